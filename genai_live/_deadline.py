@@ -1,0 +1,75 @@
+"""A point in time that several steps share. Runs on any thread, by the monotonic clock: setting the system's changes nothing."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+
+from genai_live.errors import ConfigError
+
+_SLICE = 0.1 if sys.platform == "win32" else None
+"""Seconds of one wait for an event: on Windows Ctrl-C does not interrupt a wait for a lock, so it is cut into short ones."""
+_LONGEST = 1e8
+"""Seconds, some three years: more is meant as no limit."""
+
+
+class Deadline:
+    """A limit in seconds that starts now and spans every step it is handed to; None and infinity are no limit."""
+
+    __slots__ = ("_at", "seconds")
+
+    def __init__(self, seconds: float | None) -> None:
+        # The system's waits refuse infinity, and times beyond some centuries.
+        self.seconds = None if seconds is None or seconds > _LONGEST else seconds
+        self._at = None if self.seconds is None else time.monotonic() + self.seconds
+
+    @classmethod
+    def of(cls, timeout: object, name: str = "timeout") -> Deadline:
+        """The deadline that a caller's argument asks for.
+
+        Raises:
+            ConfigError: no number, or a negative one.
+        """
+        if timeout is None:
+            return cls(None)
+        if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+            raise ConfigError(f"expected seconds as a number, or None for no limit, got {type(timeout).__name__}", name)
+        if math.isnan(timeout) or timeout < 0:
+            raise ConfigError(f"expected seconds from 0 up, or None for no limit, got {timeout!r}", name)
+        return cls(timeout)
+
+    def left(self) -> float | None:
+        """Seconds left, never negative; None when there is no limit."""
+        return None if self._at is None else max(0.0, self._at - time.monotonic())
+
+    def left_or_raise(self) -> float | None:
+        """The same for the next of several steps; raises TimeoutError when the time is used up."""
+        left = self.left()
+        if left == 0:
+            raise TimeoutError
+        return left
+
+    def or_earlier(self, other: Deadline) -> Deadline:
+        """Whichever of the two passes first."""
+        if self._at is None:
+            return other
+        return self if other._at is None or self._at <= other._at else other
+
+    def wait(self, event: threading.Event) -> bool:
+        """Waits for the event, at most until then; whether it is set. Ctrl-C interrupts it, on every system."""
+        while True:
+            left = self.left()
+            short = left if _SLICE is None else _SLICE if left is None else min(left, _SLICE)
+            if event.wait(short) or left == 0 or (_SLICE is None and self.passed):
+                return event.is_set()
+
+    @property
+    def passed(self) -> bool:
+        """True when the time is used up."""
+        return self._at is not None and time.monotonic() >= self._at
+
+    def __repr__(self) -> str:
+        left = self.left()
+        return "Deadline(none)" if left is None else f"Deadline({left:.3f} s left of {self.seconds})"

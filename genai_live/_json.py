@@ -1,0 +1,84 @@
+"""JSON and base64 by what is installed: orjson and pybase64 (extra ``speed``), else the standard library. Runs on any thread."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable
+from typing import Any
+
+# Measured on a 7.7 kB audio message: orjson 4 µs against 14 µs, pybase64 1 µs against 8 µs.
+try:
+    import orjson
+except ImportError:
+    orjson = None  # type: ignore[assignment]
+try:
+    import pybase64
+except ImportError:
+    pybase64 = None  # type: ignore[assignment]
+
+_URL_SAFE_TO_STANDARD = bytes.maketrans(b"-_", b"+/")
+
+JSON_ENGINE = "orjson" if orjson else "json"
+"""Which package reads and writes JSON here."""
+
+
+def _standard_loads(data: bytes | bytearray | memoryview) -> Any:
+    # str(..., "utf-8") is strict; json.loads(bytes) would guess UTF-16 and let lone surrogates through.
+    try:
+        return _standard_decoder.decode(str(data, "utf-8"))
+    except RecursionError:
+        raise ValueError("JSON nested too deeply") from None
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+# The standard library takes NaN and Infinity, which JSON does not have and orjson refuses.
+_standard_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _standard_dumps(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+loads = orjson.loads if orjson else _standard_loads
+"""Parses UTF-8 JSON; raises ValueError (a subclass) for anything else."""
+
+
+def dumps(value: Any) -> bytes:
+    """Writes compact UTF-8 JSON; raises TypeError or ValueError for what JSON cannot say."""
+    if orjson is None:
+        return _standard_dumps(value)
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # orjson refuses integers of more than 64 bits, which JSON itself allows.
+        return _standard_dumps(value)
+
+
+b64encode: Callable[[bytes], bytes] = pybase64.b64encode if pybase64 else base64.b64encode
+"""Encodes to standard base64 with padding."""
+
+
+def b64decode(text: str | bytes) -> bytes:
+    """Decodes base64 in the standard or the URL-safe alphabet, padded or not; raises ValueError for anything else."""
+    if pybase64:
+        try:
+            # What the service writes takes 0.7 µs; looking for the other variants first would take 1.5.
+            return pybase64.b64decode(text, None, True)
+        except ValueError:
+            pass
+    return _b64decode_any(text)
+
+
+def _b64decode_any(text: str | bytes) -> bytes:
+    data = text.encode("ascii", "strict") if isinstance(text, str) else text
+    data = data.translate(_URL_SAFE_TO_STANDARD).rstrip(b"=") if b"-" in data or b"_" in data else data
+    data += b"=" * (-len(data) % 4)
+    try:
+        return pybase64.b64decode(data, validate=True) if pybase64 else base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"not base64: {error}") from error

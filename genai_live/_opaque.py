@@ -1,0 +1,51 @@
+"""Doors that show and hold no arguments: what a function raises leaves it without the frames inside. On the caller's thread.
+
+Tools that report errors show the variables of every frame of a traceback. A user's own frames are the user's; in the frames of
+this library stood the key, or the dict with the Authorization header, that the user had passed.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from genai_live._secret import without_frames
+from genai_live.errors import LiveError, ReceiveTimeout
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LEAVES_A_SESSION_OPEN = (KeyboardInterrupt, ReceiveTimeout)
+"""What ends a wait and no session. A notebook keeps the last traceback, and one with the frames of the wait would keep the
+session, also after its cell was run again."""
+
+
+def opaque(function: Callable[P, R]) -> Callable[P, R]:
+    """For functions that are passed credentials: the library's errors and Ctrl-C come out bare, a defect keeps its frames."""
+    return _door(function, (LiveError, KeyboardInterrupt))
+
+
+def letting_go(function: Callable[P, R]) -> Callable[P, R]:
+    """For methods that wait: what ends the wait alone comes out bare."""
+    return _door(function, LEAVES_A_SESSION_OPEN)
+
+
+def _door(function: Callable[P, R], bare: tuple[type[BaseException], ...]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def door(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except bare as error:
+            failure = error
+        except TypeError as error:
+            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
+                raise
+            failure = error  # the arguments do not fit: the call itself raised it
+        args = kwargs = None  # type: ignore[assignment]  # this frame is the one that is seen
+        try:
+            raise without_frames(failure)
+        finally:
+            del failure  # it has this frame now, and would keep itself alive
+
+    return door

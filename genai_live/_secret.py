@@ -1,0 +1,60 @@
+"""A credential that no repr, log, pickle or traceback shows. Plain data: runs on any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import NoReturn, TypeVar
+
+_Error = TypeVar("_Error", bound=BaseException)
+
+_SHORTEST_REDACTED = 8
+"""Characters from which a text is looked for in foreign words: shorter ones would be found everywhere, and are no keys."""
+
+
+class Secret:
+    """Holds a text that only ``reveal()`` gives back; everything else sees ``<set>``."""
+
+    __slots__ = ("_reveal",)
+
+    def __init__(self, text: str) -> None:
+        # A closure keeps the text out of __slots__ values, so that debuggers and serialisers that walk attributes do not show it.
+        self._reveal: Callable[[], str] = lambda: text
+
+    def reveal(self) -> str:
+        """The text itself: to be called where the bytes are written, and nowhere else."""
+        return self._reveal()
+
+    def __repr__(self) -> str:
+        return "<set>"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a credential is not pickled: make a new Client in the other process")
+
+
+SHOWN = repr(Secret(""))
+"""What stands where a credential would."""
+
+
+def redacted(text: str, secrets: Iterable[Secret]) -> str:
+    """Foreign words without our credentials: a server or a gateway may repeat in its answer what it was sent."""
+    for secret in secrets:
+        # The last word by itself too: what follows "Bearer", "Token" or "Basic".
+        for part in (secret.reveal(), *secret.reveal().split()[-1:]):
+            if len(part) >= _SHORTEST_REDACTED:
+                text = text.replace(part, SHOWN)
+    return text
+
+
+def without_frames(error: _Error) -> _Error:
+    """The same error, and all that it is chained to, without tracebacks: a frame holds credentials in its variables."""
+    chain: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while chain:
+        each = chain.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            each.__traceback__ = None
+            chain += each.__cause__, each.__context__
+    return error
