@@ -1,0 +1,176 @@
+"""What the server sends: LiveServerMessage and all that it holds. Declarations only: built on the reader thread, read on any.
+
+Source: Live API reference, BidiGenerateContentServerMessage; what recordings of the service show beyond it is said at the field.
+"""
+
+from __future__ import annotations
+
+from genai_live.errors import DecodeError
+from genai_live.types._base import Message, Seconds, message, wire
+from genai_live.types.content import Content, FunctionCall, Transcription
+from genai_live.types.enums import (
+    InteractionStatus,
+    MediaModality,
+    ServiceTier,
+    TrafficType,
+    TurnCompleteReason,
+    VadSignalType,
+    VoiceActivityType,
+)
+from genai_live.types.grounding import GroundingMetadata, UrlContextMetadata
+from genai_live.types.speech import VoiceConsentSignature
+
+
+@message
+class LiveServerSetupComplete(Message):
+    """The answer to ``setup``: the session is open."""
+
+    session_id: str | None = wire("Name of the session, a UUID; only Vertex AI sends it.")
+    voice_consent_signature: VoiceConsentSignature | None = wire(
+        "Proof that a recorded consent was checked; may stand for ``consent_audio`` in later sessions."
+    )
+
+
+@message
+class LiveServerContent(Message):
+    """What the model says, and where its turn stands. May be empty."""
+
+    model_turn: Content | None = wire("The next piece of the answer: speech, text, thoughts.")
+    turn_complete: bool | None = wire("True in the last message of the model's turn. Some models never send it.")
+    interrupted: bool | None = wire("True when the user cut the answer short: drop what is still to be played.")
+    grounding_metadata: GroundingMetadata | None = wire("What the answer rests on.")
+    generation_complete: bool | None = wire(
+        "True when all of the answer is made; ``turn_complete`` follows when it would have been played. Not in interrupted turns."
+    )
+    input_transcription: Transcription | None = wire("What the user said; in no fixed order with the model's turn.")
+    output_transcription: Transcription | None = wire("What the model says, as text; only roughly in step with the audio.")
+    url_context_metadata: UrlContextMetadata | None = wire("Pages that were read for the answer.")
+    turn_complete_reason: TurnCompleteReason | str | None = wire("Why the turn ended, where it did not end by itself.")
+    waiting_for_input: bool | None = wire("True when the model waits for the user to go on before it answers.")
+    interim_input_transcription: Transcription | None = wire(
+        "A quick guess at what the user is saying, to be replaced by the final text."
+    )
+    interaction_status: InteractionStatus | str | None = wire(
+        "Whether more output may follow; where given, only IDLE ends the turn, whatever ``turn_complete`` says."
+    )
+
+
+@message
+class LiveServerToolCall(Message):
+    """The model asks for functions to be run."""
+
+    function_calls: list[FunctionCall] | None = wire("The calls; they may run side by side.")
+
+
+@message
+class LiveServerToolCallCancellation(Message):
+    """Calls that the model no longer wants, because the user interrupted it."""
+
+    ids: list[str] | None = wire("The ``id`` of each call.")
+
+
+@message
+class ModalityTokenCount(Message):
+    """Tokens of one kind of content."""
+
+    modality: MediaModality | str | None = wire("Which kind.")
+    token_count: int | None = wire("How many tokens.")
+
+
+@message
+class UsageMetadata(Message):
+    """Tokens that were counted; beside any other message. Details need not add up to their total: some models leave kinds out."""
+
+    prompt_token_count: int | None = wire("Tokens of the input, the whole context included.")
+    cached_content_token_count: int | None = wire("Tokens of the input that were cached.")
+    response_token_count: int | None = wire("Tokens of the answer.", vertex_name="candidatesTokenCount")
+    tool_use_prompt_token_count: int | None = wire("Tokens of tool results.")
+    thoughts_token_count: int | None = wire("Tokens of thoughts; not part of the total.")
+    total_token_count: int | None = wire("Input and answer together.")
+    prompt_tokens_details: list[ModalityTokenCount] | None = wire("The input by kind of content.")
+    cache_tokens_details: list[ModalityTokenCount] | None = wire("What was cached, by kind of content.")
+    response_tokens_details: list[ModalityTokenCount] | None = wire(
+        "The answer by kind of content.", vertex_name="candidatesTokensDetails"
+    )
+    tool_use_prompt_tokens_details: list[ModalityTokenCount] | None = wire("Tool results by kind of content.")
+    traffic_type: TrafficType | str | None = wire("What the request is charged to.", mldev=False)
+    service_tier: ServiceTier | str | None = wire("Class of service that answered.", vertex=False)
+
+
+@message
+class LiveServerGoAway(Message):
+    """The server will soon end this connection; the session may go on over another one."""
+
+    time_left: Seconds | None = wire("Seconds until the server ends the connection.")
+
+
+@message
+class LiveServerSessionResumptionUpdate(Message):
+    """How the session can be taken up again on another connection."""
+
+    new_handle: str | None = wire("What to pass as ``SessionResumptionConfig.handle``; empty when not resumable now.")
+    resumable: bool | None = wire("False while the model generates or waits for a tool, on models that care.")
+    last_consumed_client_message_index: int | None = wire(
+        "The last client message that the handle includes, counted from 1; with ``transparent`` resumption only."
+    )
+
+
+@message
+class VoiceActivityDetectionSignal(Message):
+    """Start or end of a sentence, for allow-listed projects; others get ``voice_activity``."""
+
+    vad_signal_type: VadSignalType | str | None = wire("Which of the two.")
+
+
+@message
+class VoiceActivity(Message):
+    """The service heard the user begin or stop speaking."""
+
+    voice_activity_type: VoiceActivityType | str | None = wire("Which of the two.", name="type")
+    audio_offset: Seconds | None = wire("When, in seconds from the start of the session's audio.")
+
+
+@message
+class LiveServerMessage(Message):
+    """One message of the server. Several kinds may share one message; an empty message holds none."""
+
+    setup_complete: LiveServerSetupComplete | None = wire("The session is open; always the first message.")
+    server_content: LiveServerContent | None = wire("What the model says; may be empty.")
+    tool_call: LiveServerToolCall | None = wire("Functions to be run.")
+    tool_call_cancellation: LiveServerToolCallCancellation | None = wire("Calls that are no longer wanted.")
+    usage_metadata: UsageMetadata | None = wire("Tokens counted; comes along with any other kind.")
+    go_away: LiveServerGoAway | None = wire("The connection will soon end.")
+    session_resumption_update: LiveServerSessionResumptionUpdate | None = wire("How to resume; some models send it unasked.")
+    voice_activity_detection_signal: VoiceActivityDetectionSignal | None = wire("Start or end of a sentence.")
+    voice_activity: VoiceActivity | None = wire("The user began or stopped speaking.")
+    top_level_interaction_status: InteractionStatus | str | None = wire(
+        "As ``LiveServerContent.interaction_status``, where the server puts it beside a tool call.", name="interactionStatus"
+    )
+    decode_error: DecodeError | None = wire(
+        "Set when this message stands for one that could not be understood; nothing else is set then."
+    )
+
+    @property
+    def interaction_status(self) -> InteractionStatus | str | None:
+        """Whether more output may follow, from whichever place the server put it in; None where it does not say."""
+        content = self.server_content
+        if content is not None and content.interaction_status is not None:
+            return content.interaction_status
+        return self.top_level_interaction_status
+
+    @property
+    def text(self) -> str | None:
+        """Text of the model's turn in this message, without thoughts; None when there is none."""
+        content = self.server_content
+        if content is None or content.model_turn is None:
+            return None
+        return "".join([part.text for part in content.model_turn.parts or () if part.text and not part.thought]) or None
+
+    @property
+    def data(self) -> bytes | None:
+        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None when there are none."""
+        content = self.server_content
+        if content is None or content.model_turn is None:
+            return None
+        found = [part.inline_data.data for part in content.model_turn.parts or () if part.inline_data and part.inline_data.data]
+        return found[0] if len(found) == 1 else b"".join(found) or None
