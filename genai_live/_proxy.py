@@ -1,0 +1,145 @@
+"""Which proxy a connection goes through: one rule for the WebSocket and for REST. Runs on any thread; reads the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import NamedTuple
+from urllib.parse import quote, unquote, urlsplit
+
+from genai_live._close_reasons import Verdict
+from genai_live._secret import Secret
+from genai_live.errors import ConfigError, ErrorKind
+
+_DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080, "socks4a": 1080}
+_OPTION = "http_options.proxy"
+_FIRST_SERVER_FAULT = 500
+_CGI_VARIABLE = "REQUEST_METHOD"
+"""Set in a CGI program, where HTTP_PROXY is the header ``Proxy`` of whoever sent the request (CVE-2016-5385)."""
+
+
+class Proxy(NamedTuple):
+    """A proxy to go through; ``str`` names it without user and password."""
+
+    scheme: str
+    host: str
+    port: int
+    user: Secret | None
+    password: Secret | None
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self._authority}"
+
+    @property
+    def _authority(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def is_socks(self) -> bool:
+        """True for SOCKS of any version."""
+        return self.scheme.startswith("socks")
+
+    @property
+    def resolves_names(self) -> bool:
+        """True when the proxy looks names up, False when this machine does, as the scheme says."""
+        return self.scheme in ("socks5h", "socks4a")
+
+    @property
+    def url(self) -> Secret:
+        """The URL with user and password."""
+        if self.user is None:
+            return Secret(str(self))
+        pair = f"{quote(self.user.reveal(), safe='')}:{quote(self.password.reveal(), safe='') if self.password else ''}"
+        return Secret(f"{self.scheme}://{pair}@{self._authority}")
+
+
+def parse(url: Secret, source: str = _OPTION) -> Proxy:
+    """Reads ``http://user:password@host:port`` (also https, socks5, socks5h, socks4, socks4a; a bare ``host:port`` is http).
+
+    Raises:
+        ConfigError: another scheme, no host, or no usable port.
+    """
+    proxy = _read(url.reveal())
+    if isinstance(proxy, str):
+        raise ConfigError(proxy, source)
+    return proxy
+
+
+def _read(url: str) -> Proxy | str:
+    """The proxy, or what is wrong with it: raised by the caller, whose frame does not hold the password."""
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        scheme = parts.scheme.lower()
+        port = parts.port or _DEFAULT_PORTS.get(scheme)
+    except ValueError:
+        return "the port of the proxy is not a number up to 65535, as in http://host:3128"
+    if port is None:
+        return f"a proxy is http://, https:// or socks5://host:port, not {scheme}://…"
+    if not parts.hostname:
+        return "a proxy needs a host, as in http://host:port"
+    user, password = (Secret(unquote(part)) if part else None for part in (parts.username, parts.password))
+    return Proxy(scheme, parts.hostname, port, user, password)
+
+
+def verdict(status: int, proxy: Proxy) -> Verdict:
+    """What a proxy's refusal means: its statuses are about the proxy, where a server's are about the key or the model."""
+    if status in (401, 407):  # 407 by RFC 9110; 401 was seen from tinyproxy
+        if proxy.user is not None:
+            return Verdict(ErrorKind.AUTH, False, "The proxy did not accept the user name and password in its URL.")
+        return Verdict(ErrorKind.AUTH, False, "The proxy wants a user name and a password: put them into its URL.")
+    if status >= _FIRST_SERVER_FAULT:
+        return Verdict(ErrorKind.UNAVAILABLE, True, "The proxy could not reach the server; try again, or check the address.")
+    return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask whoever runs it, or name the host in NO_PROXY.")
+
+
+def choose(host: str, port: int, *, secure: bool) -> Proxy | None:
+    """The proxy that the environment names for this host, in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; None goes direct."""
+    named = _named(os.environ, secure=secure)
+    if named is None or is_direct(host, port, _of_either_case(os.environ, "no_proxy")[1]):
+        return None
+    return parse(Secret(named[1]), named[0])
+
+
+def _named(environment: Mapping[str, str], *, secure: bool) -> tuple[str, str] | None:
+    """The variable that counts, and what it says."""
+    for name in ("https_proxy" if secure else "http_proxy", "all_proxy"):
+        variable, url = _of_either_case(environment, name)
+        if url and not (variable == "HTTP_PROXY" and _CGI_VARIABLE in environment):
+            return variable, url
+    return None
+
+
+def _of_either_case(environment: Mapping[str, str], name: str) -> tuple[str, str]:
+    """Lower case counts first, also when it is empty: as everywhere."""
+    variable = name if name in environment else name.upper()
+    return variable, environment.get(variable, "").strip()
+
+
+def is_direct(host: str, port: int, no_proxy: str) -> bool:
+    """True when NO_PROXY names the host: ``*``, a name (with its subdomains), an address, a network such as 10.0.0.0/8.
+
+    Each may end in ``:port``, but for a network.
+    """
+    return any(_names(entry.strip().lower(), host.lower().rstrip("."), port) for entry in no_proxy.split(",") if entry.strip())
+
+
+def _names(entry: str, host: str, port: int) -> bool:
+    if entry == "*":
+        return True
+    if "/" in entry:
+        return _in_network(host, entry)
+    name, colon, number = entry.rpartition(":")
+    if colon and number.isdigit() and (":" not in name or name.endswith("]")):
+        if int(number) != port:
+            return False
+        entry = name
+    entry = entry.strip("[]").removeprefix("*").lstrip(".")
+    return host == entry or (bool(entry) and host.endswith(f".{entry}"))
+
+
+def _in_network(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:  # a name, or an entry that nobody can read
+        return False

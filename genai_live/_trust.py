@@ -1,0 +1,77 @@
+"""Which certificates are trusted: one rule for the WebSocket and for REST. Runs on any thread; reads files, never the network."""
+
+from __future__ import annotations
+
+import functools
+import os
+import ssl
+from typing import NamedTuple
+
+from genai_live.errors import ConfigError
+
+_ENVIRONMENT = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
+"""Variables that name a CA bundle, in the order in which they are asked: OpenSSL's own, then those of the packages underneath."""
+
+_NOT_YET_VALID, _EXPIRED = 9, 10
+_WRONG_NAME, _WRONG_ADDRESS = 62, 64
+"""Results of verification by OpenSSL, X509_V_ERR_* in x509_vfy.h."""
+
+
+class Trust(NamedTuple):
+    """A TLS context, and the words that name its certificate store in an error."""
+
+    context: ssl.SSLContext
+    store: str
+
+
+def trust(ssl_context: ssl.SSLContext | None = None, ca_bundle: str | None = None) -> Trust:
+    """The caller's context, else the caller's bundle, else the environment's, else certifi's bundle and the system's store.
+
+    Raises:
+        ConfigError: the bundle cannot be read, or holds no certificate.
+    """
+    if ssl_context is not None:
+        return Trust(ssl_context, "the ssl_context given in http_options")
+    if ca_bundle:
+        return _trust_in(ca_bundle, f"the ca_bundle {ca_bundle} given in http_options", "http_options.ca_bundle")
+    for name in _ENVIRONMENT:
+        if path := os.environ.get(name):
+            return _trust_in(path, f"{path} named by the environment variable {name}", name)
+    return Trust(_default_context(), "certifi's bundle and the system's store")
+
+
+def refusal(error: ssl.SSLCertVerificationError, store: str) -> tuple[str, str]:
+    """Why a certificate was refused, and what to do: two sentences without their full stop and with it."""
+    words = error.verify_message.rstrip(".") or "the certificate is not trusted"
+    if error.verify_code in (_EXPIRED, _NOT_YET_VALID):
+        cure = "The server needs a new one, unless this machine's clock is wrong."
+    elif error.verify_code in (_WRONG_NAME, _WRONG_ADDRESS):
+        cure = "It belongs to another host: check the address."
+    else:
+        cure = "Set http_options ca_bundle, or SSL_CERT_FILE, if the server's authority is a private one."
+    return words, f"The certificate was checked against {store}. {cure}"
+
+
+def _trust_in(path: str, store: str, source: str) -> Trust:
+    try:
+        return Trust(_context_of(path, os.stat(path).st_mtime_ns), store)
+    except OSError as error:
+        words = error.strerror or str(error)
+    raise ConfigError(f"{path} cannot be used as a bundle of certificates: {words}", source)
+
+
+@functools.lru_cache(maxsize=8)
+def _context_of(path: str, changed: int) -> ssl.SSLContext:
+    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of a file.
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(**({"capath": path} if os.path.isdir(path) else {"cafile": path}))
+    return context
+
+
+@functools.lru_cache(maxsize=1)
+def _default_context() -> ssl.SSLContext:
+    import certifi  # comes with requests; a bundle of the caller's own makes it unnecessary
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(cafile=certifi.where())
+    return context

@@ -1,0 +1,42 @@
+"""Sound as the Live API takes and gives it: 16-bit little-endian PCM. Values and pure functions, for any thread.
+
+In reading order: ``pcm`` (samples, levels, chunks), ``wav`` (files), ``recording`` (``Audio``, what a turn's speech
+is), ``resampling`` (what a model wants to hear: 16 kHz mono) and ``pacing`` (when the next piece is due).
+"""
+
+from __future__ import annotations
+
+from .pacing import Pacer
+from .pcm import (
+    INPUT_RATE,
+    OUTPUT_RATE,
+    SAMPLE_BYTES,
+    SILENCE_DBFS,
+    channels_of,
+    chunks,
+    level_dbfs,
+    mime_type_of,
+    rate_of,
+)
+from .recording import Audio
+from .resampling import Resampler, to_input, to_mono
+from .wav import read_wav, write_wav
+
+__all__ = [
+    "INPUT_RATE",
+    "OUTPUT_RATE",
+    "SAMPLE_BYTES",
+    "SILENCE_DBFS",
+    "Audio",
+    "Pacer",
+    "Resampler",
+    "channels_of",
+    "chunks",
+    "level_dbfs",
+    "mime_type_of",
+    "rate_of",
+    "read_wav",
+    "to_input",
+    "to_mono",
+    "write_wav",
+]
