@@ -1,0 +1,237 @@
+"""Credentials as the headers of one connection. Waits on the caller's thread; Google's tokens are fetched on one of their own."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+from collections.abc import Callable, Mapping, Set
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout  # not the builtin one before Python 3.11
+from typing import TYPE_CHECKING, Any, Protocol
+
+from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
+from genai_live._deadline import Deadline
+from genai_live._secret import Secret, without_frames
+from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
+
+if TYPE_CHECKING:
+    from genai_live._options import ConnectionOptions
+    from genai_live.api_client import ApiClient
+
+CLOUD_PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+"""The OAuth scope that Vertex AI asks for."""
+KEY_HEADER = "x-goog-api-key"
+"""The header for an API key: a header, because a URL ends up in logs and in proxies."""
+AUTHORIZATION_HEADER = "authorization"
+"""The header for everything else."""
+TOKEN_REQUEST_SECONDS = 30.0
+"""Seconds that one HTTP request for a Google token may wait: google-auth's own 120 would outlive most deadlines."""
+_NO_CREDENTIALS_ADVICE = (
+    "Run 'gcloud auth application-default login', set GOOGLE_APPLICATION_CREDENTIALS, or pass credentials= or api_key=."
+)
+
+
+class Auth(Protocol):
+    """Gives the headers that make one connection authorised; asked again for every connection."""
+
+    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
+        """Headers in lower case; a credential's value is a Secret.
+
+        Raises:
+            CredentialsError: there are no usable credentials.
+            ConnectTimeout: the deadline passed first.
+        """
+        ...
+
+
+class StaticAuth:
+    """Headers that never change: an API key, an ephemeral token, a password, or nothing at all."""
+
+    def __init__(self, headers: Mapping[str, Secret | str]) -> None:
+        self._headers = dict(headers)
+
+    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
+        """A copy of the headers; never blocks."""
+        return dict(self._headers)
+
+    def __repr__(self) -> str:
+        return f"StaticAuth({', '.join(self._headers) or 'nothing'})"
+
+
+class GoogleAuth:
+    """google-auth credentials, explicit or the environment's default ones, refreshed when they are no longer valid.
+
+    One object serves all connections and threads of a client. Threads that find the token expired wait for the same refresh,
+    each no longer than its own deadline; the refresh has a thread of its own, because neither a credential helper nor a metadata
+    server can be told when to give up.
+    """
+
+    def __init__(self, credentials: Any, options: ConnectionOptions) -> None:
+        self._credentials = credentials
+        self._explicit = credentials is not None
+        self._options = options
+        self._project: str | None = None
+        self._loading = _SingleFlight(self._load, "genai-live-credentials")
+        self._refreshing = _SingleFlight(self._refresh, "genai-live-credentials")
+
+    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
+        """Authorization, and the quota project where the credentials name one. Blocks while a token is fetched."""
+        credentials = self._credentials
+        if credentials is None or not credentials.valid:
+            self._refreshing.result(deadline, "a Google access token")
+            credentials = self._credentials
+        headers: dict[str, str] = {}
+        credentials.apply(headers)
+        return {name.lower(): Secret(value) if name.lower() == AUTHORIZATION_HEADER else value for name, value in headers.items()}
+
+    def project(self, deadline: Deadline) -> str | None:
+        """The project of the credentials, None when they name none. Blocks at its first call, within the deadline."""
+        if self._explicit:
+            return getattr(self._credentials, "project_id", None) or None
+        if self._credentials is None:
+            self._loading.result(deadline, "Google's default credentials")
+        return self._project
+
+    def _load(self) -> None:
+        """On the credentials thread: finds the default credentials, or gives the explicit ones the scope they lack."""
+        import google.auth  # 60 ms, and only these credentials need it
+        from google.auth.credentials import with_scopes_if_required
+
+        if self._explicit:
+            self._credentials = with_scopes_if_required(self._credentials, [CLOUD_PLATFORM_SCOPE])  # type: ignore[no-untyped-call]
+        elif self._credentials is None:
+            self._credentials, self._project = google.auth.default(scopes=[CLOUD_PLATFORM_SCOPE], request=self._request())
+
+    def _refresh(self) -> None:
+        """On the credentials thread: a valid token, from wherever the credentials get it."""
+        self._load()
+        if not self._credentials.valid:
+            self._credentials.refresh(self._request())
+
+    def _request(self) -> Any:
+        from google.auth.transport.requests import Request
+
+        from genai_live import _rest
+
+        request = Request(_rest.session(self._options))
+
+        def within_limits(
+            url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, **more: Any
+        ) -> Any:
+            seconds = TOKEN_REQUEST_SECONDS if timeout is None else min(timeout, TOKEN_REQUEST_SECONDS)
+            return request(url, method=method, body=body, headers=headers, timeout=seconds, **more)
+
+        return within_limits
+
+    def __repr__(self) -> str:
+        kind = type(self._credentials).__name__ if self._credentials is not None else "default credentials"
+        return f"GoogleAuth({kind})"
+
+
+class _CallerFirst:
+    """Another's headers, less those that the caller set in ``http_options``."""
+
+    def __init__(self, auth: Auth, given: Set[str]) -> None:
+        self._auth = auth
+        self._given = given
+
+    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
+        """As the other one's; blocks as long as that does."""
+        return {name: value for name, value in self._auth.headers(deadline).items() if name not in self._given}
+
+    def __repr__(self) -> str:
+        return repr(self._auth)
+
+
+class _SingleFlight:
+    """Runs a piece of work once for all threads that ask for it at the same time, on a daemon thread."""
+
+    def __init__(self, work: Callable[[], None], name: str) -> None:
+        self._work = work
+        self._name = name
+        self._lock = threading.Lock()  # protects _flight and _process; no other lock is taken while it is held
+        self._flight: Future[None] | None = None
+        self._process = os.getpid()
+
+    def result(self, deadline: Deadline, what: str) -> None:
+        """Waits for the work under way, or starts it; raises CredentialsError or ConnectTimeout."""
+        flight = self._join()
+        try:
+            flight.result(timeout=deadline.left())
+        except FutureTimeout as error:
+            if flight.done():  # the work itself raised TimeoutError
+                raise _failure(error, what) from without_frames(error)
+            self._abandon(flight)
+            message = f"getting {what} took longer than the time for connecting. Check the network and the credentials' source."
+            raise ConnectTimeout(message, Phase.CREDENTIALS) from None
+        except LiveError:
+            raise
+        except Exception as error:
+            raise _failure(error, what) from without_frames(error)
+
+    def _join(self) -> Future[None]:
+        if self._process != os.getpid():
+            # A child process has neither the parent's threads nor a way to tell who held its locks.
+            self._lock, self._flight, self._process = threading.Lock(), None, os.getpid()
+        with self._lock:
+            if self._flight is None:
+                self._flight = Future()
+                threading.Thread(target=self._fly, args=(self._flight,), name=self._name, daemon=True).start()
+            return self._flight
+
+    def _abandon(self, flight: Future[None]) -> None:
+        """Lets the next caller try anew: this flight may hang for ever."""
+        with self._lock:
+            if self._flight is flight:
+                self._flight = None
+
+    def _fly(self, flight: Future[None]) -> None:
+        try:
+            self._work()
+        except BaseException as error:
+            self._abandon(flight)
+            flight.set_exception(error)
+        else:
+            self._abandon(flight)
+            flight.set_result(None)
+
+
+def auth_for(api_client: ApiClient, method: str = LIVE_METHOD) -> Auth:
+    """The credentials of a client for one of the three WebSocket methods; what the caller's own headers say is left to them.
+
+    Never blocks. All connections of a client share one GoogleAuth.
+    """
+    given = {name.lower() for name in api_client.http_options.headers or {}}
+    if api_client.google is not None and AUTHORIZATION_HEADER not in given:
+        return _CallerFirst(api_client.google, given) if given else api_client.google
+    headers: dict[str, Secret | str] = {}
+    if api_client.user_info is not None:
+        headers[AUTHORIZATION_HEADER] = _basic(api_client.user_info)
+    if api_client.api_key is not None:
+        # Music has no constrained method: there the token travels as a key.
+        if api_client.is_ephemeral and method != MUSIC_METHOD:
+            headers[AUTHORIZATION_HEADER] = Secret(f"Token {api_client.api_key.reveal()}")
+        else:
+            headers[KEY_HEADER] = api_client.api_key
+    return StaticAuth({name: value for name, value in headers.items() if name not in given})
+
+
+def _basic(user_info: Secret) -> Secret:
+    """RFC 7617: what a base URL carries before its ``@``."""
+    return Secret(f"Basic {base64.b64encode(user_info.reveal().encode()).decode()}")
+
+
+def _failure(error: BaseException, what: str) -> CredentialsError:
+    """The library's error for whatever google-auth, or the caller's own credentials object, raised.
+
+    It is chained to that without its frames, which hold the refresh token, or the private key.
+    """
+    words = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
+    retryable = bool(getattr(error, "retryable", False)) or type(error).__name__ == "TransportError"
+    advice = "Check the network, then try again." if retryable else _NO_CREDENTIALS_ADVICE
+    failure = CredentialsError(f"{what} could not be had: {words or type(error).__name__}. {advice}", Phase.CREDENTIALS)
+    failure.advice, failure.retryable = advice, retryable
+    if retryable:
+        failure.kind = ErrorKind.NETWORK
+    return failure
