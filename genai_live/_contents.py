@@ -1,0 +1,167 @@
+"""All that a caller may mean by content: text, parts, files, images, lists. Pure, but for encoding images; any thread."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from genai_live._checked import Checker, Form, spelled, unknown_key
+from genai_live.errors import ConfigError
+from genai_live.types import Blob, Content, File, FileData, Part
+from genai_live.types._base import Message, names_of
+
+USER_ROLE = "user"
+"""The role of what a caller says without naming one."""
+MODEL_ROLE = "model"
+"""The role of a lone function call: only a model makes them."""
+ACCEPTED = "a str, Content, Part, File, image, a dict of one of them, or a list of them"
+"""For error messages."""
+_CONTAINERS = (list, tuple)
+
+
+def content(value: Any, path: str) -> Content | Mapping[str, Any]:
+    """One Content from any accepted shape: a Content is kept as it is, parts become one of the user.
+
+    Raises:
+        ConfigError: an empty list, a list that holds Contents, or a shape that is not accepted.
+    """
+    if is_content(value):
+        return value  # type: ignore[no-any-return]
+    if not isinstance(value, _CONTAINERS):
+        made = part(value, path)
+        return {"role": MODEL_ROLE if _holds(made, "function_call") else USER_ROLE, "parts": [made]}
+    if not value:
+        raise ConfigError("is an empty list; leave it out, or give it a part", path)
+    for index, item in enumerate(value):
+        if is_content(item):
+            raise ConfigError("is a Content among parts; pass one Content, or only its parts", f"{path}[{index}]")
+    return {"role": USER_ROLE, "parts": [part(item, f"{path}[{index}]") for index, item in enumerate(value)]}
+
+
+def contents(value: Any, path: str) -> list[Content | Mapping[str, Any]]:
+    """The turns of a conversation from any accepted shape: Contents are kept in order, parts become one turn of the user.
+
+    Raises:
+        ConfigError: Contents and parts mixed, a function call or response outside a Content, or a shape that is not accepted.
+    """
+    items = list(value) if isinstance(value, _CONTAINERS) else [value]
+    of_contents = [is_content(item) for item in items]
+    if all(of_contents):
+        return items
+    if any(of_contents):
+        raise ConfigError("mixes Contents and parts; put every part into a Content", path)
+    if not isinstance(value, _CONTAINERS):
+        return [_user_turn([part(value, path)], [path])]
+    paths = [f"{path}[{index}]" for index in range(len(items))]
+    return [_user_turn([part(item, where) for item, where in zip(items, paths, strict=True)], paths)]
+
+
+def _user_turn(parts: list[Part | Mapping[str, Any]], paths: list[str]) -> dict[str, Any]:
+    for item, path in zip(parts, paths, strict=True):
+        for name in ("function_call", "function_response"):
+            if _holds(item, name):
+                advice = "; a response goes through send_tool_response" if name == "function_response" else ""
+                raise ConfigError(f"a part with {name} needs a Content with a role around it{advice}", path)
+    return {"role": USER_ROLE, "parts": parts}
+
+
+def is_content(value: Any) -> bool:
+    """True for a Content, or a dict of one."""
+    if isinstance(value, Content):
+        return True
+    return isinstance(value, Mapping) and set(value) <= set(names_of(Content))
+
+
+def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - one for each shape
+    """One Part from text, a Part, a File, a Blob, an image, or a dict of one of them.
+
+    Raises:
+        ConfigError: a shape that is not accepted, or a File without its address.
+    """
+    if isinstance(value, str):
+        return {"text": value}
+    if isinstance(value, Part):
+        return value
+    if isinstance(value, Blob):
+        return {"inline_data": value}
+    if isinstance(value, FileData):
+        return {"file_data": value}
+    if isinstance(value, File) or _is_dict_of(File, value, {"uri", "download_uri", "size_bytes", "state", "source"}):
+        return _file_part(value, path)
+    if is_image(value):
+        return {"inline_data": image_blob(value)}
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"expected {ACCEPTED}, got {type(value).__name__}", path)
+    if _is_dict_of(FileData, value, {"file_uri"}):
+        return {"file_data": value}
+    if _is_dict_of(Blob, value, {"data"}):
+        return {"inline_data": value}
+    _check_part_keys(value, path)
+    return value
+
+
+def _is_dict_of(cls: type[Message], value: Any, telling: set[str]) -> bool:
+    """True for a dict that has one of the fields by which ``cls`` is told from a Part."""
+    if not isinstance(value, Mapping):
+        return False
+    names = names_of(cls)
+    return any(isinstance(key, str) and names.get(key) in telling for key in value)
+
+
+def _check_part_keys(value: Mapping[str, Any], path: str) -> None:
+    known = names_of(Part)
+    for key in value:
+        if key in known:
+            continue
+        hint = "" if not names_of(Content).get(str(key)) else "a dict is either a Content (parts, role) or a Part"
+        raise unknown_key(Part, str(key), path, hint)
+
+
+def _file_part(value: Any, path: str) -> dict[str, Any]:
+    known, unknown = spelled(File, value, path)
+    if unknown and isinstance(value, Mapping):
+        raise unknown_key(File, next(iter(unknown)), path)
+    for name in ("uri", "mime_type"):
+        if not known.get(name):
+            raise ConfigError("is missing: a file is referred to by its uri and its mime_type", f"{path}.{name}")
+    return {"file_data": {"file_uri": known["uri"], "mime_type": known["mime_type"]}}
+
+
+def _holds(value: Part | Mapping[str, Any], name: str) -> bool:
+    return spelled(Part, value, "")[0].get(name) is not None
+
+
+def is_image(value: Any) -> bool:
+    """True for an image of Pillow's, told by the names of its classes: nothing is imported."""
+    return any(cls.__module__ == "PIL.Image" and cls.__name__ == "Image" for cls in type(value).__mro__)
+
+
+def image_blob(image: Any) -> dict[str, Any]:
+    """An image as a dict of a Blob: one opened from JPEG stays JPEG at its own quality, everything else becomes PNG.
+
+    Takes as long as Pillow takes to encode: some milliseconds for a camera frame.
+    """
+    buffer = io.BytesIO()
+    if image.format == "JPEG":
+        image.save(buffer, format="JPEG", quality="keep")
+        return {"data": buffer.getvalue(), "mime_type": "image/jpeg"}
+    # PNG knows neither CMYK nor YCbCr nor floating point.
+    writable = image if image.mode in _PNG_MODES else image.convert("RGB")
+    writable.save(buffer, format="PNG")
+    return {"data": buffer.getvalue(), "mime_type": "image/png"}
+
+
+_PNG_MODES = frozenset({"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"})
+
+
+def _content_form(checker: Checker, value: Any, path: str) -> Any:
+    return content(value, path)
+
+
+def _part_form(checker: Checker, value: Any, path: str) -> Any:
+    return part(value, path)
+
+
+FORMS: dict[type[Message], Form] = {Content: _content_form, Part: _part_form}
+"""For a Checker: wherever a Content or a Part is expected, all their shapes are taken."""

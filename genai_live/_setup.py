@@ -1,0 +1,239 @@
+"""Config to setup message: everything is checked and serialised before anything is dialled. Pure: runs on any thread.
+
+What wins over what, weakest first: the deprecated ``generation_config``, the fields beside it, ``resume=``, ``extra_setup=``.
+The default of AUDIO on Vertex AI is added last, and only where none of them names a modality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypeVar
+
+from genai_live._backends import Backend
+from genai_live._checked import Checker, merged, spelled, unknown_key
+from genai_live._contents import FORMS
+from genai_live._deadline import Deadline
+from genai_live._tool_list import tool_list
+from genai_live.errors import ConfigError
+from genai_live.types import GenerationConfig, LiveClientSetup, LiveConnectConfig, SpeechConfig
+from genai_live.types._base import Message, WireField, fields_of, names_of
+from genai_live.types._values import WrongType, write_json
+
+PATH = "config"
+"""What paths in errors begin with."""
+_GENERATION = "generationConfig"
+_MODALITIES = "responseModalities"
+_DEFAULT_MODALITIES = ["AUDIO"]
+"""What both services answer in by default; Vertex AI has to be told."""
+_NOT_IN_LIVE = {
+    "response_mime_type": "Live answers are speech or plain text",
+    "response_schema": "Live answers are speech or plain text; declare a function when you need structure",
+    "response_json_schema": "Live answers are speech or plain text; declare a function when you need structure",
+    "stop_sequences": "a Live answer is ended by its listener",
+    "logprobs": "Live answers carry no log probabilities",
+    "response_logprobs": "Live answers carry no log probabilities",
+    "routing_config": "a Live session stays with the model that it was opened for",
+    "audio_timestamp": "Live input is timed by its arrival",
+}
+"""Members of generation_config that the service's Live reference lists as unsupported, with the reason to tell."""
+_FOREIGN_KEYS = {
+    "audioConfig": "the input's rate is part of its MIME type (audio/pcm;rate=16000), the output is PCM whose rate its MIME type"
+    " tells (24,000 Hz), and the voice is speech_config",
+    "toolConfig": "Live sessions take no tool_config; leave a tool out to keep the model from it",
+    "outputTranscription": "did you mean 'output_audio_transcription'?",
+    "inputTranscription": "did you mean 'input_audio_transcription'?",
+    "voice": "the voice is speech_config, for example speech_config='Puck'",
+    "model": "the model is an argument of connect()",
+    "callbacks": "the callbacks are an argument of connect()",
+}
+"""Keys that documentation or other clients have and this config has not, with the place where the setting lives."""
+
+
+def _speech_form(checker: Checker, value: Any, path: str) -> Any:
+    return {"voice_config": {"prebuilt_voice_config": {"voice_name": value}}} if isinstance(value, str) else value
+
+
+_FORMS = {**FORMS, SpeechConfig: _speech_form}
+"""A text as speech_config is the name of one of the service's voices."""
+
+
+class Client(Protocol):
+    """What the setup needs to know of an ApiClient."""
+
+    @property
+    def backend(self) -> Backend:
+        """Whose rules apply."""
+        ...
+
+    def model_path(self, model: str, deadline: Deadline | None = None) -> str:
+        """The model's resource name."""
+        ...
+
+
+class ConfigurableClient(Client, Protocol):
+    """An ApiClient that one session may reach under another address."""
+
+    def with_options(self: C, http_options: Any) -> C:
+        """The same with the session's own options."""
+        ...
+
+
+C = TypeVar("C", bound="ConfigurableClient")
+
+
+def connection_options(api_client: C, config: LiveConnectConfig | Mapping[str, Any] | None) -> C:
+    """The client for one session: with the base_url, api_version and headers of ``config.http_options``.
+
+    Raises:
+        ConfigError: another member of http_options, or a config that is neither object nor dict.
+    """
+    given, _ = _given(config)
+    return api_client.with_options(given.get("http_options"))
+
+
+def setup_message(
+    api_client: Client,
+    model: str,
+    config: LiveConnectConfig | Mapping[str, Any] | None = None,
+    *,
+    resume: str | None = None,
+    resumable: bool = False,
+    extra_setup: Mapping[str, Any] | None = None,
+    history: Any = None,
+    deadline: Deadline | None = None,
+) -> dict[str, Any]:
+    """The first message of a session as a JSON-able dict; no input is changed.
+
+    Args:
+        api_client: Whose backend, project and location apply.
+        model: The model's name.
+        config: LiveConnectConfig or a dict of it, in snake_case, camelCase or both, at any depth.
+        resume: Handle of an earlier session.
+        resumable: True asks for handles, even if the config does not.
+        extra_setup: Members of ``setup`` newer than this library; wins over everything else.
+        history: Whether history follows: anything but None sets historyConfig.initialHistoryInClientContent.
+        deadline: For looking up the project of Vertex AI's default credentials.
+
+    Raises:
+        ConfigError: with the full path of what is wrong.
+    """
+    backend = api_client.backend
+    setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
+    _add_session(setup, resume, resumable, history)
+    _add_extra(setup, Checker(backend, _FORMS), extra_setup)
+    if backend.is_vertex and not setup.get(_GENERATION, {}).get(_MODALITIES):
+        setup[_GENERATION] = {**setup.get(_GENERATION, {}), _MODALITIES: list(_DEFAULT_MODALITIES)}
+    return {"setup": setup}
+
+
+def config_fields(backend: Backend, config: LiveConnectConfig | Mapping[str, Any] | None, path: str = PATH) -> dict[str, Any]:
+    """What a config puts into ``setup``, without model and defaults; ``path`` is what errors call it.
+
+    Raises:
+        ConfigError: with the full path of what is wrong.
+    """
+    given, extra = _given(config, path)
+    if extra:
+        key = next(iter(extra))
+        raise unknown_key(LiveConnectConfig, key, path, _foreign_hint(key))
+    try:
+        setup = _fields(Checker(backend, _FORMS), given, path)
+    except RecursionError:
+        raise ConfigError("is nested too deeply, or within itself", path) from None
+    _check_modalities(setup, given, path)
+    return setup
+
+
+def _given(config: LiveConnectConfig | Mapping[str, Any] | None, path: str = PATH) -> tuple[dict[str, Any], dict[str, Any]]:
+    return spelled(LiveConnectConfig, {} if config is None else config, path)
+
+
+def _foreign_hint(key: str) -> str:
+    return next((hint for name, hint in _FOREIGN_KEYS.items() if key.replace("_", "").lower() == name.lower()), "")
+
+
+def _fields(checker: Checker, given: Mapping[str, Any], path: str) -> dict[str, Any]:
+    setup: dict[str, Any] = {}
+    generation: dict[str, Any] = {}
+    if "generation_config" in given:
+        generation = _generation_config(checker, given["generation_config"], f"{path}.generation_config")
+    for field in fields_of(LiveConnectConfig):
+        if field.name not in given or field.local or field.name in ("generation_config", "http_options"):
+            continue
+        value = _value(checker, field, given[field.name], f"{path}.{field.name}")
+        section, _, name = field.path.rpartition(".")
+        if section == _GENERATION:
+            # The top level wins, also with 0 and False; objects that are given in both places are merged.
+            generation = merged(generation, {name: value})
+        elif field.name != "tools" or given["tools"]:  # an empty list of tools is no list
+            setup[name] = value
+    if generation or "generation_config" in given:
+        setup[_GENERATION] = generation
+    return setup
+
+
+def _value(checker: Checker, field: WireField, value: Any, path: str) -> Any:
+    return tool_list(checker, value, path) if field.name == "tools" else checker.field(field, value, path)
+
+
+def _generation_config(checker: Checker, value: Any, path: str) -> dict[str, Any]:
+    known, _ = spelled(GenerationConfig, value, path)
+    for name in known:
+        if name in _NOT_IN_LIVE:
+            raise ConfigError(f"is not usable in a Live session: {_NOT_IN_LIVE[name]}", f"{path}.{name}")
+    return checker.message(GenerationConfig, value, path)
+
+
+def _check_modalities(setup: Mapping[str, Any], given: Mapping[str, Any], path: str) -> None:
+    modalities = setup.get(_GENERATION, {}).get(_MODALITIES) or []
+    if len(modalities) > 1:
+        where = path if "response_modalities" in given else f"{path}.generation_config"
+        raise ConfigError(
+            f"names {len(modalities)} modalities ({', '.join(modalities)}); a Live session answers in one."
+            " For text beside speech ask for AUDIO and set output_audio_transcription={}",
+            f"{where}.response_modalities",
+        )
+
+
+def _add_session(setup: dict[str, Any], resume: str | None, resumable: bool, history: Any) -> None:
+    if resume is not None:
+        if not isinstance(resume, str) or not resume:
+            raise ConfigError(
+                f"expected the handle of an earlier session, a str that is not empty, got {type(resume).__name__}", "resume"
+            )
+        setup["sessionResumption"] = {**setup.get("sessionResumption", {}), "handle": resume}
+    elif resumable:
+        setup.setdefault("sessionResumption", {})
+    if history is not None:
+        chosen = setup.get("historyConfig", {})
+        if chosen.get("initialHistoryInClientContent") is False:
+            raise ConfigError(
+                "is False, and history= needs it; leave it out", f"{PATH}.history_config.initial_history_in_client_content"
+            )
+        setup["historyConfig"] = {**chosen, "initialHistoryInClientContent": True}
+
+
+def _add_extra(setup: dict[str, Any], checker: Checker, extra_setup: Mapping[str, Any] | None) -> None:
+    """Lays the escape hatch over the rest; names that the table knows get the wire's spelling, so that none is sent twice."""
+    if extra_setup is None:
+        return
+    if not isinstance(extra_setup, Mapping):
+        raise ConfigError(f"expected a dict of members of setup, got {type(extra_setup).__name__}", "extra_setup")
+    if "setup" in extra_setup:
+        raise ConfigError("takes what stands inside setup; leave the outer 'setup' away", "extra_setup")
+    try:
+        extra = write_json(extra_setup)
+    except WrongType as error:
+        raise ConfigError(error.text, f"extra_setup.{error.path}".rstrip(".")) from None
+    extra = _in_wire_spelling(LiveClientSetup, extra, checker)
+    if isinstance(extra.get(_GENERATION), dict):
+        extra[_GENERATION] = _in_wire_spelling(GenerationConfig, extra[_GENERATION], checker)
+    if "model" in extra:
+        raise ConfigError("the model is an argument of connect()", "extra_setup.model")
+    setup.update(merged(setup, extra))
+
+
+def _in_wire_spelling(cls: type[Message], values: Mapping[str, Any], checker: Checker) -> dict[str, Any]:
+    names = names_of(cls)
+    wire_names = {field.name: checker.wire_name(field) for field in fields_of(cls)}
+    return {wire_names.get(names.get(key, ""), key): value for key, value in values.items() if value is not None}
