@@ -1,0 +1,129 @@
+"""A message's way from its frame to who waits for it: the queue of the receiver, the callbacks. Runs on the reader thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, Generic
+
+from genai_live import _frames
+from genai_live._dispatch import Dispatcher
+from genai_live._frames import Violation
+from genai_live._inbox import Inbox
+from genai_live._protocol import BidiProtocol, State
+from genai_live.callbacks import Callbacks
+from genai_live.types._server_messages import ServerMessage
+
+logger = logging.getLogger("genai_live")
+wire_log = logging.getLogger("genai_live.wire")
+
+CALLBACK_BACKLOG_BYTES = 256 * 1024
+"""Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
+
+
+class Delivery(Generic[ServerMessage]):
+    """Decodes messages, and hands them on in order. ``resume`` is called, from any thread, when who was behind has caught up."""
+
+    def __init__(
+        self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, resume: Callable[[], None]
+    ) -> None:
+        self.protocol: BidiProtocol[ServerMessage] = protocol
+        self.dispatcher = Dispatcher(callbacks, queue_bytes, resume)
+        limit = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
+        self.inbox: Inbox[ServerMessage] = Inbox(limit, resume, protocol.decode)
+        self.messages_received = 0
+        self.undecodable = 0
+        self.opened = threading.Event()
+        """Set when connect() may return, or has failed."""
+        self.turn_over = threading.Event()
+        """Set whenever a message ended a turn; finish() waits for it."""
+        self.paused = False
+        """True when so much waits that nothing more should be read."""
+        self._queue_bytes = queue_bytes
+        self._on_message = callbacks.on_message
+        self._early: list[tuple[ServerMessage, bytes | bytearray]] = []
+        self._warned_of_pause = False
+
+    def take(self, opcode: int, payload: bytes | bytearray) -> None:
+        """Takes one message off the wire.
+
+        Raises:
+            Violation: a text message that is not UTF-8.
+        """
+        was_in_setup = self.protocol.state is State.SETUP
+        message = self.protocol.receive(payload)
+        self.messages_received += 1
+        if wire_log.isEnabledFor(logging.DEBUG):
+            wire_log.debug("< %d bytes", len(payload))
+        if message.decode_error is not None:
+            self._take_undecodable(message, opcode, payload)
+        if was_in_setup:
+            self._early.append((message, payload))
+            if self.protocol.state is not State.SETUP:
+                self._start()
+            return
+        self._deliver(message, payload)
+
+    def still_full(self) -> bool:
+        """Looks again whether reading has to pause."""
+        # With on_message it is the executor that may be behind, and else the receiver.
+        self.paused = self.dispatcher.pause_if_full() if self._on_message else self.inbox.pause_if_full()
+        return self.paused
+
+    def end(self) -> None:
+        """Nothing follows: lets go who waits, after what came before setupComplete, if it never came."""
+        for message, payload in self._early:
+            self.inbox.put(message, len(payload))
+        self.inbox.end()
+        self.turn_over.set()
+        self.opened.set()
+
+    def _take_undecodable(self, message: ServerMessage, opcode: int, payload: bytes | bytearray) -> None:
+        if opcode == _frames.TEXT and not _frames.is_utf8(payload):  # binary frames promise nothing
+            raise Violation(_frames.BAD_DATA, "the server sent a text message that is not UTF-8")
+        self.undecodable += 1
+        self.dispatcher.call(self.dispatcher.callbacks.on_error, message.decode_error)
+
+    def _start(self) -> None:
+        """Setup is complete: tells so, then delivers what came before and with it, in order."""
+        self.dispatcher.call(self.dispatcher.callbacks.on_open)
+        self.opened.set()
+        early, self._early = self._early, []
+        for message, payload in early:
+            if not _is_only_setup(message):
+                self._deliver(message, payload)
+
+    def _deliver(self, message: ServerMessage, payload: bytes | bytearray) -> None:
+        if not self.protocol.turn_open and not self.turn_over.is_set():
+            self.turn_over.set()
+        if self._on_message is not None:
+            self._call_back(self._on_message, message, payload)
+        elif self.inbox.put(message, len(payload)) >= self.inbox.limit_bytes and self.inbox.pause_if_full():
+            self._pause()
+
+    def _call_back(
+        self, on_message: Callable[[ServerMessage], object], message: ServerMessage, payload: bytes | bytearray
+    ) -> None:
+        # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
+        # sessions for 250 ms at a time.
+        if self.inbox.put(payload, len(payload)) > self.inbox.limit_bytes:
+            self.inbox.forget_oldest()
+        self.inbox.tell()
+        self.dispatcher.call(on_message, message, size=len(payload))
+        if self.dispatcher.pause_if_full():
+            self._pause()
+
+    def _pause(self) -> None:
+        self.paused = True
+        if not self._warned_of_pause:
+            self._warned_of_pause = True
+            logger.warning(
+                "messages of %d bytes or more wait to be received or handled: reading pauses until some are taken"
+                " (http_options queue_bytes)",
+                self._queue_bytes,
+            )
+
+
+def _is_only_setup(message: Any) -> bool:
+    return message.setup_complete is not None and len(vars(message)) == 1

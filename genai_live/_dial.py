@@ -1,0 +1,138 @@
+"""From a URL to an upgraded socket: name lookup, TCP, proxy, TLS, upgrade. Blocks, within one deadline, on the thread that dials.
+
+TCP and TLS are the standard library's, the upgrade is websocket-client's (over a socket handed to it), because only so every
+step has a name (``Dialler.phase``), shares one deadline, and can be ended from another thread.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from genai_live import _tcp
+from genai_live._deadline import Deadline
+from genai_live._headers import check_headers
+from genai_live._options import ConnectionOptions
+from genai_live._proxy import Proxy
+from genai_live._secret import Secret, without_frames
+from genai_live._tls_in_tls import TlsInTls
+from genai_live._trust import refusal, trust
+from genai_live._tunnel import through_http, through_socks
+from genai_live._upgrade import upgrade
+from genai_live.errors import ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
+
+if TYPE_CHECKING:
+    import websocket
+
+
+class Dialler:
+    """Opens one WebSocket. ``phase`` says where it is; ``abort`` from another thread ends it."""
+
+    def __init__(self, url: str, safe_url: str, options: ConnectionOptions) -> None:
+        self.phase = Phase.NAME_LOOKUP
+        self._url = url
+        self._safe_url = safe_url
+        self._options = options
+        self._proxy: Proxy | None = None
+        self._held = _tcp.Held()
+
+    def open(self, headers: Mapping[str, str | Secret], deadline: Deadline) -> websocket.WebSocket:
+        """Returns the WebSocket after the upgrade; its ``sock`` is the connected socket.
+
+        Raises:
+            HandshakeRejected: an HTTP status other than 101.
+            ConnectTimeout: the deadline passed; ``phase`` says in which step.
+            ConnectError: any other failure of the network, a proxy or the server.
+            ConfigError: a header, a proxy or a certificate bundle that cannot be used.
+        """
+        try:
+            return self._open(headers, deadline)
+        except LiveError as error:
+            failure = error
+        except Exception as error:
+            failure = self._named(error, deadline)
+        self._held.close()
+        # Here, and with no frame of what happened: the frames below hold credentials in their variables.
+        raise without_frames(failure)
+
+    def abort(self) -> None:
+        """Ends the attempt: the thread in ``open`` fails soon. Any thread, never blocks."""
+        self._held.abort()
+
+    def _open(self, headers: Mapping[str, str | Secret], deadline: Deadline) -> websocket.WebSocket:
+        check_headers(headers)
+        parts = urlsplit(self._url)
+        host, secure = parts.hostname or "", parts.scheme == "wss"
+        port = parts.port or (443 if secure else 80)
+        self._proxy = self._options.proxy_for(host, port, secure=secure)
+        sock = self._tcp(host, port, deadline) if self._proxy is None else self._tunnel(self._proxy, host, port, deadline)
+        if secure:
+            self.phase = Phase.TLS
+            sock = self._tls(sock, host, deadline)
+        self.phase = Phase.UPGRADE
+        return upgrade(sock, self._url, self._safe_url, headers, deadline)
+
+    def _tcp(self, host: str, port: int, deadline: Deadline) -> socket.socket:
+        self.phase = Phase.NAME_LOOKUP
+        addresses = _tcp.look_up(host, port)
+        self.phase = Phase.DIALLING
+        return _tcp.connect(addresses, deadline, self._held)
+
+    def _tunnel(self, proxy: Proxy, host: str, port: int, deadline: Deadline) -> socket.socket:
+        if proxy.is_socks:
+            self.phase = Phase.PROXY
+            sock = through_socks(proxy, host, port, deadline, self._held)
+            self._held.add(sock)
+            return sock
+        sock = self._tcp(proxy.host, proxy.port, deadline)
+        self.phase = Phase.PROXY
+        if proxy.scheme == "https":
+            sock = self._tls(sock, proxy.host, deadline)
+        through_http(sock, proxy, host, port, deadline)
+        return sock
+
+    def _tls(self, sock: socket.socket, host: str, deadline: Deadline) -> socket.socket:
+        context = trust(self._options.ssl_context, self._options.ca_bundle).context
+        sock.settimeout(deadline.left_or_raise())
+        secured: ssl.SSLSocket | TlsInTls
+        if isinstance(sock, ssl.SSLSocket):
+            secured = TlsInTls(sock, context, host)
+        else:
+            # The handshake comes apart, because only a socket that is held can be ended by another thread.
+            secured = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+        self._held.add(secured)
+        secured.settimeout(deadline.left_or_raise())
+        secured.do_handshake()
+        return secured
+
+    def _named(self, error: Exception, deadline: Deadline) -> ConnectError:
+        """The library's error for a foreign one, with the phase and what to do."""
+        through = f" through the proxy {self._proxy}" if self._proxy is not None else ""
+        where = f"connecting to {self._safe_url}{through} failed in phase {self.phase.value!r}"
+        if self._held.aborted:
+            return ConnectError(f"{where}: it was given up", self.phase)
+        if isinstance(error, TimeoutError) or deadline.passed:
+            return ConnectTimeout(f"{where}: the time was used up. Try a longer timeout, or check the network.", self.phase)
+        words, advice, kind = self._meaning(error)
+        failure = ConnectError(f"{where}: {words}. {advice}", self.phase)
+        failure.kind, failure.retryable, failure.advice = kind, kind is ErrorKind.NETWORK, advice
+        return failure
+
+    def _meaning(self, error: Exception) -> tuple[str, str, ErrorKind]:
+        """What happened, what to do, and what it is about."""
+        words = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return *refusal(error, trust(self._options.ssl_context, self._options.ca_bundle).store), ErrorKind.OTHER
+        if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+            return words, "The server may not speak TLS on this port: check the scheme and port of the address.", ErrorKind.OTHER
+        if isinstance(error, socket.gaierror):
+            return words, "Check the host's name, the region and the network.", ErrorKind.NETWORK
+        if type(error).__name__ == "SOCKS5AuthError":
+            return words, "Check the user name and password in the proxy's URL.", ErrorKind.AUTH
+        if isinstance(error, OSError) or type(error).__name__ == "WebSocketConnectionClosedException":
+            return words, "Check the network and the address.", ErrorKind.NETWORK
+        advice = "Whatever answers there speaks another protocol: check the address, its port, and the proxy."
+        return words, advice, ErrorKind.OTHER

@@ -1,0 +1,280 @@
+"""One WebSocket after the upgrade: whole frames out, messages in. The reader thread reads; any thread writes.
+
+OpenSSL forbids SSL_read and SSL_write on one connection from two threads at once, and CPython does not prevent it: a TLS
+connection read by one thread and written by others breaks within seconds. So the socket is non-blocking, one lock stands
+around each call into it, and every wait happens outside that lock. Plain sockets take the same path. After ``_dial``, this is
+the only file that meets OSError.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import ssl
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from genai_live._deadline import Deadline
+from genai_live._frames import CLOSE, FINAL, Event, FrameParser, Violation
+
+if TYPE_CHECKING:
+    import websocket
+
+READ_BYTES = 65_536
+"""Bytes asked for in one read: several audio messages at once, and below the 128 KiB from which malloc maps fresh pages."""
+TLS_RECORD_BYTES = 16_384
+"""What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
+READS_IN_A_ROW = 16
+"""Reads before other connections of the same reader get their turn: 1 MiB."""
+_RETRY_AFTER = 0.05
+"""Seconds after which a write that OpenSSL wants to read for is tried again: the reader may have taken the bytes it waits for."""
+
+INTERRUPTED = "a write was interrupted, and how much of it went out is not known"
+"""Why a connection ends when Ctrl-C comes while the socket is called, some microseconds of every write."""
+
+_CLOSE_HEAD = FINAL | CLOSE
+"""First byte of a Close frame."""
+
+
+class TransportLost(Exception):
+    """The connection cannot be used any more; the text says why. Never leaves the package."""
+
+
+class WriteTimedOut(TransportLost):
+    """The peer did not read in time; half a frame may be out, so the connection is over."""
+
+
+class Transport:
+    """Reads and writes one upgraded connection.
+
+    ``want_write`` is called, from any thread, when bytes wait that only the reader can write later; the reader then watches for
+    writability and calls ``flush``.
+    """
+
+    def __init__(self, websocket: websocket.WebSocket, max_message_bytes: int, want_write: Callable[[], None]) -> None:
+        sock = websocket.sock
+        assert sock is not None
+        sock.setblocking(False)
+        self.websocket = websocket
+        self.fileno = sock.fileno()
+        self.bytes_read = 0
+        self.bytes_written = 0
+        self.messages_written = 0
+        self._socket = sock
+        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
+        """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
+        self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
+        """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that would find nothing.
+        To stop at every record of a burst cost 45 µs a message instead of 24."""
+        self.failure: TransportLost | Violation | None = None
+        """Why nothing more can be read; the reader thread's."""
+        self._parser = FrameParser(max_message_bytes)
+        self._want_write = want_write
+        self._closed = False
+        self._send_lock = threading.Lock()
+        """Rank 1. Guards the order of frames and ``_partial``: held while one frame goes out, also while the peer is slow."""
+        self._call_lock = threading.Lock()
+        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
+        self._soon: deque[bytes] = deque()
+        """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
+        self._pong: deque[bytes] = deque(maxlen=1)
+        """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
+        self._partial = memoryview(b"")
+        """What is left of the frame that is under way."""
+        self._torn = False
+        """True while the socket is called; the next call finds it True when Ctrl-C came between call and record."""
+        self.interrupted = False
+        """True when that has happened: this program ended the connection, not the network."""
+        self._said_goodbye = False
+        """True once a Close frame is out, or under way."""
+
+    # Reading: the reader thread only.
+
+    def read(self) -> list[Event]:
+        """Returns what has arrived, without blocking. What came whole before an end is returned; ``failure`` is that end."""
+        events: list[Event] = []
+        reads, unread = 0, False
+        while reads < READS_IN_A_ROW or unread:
+            reads += 1
+            try:
+                with self._call_lock:
+                    data = self._socket.recv(READ_BYTES)
+                    unread = self._pending is not None and self._pending() > 0
+            except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
+                break
+            except (OSError, ValueError) as error:
+                self.failure = self.failure or TransportLost(_words(error))
+                break
+            if not data:
+                self.failure = self.failure or TransportLost("the peer closed the connection without a Close frame")
+                break
+            self.bytes_read += len(data)
+            events += self._parser.feed(data)
+            if self._parser.violation:
+                self.failure = self.failure or self._parser.violation
+                break
+            if len(data) < self._full_read and not unread:
+                break
+        return events
+
+    @property
+    def has_unread(self) -> bool:
+        """True when bytes have arrived that do not make the descriptor readable. The reader thread."""
+        if self._pending is None:
+            return False
+        with self._call_lock:
+            return self._pending() > 0
+
+    # Writing: any thread.
+
+    def write(self, frame: bytes, deadline: Deadline) -> None:
+        """Writes one whole frame; blocks while the peer does not read, until the deadline.
+
+        A Ctrl-C meanwhile leaves the rest of the frame to the next writer or the reader: half a frame cannot be taken back.
+
+        Raises:
+            TransportLost: the connection is over, or the deadline passed (``WriteTimedOut``), which ends it too.
+        """
+        left = deadline.left()
+        if not self._send_lock.acquire(timeout=-1 if left is None else left):
+            raise WriteTimedOut("another thread's frame could not be written in time")
+        try:
+            if self._partial or self._soon or self._pong:
+                self._write_waiting(deadline)
+            self._begin(frame)
+            self._push(deadline)
+        except Exception:
+            raise
+        except BaseException:
+            self.interrupted = self._torn
+            raise
+        finally:
+            self._send_lock.release()
+            if self._partial:
+                self._want_write()
+        if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
+            self.flush()
+
+    def write_soon(self, frame: bytes) -> None:
+        """Writes one frame without ever blocking: now if the socket takes it, else when it can.
+
+        Raises:
+            TransportLost: the connection is over.
+        """
+        self._soon.append(frame)
+        self.flush()
+
+    def write_pong(self, frame: bytes) -> None:
+        """Like ``write_soon``, in place of an earlier pong that still waits."""
+        self._pong.append(frame)
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
+        while (self._soon or self._partial or self._pong) and self._send_lock.acquire(blocking=False):
+            try:
+                done = self._write_waiting(None)
+            finally:
+                self._send_lock.release()
+            if not done:
+                self._want_write()
+                return
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that ``write_soon`` took and the socket did not yet."""
+        return len(self._partial) + sum(map(len, tuple(self._soon)))
+
+    @property
+    def wants_flush(self) -> bool:
+        """True when bytes wait and no thread is about to write them."""
+        return bool(self._soon or self._partial or self._pong) and not self._send_lock.locked()
+
+    def _write_waiting(self, deadline: Deadline | None) -> bool:
+        """Requires the send lock. False when the socket is full and there is no deadline to wait for."""
+        if self._partial and not self._push(deadline):
+            return False
+        while self._pong or self._soon:
+            self._begin((self._pong or self._soon).popleft())
+            if not self._push(deadline):
+                return False
+        return True
+
+    def _begin(self, frame: bytes) -> None:
+        """Requires the send lock, and that no frame is under way."""
+        if self._said_goodbye:  # RFC 6455 section 5.5.1: no frame may follow a Close frame
+            raise TransportLost("a Close frame has been sent")
+        self._said_goodbye = frame[0] == _CLOSE_HEAD
+        self._partial = memoryview(frame)
+
+    def _push(self, deadline: Deadline | None) -> bool:
+        """Requires the send lock. Writes the frame under way; False when the socket is full and there is no deadline."""
+        self._write_some()
+        if self._partial:
+            if deadline is None:
+                return False
+            try:
+                self._push_slowly(deadline)
+            except (OSError, ValueError) as error:  # no descriptor for the selector, or the socket was closed meanwhile
+                raise TransportLost(_words(error)) from error
+        self.messages_written += 1
+        return True
+
+    def _push_slowly(self, deadline: Deadline) -> None:
+        """Requires the send lock. Waits for the peer to read, as often as it takes."""
+        with selectors.DefaultSelector() as selector:  # not select(): descriptors may be above 1023
+            selector.register(self.fileno, selectors.EVENT_WRITE)
+            while self._partial:
+                left = deadline.left()
+                if left == 0:
+                    raise WriteTimedOut(f"the peer has not read for {deadline.seconds:g} s")
+                selector.select(_RETRY_AFTER if left is None else min(left, _RETRY_AFTER))
+                self._write_some()
+
+    def _write_some(self) -> None:
+        """Requires the send lock. Writes as much of the frame under way as the socket takes."""
+        while self._partial:
+            if self._torn:
+                raise TransportLost(INTERRUPTED)
+            self._torn = True
+            try:
+                with self._call_lock:
+                    if self._closed:
+                        raise TransportLost("the connection is closed")
+                    sent = self._socket.send(self._partial)
+            except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
+                self._torn = False
+                return
+            except (OSError, ValueError) as error:
+                raise TransportLost(_words(error)) from error
+            self.bytes_written += sent
+            self._partial = self._partial[sent:]
+            self._torn = False
+
+    # Ending.
+
+    def shut(self) -> None:
+        """Ends the connection for every thread that waits on it; the descriptor stays until ``release``. Never blocks."""
+        self._closed = True
+        try:
+            # The plain socket's shutdown: SSLSocket's own one drops the TLS layer under a thread that is inside it.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            return  # the peer was faster
+
+    def release(self) -> None:
+        """Closes the descriptor; in a forked child this leaves the parent's connection alone."""
+        self._closed = True
+        with self._call_lock:
+            self._socket.close()
+
+    def forget(self) -> None:
+        """Closes the descriptor in a forked child, where a lock may be held by a thread that does not exist."""
+        self._closed = True
+        self._socket.close()
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
