@@ -1,0 +1,456 @@
+"""One session's connection: opened, set up, read, timed and ended by its reader thread; written to by the caller's threads.
+
+The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
+The way of an end: whoever sees it first decides its ``CloseInfo`` (``_decide``), and ``retire`` tells everybody.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any, Generic, NoReturn
+
+from genai_live import _frames
+from genai_live._attempt import Attempt, Plan
+from genai_live._close_reasons import closed_error, setup_rejected
+from genai_live._deadline import Deadline
+from genai_live._delivery import Delivery
+from genai_live._frames import Violation
+from genai_live._inbox import Inbox
+from genai_live._keepalive import KeepAlive, Need
+from genai_live._protocol import BidiProtocol, Event, Sent, State
+from genai_live._reader import ENDED, Reader
+from genai_live._secret import redacted, without_frames
+from genai_live._transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
+from genai_live.callbacks import Callbacks
+from genai_live.errors import (
+    NORMAL_CLOSURE,
+    CloseInfo,
+    ConnectError,
+    ConnectTimeout,
+    ForkedSession,
+    Phase,
+    SentBy,
+)
+from genai_live.types._server_messages import ServerMessage
+
+if TYPE_CHECKING:
+    pass
+
+wire_log = logging.getLogger("genai_live.wire")
+
+_NEVER = float("inf")
+CLOSE_GRACE = 0.25
+"""Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
+
+
+class Connection(Generic[ServerMessage]):
+    """What the reader thread and the session share."""
+
+    def __init__(self, plan: Plan, callbacks: Callbacks[Any], reader: Reader, protocol: BidiProtocol[ServerMessage]) -> None:
+        options = plan.options
+        self.plan = plan
+        self.reader = reader
+        self.protocol: BidiProtocol[ServerMessage] = protocol
+        self.delivery: Delivery[ServerMessage] = Delivery(protocol, callbacks, options.queue_bytes, self._attend_soon)
+        self.dispatcher = self.delivery.dispatcher
+        self.inbox: Inbox[ServerMessage] = self.delivery.inbox
+        self.transport: Transport | None = None
+        self.registered = 0
+        self.needs_attention = False
+        self.ended = threading.Event()
+        """Set when everybody has been told of the end."""
+        self._pid = os.getpid()
+        self._fork: dict[int, CloseInfo] = {}
+        """What a child process says of the session, by its id."""
+        self._attempt = Attempt(plan)
+        self._failure: ConnectError | None = None
+        self._verdict: CloseInfo | None = None
+        self._decided = threading.Event()
+        self._verdict_lock = threading.RLock()
+        """Guards ``_verdict``: the first end that anybody sees is the end that all are told. Rank 0, nothing is taken inside it.
+        Reentrant, because the garbage collector may drop a Session inside it, whose ``abort`` comes here."""
+        self._close_by = 0.0
+        """Monotonic time until which the peer's Close frame is waited for."""
+        self._arrived: deque[_frames.Event] = deque()
+        """Read and not yet taken."""
+        self._write_failure = ""
+        """Why a write failed, until the reader has looked for what the peer said last."""
+        self._retired = False
+        self._caller_tells = True
+        """A failed attempt is told of by who decides whether it was the last; unless Ctrl-C took that thread away."""
+        self._keepalive = KeepAlive(options.ping_interval, options.silence_limit)
+
+    # Opening.
+
+    def open(self, deadline: Deadline) -> None:
+        """Starts the reader and waits for setupComplete. Caller's thread; Ctrl-C gives the attempt up.
+
+        Raises:
+            ConnectError: or one of its kinds; nothing is left behind.
+        """
+        try:
+            self.reader.start(self, deadline)
+            deadline.wait(self.delivery.opened)
+        except BaseException:
+            self._caller_tells = False
+            self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
+            raise
+        if self.protocol.state in (State.OPENING, State.SETUP) and self._verdict is None:
+            where = f"connecting to {self.plan.safe_url} failed in phase {self.phase.value!r}"
+            words = "nothing came" if self.phase is Phase.SETUP else "the time was used up"
+            advice = "Try a longer timeout, or check the network."
+            self._fail(ConnectTimeout(f"{where}: {words} within {deadline.seconds:g} s. {advice}", self.phase))
+            self._give_up("")
+        if self._failure is None and self._verdict is not None and not self.delivery.opened.wait(CLOSE_GRACE):
+            raise setup_rejected(self._verdict, self.plan.safe_url)  # an end was found at the same moment as this one
+        if self._failure is not None:
+            # Without the frames of the thread that dialled: they hold credentials and sockets as long as somebody keeps the
+            # error.
+            raise without_frames(self._failure)
+
+    @property
+    def phase(self) -> Phase:
+        """What the connection is doing."""
+        return self._attempt.phase if self.protocol.state is State.OPENING else self.protocol.phase
+
+    def dial(self, deadline: Deadline) -> bool:
+        """Opens the transport and writes the setup message. Blocks; the thread that dials."""
+        try:
+            self.transport = self._attempt.open(deadline, self._attend_soon)
+            self.protocol.move(Event.UPGRADED)
+            self._keepalive.heard(time.monotonic())
+            self.transport.write(_frames.frame(_frames.TEXT, self.plan.setup), deadline)
+        except BaseException as error:  # SystemExit too: the caller waits for this thread's word
+            info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
+            failure = setup_rejected(info, self.plan.safe_url) if info else self._attempt.failure(error, self.phase)
+        else:
+            if self._verdict is None:
+                return True
+            failure = ConnectError("", self.phase)  # given up meanwhile: the caller has its own error
+        self._fail(failure)
+        self.retire()
+        return False
+
+    def _fail(self, failure: ConnectError) -> None:
+        """Ends an attempt that did not get as far as setupComplete; the first failure stands."""
+        self._decide(failure.close_info, failure=failure)
+
+    def _give_up(self, words: str) -> None:
+        """Ends an attempt from the caller's thread: what is under way fails soon, and cleans up after itself."""
+        self._fail(ConnectError(words, self.phase))
+        self._close_by = 0.0
+        self._attempt.abort()
+        if self.transport is not None:
+            self.transport.shut()
+        self._attend_soon()
+
+    # Reading: the reader thread.
+
+    @property
+    def fileno(self) -> int:
+        """Descriptor of the socket."""
+        assert self.transport is not None
+        return self.transport.fileno
+
+    def wanted(self) -> int:
+        """Selector events to watch for, or ``ENDED``."""
+        assert self.transport is not None
+        if self._verdict is not None and self._close_by == 0.0:
+            return ENDED
+        # While closing it reads on: the server's Close frame comes behind what else it sent.
+        reading = 0 if self.delivery.paused and self._verdict is None else selectors.EVENT_READ
+        return reading | (selectors.EVENT_WRITE if self.transport.wants_flush else 0)
+
+    def on_ready(self, events: int) -> None:
+        """Takes what has arrived, and writes what waits."""
+        assert self.transport is not None
+        if events & selectors.EVENT_READ:
+            self._read()
+        if events & selectors.EVENT_WRITE:
+            self._write_soon()
+            self.needs_attention = True
+
+    def _read(self) -> None:
+        assert self.transport is not None
+        heard = self.transport.bytes_read
+        self._arrived.extend(self.transport.read())
+        try:
+            while self._arrived:
+                self._take(*self._arrived.popleft())
+            if self.transport.failure is not None:
+                raise self.transport.failure
+        except TransportLost as error:
+            self._lose(_frames.ABNORMAL, str(error))
+        except Violation as violation:
+            self._arrived.clear()
+            self._write_soon(_frames.close_frame(violation.code, violation.reason))
+            self._lose(violation.code, violation.reason)
+        if heard != self.transport.bytes_read:
+            self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
+        self.needs_attention = self.needs_attention or self.delivery.paused
+        self.inbox.tell()
+
+    def _write_soon(self, frame: bytes = b"") -> None:
+        """Writes without blocking. A failure ends nothing here: the peer's last words may be among what is still to be read."""
+        assert self.transport is not None
+        try:
+            if frame and frame[0] == _frames.FINAL | _frames.PONG:
+                self.transport.write_pong(frame)
+            elif frame:
+                self.transport.write_soon(frame)
+            else:
+                self.transport.flush()
+        except TransportLost as error:
+            self._write_failure = str(error)
+            self.needs_attention = True
+
+    def _take(self, opcode: int, payload: bytes | bytearray) -> None:
+        if opcode <= _frames.BINARY:
+            self.delivery.take(opcode, payload)
+        elif opcode == _frames.PING:
+            self._write_soon(_frames.frame(_frames.PONG, bytes(payload)))
+        elif opcode == _frames.CLOSE:
+            self._take_close(payload)
+
+    def _take_close(self, payload: bytes | bytearray) -> None:
+        info = self._close_info_in(payload)
+        if self._decide(info):
+            answer = info.code if info.code != _frames.NO_STATUS else NORMAL_CLOSURE
+            self._write_soon(_frames.close_frame(answer))
+        self._close_by = 0.0
+        self.needs_attention = True
+
+    def _lose(self, code: int, reason: str) -> None:
+        """The connection is over without a Close frame of the server."""
+        self._decide(self.protocol.close_info(code, reason, SentBy.NETWORK))
+        self._close_by = 0.0
+        self.needs_attention = True
+
+    # Time: the reader thread.
+
+    def on_time(self, now: float) -> float:
+        """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
+        if self._verdict is not None:
+            if now >= self._close_by:
+                self._close_by = 0.0
+            return self._close_by or _NEVER
+        if self._write_failure:
+            self._hear_last_words()
+            return now
+        if not self.delivery.paused and self.transport is not None and self.transport.has_unread:
+            self._read()  # what came in one TLS record with the answer to the upgrade
+        if self.delivery.paused:
+            self._keepalive.excuse(now)  # nothing was read, so nothing can be said about the server
+            return _NEVER if self.delivery.still_full() else now
+        return self._keep_alive(now)
+
+    def _keep_alive(self, now: float) -> float:
+        need, look_again = self._keepalive.look(now)
+        if need is Need.PING:
+            self._write_soon(_frames.frame(_frames.PING, b""))
+        elif need is Need.END:
+            silence = self._keepalive.silence(now)
+            self._read()  # a shared reader may have been kept by another session while bytes came
+            if self._keepalive.silence(now) >= silence:
+                self._lose(_frames.ABNORMAL, f"no byte came for {silence:.0f} s (http_options silence_limit)")
+        return look_again
+
+    def _hear_last_words(self) -> None:
+        """A write has failed, so nothing more will come; but what came before may hold a Close frame that says why."""
+        assert self.transport is not None
+        heard = -1
+        while self._verdict is None and heard != self.transport.bytes_read:
+            heard = self.transport.bytes_read
+            self._read()
+        self._decide(self._write_failed(self.transport, self._write_failure))
+        self._lose(_frames.ABNORMAL, "")
+
+    # Ending.
+
+    def _decide(self, info: CloseInfo, close_by: float = 0.0, failure: ConnectError | None = None) -> bool:
+        """Settles how this connection ends; False when that was settled before. Any thread."""
+        with self._verdict_lock:
+            if self._verdict is not None:
+                return False
+            # The verdict comes last: whoever sees it must find the rest in place.
+            self._close_by, self._failure = close_by, failure
+            self._verdict = info
+        self._decided.set()
+        return True
+
+    def retire(self) -> None:
+        """Closes the socket and tells everybody of the end. The reader thread, or the one that dialled in vain; once."""
+        info = self._verdict
+        assert info is not None
+        if self._retired:
+            return
+        self._retired = True
+        if self.transport is not None:
+            self.transport.shut()
+            self.transport.release()
+        if self.protocol.state is State.SETUP and self._failure is None:
+            self._failure = setup_rejected(info, self.plan.safe_url)
+        self.protocol.move(Event.ENDED)
+        self.delivery.end()
+        if self._failure is None or not self._caller_tells:
+            self.tell_end()
+        self.ended.set()
+
+    def tell_end(self) -> None:
+        """Calls the callbacks that are for the end. The thread that retires the connection, or the one whose connect() failed."""
+        info, callbacks = self._verdict, self.dispatcher.callbacks
+        assert info is not None
+        if self._failure is not None or not info.clean:
+            self.dispatcher.call(callbacks.on_error, self._failure or closed_error(info))
+        self.dispatcher.call(callbacks.on_close, info)
+
+    def fail(self, error: Exception) -> None:
+        """Ends the connection for a defect of this library: told like every other end, and never a silent stop of the reader."""
+        logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
+        self._lose(_frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
+
+    def close(self, deadline: Deadline) -> None:
+        """Ends the connection now: one Close frame, then the peer's is waited for. Any thread; on the reader thread without
+        waiting."""
+        if self.forked:
+            if self.transport is not None:
+                self.transport.forget()
+            return
+        if self.transport is None:
+            self._give_up("closed while connecting")
+        else:
+            self._say_goodbye(self.transport, deadline)
+        if self.reader.is_current:
+            return
+        left = deadline.left()
+        if not Deadline(None if left is None else left + CLOSE_GRACE).wait(self.ended):
+            if self.transport is not None:
+                self.transport.shut()
+            self.inbox.end()  # the reader is inside a callback, and who receives should not have to wait for that
+        self.reader.join(Deadline(CLOSE_GRACE))
+
+    def _say_goodbye(self, transport: Transport, deadline: Deadline) -> None:
+        left = deadline.left()
+        patience = self._keepalive.silence_limit if left is None else left
+        if not self._decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT), time.monotonic() + patience):
+            return
+        self.protocol.move(Event.CLOSE_ASKED)
+        frame = _frames.close_frame(NORMAL_CLOSURE)
+        try:
+            if self.reader.is_current:
+                transport.write_soon(frame)
+            else:
+                transport.write(frame, deadline)
+        except TransportLost:
+            self._close_by = 0.0
+        self._attend_soon()
+
+    def abort(self, reason: str = "aborted by this program") -> None:
+        """Ends the connection without a word. Any thread, never blocks."""
+        if self.forked:
+            return
+        self._decide(self.protocol.close_info(_frames.ABNORMAL, reason, SentBy.CLIENT))
+        self._close_by = 0.0
+        if self.transport is not None:
+            self.transport.shut()
+        self._attend_soon()
+
+    def _attend_soon(self) -> None:
+        self.needs_attention = True
+        self.reader.wake()
+
+    # Writing: any thread.
+
+    @property
+    def forked(self) -> bool:
+        """True in a child of the process that opened the connection."""
+        return self._pid != os.getpid()
+
+    @property
+    def close_info(self) -> CloseInfo | None:
+        """How the connection ended; None while it is open. A child of the process that opened it has an end of its own."""
+        if self._verdict is None and self.forked:
+            # A single step, and no lock: the one that holds a lock here may be a thread that was not forked.
+            words = "used in a forked process"
+            info = CloseInfo(_frames.ABNORMAL, words, SentBy.CLIENT, self.protocol.phase, self.protocol.answer_due)
+            return self._fork.setdefault(os.getpid(), info)
+        return self._verdict
+
+    def check_usable(self) -> None:
+        """Raises the error of the end, if there was one, or of the fork."""
+        info = self.close_info
+        if info is not None and info is not self._verdict:
+            raise ForkedSession("the session belongs to the process that opened it: connect again in this one", info)
+        if info is not None:
+            raise closed_error(info)
+
+    def send(self, payload: bytes, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
+        """Writes one text message. Blocks while the peer does not read, up to the write timeout; ``wait=False`` never blocks.
+
+        A ``deadline`` that passes before that ends only the wait: what is left of a frame that has begun goes out later.
+
+        Raises:
+            SessionClosed: or one of its kinds; the message was not delivered.
+            TimeoutError: the deadline passed.
+        """
+        frame = _frames.frame(_frames.TEXT, payload)
+        if self._verdict is not None or self._pid != os.getpid():
+            self.check_usable()
+        assert self.transport is not None
+        if kind is not Sent.NOTHING:
+            self.protocol.note_sent(kind)
+        limit = Deadline(self.plan.options.write_timeout)
+        try:
+            if wait:
+                self.transport.write(frame, limit if deadline is None else deadline.or_earlier(limit))
+            else:
+                self.transport.write_soon(frame)
+        except TransportLost as error:
+            if isinstance(error, WriteTimedOut) and not limit.passed:
+                raise TimeoutError from None
+            self._lose_while_writing(self.transport, error, limit)
+        except BaseException:  # Ctrl-C
+            if self.transport.interrupted:
+                self.abort(f"writing failed: {INTERRUPTED}")
+            raise
+        if wire_log.isEnabledFor(logging.DEBUG):
+            wire_log.debug("> %d bytes", len(payload))
+
+    def _lose_while_writing(self, transport: Transport, error: TransportLost, deadline: Deadline) -> NoReturn:
+        """Raises the error of the end. A peer that closed says why in bytes that are still to be read: they decide."""
+        if self._verdict is None and not isinstance(error, WriteTimedOut):
+            info = self._look_for_close_frame() if self.reader.is_current else None
+            if info is not None:
+                self._decide(info)
+            elif not self.reader.is_current:
+                self._write_failure = str(error)
+                self._attend_soon()
+                self._decided.wait(deadline.left())  # at once, unless the reader is inside a callback
+        if self._decide(self._write_failed(transport, str(error))):
+            transport.shut()
+        self._attend_soon()
+        self.check_usable()
+        raise AssertionError("an end was decided, so there is an error to raise")
+
+    def _write_failed(self, transport: Transport, words: str) -> CloseInfo:
+        sent_by = SentBy.CLIENT if transport.interrupted else SentBy.NETWORK
+        return self.protocol.close_info(_frames.ABNORMAL, f"writing failed: {words}", sent_by)
+
+    def _look_for_close_frame(self) -> CloseInfo | None:
+        """Reads ahead, in a callback or before the reader runs: the messages on the way to the Close frame stay for later."""
+        assert self.transport is not None
+        heard = -1
+        while heard != self.transport.bytes_read:
+            heard = self.transport.bytes_read
+            self._arrived.extend(self.transport.read())
+        payload = next((payload for opcode, payload in self._arrived if opcode == _frames.CLOSE), None)
+        return None if payload is None else self._close_info_in(payload)
+
+    def _close_info_in(self, payload: bytes | bytearray) -> CloseInfo:
+        code, reason = _frames.read_close(payload)
+        return self.protocol.close_info(code, redacted(reason, self._attempt.secrets), SentBy.SERVER)

@@ -1,0 +1,130 @@
+"""Calls the user's functions one at a time and in order: on the reader thread, or on the user's executor. Nothing they do
+ends the reader."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from genai_live.callbacks import Callbacks
+from genai_live.errors import CallbackError
+
+logger = logging.getLogger("genai_live")
+
+SLOW_CALLBACK = 0.5
+"""Seconds from which a callback counts as slow: longer than two audio messages of the service, so playback would stutter."""
+
+
+class Dispatcher:
+    """Runs callbacks and keeps account of what they did.
+
+    ``resume`` is called, on a thread of the executor, when it has caught up after ``pause_if_full``.
+    """
+
+    def __init__(
+        self, callbacks: Callbacks[Any], limit_bytes: float = float("inf"), resume: Callable[[], None] | None = None
+    ) -> None:
+        self.callbacks = callbacks
+        self.limit_bytes = limit_bytes
+        self.errors = 0
+        self.slow = 0
+        self.longest = 0.0
+        """Seconds."""
+        self._resume = resume
+        self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...], int]] = deque()
+        self._waiting_bytes = 0
+        self._waiting_lock = threading.Lock()
+        """Guards ``_waiting``, ``_running`` and ``_paused``: one job of the executor at a time keeps the order."""
+        self._running = False
+        self._paused = False
+
+    def call(self, function: Callable[..., object] | None, *arguments: Any, size: int = 0) -> None:
+        """Calls the function now, or hands it to the executor; never raises. ``size`` is what waits with it, in bytes."""
+        if function is None:
+            return
+        if self.callbacks.executor is None:
+            self._run(function, arguments)
+            return
+        with self._waiting_lock:
+            self._waiting.append((function, arguments, size))
+            self._waiting_bytes += size
+            start = not self._running
+            self._running = True
+        if start:
+            self._submit()
+
+    def pause_if_full(self) -> bool:
+        """True when the executor has so much to do that the reader should wait for ``resume``."""
+        if self.callbacks.executor is None:
+            return False
+        with self._waiting_lock:
+            self._paused = self._waiting_bytes >= self.limit_bytes
+            return self._paused
+
+    def _submit(self) -> None:
+        assert self.callbacks.executor is not None
+        try:
+            job = self.callbacks.executor.submit(self._run_waiting)
+        except RuntimeError:  # the executor was shut down before the session: the reader thread does its work
+            self._run_waiting()
+        else:
+            job.add_done_callback(self._run_if_cancelled)
+
+    def _run_if_cancelled(self, job: Future[None]) -> None:
+        if job.cancelled():  # shut down with cancel_futures
+            self._run_waiting()
+
+    def _run_waiting(self) -> None:
+        while True:
+            with self._waiting_lock:
+                if not self._waiting:
+                    self._running = False
+                    return
+                function, arguments, size = self._waiting.popleft()
+            self._run(function, arguments)
+            self._note_done(size)
+
+    def _note_done(self, size: int) -> None:
+        with self._waiting_lock:
+            self._waiting_bytes -= size
+            caught_up = self._paused and self._waiting_bytes <= self.limit_bytes / 2
+            if caught_up:
+                self._paused = False
+        if caught_up and self._resume is not None:
+            self._resume()
+
+    def _run(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        started = time.monotonic()
+        try:
+            function(*arguments)
+        except BaseException as error:  # SystemExit too: it would end the reader thread silently
+            self._report(function, error)
+        took = time.monotonic() - started
+        if took > SLOW_CALLBACK:
+            self._note_slow(function, took)
+
+    def _report(self, function: Callable[..., object], error: BaseException) -> None:
+        self.errors += 1
+        name = getattr(function, "__qualname__", repr(function))
+        logger.error("the callback %s raised %s; the session goes on", name, type(error).__name__, exc_info=error)
+        on_error = self.callbacks.on_error
+        if on_error is None or function is on_error:
+            return
+        report = CallbackError(f"the callback {name} raised {type(error).__name__}: {error}")
+        report.__cause__ = error
+        self._run(on_error, (report,))
+
+    def _note_slow(self, function: Callable[..., object], took: float) -> None:
+        if not self.slow:
+            logger.warning(
+                "the callback %s took %.1f s; messages wait meanwhile (pass LiveCallbacks an executor to keep the reader free)",
+                getattr(function, "__qualname__", repr(function)),
+                took,
+            )
+        self.slow += 1
+        self.longest = max(self.longest, took)

@@ -1,0 +1,210 @@
+"""What every session is, whatever its messages: a stream to receive, an end, counters. Methods run on the caller's thread."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
+
+from genai_live._close_reasons import closed_error
+from genai_live._connection import Connection
+from genai_live._deadline import Deadline
+from genai_live._opaque import LEAVES_A_SESSION_OPEN
+from genai_live._secret import without_frames
+from genai_live.errors import CloseInfo, ReceiveTimeout, WrongThread
+from genai_live.types._server_messages import ServerMessage
+
+if TYPE_CHECKING:
+    import websocket
+
+CLOSE_TIMEOUT = 2.0
+"""Seconds that close() waits for the server's Close frame; the service was seen to answer in 10 to 86 ms."""
+
+S = TypeVar("S", bound="MessageStream[Any]")
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Counters of one session, as they stood when asked for."""
+
+    messages_received: int
+    messages_sent: int
+    bytes_received: int
+    """Bytes of the WebSocket stream, headers of frames included."""
+    bytes_sent: int
+    undecodable: int
+    """Messages that could not be understood."""
+    waiting_messages: int
+    """Messages that nobody has received yet."""
+    waiting_bytes: int
+    forgotten: int
+    """Messages that only ``on_message`` has seen: they left the queue before anybody received them."""
+    callback_errors: int
+    slow_callbacks: int
+    longest_callback: float
+    """Seconds."""
+
+
+class MessageStream(Generic[ServerMessage]):
+    """An open connection in the user's hands.
+
+    Usable from many threads, one of them receiving; a context manager that closes itself.
+    """
+
+    def __init__(self, connection: Connection[ServerMessage], model: str) -> None:
+        self._connection: Connection[ServerMessage] = connection
+        self._model = model
+        self._end_told = False
+        """True once receive() has ended quietly because the session did: the next call must not look like an empty turn."""
+
+    # Receiving: one thread at a time, never a callback.
+
+    def __iter__(self) -> Iterator[ServerMessage]:
+        """Yields every message until the session ends: quietly when nothing was lost, else with SessionClosed."""
+        self._check_receiver()
+        return Messages(lambda: self._next(Deadline(None)), self._raise_unless_clean)
+
+    def _check_receiver(self) -> None:
+        if self._connection.forked:
+            self._connection.check_usable()
+        if self._connection.reader.is_current:
+            raise WrongThread(
+                "receiving in a callback would wait for its own thread:"
+                " use the message that the callback was given, or receive on another thread"
+            )
+        self._connection.inbox.check_free()
+
+    def _next(self, deadline: Deadline, missing: str = "") -> ServerMessage | None:
+        """The next message, None at the end; ``missing`` says what a timeout means."""
+        if self._connection.forked:
+            self._connection.check_usable()  # an iterator from before the fork: nobody fills the queue here
+        try:
+            return self._connection.inbox.get(deadline)
+        except TimeoutError:
+            raise ReceiveTimeout(
+                f"{missing} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
+            ) from None
+
+    def _raise_unless_clean(self) -> None:
+        """Raises the error of the end, unless nothing was lost."""
+        info = self.close_info
+        assert info is not None
+        if not info.clean:
+            raise closed_error(info)
+
+    def _tell_end(self) -> None:
+        """Raises the error of the end, unless nothing was lost and it has not been told yet."""
+        info = self.close_info
+        assert info is not None
+        if not info.clean or self._end_told:
+            raise closed_error(info)
+        self._end_told = True
+
+    # Ending.
+
+    def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
+        """Ends the session now. Idempotent, from any thread, callbacks included; returns within ``timeout`` seconds.
+
+        In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no number.
+        """
+        self._connection.close(Deadline.of(timeout))
+
+    def __enter__(self: S) -> S:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        connection = getattr(self, "_connection", None)
+        if connection is None or connection.close_info is not None or connection.forked or sys.is_finalizing():
+            return
+        warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
+        connection.abort()
+
+    # What is known. Any thread, never blocks.
+
+    @property
+    def conn(self) -> websocket.WebSocket:
+        """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session."""
+        assert self._connection.transport is not None
+        return self._connection.transport.websocket
+
+    @property
+    def close_info(self) -> CloseInfo | None:
+        """How the session ended; None while it is open."""
+        return self._connection.close_info
+
+    @property
+    def stats(self) -> Stats:
+        """Counters, as they stand now."""
+        connection, transport = self._connection, self._connection.transport
+        assert transport is not None
+        return Stats(
+            messages_received=connection.delivery.messages_received,
+            messages_sent=transport.messages_written,
+            bytes_received=transport.bytes_read,
+            bytes_sent=transport.bytes_written,
+            undecodable=connection.delivery.undecodable,
+            waiting_messages=connection.inbox.waiting_messages,
+            waiting_bytes=connection.inbox.waiting_bytes,
+            forgotten=connection.inbox.forgotten,
+            callback_errors=connection.dispatcher.errors,
+            slow_callbacks=connection.dispatcher.slow,
+            longest_callback=connection.dispatcher.longest,
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session belongs to its process and is not pickled: open one in the other process")
+
+    def __repr__(self) -> str:
+        state = f"closed: {self.close_info}" if self.close_info else self._connection.protocol.phase.value
+        return f"<{type(self).__name__} {self._model} {state}>"
+
+
+class Messages(Generic[ServerMessage]):
+    """Iterates over messages.
+
+    Not a generator, because a generator that has raised ends quietly from then on: this raises again.
+    """
+
+    def __init__(
+        self,
+        take: Callable[[], ServerMessage | None],
+        end: Callable[[], None],
+        is_last: Callable[[ServerMessage], bool] | None = None,
+    ) -> None:
+        self._take: Callable[[], ServerMessage | None] = take
+        self._end = end
+        """Raises when the end of the session is no quiet one."""
+        self._is_last: Callable[[ServerMessage], bool] | None = is_last
+        self._over = False
+
+    def __iter__(self) -> Iterator[ServerMessage]:
+        return self
+
+    def __next__(self) -> ServerMessage:
+        if self._over:
+            raise StopIteration
+        try:
+            message = self._take()
+        except LEAVES_A_SESSION_OPEN as error:
+            failure = without_frames(error)
+        else:
+            return self._checked(message)
+        del self
+        try:
+            raise failure
+        finally:
+            del failure  # it has this frame now, and would keep itself alive
+
+    def _checked(self, message: ServerMessage | None) -> ServerMessage:
+        if message is None:
+            self._end()
+            self._over = True
+            raise StopIteration
+        if self._is_last is not None and self._is_last(message):
+            self._over = True
+        return message

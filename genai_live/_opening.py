@@ -1,0 +1,81 @@
+"""From a checked setup message to an open connection, for every method. Runs on the caller's thread; another one dials."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from typing import TYPE_CHECKING
+
+from genai_live import _json
+from genai_live._attempt import Plan, WebSocketFactory
+from genai_live._connection import Connection
+from genai_live._deadline import Deadline
+from genai_live._headers import hidden
+from genai_live._protocol import BidiProtocol
+from genai_live._reader import Reader
+from genai_live._retries import next_try_in
+from genai_live.auth import Auth, auth_for
+from genai_live.callbacks import Callbacks
+from genai_live.errors import ConnectError
+from genai_live.types._server_messages import ServerMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from genai_live._secret import Secret
+    from genai_live.api_client import ApiClient
+
+CONNECT_TIMEOUT = 30.0
+"""Seconds for everything up to setupComplete; the service was seen to need 0.3 to 0.8 s."""
+
+
+class Opener:
+    """Opens connections with the credentials, the WebSocket factory and the reader of one client. Usable from many threads."""
+
+    def __init__(self, auth: Auth | None, websocket_factory: WebSocketFactory | None, *, shared_reader: bool) -> None:
+        self._auth = auth
+        self._websocket_factory = websocket_factory
+        self._shared_reader = Reader(shared=True) if shared_reader else None
+
+    def open(
+        self,
+        api_client: ApiClient,
+        setup: Mapping[str, Any],
+        protocol: type[BidiProtocol[ServerMessage]],
+        callbacks: Callbacks[ServerMessage],
+        deadline: Deadline,
+    ) -> Connection[ServerMessage]:
+        """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
+
+        Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault.
+
+        Raises:
+            ConfigError: the backend does not have the protocol's method; nothing was dialled.
+            ConnectError: or one of its kinds.
+        """
+        plan = self._plan(api_client, _json.dumps(setup), protocol.method)
+        for tried in itertools.count(1):
+            connection = Connection(plan, callbacks, self._shared_reader or Reader(shared=False), protocol())
+            try:
+                connection.open(deadline)
+            except ConnectError as error:
+                pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
+                if pause is None:
+                    connection.tell_end()
+                    raise
+            else:
+                return connection
+            time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
+        raise AssertionError("there is always another number")
+
+    def _plan(self, api_client: ApiClient, setup: bytes, method: str) -> Plan:
+        endpoint = api_client.live_endpoint(method)
+        auth = self._auth or auth_for(api_client, method)
+        shared = api_client.hidden_headers()
+
+        def headers(deadline: Deadline) -> dict[str, str | Secret]:
+            return {**shared, **hidden(auth.headers(deadline))}
+
+        return Plan(endpoint.url, endpoint.safe_url, headers, setup, api_client.options, self._websocket_factory)

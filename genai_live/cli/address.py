@@ -1,0 +1,64 @@
+"""Where a command listens: the options that ``emulate`` and ``record`` share. Runs on the main thread."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genai_live.cli.usage import MisunderstoodError, port
+from genai_live.emulator.certificates import TlsChoice
+from genai_live.errors import ConfigError
+
+DEFAULT_PORT = 8765
+"""A fixed port, so that clients can be told once; the one that WebSocket examples commonly use."""
+
+_WAKE_SECONDS = 0.5
+"""A wait without end cannot be interrupted by Ctrl-C on Windows."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options."""
+    parser.add_argument("--port", type=port, default=DEFAULT_PORT, help="TCP port, 0 for a free one; default: %(default)s")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only")
+    parser.add_argument("--tls", action="store_true", help="serve wss, with a certificate made for this run")
+    parser.add_argument("--cert", metavar="FILE", help="serve wss with this certificate (PEM); needs --key")
+    parser.add_argument("--key", metavar="FILE", help="the certificate's private key (PEM)")
+
+
+def tls_choice(arguments: argparse.Namespace) -> TlsChoice:
+    """What the options say about TLS; raises MisunderstoodError for a contradiction, ConfigError for a missing file."""
+    if bool(arguments.cert) != bool(arguments.key):
+        raise MisunderstoodError("--cert and --key go together: a certificate and its private key")
+    if not arguments.cert:
+        return bool(arguments.tls)
+    for name in (arguments.cert, arguments.key):
+        if not Path(name).is_file():
+            raise ConfigError(f"{name!r} is not a file; --cert and --key name PEM files")
+    return arguments.cert, arguments.key
+
+
+@contextmanager
+def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
+    """Turns what the system says about a port or a certificate into a ConfigError of one sentence."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise ConfigError(f"the certificate and its key cannot be used: {error.reason or error}") from error
+    except OSError as error:
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {words}") from error
+
+
+def wait_for_ctrl_c() -> None:
+    """Blocks until Ctrl-C, which ends it quietly."""
+    never = threading.Event()
+    try:
+        while not never.wait(_WAKE_SECONDS):
+            pass
+    except KeyboardInterrupt:
+        return

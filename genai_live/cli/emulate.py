@@ -1,0 +1,45 @@
+"""``genai-live emulate``: the Live server on this machine, for clients in any language, until Ctrl-C. Runs on the main thread."""
+
+from __future__ import annotations
+
+import argparse
+
+from genai_live.cli import address
+from genai_live.cli.screen import Screen
+from genai_live.cli.usage import check_readable, pace
+from genai_live.emulator import LiveEmulator, load_script, serve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    address.add_arguments(parser)
+    parser.add_argument("--require-key", action="store_true", help="refuse clients that bring no credential")
+    parser.add_argument("--text-frames", action="store_true", help="send JSON in text frames; the service sends binary ones")
+    parser.add_argument("--instant", action="store_true", help="do not wait for the assumed playback before the end of a turn")
+    parser.add_argument("--pace", type=pace, default=1.0, help="scale of the times it takes, 0 for none; default: %(default)g")
+    parser.add_argument("--no-voice", action="store_true", help="neither recognise speech nor speak, whatever is installed")
+    script = parser.add_mutually_exclusive_group()
+    script.add_argument("--scenario", metavar="FILE", help="a JSON file that says what to do, instead of behaving naturally")
+    script.add_argument("--replay", metavar="FILE", help='play a recording that "genai-live record" made')
+
+
+def run(arguments: argparse.Namespace, screen: Screen) -> None:
+    """Does what the command line asks for; raises the library's errors."""
+    for name in (arguments.scenario, arguments.replay):
+        if name:
+            check_readable(name)
+    tls = address.tls_choice(arguments)
+    with address.told_plainly(arguments):
+        emulator = LiveEmulator(
+            arguments.port,
+            tls,
+            host=arguments.host,
+            pace=arguments.pace,
+            playback="instant" if arguments.instant else "assumed",
+            frames="text" if arguments.text_frames else "binary",
+            require_key=arguments.require_key,
+            scenario=load_script(arguments.scenario) if arguments.scenario else None,
+            replay=arguments.replay,
+            voice=False if arguments.no_voice else None,
+        )
+        serve(emulator, lambda line: screen.write(line + "\n"))  # not broken between words: there is a command to paste in it

@@ -1,0 +1,56 @@
+"""``genai-live record``: stands between clients and a service, and writes down what both say. Runs on the main thread."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from genai_live.cli import address
+from genai_live.cli.screen import Screen
+from genai_live.cli.usage import check_writable
+from genai_live.emulator import Recorder
+from genai_live.emulator.programs import HOST_VARIABLE
+
+GOOGLE = "https://generativelanguage.googleapis.com"
+"""The Gemini Developer API."""
+
+_GOOGLES_HOSTS = ".googleapis.com"
+_KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of this command."""
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the recording, one JSON object a line; replaced")
+    parser.add_argument("--to", default=GOOGLE, metavar="URL", help="the service behind it; default: %(default)s")
+    parser.add_argument("--without-audio", action="store_true", help="leave sound out; its length stays")
+    address.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace, screen: Screen) -> None:
+    """Does what the command line asks for; raises the library's errors."""
+    check_writable(arguments.out)
+    recorder = Recorder(
+        arguments.to,
+        arguments.out,
+        port=arguments.port,
+        headers=credentials(arguments.to),
+        without_audio=arguments.without_audio,
+        host=arguments.host,
+        tls=address.tls_choice(arguments),
+    )
+    with address.told_plainly(arguments):
+        recorder.start()
+    with recorder:
+        screen.write(f"Recording what is said through {recorder.url} to {arguments.to} into {arguments.out}.\n")
+        screen.write(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={recorder.host}\n")
+        screen.write("Press Ctrl-C to stop.\n")
+        address.wait_for_ctrl_c()
+    screen.write(f"Stopped. {recorder.sessions} session{'' if recorder.sessions == 1 else 's'} recorded.\n")
+
+
+def credentials(upstream: str) -> dict[str, str]:
+    """The environment's key as a header, for clients that bring none; for Google's hosts only."""
+    key = next((os.environ[name] for name in _KEY_VARIABLES if os.environ.get(name)), None)
+    return {"x-goog-api-key": key} if key and (urlsplit(upstream).hostname or "").endswith(_GOOGLES_HOSTS) else {}

@@ -1,0 +1,71 @@
+"""Where the command line writes: lines that stay, and on a terminal a few that are redrawn. For one thread: the main one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TextIO
+
+from genai_live.cli.view import Look, look_for
+
+_UP = "\x1b[{}A"
+_CLEAR_LINE = "\r\x1b[2K"
+_CLEAR_BELOW = "\x1b[J"
+"""ECMA-48: cursor up, erase in line, erase in page."""
+
+NARROWEST = 20
+"""Columns below which a terminal is treated as if it had so many: it wraps then."""
+
+
+class Screen:
+    """Writes to one stream. On a terminal it redraws the last lines in place; elsewhere it writes plain lines only.
+
+    Colours are off when NO_COLOR is set (https://no-color.org), and everything but plain lines when TERM is ``dumb``.
+    """
+
+    def __init__(self, stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
+        self._stream = stream
+        self._drawn = 0
+        self.live = stream.isatty() and environment.get("TERM") != "dumb"
+        """True when lines can be redrawn."""
+        self.look: Look = look_for(stream.encoding, self.live and not environment.get("NO_COLOR"))
+
+    @property
+    def columns(self) -> int:
+        """Columns to write into; the last one is left free, for some terminals wrap a line that fills it."""
+        return max(NARROWEST, shutil.get_terminal_size().columns) - 1
+
+    def say(self, text: str) -> None:
+        """Writes a line that stays, in place of the drawn lines; a terminal gets it broken between words."""
+        self._erase()
+        if self.live:
+            text = textwrap.fill(text, self.columns, break_long_words=False, break_on_hyphens=False)
+        self._write(text + "\n")
+
+    def write(self, text: str) -> None:
+        """Writes text that stays, without ending its line."""
+        self._erase()
+        self._write(text)
+
+    def draw(self, lines: Sequence[str]) -> None:
+        """Shows lines in place of those drawn before; nothing where lines cannot be redrawn."""
+        if not self.live:
+            return
+        up = _UP.format(self._drawn) if self._drawn else ""
+        self._write(up + "".join(f"{_CLEAR_LINE}{line}\n" for line in lines) + _CLEAR_BELOW)
+        self._drawn = len(lines)
+
+    def keep(self) -> None:
+        """Lets the drawn lines stay as they are."""
+        self._drawn = 0
+
+    def _erase(self) -> None:
+        if self._drawn:
+            self._write(_UP.format(self._drawn) + _CLEAR_BELOW)
+            self._drawn = 0
+
+    def _write(self, text: str) -> None:
+        self._stream.write(text)
+        self._stream.flush()

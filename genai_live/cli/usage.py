@@ -1,0 +1,61 @@
+"""What the command line's words mean: numbers, files, and the error for words that mean nothing. Runs on the main thread."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from genai_live.errors import ConfigError
+
+
+class MisunderstoodError(Exception):
+    """The command line contradicts itself; one sentence that says how."""
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds, for argparse; raises ValueError for anything else."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+def port(text: str) -> int:
+    """A TCP port, 0 included, for argparse; raises ValueError for anything else."""
+    value = int(text)
+    if not 0 <= value <= 65_535:
+        raise ValueError(text)
+    return value
+
+
+def pace(text: str) -> float:
+    """A scale of times, 0 included, for argparse; raises ValueError for anything else."""
+    value = float(text)
+    if not 0 <= value < float("inf"):
+        raise ValueError(text)
+    return value
+
+
+seconds.__name__ = "number of seconds"
+port.__name__ = "port number"
+pace.__name__ = "scale"
+# argparse names a type in its errors by this
+
+
+def check_readable(name: str) -> None:
+    """Raises ConfigError when a file is not there, or may not be read."""
+    try:
+        with open(name, "rb"):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{name!r} cannot be read: {error.strerror or error}") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raises ConfigError when a file cannot be written there, before the work that would be lost."""
+    if path.is_dir():
+        raise ConfigError(f"{str(path)!r} is a directory; name a file to write")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{str(path)!r} cannot be written: there is no directory {str(path.parent)!r}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise ConfigError(f"{str(path)!r} cannot be written: permission denied")

@@ -1,0 +1,86 @@
+"""What users begin with: settings, made once; nothing is opened before ``connect``. Usable from many threads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from genai_live._opaque import opaque
+from genai_live.api_client import ApiClient
+from genai_live.errors import ConfigError
+from genai_live.live import Live
+from genai_live.tokens import AuthTokens
+from genai_live.types import HttpOptions
+
+
+class Client:
+    """A client of the Live API, of the Gemini Developer API or of Vertex AI.
+
+    Making one takes microseconds: no network, no files, no thread. What is not passed comes from the environment, under the
+    names of Google's own SDKs (GEMINI_API_KEY, GOOGLE_GENAI_USE_VERTEXAI, GOOGLE_CLOUD_PROJECT, ...).
+    GENAI_LIVE_EMULATOR_HOST=host:port makes every client talk to an emulator, without a key.
+
+    Args:
+        api_key: A key of the Developer API, an express key of Vertex AI, or the name of an ephemeral token (``auth_tokens/...``).
+        vertexai: True for Vertex AI, False for the Developer API, None for what the environment says.
+        credentials: google-auth credentials for Vertex AI; by default Google's default credentials.
+        project: Google Cloud project, for Vertex AI.
+        location: Google Cloud location, for Vertex AI; "global" by default.
+        http_options: HttpOptions, or a dict of them: base_url, api_version, headers, proxy, ca_bundle, and limits. Never changed.
+        shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them.
+        enterprise: Another name of ``vertexai``, as in Google's SDK.
+
+    Raises:
+        ConfigError: arguments contradict each other, or a key or project is missing.
+    """
+
+    @opaque
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        vertexai: bool | None = None,
+        credentials: Any = None,
+        project: str | None = None,
+        location: str | None = None,
+        http_options: HttpOptions | Mapping[str, Any] | None = None,
+        shared_reader: bool = False,
+        enterprise: bool | None = None,
+    ) -> None:
+        self._api_client = ApiClient(
+            api_key,
+            vertexai=vertexai,
+            enterprise=enterprise,
+            credentials=credentials,
+            project=project,
+            location=location,
+            http_options=http_options,
+        )
+        if not isinstance(shared_reader, bool):
+            raise ConfigError(f"expected True or False, got {type(shared_reader).__name__}", "shared_reader")
+        self._live = Live(self._api_client, shared_reader=shared_reader)
+        self._auth_tokens = AuthTokens(self._api_client)
+
+    @property
+    def live(self) -> Live:
+        """Opens sessions: ``client.live.connect(model=...)``."""
+        return self._live
+
+    @property
+    def auth_tokens(self) -> AuthTokens:
+        """Makes ephemeral tokens: ``client.auth_tokens.create(...)``; Developer API only."""
+        return self._auth_tokens
+
+    @property
+    def aio(self) -> Client:
+        """This client, so that ``client.aio.live.connect`` of a script written for Google's SDK needs no other change than losing
+        its ``async`` and ``await``."""
+        return self
+
+    @property
+    def vertexai(self) -> bool:
+        """True when this is a client of Vertex AI."""
+        return self._api_client.backend.is_vertex
+
+    def __repr__(self) -> str:
+        return f"Client({repr(self._api_client).partition('(')[2]}"

@@ -1,0 +1,306 @@
+"""One TCP connection of the emulator: HTTP head, upgrade, frames, misbehaviour on the wire. Runs on the emulator's loop thread.
+
+The WebSocket itself is the Sans-I/O ``ServerProtocol`` of the package websockets: an implementation that shares nothing with the
+one this library's client stands on, so that a mistake in framing cannot hide by being made on both sides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import cast
+
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request as Handshake
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from .door import Door, Ending, Inbox, cut_reason
+from .request import Answer, BadRequest, Request, parse_head
+
+LARGEST_HEAD = 64 * 1024
+"""Bytes of an HTTP head. Access tokens of some identity providers alone take 8 KiB."""
+
+LARGEST_BODY = 4 * 1024 * 1024
+"""Bytes of a REST request body; a token request takes a few kilobytes."""
+
+CLOSE_PATIENCE = 2.0
+"""Seconds that a client has to answer our Close frame before its TCP connection is cut."""
+
+DROP_SECONDS = 0.0005
+"""Between two bytes of a trickle: without it the kernel hands several to a reader that is busy. About 1 kB a second."""
+
+HEAD_END = b"\r\n\r\n"
+
+
+class Connection(asyncio.Protocol):
+    """One TCP connection: first an HTTP request, then perhaps a WebSocket."""
+
+    def __init__(self, door: Door, largest_message: int, connections: set[Connection]) -> None:
+        self._door = door
+        self._connections = connections
+        self._largest_message = largest_message
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._head = bytearray()
+        self._request: Request | None = None
+        self._websocket: ServerProtocol | None = None
+        self._inbox: Inbox | None = None
+        self._fragments: list[bytes] = []
+        self._fragments_are_text = False
+        self._trickle: deque[bytes] | None = None
+        self._trickling = False
+        self._drip: asyncio.TimerHandle | asyncio.Handle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self.congested = False
+        """True while the client reads slower than the emulator writes."""
+        self.fragment_size = 0
+        """Bytes of the frames that a message is cut into; 0 for one frame each."""
+
+    # -- asyncio.Protocol ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the TCP (and TLS) connection stands."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes came."""
+        if self._websocket is None:
+            self._gather(data)
+        else:
+            self._feed(data)
+
+    def eof_received(self) -> bool | None:
+        """asyncio: the client will send no more."""
+        if self._websocket is not None:
+            self._websocket.receive_eof()
+            self._flush()
+        return None
+
+    def pause_writing(self) -> None:
+        """asyncio: the send buffer is full."""
+        self.congested = True
+
+    def resume_writing(self) -> None:
+        """asyncio: the send buffer has room again."""
+        self.congested = False
+        if self._inbox is not None:
+            self._inbox.writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone."""
+        for timer in (self._patience, self._drip):
+            if timer is not None:
+                timer.cancel()
+        if self._transport is not None:
+            self._transport.close()  # Python 3.10 takes a TLS transport that its peer closed for one that was forgotten
+        self._connections.discard(self)
+        inbox, self._inbox = self._inbox, None
+        if inbox is not None:
+            inbox.ended(self._ending())
+
+    def _ending(self) -> Ending:
+        received = self._websocket.close_rcvd if self._websocket is not None else None
+        if received is None:
+            return Ending(1006, "", by_client=False)
+        assert self._websocket is not None
+        return Ending(int(received.code), received.reason, by_client=bool(self._websocket.close_rcvd_then_sent))
+
+    # -- HTTP ------------------------------------------------------------------------------------------------------
+
+    def _gather(self, data: bytes) -> None:
+        self._head += data
+        if self._request is None:
+            end = self._head.find(HEAD_END)
+            if end < 0:
+                if len(self._head) > LARGEST_HEAD:
+                    self.answer(Answer.error(431, "The head of the request is too large."))
+                return
+            try:
+                self._request = parse_head(bytes(self._head[: end + len(HEAD_END)]))
+            except BadRequest as error:
+                self.answer(Answer.error(400, str(error)))
+                return
+        self._decide(self._request)
+
+    def _decide(self, request: Request) -> None:
+        body = bytes(self._head[request.head_bytes :])
+        if not request.wants_websocket:
+            if request.content_length > LARGEST_BODY:
+                self.answer(Answer.error(413, "The body of the request is too large."))
+                return
+            if len(body) < request.content_length:
+                return
+            request = request.with_body(body[: request.content_length])
+        # The client waits for the answer now; what it sends before is read after the decision.
+        self.stop_reading()
+        self._door.admit(self, request)
+
+    def answer(self, answer: Answer) -> None:
+        """Answers the request by HTTP and ends the connection."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(answer.serialise())
+            self._transport.close()
+
+    def upgrade(self, inbox: Inbox) -> None:
+        """Answers the request with 101: from now on it is a WebSocket, which delivers to ``inbox``."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        websocket = self._websocket = ServerProtocol(max_size=self._largest_message)
+        head, self._head = bytes(self._head), bytearray()
+        assert self._request is not None
+        websocket.receive_data(head[: self._request.head_bytes])
+        response = websocket.accept(cast(Handshake, websocket.events_received()[0]))
+        websocket.send_response(response)
+        self._flush()
+        if response.status_code != 101:
+            return
+        self._inbox = inbox
+        inbox.opened()
+        self.resume_reading()
+        if rest := head[self._request.head_bytes :]:
+            self._feed(rest)
+
+    # -- frames in -------------------------------------------------------------------------------------------------
+
+    def _feed(self, data: bytes) -> None:
+        websocket = self._websocket
+        assert websocket is not None
+        if websocket.reader.eof:
+            return
+        websocket.receive_data(data)
+        for event in websocket.events_received():
+            self._take(cast(Frame, event))
+        if websocket.writes:
+            self._flush()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CONT:
+            self._fragments.append(bytes(frame.data))
+        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
+            self._fragments = [bytes(frame.data)]
+            self._fragments_are_text = frame.opcode is Opcode.TEXT
+        else:
+            return
+        if frame.fin and self._inbox is not None:
+            data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
+            self._fragments = []
+            self._inbox.receive(data, self._fragments_are_text)
+
+    # -- frames out ------------------------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> bool:
+        """True while messages can be sent."""
+        return self._websocket is not None and self._websocket.state is State.OPEN
+
+    def send(self, data: bytes, is_text: bool) -> None:
+        """Sends one message in one frame; does nothing on a connection that is not open."""
+        if not self.open:
+            return
+        if self.fragment_size:
+            self.send_fragments(data, is_text, self.fragment_size)
+            return
+        assert self._websocket is not None
+        if is_text:
+            self._websocket.send_text(data)
+        else:
+            self._websocket.send_binary(data)
+        self._flush()
+
+    def send_fragments(self, data: bytes, is_text: bool, size: int) -> None:
+        """Sends one message in frames of ``size`` bytes (RFC 6455 section 5.4)."""
+        if not self.open:
+            return
+        assert self._websocket is not None
+        pieces = [data[start : start + size] for start in range(0, len(data), size)] or [b""]
+        first = self._websocket.send_text if is_text else self._websocket.send_binary
+        first(pieces[0], fin=len(pieces) == 1)
+        for number, piece in enumerate(pieces[1:], 2):
+            self._websocket.send_continuation(piece, fin=number == len(pieces))
+        self._flush()
+
+    def ping(self, data: bytes) -> None:
+        """Sends a Ping frame."""
+        if self.open:
+            assert self._websocket is not None
+            self._websocket.send_ping(data)
+            self._flush()
+
+    def close(self, code: int, reason: str) -> None:
+        """Sends a Close frame with the reason cut to what fits, and cuts the connection when the client does not answer it."""
+        if not self.open:
+            return
+        assert self._websocket is not None
+        self._websocket.send_close(code, cut_reason(reason))
+        self._flush()
+        self._patience = self._loop.call_later(CLOSE_PATIENCE, self.abort)
+
+    def abort(self) -> None:
+        """Cuts the TCP connection at once, with what is still in the buffers: the client sees a reset or an end of file."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def write_bytes(self, data: bytes) -> None:
+        """Puts bytes on the connection that no WebSocket library would: broken frames, rubbish."""
+        self._write(data)
+
+    def trickle(self, on: bool) -> None:
+        """Switches sending one byte at a time, each in a segment of its own, on or off."""
+        self._trickling = on
+        if on and self._trickle is None:
+            self._trickle = deque()
+
+    def stop_reading(self) -> None:
+        """Leaves what the client sends in the kernel until its buffers are full."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Reads again."""
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _flush(self) -> None:
+        assert self._websocket is not None
+        for data in self._websocket.data_to_send():
+            if data:
+                self._write(data)
+            else:
+                self._finish()
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if not self._trickling and not self._trickle:
+            self._transport.write(data)
+            return
+        assert self._trickle is not None
+        self._trickle.extend(data[at : at + 1] for at in range(len(data)))
+        if self._drip is None:
+            self._drip = self._loop.call_soon(self._next_drop)
+
+    def _next_drop(self) -> None:
+        self._drip = None
+        if self._transport is None or self._transport.is_closing() or not self._trickle:
+            return
+        self._transport.write(self._trickle.popleft())
+        if self._trickle:
+            self._drip = self._loop.call_later(DROP_SECONDS, self._next_drop)
+        elif self._websocket is not None and self._websocket.eof_sent:
+            self._finish()
+
+    def _finish(self) -> None:
+        """Ends the connection after the closing handshake, or after the last byte of a trickle."""
+        if self._transport is None or self._trickle:
+            return
+        failed = self._websocket is not None and self._websocket.close_rcvd is None
+        if failed and self._transport.can_write_eof():
+            # What the client is still sending must be read: closing over unread bytes resets the connection, and with it
+            # the Close frame that says why would be lost (RFC 1122 section 4.2.2.13).
+            self._transport.write_eof()
+            self._patience = self._loop.call_later(CLOSE_PATIENCE, self.abort)
+        else:
+            self._transport.close()

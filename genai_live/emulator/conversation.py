@@ -1,0 +1,318 @@
+"""The turns of one session: one table of states and events, and what each move sends. Runs on the emulator's loop thread.
+
+Order of messages: protocol topics "Turn sequences" and "Backend differences"; what differs by family is in ``profiles``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any, Protocol
+
+from .answers import Call, Prompt
+from .delivery import THINKING_SECONDS, Delivery, Step
+from .encoding import Encoder
+from .mind import Answer, Mind
+from .plan import Plan
+from .settings import Settings
+from .usage import IMAGE_TOKENS, Counter, audio_tokens, text_tokens
+
+
+class State(Enum):
+    """What a session's turn is doing."""
+
+    IDLE = "idle"
+    GENERATING = "generating"
+    TOOL_PENDING = "tool pending"
+    PLAYING = "playing"
+    ENDED = "ended"
+
+
+class Event(Enum):
+    """What happens to a turn."""
+
+    PROMPT = "a complete prompt came"
+    REPLY = "a scenario says what to answer"
+    CUT_IN = "the user spoke, or sent content without completing it"
+    CALLED = "the answer needs a function first"
+    CALLED_ASIDE = "a function was called and the turn does not wait for it"
+    RESPONDED = "every open call has its response"
+    GENERATED = "the answer has been sent"
+    PLAYED = "the answer would have been played by now"
+
+
+_S, _E = State, Event
+TABLE: dict[tuple[State, Event], tuple[State, str]] = {
+    (_S.IDLE, _E.PROMPT): (_S.GENERATING, "answer"),
+    (_S.IDLE, _E.REPLY): (_S.GENERATING, "reply"),
+    (_S.IDLE, _E.RESPONDED): (_S.GENERATING, "answer"),
+    (_S.GENERATING, _E.PROMPT): (_S.GENERATING, "interrupt_and_answer"),
+    (_S.GENERATING, _E.REPLY): (_S.GENERATING, "interrupt_and_reply"),
+    (_S.GENERATING, _E.CUT_IN): (_S.IDLE, "interrupt"),
+    (_S.GENERATING, _E.CALLED): (_S.TOOL_PENDING, "announce_call"),
+    (_S.GENERATING, _E.CALLED_ASIDE): (_S.IDLE, "complete_call"),
+    (_S.GENERATING, _E.GENERATED): (_S.PLAYING, "await_playback"),
+    (_S.TOOL_PENDING, _E.PROMPT): (_S.GENERATING, "interrupt_and_answer"),
+    (_S.TOOL_PENDING, _E.REPLY): (_S.GENERATING, "reply"),
+    (_S.TOOL_PENDING, _E.CUT_IN): (_S.IDLE, "interrupt"),
+    (_S.TOOL_PENDING, _E.RESPONDED): (_S.GENERATING, "answer"),
+    (_S.PLAYING, _E.PROMPT): (_S.GENERATING, "interrupt_and_answer"),
+    (_S.PLAYING, _E.REPLY): (_S.GENERATING, "interrupt_and_reply"),
+    (_S.PLAYING, _E.CUT_IN): (_S.IDLE, "interrupt"),
+    (_S.PLAYING, _E.PLAYED): (_S.IDLE, "complete"),
+}
+"""(state, event) to (new state, what to do on the way). A pair that is not here changes nothing."""
+
+TURN_COMPLETE = "turn complete"
+TOOL_RESPONSE = "tool response"
+TOOL_CALL = "tool call"
+SETUP_COMPLETE = "setup complete"
+"""Moments of a session that families hang resumption updates on, and that scenarios wait for."""
+
+
+class Outlet(Protocol):
+    """Where a conversation speaks to."""
+
+    @property
+    def congested(self) -> bool:
+        """True while the client reads too slowly."""
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Sends one message."""
+
+    def send_bytes(self, data: bytes) -> None:
+        """Sends one message that is encoded already."""
+
+    def reached(self, moment: str) -> None:
+        """A moment has come: one of the four above."""
+
+
+class Conversation:
+    """One session's turns."""
+
+    def __init__(self, plan: Plan, outlet: Outlet, mind: Mind, encoder: Encoder, *, settings: Settings, seed: int) -> None:
+        self.plan = plan
+        self.state = State.IDLE
+        self.open_calls: dict[str, Call] = {}
+        self.counter = Counter()
+        self._outlet = outlet
+        self._mind = mind
+        self._settings = settings
+        self._delivery = Delivery(plan, encoder, self.counter, random.Random(seed))
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.Handle | None = None
+        self._steps: Iterator[Step] = iter(())
+        self._next: bytes | None = None
+        self._after_steps = Event.GENERATED
+        self._stalled = False
+        self._turn = 0
+        self._playback_ends = 0.0
+        self._waiting: deque[Prompt] = deque()
+        self._responses: list[dict[str, Any]] = []
+        self._called_before = False
+
+    # -- what comes in ---------------------------------------------------------------------------------------------
+
+    def prompt(self, prompt: Prompt) -> None:
+        """The user has said all: answer, interrupting what runs."""
+        self.count(prompt)
+        self._move(Event.PROMPT, prompt)
+
+    def prompt_when_idle(self, prompt: Prompt) -> None:
+        """The user has said all, but nothing may be interrupted: answer after what runs."""
+        if self.state is State.IDLE:
+            self.prompt(prompt)
+        else:
+            self._waiting.append(prompt)
+
+    def reply(self, answer: Answer) -> None:
+        """A scenario answers in place of the model."""
+        self._move(Event.REPLY, answer)
+
+    def cut_in(self) -> None:
+        """The user spoke or wrote something that stops what runs."""
+        self._move(Event.CUT_IN)
+
+    def note_responses(self, responses: list[dict[str, Any]]) -> None:
+        """Function responses came: their calls are closed, unless a response says that more will follow."""
+        for response in responses:
+            if not response.get("willContinue"):
+                by_name = (key for key, call in self.open_calls.items() if call.name == response.get("name"))
+                self.open_calls.pop(response.get("id") or next(by_name, ""), None)
+        self._outlet.reached(TOOL_RESPONSE)
+
+    def respond(self, responses: list[dict[str, Any]]) -> None:
+        """Function responses came; the answer follows when every blocking call has one."""
+        self.note_responses(responses)
+        self._responses += [response for response in responses if response.get("scheduling") != "SILENT"]
+        if any(call.blocking for call in self.open_calls.values()) or not self._responses:
+            return
+        prompt, self._responses = Prompt(responses=self._responses), []
+        if self.state in (State.IDLE, State.TOOL_PENDING):
+            self.count(prompt)
+            self._move(Event.RESPONDED, prompt)
+        elif any(response.get("scheduling") == "INTERRUPT" for response in responses):
+            self.prompt(prompt)
+        else:
+            self._waiting.append(prompt)
+
+    def writable(self) -> None:
+        """The client has caught up."""
+        if self._stalled:
+            self._stalled = False
+            self._pump()
+
+    def end(self) -> None:
+        """The session is over."""
+        self.state = State.ENDED
+        self._turn += 1
+        self._stop()
+
+    def count(self, prompt: Prompt) -> None:
+        """Counts the tokens of a prompt."""
+        self.counter.add_prompt("TEXT", text_tokens(prompt.text) + text_tokens(str(prompt.responses or "")))
+        self.counter.add_prompt("AUDIO", audio_tokens(prompt.audio_seconds))
+        self.counter.add_prompt("IMAGE", prompt.images * IMAGE_TOKENS)
+
+    # -- the table -------------------------------------------------------------------------------------------------
+
+    def _move(self, event: Event, what: Prompt | Answer | None = None) -> None:
+        row = TABLE.get((self.state, event))
+        if row is None:
+            return
+        self.state, action = row
+        _ACTIONS[action](self, what)
+        if self.state is State.IDLE and self._waiting:
+            self.prompt(self._waiting.popleft())
+
+    def _answer(self, what: Prompt | Answer | None) -> None:
+        self._stop()
+        self._turn += 1
+        turn = self._turn
+
+        def answered(answer: Answer) -> None:
+            if turn == self._turn and self.state is State.GENERATING:
+                self._give(answer)
+
+        assert isinstance(what, Prompt)
+        self._mind.consider(what, self.plan, self._called_before, answered)
+
+    def _reply(self, what: Prompt | Answer | None) -> None:
+        self._stop()
+        self._turn += 1
+        assert isinstance(what, Answer)
+        self._give(what)
+
+    def _interrupt(self, what: Prompt | Answer | None) -> None:
+        self._stop()
+        self._turn += 1
+        if self.open_calls and self.plan.profile.cancels_calls:
+            ids = list(self.open_calls)
+            self.open_calls.clear()
+            self._outlet.send({"toolCallCancellation": {"ids": ids}})
+        self._outlet.send({"serverContent": {"interrupted": True}})
+        self._complete(None)
+
+    def _interrupt_and_answer(self, what: Prompt | Answer | None) -> None:
+        self._interrupt(None)
+        self._answer(what)
+
+    def _interrupt_and_reply(self, what: Prompt | Answer | None) -> None:
+        self._interrupt(None)
+        self._reply(what)
+
+    def _announce_call(self, what: Prompt | Answer | None) -> None:
+        self._outlet.reached(TOOL_CALL)
+
+    def _complete_call(self, what: Prompt | Answer | None) -> None:
+        self._outlet.reached(TOOL_CALL)
+        if self.plan.profile.call_generation_complete:
+            self._outlet.send({"serverContent": {"generationComplete": True}})
+        self._complete(None)
+
+    def _await_playback(self, what: Prompt | Answer | None) -> None:
+        if not self.plan.profile.completes_turns:
+            self.state = State.IDLE
+            self._outlet.send({"serverContent": {}, "usageMetadata": self.counter.turn(self.plan.profile)})
+            self._outlet.reached(TURN_COMPLETE)
+            return
+        self._outlet.send({"serverContent": {"generationComplete": True}})
+        left = self._playback_ends - self._loop.time() if self._settings.assume_playback else 0.0
+        self._timer = self._later(left, lambda: self._move(Event.PLAYED))
+
+    def _complete(self, what: Prompt | Answer | None) -> None:
+        self._stop()
+        content: dict[str, Any] = {"turnComplete": True}
+        if self.plan.profile.grounding_with_turn_complete:
+            content["groundingMetadata"] = {}
+        self._outlet.send({"serverContent": content, "usageMetadata": self.counter.turn(self.plan.profile)})
+        self._outlet.reached(TURN_COMPLETE)
+
+    # -- giving an answer ------------------------------------------------------------------------------------------
+
+    def _give(self, answer: Answer) -> None:
+        if answer.heard is not None and self.plan.transcribes_input:
+            self._outlet.send({"serverContent": {"inputTranscription": {"text": answer.heard}}})
+        if answer.calls:
+            self._call(answer.calls)
+            return
+        self._playback_ends = self._loop.time() + THINKING_SECONDS * self._settings.pace
+        if answer.sound is not None:
+            self._playback_ends += answer.sound.seconds * self._settings.pace
+        self._run(self._delivery.steps(answer), Event.GENERATED)
+
+    def _call(self, calls: list[Call]) -> None:
+        self._called_before = True
+        made = self._delivery.new_calls(calls)
+        self.open_calls.update(made)
+        waits = self.plan.profile.tool_round == "same turn" and any(call.blocking for call in calls)
+        self._run(self._delivery.call_steps(made), Event.CALLED if waits else Event.CALLED_ASIDE)
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def _run(self, steps: Iterator[Step], then: Event) -> None:
+        self._steps, self._after_steps, self._next = steps, then, None
+        self._pump()
+
+    def _pump(self) -> None:
+        """Sends the message whose time has come and waits for the next; the loop runs in between, so the client can cut in."""
+        self._timer = None
+        if self._outlet.congested:
+            self._stalled = True
+            return
+        if self._next is not None:
+            self._outlet.send_bytes(self._next)
+        try:
+            wait, self._next = next(self._steps)
+        except StopIteration:
+            self._next = None
+            self._move(self._after_steps)
+            return
+        self._timer = self._later(wait * self._settings.pace, self._pump)
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> asyncio.Handle:
+        return self._loop.call_later(seconds, call) if seconds > 0 else self._loop.call_soon(call)
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._steps = iter(())
+        self._next = None
+        self._stalled = False
+
+
+_ACTIONS: dict[str, Callable[[Conversation, Prompt | Answer | None], None]] = {
+    "answer": Conversation._answer,
+    "reply": Conversation._reply,
+    "interrupt": Conversation._interrupt,
+    "interrupt_and_answer": Conversation._interrupt_and_answer,
+    "interrupt_and_reply": Conversation._interrupt_and_reply,
+    "announce_call": Conversation._announce_call,
+    "complete_call": Conversation._complete_call,
+    "await_playback": Conversation._await_playback,
+    "complete": Conversation._complete,
+}

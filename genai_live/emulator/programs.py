@@ -1,0 +1,61 @@
+"""The emulator as a program: serve until Ctrl-C, or start for a script given ``--emulator``. Runs on the main thread."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .server import LiveEmulator
+
+HOST_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
+"""Every Client of this process and its children talks to the emulator at ``host:port``, without a key."""
+
+FLAG = "--emulator"
+
+
+def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulator | None:
+    """Starts an embedded emulator when ``--emulator`` is among the arguments, which loses it; stops it at exit.
+
+    ``argv`` is ``sys.argv`` by default; ``options`` are those of LiveEmulator. Sets GENAI_LIVE_EMULATOR_HOST, so that every
+    Client made afterwards talks to it. Returns the emulator, or None when it was not asked for.
+    """
+    arguments = sys.argv if argv is None else argv
+    if FLAG not in arguments:
+        return None
+    arguments.remove(FLAG)
+    emulator = LiveEmulator(**options).start()
+    atexit.register(emulator.stop)
+    os.environ[HOST_VARIABLE] = emulator.host
+    return emulator
+
+
+def serve(emulator: LiveEmulator, say: Callable[[str], object] = print, until: threading.Event | None = None) -> None:
+    """Runs an emulator until Ctrl-C (or until the event is set), saying first where it is and what it can; blocks the caller."""
+    stop = until or threading.Event()
+    with emulator:
+        for line in describe(emulator):
+            say(line)
+        try:
+            while not stop.wait(WAKE_SECONDS):
+                pass
+        except KeyboardInterrupt:
+            say("Stopped.")
+
+
+WAKE_SECONDS = 0.5
+"""A wait without end cannot be interrupted by Ctrl-C on Windows."""
+
+
+def describe(emulator: LiveEmulator) -> list[str]:
+    """What to tell a user about an emulator that has just started, line by line."""
+    lines = [f"Live API emulator at {emulator.url} ({emulator.voice})."]
+    if emulator.url.startswith("https"):
+        lines.append(f"Clients must trust {emulator.ca_path}.")
+    else:
+        lines.append(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={emulator.host}")
+    lines.append("Press Ctrl-C to stop.")
+    return lines

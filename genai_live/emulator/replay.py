@@ -1,0 +1,101 @@
+"""Turns a recording into scenarios: what the server said is sent again, what the client said is expected. Pure.
+
+A client of today need not cut its audio as the recorded one did: of a run of realtimeInput audio or video, one message is
+expected, and what the server said meanwhile follows in the recorded time after it. Everything else must come as it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ..errors import ConfigError
+from ..types.music import LiveMusicClientMessage
+from ..types.realtime import LiveClientMessage
+from . import scenario as steps
+from .recording import Event, Head, read_recording, restore_audio
+from .scenario import Scenario, Step
+from .validation import Refused, Validator
+
+STREAMED = ("audio", "video", "mediaChunks")
+"""Members of realtimeInput that come in runs."""
+
+LOST = 1006
+"""Close code of a connection that was lost (RFC 6455 section 7.4.1); it cannot be sent."""
+
+
+def load_recording(path: str | Path) -> list[Scenario]:
+    """The sessions of a recording as scenarios, in order; raises ConfigError for a file that is not one."""
+    heads: dict[int, Head] = {}
+    events: dict[int, list[Event]] = {}
+    for line in read_recording(path):
+        if isinstance(line, Head):
+            heads[line.session] = line
+        events.setdefault(line.session, [])
+        if isinstance(line, Event):
+            events[line.session].append(line)
+    if not heads or heads.keys() != events.keys():
+        raise ConfigError("holds no session, or events of a session that never began", str(path))
+    return [Scenario(*_steps(heads[number], events[number]), replay=True) for number in sorted(heads)]
+
+
+def _steps(head: Head, events: list[Event]) -> Iterator[Step]:
+    read = _ClientReader(head)
+    before, streaming = 0.0, False
+    for event in events:
+        if event.sender == "client":
+            step = read.expectation(event)
+            again = isinstance(step, steps.Expect) and step.message is None and step.kind != "close"
+            if step is not None and not (again and streaming):
+                yield step
+                before = event.at
+            streaming = again or (streaming and step is None)
+        elif event.refused is not None:
+            yield steps.RefuseUpgrade(event.refused, event.body)
+        else:
+            if event.at > before:
+                yield steps.Wait(event.at - before, paced=True)
+            yield _server_step(event)
+            before = event.at
+            streaming = streaming and event.close is None
+
+
+def _server_step(event: Event) -> Step:
+    if event.message is not None:
+        return steps.Send(restore_audio(event.message), text=event.text)
+    if event.raw is not None:
+        return steps.SendRaw(event.raw, text=event.text)
+    if event.close in (None, LOST):
+        return steps.Abort()
+    return steps.Close(event.close or LOST, event.reason)
+
+
+class _ClientReader:
+    """Recorded client messages, in whatever spelling, as what to expect."""
+
+    def __init__(self, head: Head) -> None:
+        self._validator = Validator(head.backend)
+        self._type = LiveMusicClientMessage if head.method == "BidiGenerateMusic" else LiveClientMessage
+
+    def expectation(self, event: Event) -> Step | None:
+        """What to wait for; None for what an emulated session cannot receive."""
+        if event.close is not None:
+            return steps.Expect("close")
+        if event.message is None:
+            return None
+        try:
+            kind, body = self._validator.check_one_of(self._type, restore_audio(event.message))
+        except Refused:
+            return None
+        if kind == "realtimeInput":
+            name = next(iter(body), "")
+            return steps.Expect(f"{kind}.{name}", message=None if name in STREAMED else body, exact=True)
+        return steps.Expect(kind, message=_without_handle(kind, body), exact=kind != "setup")
+
+
+def _without_handle(kind: str, body: Any) -> Any:
+    """A setup without its resumption handle: a client of today has another one, or none."""
+    if kind != "setup" or "sessionResumption" not in body:
+        return body
+    return {key: value for key, value in body.items() if key != "sessionResumption"}

@@ -1,0 +1,172 @@
+"""``LiveEmulator``: a Live API server in a thread of this process. Its methods may be called on any thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from ..errors import ConfigError
+from .certificates import TlsChoice
+from .control import SessionControl
+from .house import House
+from .received import Received, ReceivedMessage, Wanted
+from .replay import load_recording
+from .scenario import Script
+from .server_thread import ServerThread
+from .settings import Settings
+from .voice import make_mind
+
+
+class LiveEmulator:
+    """A Live API server on this machine, for every client in every language.
+
+    Args:
+        port: TCP port; 0 takes a free one.
+        tls: True serves wss with a throw-away certificate whose authority is in ``ca_path``; ``(certificate file, key file)`` or
+            an ``ssl.SSLContext`` serve what they hold.
+        host: Address to listen on.
+        pace: Scale of the times it takes of its own accord: 1.0 natural, 0.0 waits for nothing.
+        playback: ``"assumed"`` puts the time it takes to play the answer between generationComplete and turnComplete, as the
+            service does; ``"instant"`` does not.
+        frames: ``"binary"`` as the service, or ``"text"``.
+        pretty: Indented JSON as the service's, or compact.
+        require_key: Refuse clients that bring no credential.
+        keys: The credentials that are accepted; None accepts all but ``invalid`` and ``expired``.
+        models: The models that exist; None lets every name be one.
+        hears: Transcripts of the first utterances, for programs that need to be understood without speech recognition.
+        scenario: What to do instead of behaving naturally: one ``Scenario`` for every session, or a list of them, one for each.
+        replay: A recording to play instead: its sessions, one after the other (see ``genai-live record``).
+        voice: True recognises and speaks with the extra ``voice``, False does not, None does what is installed.
+
+    Use it as a context manager, or call ``start()`` and ``stop()``.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        tls: TlsChoice = False,
+        *,
+        host: str = "127.0.0.1",
+        pace: float = 1.0,
+        playback: Literal["assumed", "instant"] = "assumed",
+        frames: Literal["binary", "text"] = "binary",
+        pretty: bool = True,
+        require_key: bool = False,
+        keys: Iterable[str] | None = None,
+        models: Iterable[str] | None = None,
+        hears: Sequence[str] = (),
+        scenario: Script = None,
+        replay: str | Path | None = None,
+        voice: bool | None = None,
+    ) -> None:
+        if playback not in ("assumed", "instant"):
+            raise ConfigError("must be 'assumed' or 'instant'", "playback")
+        if frames not in ("binary", "text"):
+            raise ConfigError("must be 'binary' or 'text'", "frames")
+        if scenario is not None and replay is not None:
+            raise ConfigError("a replay is a scenario of its own: give one of the two", "replay")
+        settings = Settings(
+            pace=pace,
+            assume_playback=playback == "assumed",
+            text_frames=frames == "text",
+            pretty=pretty,
+            require_key=require_key,
+            keys=None if keys is None else frozenset(keys),
+            models=None if models is None else frozenset(models),
+        )
+        self._mind = make_mind(hears, voice)
+        self._house = House(settings, self._mind, load_recording(replay) if replay is not None else scenario)
+        self._server = ServerThread(self._house, host, port, tls, settings.largest_message)
+
+    # -- life ------------------------------------------------------------------------------------------------------
+
+    def start(self) -> LiveEmulator:
+        """Listens; returns when clients can connect. Raises ConfigError (websockets missing) or OSError (port taken)."""
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Cuts every connection and frees the port; may be called twice."""
+        self._server.stop()
+        self._mind.close()
+
+    def __enter__(self) -> LiveEmulator:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    # -- addresses -------------------------------------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The port it listens on, once started."""
+        return self._server.port
+
+    @property
+    def url(self) -> str:
+        """What ``http_options={"base_url": ...}`` of a client takes."""
+        return self._server.url
+
+    @property
+    def host(self) -> str:
+        """``host:port``, as GENAI_LIVE_EMULATOR_HOST takes it."""
+        return self._server.address
+
+    @property
+    def ca_path(self) -> str | None:
+        """PEM file that clients must trust to talk TLS with it; None without TLS."""
+        return self._server.ca_path
+
+    @property
+    def voice(self) -> str:
+        """How it hears and speaks, in words: what is installed decides."""
+        return self._mind.description
+
+    # -- what happened ---------------------------------------------------------------------------------------------
+
+    @property
+    def received(self) -> Received:
+        """The client messages of all sessions seen so far, oldest first."""
+        return self._house.received
+
+    def wait_for(self, wanted: Wanted, timeout: float | None = 10.0, count: int = 1) -> ReceivedMessage:
+        """The ``count``-th message of a kind (or that a predicate accepts); waits for it, and raises TimeoutError."""
+        return self._house.received.wait_for(wanted, timeout, count)
+
+    @property
+    def sessions(self) -> list[SessionControl]:
+        """Every session there was, oldest first."""
+        return [SessionControl(session, self._server.do) for session in list(self._house.sessions)]
+
+    @property
+    def current(self) -> SessionControl:
+        """The session that was opened last; raises LookupError when there was none."""
+        sessions = self.sessions
+        if not sessions:
+            raise LookupError("no client has connected to the emulator yet")
+        return sessions[-1]
+
+    def wait_for_session(self, number: int = 1, timeout: float | None = 10.0) -> SessionControl:
+        """The ``number``-th session, counted from 1; waits for its upgrade request, and raises TimeoutError."""
+        if not self._house.wait(lambda: len(self._house.sessions) >= number, timeout):
+            raise TimeoutError(f"{len(self._house.sessions)} sessions were opened within {timeout} s, not {number}")
+        return self.sessions[number - 1]
+
+    def assert_complete(self, timeout: float = 1.0) -> None:
+        """Raises AssertionError when a scenario failed, was not played to its end, or had no session.
+
+        Steps that are left get ``timeout`` seconds, as long as their session lives. Blocks the caller.
+        """
+        self._house.await_scenarios(timeout)
+        complaints = self._house.complaints()
+        if complaints:
+            raise AssertionError("the emulator's scenario is not complete: " + "; ".join(complaints))
+
+    def __repr__(self) -> str:
+        state = f"at {self.url}" if self._server.running else "stopped"
+        return f"<LiveEmulator {state}, {len(self._house.sessions)} sessions>"

@@ -1,0 +1,82 @@
+"""What is wrong with a setup of the right form: values that do not go together, habits of a family. Pure: runs on any thread."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from .plan import Plan
+from .settings import Settings
+from .validation import Refused
+
+MODEL_PREFIXES = ("projects/", "publishers/", "models/", "tunedModels/")
+
+_FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,127}")
+"""Live API reference, FunctionDeclaration.name."""
+
+MOST_DECLARATIONS = 512
+"""Live API reference, Tool.functionDeclarations."""
+
+NOT_AUDIO = "Cannot extract voices from a non-audio request."
+
+
+def check_setup(plan: Plan, settings: Settings) -> None:
+    """Raises Refused with the close code and the words that the service is known to use, or words of its kind."""
+    _check_model(plan, settings)
+    _check_generation(plan)
+    _check_compression(plan.setup.get("contextWindowCompression") or {})
+    _check_declarations(plan.declarations)
+
+
+def _check_model(plan: Plan, settings: Settings) -> None:
+    name = plan.model
+    if not name:
+        raise Refused("* BidiGenerateContentRequest.setup.model: model is not specified")
+    bare = name.rpartition("/")[2]
+    if settings.models is not None and bare not in settings.models and name not in settings.models:
+        raise _model_not_found(plan)
+    # Reported (litellm pull request 37602): Vertex AI takes resource names only. The emulator's own models have any name.
+    if plan.profile.backend == "vertex" and not name.startswith(MODEL_PREFIXES[:2]) and "gemini" in name:
+        raise Refused("Request contains an invalid argument.")
+
+
+def _model_not_found(plan: Plan) -> Refused:
+    if plan.profile.backend == "vertex":
+        return Refused(f"Publisher Model `{plan.model}` was not found or your project does not have access to it.", 1008)
+    place = f"is not found for API version {plan.version}, or is not supported for bidiGenerateContent"
+    return Refused(f"{plan.model} {place}. Call ListModels to see the list of available models.", 1008)
+
+
+def _check_generation(plan: Plan) -> None:
+    config: dict[str, Any] = plan.setup.get("generationConfig") or {}
+    modalities = set(config.get("responseModalities") or [])
+    # Documented: one response modality for each session.
+    if len(modalities) > 1:
+        raise Refused("Request contains an invalid argument.")
+    if plan.profile.refuses_text and modalities == {"TEXT"}:
+        raise Refused(NOT_AUDIO)
+    temperature = config.get("temperature")
+    if temperature is not None and not 0 <= temperature <= 2:
+        raise Refused(f"Unable to submit request because it has a temperature value of {temperature} but the range is 0 to 2.")
+
+
+def _check_compression(config: dict[str, Any]) -> None:
+    trigger, target = config.get("triggerTokens"), (config.get("slidingWindow") or {}).get("targetTokens")
+    if trigger is not None and target is not None and target >= trigger:
+        raise Refused("context_window_compression.sliding_window.target_tokens must be less than trigger_tokens.")
+
+
+def _check_declarations(declarations: list[dict[str, Any]]) -> None:
+    if len(declarations) > MOST_DECLARATIONS:
+        raise Refused(f"At most {MOST_DECLARATIONS} function declarations can be given.")
+    seen: set[str] = set()
+    for index, declaration in enumerate(declarations):
+        name = declaration.get("name") or ""
+        place = f"GenerateContentRequest.tools[0].function_declarations[{index}]"
+        if not _FUNCTION_NAME.fullmatch(name):
+            raise Refused(f"* {place}.name: Invalid function name. Must start with a letter or an underscore.")
+        if name in seen:
+            raise Refused(f"Duplicate function declaration found: {name}")
+        if "parameters" in declaration and "parametersJsonSchema" in declaration:
+            raise Refused(f"* {place}: parameters and parameters_json_schema cannot both be set.")
+        seen.add(name)

@@ -1,0 +1,190 @@
+"""Ephemeral tokens: making them, spending them, and what they lock in a session's setup. Runs on the emulator's loop thread.
+
+Source: protocol topic "Ephemeral tokens".
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from ..types.realtime import LiveClientSetup
+from .request import TOKEN_PREFIX, Credential, Route
+from .validation import Refused, Validator, camel_case, unknown_name
+
+if TYPE_CHECKING:
+    from .session import Session
+
+LIFETIME = timedelta(minutes=30)
+"""expireTime when the request does not say: messages are refused after it."""
+
+OPENING_TIME = timedelta(seconds=60)
+"""newSessionExpireTime when the request does not say: new sessions are refused after it."""
+
+LONGEST_LIFETIME = timedelta(hours=20)
+"""Both times must be less than this ahead."""
+
+NAME_DIGITS = 40
+
+INVALID_KEY = "API key not valid. Please pass a valid API key."
+EXPIRED_KEY = "API key expired. Please renew the API key."
+USED_UP = "The service is currently unavailable."
+"""Reported for a token that was used before."""
+
+_FRACTION = re.compile(r"\.\d+")
+
+
+class TokenRefused(ValueError):
+    """A token request that is wrong: answered with HTTP 400."""
+
+
+@dataclass
+class Token:
+    """One ephemeral token."""
+
+    name: str
+    expires: datetime
+    opens_until: datetime
+    uses: int
+    """Sessions it may open; 0 is unlimited."""
+    setup: dict[str, Any] | None
+    mask: list[str] | None
+    opened: int = 0
+
+    def describe(self) -> dict[str, Any]:
+        """The token as the service answers it."""
+        return {
+            "name": self.name,
+            "expireTime": _write_time(self.expires),
+            "newSessionExpireTime": _write_time(self.opens_until),
+            "uses": self.uses,
+        }
+
+    def constrain(self, setup: dict[str, Any]) -> dict[str, Any]:
+        """The setup that counts: what the token locks is taken from it, whatever the session asked for.
+
+        sessionResumption stays the session's own, unless it is locked by name: a locked token could not be resumed otherwise.
+        """
+        if self.setup is None and self.mask is None:
+            return setup
+        if self.mask is None:
+            assert self.setup is not None
+            own = {"sessionResumption": setup["sessionResumption"]} if "sessionResumption" in setup else {}
+            return {**own, **self.setup}
+        locked = {**setup}
+        for path in self.mask:
+            _lock(locked, self.setup or {}, path.split("."))
+        return locked
+
+
+def _lock(setup: dict[str, Any], constraint: dict[str, Any], path: list[str]) -> None:
+    """Gives ``setup`` the constraint's value at ``path``, or none when it has none there."""
+    name, *rest = path
+    if rest and isinstance(setup.get(name, constraint.get(name)), dict):
+        inner = {**setup.get(name, {})}
+        _lock(inner, constraint.get(name) or {}, rest)
+        setup[name] = inner
+        if not inner:
+            del setup[name]
+    elif name in constraint:
+        setup[name] = constraint[name]
+    else:
+        setup.pop(name, None)
+
+
+class Tokens:
+    """Every token made by one emulator."""
+
+    def __init__(self, random_source: random.Random) -> None:
+        self._random = random_source
+        self._tokens: dict[str, Token] = {}
+        self._validator = Validator("mldev")
+
+    def make(self, body: dict[str, Any]) -> Token:
+        """A token for a request body; raises TokenRefused."""
+        known = {"expireTime", "newSessionExpireTime", "uses", "bidiGenerateContentSetup", "fieldMask"}
+        request = {camel_case(name): value for name, value in body.items() if value is not None}
+        unknown = [name for name in request if name not in known]
+        if unknown:
+            raise TokenRefused(unknown_name(unknown[0], "auth_token").reason)
+        now = datetime.now(timezone.utc)
+        token = Token(
+            TOKEN_PREFIX + "".join(self._random.choice("0123456789abcdef") for _ in range(NAME_DIGITS)),
+            _read_time(request, "expireTime", now, LIFETIME),
+            _read_time(request, "newSessionExpireTime", now, OPENING_TIME),
+            _read_uses(request.get("uses", 1)),
+            self._read_setup(request.get("bidiGenerateContentSetup")),
+            _read_mask(request.get("fieldMask")),
+        )
+        self._tokens[token.name] = token
+        return token
+
+    def _read_setup(self, setup: Any) -> dict[str, Any] | None:
+        if not setup:
+            return None
+        try:
+            return self._validator.check(LiveClientSetup, setup, "auth_token.bidi_generate_content_setup")
+        except Refused as refused:
+            raise TokenRefused(refused.reason) from None
+
+    def judge(self, route: Route, credential: Credential) -> Refused | None:
+        """What is wrong with using a token on a path; None when nothing is. Its use is counted when setup comes."""
+        token = self._tokens.get(credential.value)
+        if token is None or route.method == "BidiGenerateContent":
+            return Refused(INVALID_KEY)
+        now = datetime.now(timezone.utc)
+        if now >= token.expires:
+            return Refused(EXPIRED_KEY)
+        return None
+
+    def constrain(self, session: Session, setup: dict[str, Any]) -> dict[str, Any]:
+        """The setup that counts for a session, whose token is used up by it; raises Refused."""
+        token = self._tokens.get(session.credential.value) if session.credential is not None else None
+        if token is None:
+            return setup
+        model = (token.setup or {}).get("model")
+        if model is not None and setup.get("model") not in (None, "", model):
+            raise Refused("Request contains an invalid argument.")
+        if not (setup.get("sessionResumption") or {}).get("handle"):
+            if datetime.now(timezone.utc) >= token.opens_until:
+                raise Refused(EXPIRED_KEY)
+            if token.uses and token.opened >= token.uses:
+                raise Refused(USED_UP, 1011)
+            token.opened += 1
+        return token.constrain(setup)
+
+
+def _read_uses(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).isdigit():
+        raise TokenRefused("Invalid value at 'auth_token.uses' (TYPE_INT32).")
+    return int(value)
+
+
+def _read_mask(mask: Any) -> list[str] | None:
+    """Paths in camelCase; an index such as the one in ``tools.0`` stands for the whole list."""
+    if not mask:
+        return None
+    if not isinstance(mask, str):
+        raise TokenRefused("Invalid value at 'auth_token.field_mask' (type.googleapis.com/google.protobuf.FieldMask).")
+    return [re.sub(r"\.\d+.*", "", camel_case(path.strip())) for path in mask.split(",") if path.strip()]
+
+
+def _read_time(request: dict[str, Any], name: str, now: datetime, default: timedelta) -> datetime:
+    value = request.get(name)
+    if value is None:
+        return now + default
+    try:
+        at = datetime.fromisoformat(_FRACTION.sub("", str(value)).replace("Z", "+00:00"))
+    except ValueError:
+        raise TokenRefused(f"Invalid value at 'auth_token.{name}' (type.googleapis.com/google.protobuf.Timestamp).") from None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=timezone.utc)
+    if at - now >= LONGEST_LIFETIME:
+        raise TokenRefused(f"{name} must be less than 20 hours in the future.")
+    return at
+
+
+def _write_time(at: datetime) -> str:
+    return at.astimezone(timezone.utc).isoformat().replace("+00:00", "Z")

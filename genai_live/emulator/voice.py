@@ -1,0 +1,145 @@
+"""Ears and a mouth for the emulator, as far as they are installed: pocketsphinx hears, espeak-ng speaks. Runs on a worker thread.
+
+Both are looked for when an emulator is made; neither is imported or started before. What they do takes a tenth of a second or
+more, so one worker thread does it and the emulator's loop goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import logging
+import shutil
+import subprocess
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+from ..errors import ConfigError
+from .activity import samples_of
+from .answers import Prompt
+from .mind import Answer, Mind, Sound
+from .plan import Plan
+from .speech import ANSWER_RATE, resample, to_bytes
+
+RECOGNISER_RATE = 16_000
+"""Hz that the English model of pocketsphinx was trained at."""
+
+SPEAKER = "espeak-ng"
+WORDS_A_MINUTE = 150
+"""A little slower than espeak-ng's default of 175, which recognisers and people find hard to follow."""
+
+LONGEST_SPEAKING = 20.0
+"""Seconds that espeak-ng may take; it needs a few milliseconds for a sentence."""
+
+WAV_HEAD = 44
+"""Bytes before the samples of a WAV file without extra chunks, which is what espeak-ng writes; lengths in it are not set."""
+
+RATE_AT = slice(24, 28)
+"""Where a WAV file says its rate in Hz."""
+
+_log = logging.getLogger("genai_live.emulator")
+
+
+class Recogniser:
+    """English speech to text by pocketsphinx, offline, with the model that comes in its wheel."""
+
+    def __init__(self) -> None:
+        self._decoder: Any = None
+
+    @staticmethod
+    def installed() -> bool:
+        """True when the package is there."""
+        return importlib.util.find_spec("pocketsphinx") is not None
+
+    def transcribe(self, samples: array[int], rate: int) -> str:
+        """The words of one utterance; empty when there are none. Blocks for about a fifth of the utterance's length."""
+        if self._decoder is None:
+            from pocketsphinx import Decoder
+
+            self._decoder = Decoder(samprate=RECOGNISER_RATE, loglevel="FATAL")
+        self._decoder.start_utt()
+        self._decoder.process_raw(to_bytes(resample(samples, rate, RECOGNISER_RATE)), full_utt=True)
+        self._decoder.end_utt()
+        hypothesis = self._decoder.hyp()
+        return str(hypothesis.hypstr) if hypothesis is not None else ""
+
+
+class Speaker:
+    """Text to speech by the program espeak-ng."""
+
+    @staticmethod
+    def installed() -> bool:
+        """True when the program is there."""
+        return shutil.which(SPEAKER) is not None
+
+    @staticmethod
+    @lru_cache(maxsize=128)
+    def say(text: str, language: str) -> Sound:
+        """Speech; blocks for some milliseconds. Raises OSError, or subprocess.SubprocessError, when the program fails."""
+        command = [SPEAKER, "-v", language, "-s", str(WORDS_A_MINUTE), "--stdin", "--stdout"]
+        done = subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=LONGEST_SPEAKING)
+        rate = int.from_bytes(done.stdout[RATE_AT], "little")
+        # Converted here, on the worker, once: not frame by frame on the loop that serves everybody.
+        return Sound(resample(samples_of(done.stdout[WAV_HEAD:]), rate, ANSWER_RATE))
+
+
+class VoicedMind(Mind):
+    """Answers in speech, to what was said, as far as the two are installed."""
+
+    def __init__(self, hears: Iterator[str], recogniser: Recogniser | None, speaker: Speaker | None) -> None:
+        super().__init__(hears)
+        self._recogniser = recogniser
+        self._speaker = speaker
+        self._worker: ThreadPoolExecutor | None = None
+        understands = "understands English by pocketsphinx" if recogniser else "measures speech without understanding it"
+        self.description = f"{understands}, {'speaks by espeak-ng' if speaker else 'answers with tones'}"
+
+    def consider(self, prompt: Prompt, plan: Plan, called_before: bool, then: Callable[[Answer], None]) -> None:
+        """Calls ``then`` with the answer when the worker has it."""
+        if self._worker is None:
+            self._worker = ThreadPoolExecutor(1, thread_name_prefix="genai_live emulator voice")
+        loop = asyncio.get_running_loop()
+
+        def done(future: Future[Answer]) -> None:
+            if not future.cancelled() and not loop.is_closed():
+                loop.call_soon_threadsafe(then, future.result())
+
+        self._worker.submit(self._answer, prompt, plan, called_before).add_done_callback(done)
+
+    def close(self) -> None:
+        """Ends the worker."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.shutdown(wait=False, cancel_futures=True)
+
+    def _understand(self, prompt: Prompt) -> str:
+        told = super()._understand(prompt)
+        if told or self._recogniser is None or prompt.utterance is None:
+            return told
+        return self._recogniser.transcribe(prompt.utterance.samples, prompt.utterance.rate)
+
+    def _speak(self, prompt: Prompt, text: str, plan: Plan) -> Sound:
+        if self._speaker is None:
+            return super()._speak(prompt, text, plan)
+        try:
+            return self._speaker.say(text, plan.language)
+        except (OSError, subprocess.SubprocessError) as error:
+            _log.warning("espeak-ng could not say %d characters in %r: %s", len(text), plan.language, error)
+            return super()._speak(prompt, text, plan)
+
+
+def make_mind(hears: Sequence[str], voice: bool | None) -> Mind:
+    """The mind that is wanted: voiced where something is installed (None), always (True), or never (False).
+
+    Raises ConfigError for True when neither program nor package is there.
+    """
+    recogniser = Recogniser() if voice is not False and Recogniser.installed() else None
+    speaker = Speaker() if voice is not False and Speaker.installed() else None
+    if recogniser is None and speaker is None:
+        if voice:
+            raise ConfigError("install the extra with  pip install 'genai-live[voice]'  and the program espeak-ng", "voice")
+        return Mind(iter(hears))
+    return VoicedMind(iter(hears), recogniser, speaker)

@@ -1,0 +1,86 @@
+"""One turn of the model, put together from its messages. Plain data: built on the thread that receives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from genai_live import audio
+from genai_live.audio import Audio
+from genai_live.types import FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
+
+OUTPUT_RATE = 24_000
+"""Hz of the service's speech where its MIME type names no rate (Vertex AI sends plain ``audio/pcm``)."""
+
+
+class Transcripts(NamedTuple):
+    """What was said, in text; empty where the session's config did not ask for transcription."""
+
+    input: str
+    """What the service heard from the caller."""
+    output: str
+    """What the model said."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What came between a question and the end of the model's turn."""
+
+    text: str
+    """Text parts joined, thoughts excluded; empty when the model spoke."""
+    audio: Audio
+    """Speech, PCM16 mono at its own rate (24,000 Hz); ``audio.save("answer.wav")`` writes it. No bytes when there was none."""
+    transcripts: Transcripts
+    usage: UsageMetadata | None
+    """The turn's last usage report."""
+    tool_calls: tuple[FunctionCall, ...]
+    """Calls of the model in this turn, cancelled ones excluded."""
+    thoughts: str
+    """Text of parts marked as thought."""
+    parts: tuple[Part, ...] = field(repr=False)
+    """All parts of the model's turn in order, with audio, images, code and the like."""
+    grounding: GroundingMetadata | None
+    interrupted: bool
+    """True when speech or content of the caller cut the answer short."""
+    reason: str | None
+    """Why the turn ended (``turnCompleteReason``), where the server says so."""
+    messages: tuple[LiveServerMessage, ...] = field(repr=False)
+    """The messages that this turn was made of."""
+
+
+def assemble(messages: Iterable[LiveServerMessage]) -> Turn:
+    """Puts a turn together; nothing that came is dropped, an interruption only marks the turn."""
+    kept = tuple(messages)
+    contents = [message.server_content for message in kept if message.server_content is not None]
+    parts = tuple(part for content in contents if content.model_turn is not None for part in content.model_turn.parts or ())
+    cancelled = {i for message in kept if message.tool_call_cancellation for i in message.tool_call_cancellation.ids or ()}
+    calls = (call for message in kept if message.tool_call for call in message.tool_call.function_calls or ())
+    return Turn(
+        text="".join(part.text for part in parts if part.text and not part.thought),
+        audio=_speech(parts),
+        transcripts=Transcripts(_transcript(contents, "input_transcription"), _transcript(contents, "output_transcription")),
+        usage=next((message.usage_metadata for message in reversed(kept) if message.usage_metadata is not None), None),
+        tool_calls=tuple(call for call in calls if call.id not in cancelled),
+        thoughts="".join(part.text for part in parts if part.text and part.thought),
+        parts=parts,
+        grounding=next((c.grounding_metadata for c in reversed(contents) if c.grounding_metadata is not None), None),
+        interrupted=any(content.interrupted for content in contents),
+        reason=next((str(_plain(c.turn_complete_reason)) for c in reversed(contents) if c.turn_complete_reason), None),
+        messages=kept,
+    )
+
+
+def _plain(value: object) -> object:
+    return getattr(value, "value", value)
+
+
+def _transcript(contents: Iterable[LiveServerContent], name: str) -> str:
+    fragments = (getattr(content, name) for content in contents)
+    return "".join(fragment.text for fragment in fragments if fragment is not None and fragment.text)
+
+
+def _speech(parts: Iterable[Part]) -> Audio:
+    blobs = [part.inline_data for part in parts if part.inline_data and (part.inline_data.mime_type or "").startswith("audio/")]
+    rate = audio.rate_of(blobs[0].mime_type or "") if blobs else OUTPUT_RATE
+    return Audio(b"".join(blob.data or b"" for blob in blobs), rate)
