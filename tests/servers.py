@@ -1,0 +1,142 @@
+"""Servers for tests: scripted WebSocket servers written with the websockets library, and raw sockets that misbehave below it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import trustme
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import ServerConnection, serve
+
+from genai_live import Client, Session
+
+Handler = Callable[[ServerConnection], object]
+MODEL = "models/test"
+PATIENCE = 20.0
+"""Seconds after which a test that waits for an event has failed, even on a loaded machine."""
+
+AUTHORITY = trustme.CA()
+
+
+def message(**fields: Any) -> bytes:
+    """A server message as the service sends it: JSON in a binary frame."""
+    return json.dumps(fields, indent=2).encode()
+
+
+def text_part(text: str) -> bytes:
+    return message(serverContent={"modelTurn": {"parts": [{"text": text}]}})
+
+
+TURN_COMPLETE = message(serverContent={"turnComplete": True})
+SETUP_COMPLETE = message(setupComplete={})
+
+
+def answer_setup(connection: ServerConnection) -> dict[str, Any]:
+    """Reads the setup message and answers it."""
+    setup = json.loads(connection.recv(timeout=PATIENCE))
+    connection.send(SETUP_COMPLETE)
+    return dict(setup["setup"])
+
+
+def answer_every_text(connection: ServerConnection) -> None:
+    """Answers setup, then every text with a turn that repeats it, until the client leaves."""
+    answer_setup(connection)
+    for raw in connection:
+        sent = json.loads(raw)
+        texts = [turn["parts"][0]["text"] for turn in sent.get("clientContent", {}).get("turns", [])]
+        for text in texts or [sent["realtimeInput"]["text"]]:
+            connection.send(text_part(text))
+            connection.send(TURN_COMPLETE)
+
+
+def wait_until_closed(connection: ServerConnection) -> None:
+    for _ in connection:
+        continue
+
+
+@contextmanager
+def live_server(handler: Handler = answer_every_text, *, tls: bool = False, port: int = 0, **options: Any) -> Iterator[str]:
+    """Runs ``handler`` for every connection; gives the base URL that ``http_options`` takes. ``options`` are websockets' own."""
+    context = None
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        AUTHORITY.issue_cert("localhost").configure_cert(context)
+
+    def quietly(connection: ServerConnection) -> None:
+        try:
+            handler(connection)
+        except (ConnectionClosed, TimeoutError, OSError):
+            return  # the client left, which is what many tests are about
+
+    options = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": 0.2, **options}
+    server = serve(quietly, "127.0.0.1", port, ssl=context, **options)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    port = server.socket.getsockname()[1]
+    try:
+        yield f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
+    finally:
+        server.shutdown()
+        thread.join(PATIENCE)
+
+
+@contextmanager
+def raw_server(handler: Callable[[socket.socket], object]) -> Iterator[str]:
+    """Accepts TCP connections and hands each to ``handler`` on a thread of its own; closes them all at the end."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    accepted: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def quietly(connection: socket.socket) -> None:
+        try:
+            handler(connection)
+        except OSError:
+            return  # the client left, or the test is over
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            accepted.append(connection)
+            threads.append(threading.Thread(target=quietly, args=(connection,), daemon=True))
+            threads[-1].start()
+
+    acceptor = threading.Thread(target=accept, daemon=True)
+    acceptor.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        acceptor.join(PATIENCE)
+        for connection in accepted:
+            with suppress(OSError):  # closed by the peer already
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        for thread in threads:
+            thread.join(PATIENCE)
+
+
+def client_of(base_url: str, *, shared_reader: bool = False, **http_options: Any) -> Client:
+    """A client of the Developer API that talks to a test server, and trusts the tests' authority."""
+    if base_url.startswith("https"):
+        context = ssl.create_default_context()
+        AUTHORITY.configure_trust(context)
+        http_options.setdefault("ssl_context", context)
+    return Client(api_key="test-key", http_options={"base_url": base_url, **http_options}, shared_reader=shared_reader)
+
+
+@contextmanager
+def session_with(handler: Handler = answer_every_text, *, tls: bool = False, **connect: Any) -> Iterator[Session]:
+    """A session with a scripted server; ``http_options`` among the arguments go to the client."""
+    options = connect.pop("http_options", {})
+    with live_server(handler, tls=tls) as url, client_of(url, **options).live.connect(model=MODEL, **connect) as session:
+        yield session

@@ -1,0 +1,489 @@
+"""The command line: what it prints and draws, how it fails, and that a terminal is left as it was."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genai_live import cli
+from genai_live._streaming import Progress
+from genai_live.audio import SILENCE_DBFS, Audio
+from genai_live.cli import answerer, asking, demo, record, view
+from genai_live.cli.listening import Listener
+from genai_live.cli.screen import Screen
+from genai_live.cli.view import Look, look_for
+from genai_live.emulator import LiveEmulator
+from genai_live.errors import CloseInfo, Phase, ReceiveTimeout, SentBy, SessionClosed
+from genai_live.types import LiveServerMessage
+
+PLAIN = look_for("utf-8", colour=False)
+WITHIN = 60.0
+"""Seconds that a test waits for what must happen, on a machine that may be busy."""
+
+SPEECH = Audio.load(demo.QUESTION)
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveEmulator]:
+    """An emulator that every command finds by the environment."""
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        monkeypatch.setenv("GENAI_LIVE_EMULATOR_HOST", emulator.host)
+        yield emulator
+
+
+@pytest.fixture
+def short_question(tmp_path: Path) -> Path:
+    return Audio(SPEECH.data[: 2 * 16_000], 16_000).save(tmp_path / "question.wav")
+
+
+def failure(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = cli.FAILED) -> str:
+    """What a command that fails says: one line, and on stderr."""
+    try:
+        code: object = cli.main(arguments)
+    except SystemExit as stop:
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == status
+    assert error.startswith("genai-live: ")
+    assert error.count("\n") == 1
+    assert "Traceback" not in error
+    return error
+
+
+# Commands that succeed
+
+
+def test_demo_asks_the_bundled_question_without_a_key_and_saves_the_answer(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert cli.main(["demo"]) == 0
+    printed = capsys.readouterr().out
+    first = printed.splitlines()[0]
+    assert "No GEMINI_API_KEY is set, so the emulator on this machine answers" in first
+    assert "--model" in first
+    assert "asking: 1.0 of 4.6 s sent, level" in printed
+    assert "you: " in printed
+    assert "model: " in printed
+    assert "s of speech; its first sound came" in printed
+    assert f"Saved to {tmp_path / 'answer.wav'}" in printed
+    assert Audio.load("answer.wav").seconds > 1
+    assert "\x1b" not in printed, "stdout is not a terminal: no control codes"
+
+
+def test_talk_sends_a_file_and_saves_the_answer(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, short_question: Path
+) -> None:
+    assert cli.main(["talk", "--in", str(short_question), "--out", "out.wav", "--model", "gemini-3.8-live"]) == 0
+    assert f"The emulator at {emulator.host} answers" in capsys.readouterr().out
+    assert Audio.load("out.wav")
+    assert emulator.wait_for("setup").message["setup"]["model"] == "models/gemini-3.8-live"
+
+
+def test_chat_answers_piped_lines_one_by_one(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Good morning\n\nGood night\n"))
+    assert cli.main(["chat"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["You said: Good morning", "You said: Good night"]
+
+
+def test_chat_in_text_asks_for_text(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Good morning"))
+    assert cli.main(["chat", "--text", "--emulator"]) == 0
+    assert capsys.readouterr().out == "You said: Good morning\n"
+
+
+def test_version_and_help_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, words in ((["--version"], "genai-live 0."), (["demo", "--help"], "--emulator"), (["--help"], "emulate")):
+        with pytest.raises(SystemExit) as stop:
+            cli.main(arguments)
+        assert stop.value.code == 0
+        assert words in capsys.readouterr().out
+
+
+# Commands that fail
+
+
+def test_wrong_words_are_told_in_one_sentence_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "unrecognized arguments: --frobnicate" in failure(capsys, "demo", "--frobnicate", status=2)
+    assert "required: command" in failure(capsys, status=2)
+    assert "--out" in failure(capsys, "talk", "--in", "x", status=2)
+    assert "invalid number of seconds value: 'soon'" in failure(capsys, "demo", "--timeout", "soon", status=2)
+    assert "invalid number of seconds" in failure(capsys, "demo", "--timeout=-1", status=2)
+    assert "invalid port number" in failure(capsys, "emulate", "--port", "99999", status=2)
+    assert "invalid scale" in failure(capsys, "emulate", "--pace=-1", status=2)
+    assert "not allowed with" in failure(capsys, "emulate", "--scenario", "x", "--replay", "y", status=2)
+    assert "go together" in failure(capsys, "emulate", "--cert", "x", status=2)
+
+
+def test_files_that_cannot_be_used_are_told_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, short_question: Path
+) -> None:
+    (tmp_path / "not.wav").write_bytes(b"not a WAV file")
+    Audio(b"", 16_000).save("empty.wav")
+    assert "No such file" in failure(capsys, "talk", "--in", "gone.wav", "--out", "o.wav", "--emulator")
+    assert "is not a WAV file" in failure(capsys, "talk", "--in", "not.wav", "--out", "o.wav", "--emulator")
+    assert "has no sound in it" in failure(capsys, "talk", "--in", "empty.wav", "--out", "o.wav", "--emulator")
+    assert "there is no directory" in failure(capsys, "talk", "--in", str(short_question), "--out", "gone/o.wav", "--emulator")
+    assert "is a directory" in failure(capsys, "demo", "--out", str(tmp_path))
+    assert "is not a file" in failure(capsys, "emulate", "--cert", "gone.pem", "--key", "gone.pem")
+    assert "No such file" in failure(capsys, "emulate", "--scenario", "gone.json")
+    assert "is not JSON" in failure(capsys, "emulate", "--scenario", "not.wav")
+    assert "must be a URL" in failure(capsys, "record", "--out", "s.jsonl", "--to", "nowhere")
+    assert "cannot be used" in failure(capsys, "emulate", "--cert", "not.wav", "--key", "not.wav")
+
+
+def test_without_a_key_the_way_to_one_and_the_way_around_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    words = failure(capsys, "chat")
+    assert "set GEMINI_API_KEY" in words
+    assert "--emulator" in words
+
+
+def test_a_port_where_nobody_listens_is_told_with_its_address(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        free = server.getsockname()[1]
+    monkeypatch.setenv("GENAI_LIVE_EMULATOR_HOST", f"127.0.0.1:{free}")
+    words = failure(capsys, "chat")
+    assert f"127.0.0.1:{free}" in words
+    assert "refused" in words
+
+
+def test_a_key_that_the_server_does_not_accept_is_told_in_its_words_and_never_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with LiveEmulator(pace=0.0, require_key=True, keys=["the-right-key"]) as emulator:
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", emulator.url)
+        monkeypatch.setenv("GEMINI_API_KEY", "canary-key")
+        words = failure(capsys, "chat", "--model", "gemini-3.8-live")
+    assert "key" in words.lower()
+    assert "canary-key" not in words
+
+
+def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str], emulator: LiveEmulator) -> None:
+    assert "in use" in failure(capsys, "emulate", "--port", str(emulator.port)).lower()
+
+
+def test_speech_that_gets_no_answer_is_given_up_after_the_timeout(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, tmp_path: Path
+) -> None:
+    Audio(bytes(2 * 1_600), 16_000).save("silence.wav")
+    words = failure(capsys, "talk", "--in", "silence.wav", "--out", "o.wav", "--timeout", "0.3")
+    assert "no answer came within 0.3 s" in words
+    assert not (tmp_path / "o.wav").exists()
+
+
+def test_an_error_nobody_thought_of_is_one_sentence_too_and_a_traceback_with_debug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(demo, "run", broken)
+    assert "ZeroDivisionError: a bug" in failure(capsys, "demo")
+    with pytest.raises(ZeroDivisionError):
+        cli.main(["--debug", "demo"])
+
+
+# As a process: signals and pipes
+
+
+def start(*arguments: str, stdin: int | None = None, more_environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-u", "-m", "genai_live.cli", *arguments],
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(more_environment or {})},
+    )
+
+
+def test_ctrl_c_ends_a_demo_with_one_line_and_status_130() -> None:
+    process = start("demo")
+    assert process.stdout is not None
+    while "asking" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=WITHIN)
+    assert (process.returncode, error) == (130, "genai-live: interrupted\n")
+
+
+def test_the_emulator_serves_until_ctrl_c_and_a_client_finds_it_by_the_line_it_prints() -> None:
+    process = start("emulate", "--port", "0", "--instant")
+    chat = start("chat", stdin=subprocess.PIPE, more_environment={"GENAI_LIVE_EMULATOR_HOST": started(process)})
+    assert chat.communicate("Are you there?", timeout=WITHIN) == ("You said: Are you there?\n", "")
+    process.send_signal(signal.SIGINT)
+    output, error = process.communicate(timeout=WITHIN)
+    assert (process.returncode, error) == (0, "")
+    assert output.endswith("Stopped.\n")
+
+
+def started(process: subprocess.Popen[str]) -> str:
+    """Waits for the line that says where a server listens; returns its ``host:port``."""
+    assert process.stdout is not None
+    while process.poll() is None:
+        _, found, host = process.stdout.readline().strip().partition("GENAI_LIVE_EMULATOR_HOST=")
+        if found:
+            return host
+    raise AssertionError(process.communicate()[1])
+
+
+def test_what_was_recorded_is_replayed(emulator: LiveEmulator, tmp_path: Path) -> None:
+    recording = tmp_path / "session.jsonl"
+    recorder = start("record", "--out", str(recording), "--to", emulator.url, "--port", "0")
+    said = [chat_with(started(recorder))]
+    recorder.send_signal(signal.SIGINT)
+    assert recorder.communicate(timeout=WITHIN)[0].endswith("Stopped. 1 session recorded.\n")
+    assert recorder.returncode == 0
+    replay = start("emulate", "--replay", str(recording), "--port", "0", "--pace", "0")
+    said.append(chat_with(started(replay)))
+    replay.send_signal(signal.SIGINT)
+    replay.communicate(timeout=WITHIN)
+    assert said == ["You said: Are you there?\n"] * 2
+
+
+def test_a_scenario_file_says_what_the_emulator_does(tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.json"
+    scenario.write_text('{"steps": [{"expect": "clientContent"}, {"reply": "As the scenario says."}]}')
+    process = start("emulate", "--scenario", str(scenario), "--port", "0", "--pace", "0")
+    assert chat_with(started(process)) == "As the scenario says.\n"
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WITHIN)
+
+
+def chat_with(host: str) -> str:
+    chat = start("chat", "--text", "--timeout", "30", stdin=subprocess.PIPE, more_environment={"GENAI_LIVE_EMULATOR_HOST": host})
+    output, error = chat.communicate("Are you there?", timeout=WITHIN)
+    assert error == ""
+    return output
+
+
+def test_a_key_is_passed_on_to_google_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert record.credentials(record.GOOGLE) == {}
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    assert record.credentials(record.GOOGLE) == {"x-goog-api-key": "k"}
+    assert record.credentials("https://us-central1-aiplatform.googleapis.com") == {"x-goog-api-key": "k"}
+    assert record.credentials("https://googleapis.com.example.org") == {}
+
+
+def test_output_that_nobody_reads_any_more_ends_a_command_without_noise(emulator: LiveEmulator) -> None:
+    process = start("chat", stdin=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stdin is not None
+    process.stdin.write("Hello\nHello\n")
+    process.stdin.close()
+    assert process.stderr is not None
+    assert process.stderr.read() == ""
+    assert process.wait(WITHIN) == 1
+    process.stderr.close()
+
+
+# Who answers
+
+
+@pytest.mark.parametrize(
+    ("model", "asked", "environment", "words"),
+    [
+        (None, False, {}, "No GEMINI_API_KEY is set"),
+        ("gemini-x", False, {}, "set it and add --model gemini-x"),
+        (None, True, {"GEMINI_API_KEY": "k"}, "as --emulator asks"),
+        (None, False, {"GEMINI_API_KEY": "k"}, "No model is given"),
+        ("gemini-x", False, {"GEMINI_API_KEY": "k"}, None),
+        ("gemini-x", False, {"GOOGLE_API_KEY": "k"}, None),
+        ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "True"}, None),
+        ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, "No GEMINI_API_KEY is set"),
+        (None, False, {"GENAI_LIVE_EMULATOR_HOST": "localhost:1"}, None),
+    ],
+)
+def test_the_emulator_answers_when_asked_or_when_nothing_says_how_to_reach_the_service(
+    model: str | None, asked: bool, environment: dict[str, str], words: str | None
+) -> None:
+    why = answerer.why_emulator(model, asked, environment)
+    assert (why is None) == (words is None)
+    assert words is None or words in (why or "")
+
+
+def test_an_embedded_emulator_is_never_given_the_users_own_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "canary-key")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", "true")
+    with answerer.answerer(None, asked_for_emulator=True) as who:
+        assert "canary" not in str(vars(who.client._api_client) if hasattr(who.client._api_client, "__dict__") else who.client)
+        with who.client.live.connect(model=who.model) as session:
+            assert session.ask("Hello", timeout=WITHIN).transcripts.output == ""
+
+
+# When an answer is over
+
+
+def message(**fields: object) -> LiveServerMessage:
+    return LiveServerMessage.from_dict(fields)
+
+
+TURN_COMPLETE = {"serverContent": {"turnComplete": True}}
+ONE_SECOND = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": "AAAA" * 16_000}}
+SOUND = {"serverContent": {"modelTurn": {"parts": [ONE_SECOND]}}}
+
+
+def test_a_listener_adds_up_what_comes() -> None:
+    listener = Listener()
+    listener.on_message(message(serverContent={"inputTranscription": {"text": "Hel"}}))
+    listener.on_message(message(serverContent={"inputTranscription": {"text": "lo"}}))
+    assert not listener.answering
+    listener.on_message(message(**SOUND))
+    listener.on_message(message(serverContent={"outputTranscription": {"text": "Hi"}}))
+    assert (listener.heard, listener.said, listener.answer_seconds) == ("Hello", "Hi", 1.0)
+    assert listener.answering
+    assert listener.turn_ended_at is None
+    listener.on_message(message(**TURN_COMPLETE))
+    assert not listener.answering
+    assert listener.turn_ended_at is not None
+    assert listener.changed.is_set()
+
+
+def test_an_answer_is_over_with_the_turn_that_ends_after_the_question() -> None:
+    listener = Listener()
+    assert not asking.is_over(listener, asked_at=10.0, now=10.1, timeout=30)
+    listener.turn_ended_at = listener.last_message_at = 11.0
+    assert asking.is_over(listener, asked_at=10.0, now=11.1, timeout=30)
+
+
+def test_an_answer_to_an_earlier_part_of_the_recording_is_over_when_no_other_comes() -> None:
+    listener = Listener()
+    listener.turn_ended_at = listener.last_message_at = 8.0
+    assert not asking.is_over(listener, asked_at=10.0, now=10.0 + asking.NO_MORE_AFTER - 0.1, timeout=30)
+    assert asking.is_over(listener, asked_at=10.0, now=10.0 + asking.NO_MORE_AFTER, timeout=30)
+    listener.answering = True
+    assert not asking.is_over(listener, asked_at=10.0, now=10.0 + asking.NO_MORE_AFTER, timeout=30)
+
+
+def test_a_turn_that_never_ends_is_over_when_its_sound_has_stopped_for_the_timeout() -> None:
+    listener = Listener()
+    listener.first_sound_at, listener.last_message_at, listener.answering = 10.5, 12.0, True
+    assert not asking.is_over(listener, asked_at=10.0, now=41.9, timeout=30)
+    assert asking.is_over(listener, asked_at=10.0, now=42.0, timeout=30)
+    listener.first_sound_at = None
+    with pytest.raises(ReceiveTimeout):
+        asking.is_over(listener, asked_at=10.0, now=42.0, timeout=30)
+
+
+def test_a_session_that_ends_before_the_answer_does_is_an_error() -> None:
+    listener = Listener()
+    listener.on_close(CloseInfo(1011, "Internal error encountered.", SentBy.SERVER, Phase.TURN))
+    with pytest.raises(SessionClosed, match="Internal error"):
+        asking.is_over(listener, asked_at=10.0, now=10.1, timeout=30)
+
+
+# What is drawn
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_question_is_drawn_with_bar_time_and_level() -> None:
+    line = view.asking_line(2.3, 4.6, -25.0, 79, PLAIN)
+    assert line == "asking  " + "█" * 15 + "░" * 15 + " 2.3/4.6 s " + "▮" * 5 + "▯" * 5 + " -25 dB"
+
+
+@pytest.mark.parametrize("columns", range(19, 120))
+def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
+    listener = Listener()
+    listener.heard = "an answer that goes on and on " * 5
+    listener.said = "長い答え" * 40
+    listener.answer_seconds = 12.3
+    for look in (PLAIN, look_for("ascii", colour=False)):
+        for line in asking.lines(Progress(123.4, 999.9), -10.0, listener, columns, look):
+            assert view.columns_of(line) <= columns
+
+
+def test_a_narrow_terminal_loses_the_meter_then_the_bar_and_never_the_time() -> None:
+    wide, narrow, tiny = (view.asking_line(1.0, 2.0, -10.0, columns, PLAIN) for columns in (70, 50, 30))
+    assert "dB" in wide
+    assert "dB" not in narrow
+    assert "█" in narrow
+    assert tiny == "asking  1.0/2.0 s"
+
+
+def test_a_source_of_unknown_length_is_drawn_without_a_bar() -> None:
+    assert "█" not in view.asking_line(1.0, None, -10.0, 79, PLAIN)
+
+
+@pytest.mark.parametrize(("level", "lit"), [(0.0, 10), (6.0, 10), (-25.0, 5), (-50.0, 0), (SILENCE_DBFS, 0)])
+def test_the_meter_goes_from_minus_fifty_to_zero_dbfs(level: float, lit: int) -> None:
+    assert view.meter(level, 10, PLAIN) == "▮" * lit + "▯" * (10 - lit)
+
+
+def test_silence_is_called_so() -> None:
+    assert view.level_words(SILENCE_DBFS) == "silent"
+    assert view.level_words(-3.4) == " -3 dB"
+
+
+@pytest.mark.parametrize(("fraction", "full"), [(-1, 0), (0, 0), (0.5, 5), (1, 10), (2, 10)])
+def test_a_bar_is_never_longer_than_its_room(fraction: float, full: int) -> None:
+    assert view.bar(fraction, 10, PLAIN) == "█" * full + "░" * (10 - full)
+
+
+def test_of_a_long_text_the_end_is_shown_in_columns_and_not_in_characters() -> None:
+    assert view.tail("abcdefgh", 8, PLAIN) == "abcdefgh"
+    assert view.tail("abcdefghi", 8, PLAIN) == "…cdefghi"
+    assert view.tail("日本語の答え", 8, PLAIN) == "…の答え"
+    assert view.tail("two\nlines", 20, PLAIN) == "two lines"
+    assert view.tail("abc", 0, PLAIN) == ""
+
+
+def test_an_encoding_without_blocks_gets_ascii() -> None:
+    assert look_for("ascii", colour=False) == Look("#", ".", "=", "-", "...", False)
+    assert look_for(None, colour=False).full == "#"
+    assert look_for("no-such-encoding", colour=False).full == "#"
+
+
+def test_lines_are_redrawn_in_place_and_replaced_by_what_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    terminal = Terminal()
+    screen = Screen(terminal, {})
+    screen.draw(["one", "two"])
+    screen.draw(["three"])
+    assert terminal.getvalue() == "\r\x1b[2Kone\n\r\x1b[2Ktwo\n\x1b[J" + "\x1b[2A\r\x1b[2Kthree\n\x1b[J"
+    terminal.truncate(0)
+    screen.say("word " * 10)
+    assert terminal.getvalue().endswith("\x1b[1A\x1b[J" + " ".join(["word"] * 8) + "\n" + "word word" + "\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "colour", "live"),
+    [({}, True, True), ({"NO_COLOR": "1"}, False, True), ({"NO_COLOR": ""}, True, True), ({"TERM": "dumb"}, False, False)],
+)
+def test_no_color_and_dumb_terminals_are_respected(environment: dict[str, str], colour: bool, live: bool) -> None:
+    screen = Screen(Terminal(), environment)
+    assert (screen.look.colour, screen.live) == (colour, live)
+
+
+def test_a_file_gets_plain_lines_only() -> None:
+    file = io.StringIO()
+    screen = Screen(file, {})
+    screen.draw(["drawn"])
+    screen.say("said " * 40)
+    assert file.getvalue() == "said " * 40 + "\n"

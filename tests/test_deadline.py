@@ -1,0 +1,59 @@
+"""Deadlines: one limit for several steps, infinity as no limit, and arguments that are no time named."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from genai_live._deadline import Deadline
+from genai_live.errors import ConfigError
+
+
+def test_without_a_limit_it_never_passes() -> None:
+    for deadline in (Deadline(None), Deadline(float("inf")), Deadline(1e300)):
+        assert deadline.left() is None
+        assert not deadline.passed
+        assert repr(deadline) == "Deadline(none)"
+
+
+def test_what_is_left_shrinks_and_is_never_negative(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    deadline = Deadline(5)
+    assert deadline.left() == 5
+    clock[0] = 104.0
+    assert (deadline.left(), deadline.passed) == (1, False)
+    clock[0] = 200.0
+    assert (deadline.left(), deadline.passed) == (0.0, True)
+    assert repr(deadline) == "Deadline(0.000 s left of 5)"
+
+
+def test_zero_has_passed_at_once() -> None:
+    assert Deadline(0).passed
+    assert Deadline(0).left() == 0
+
+
+def test_the_earlier_of_two_is_chosen() -> None:
+    soon, late, never = Deadline(1), Deadline(100), Deadline(None)
+    assert soon.or_earlier(late) is soon
+    assert late.or_earlier(soon) is soon
+    assert never.or_earlier(soon) is soon
+    assert soon.or_earlier(never) is soon
+    assert never.or_earlier(Deadline(None)).left() is None
+
+
+@pytest.mark.parametrize("timeout", [0, 0.5, 3, float("inf"), None])
+def test_a_callers_number_of_seconds_is_taken(timeout: float | None) -> None:
+    assert Deadline.of(timeout).left() == (None if timeout in (None, float("inf")) else pytest.approx(timeout, abs=0.2))
+
+
+@pytest.mark.parametrize(
+    ("timeout", "words"),
+    [("5", "got str"), (True, "got bool"), ([1], "got list"), (-1, "got -1"), (float("nan"), "got nan"), (b"1", "got bytes")],
+)
+def test_what_is_no_number_of_seconds_is_refused_by_name(timeout: object, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as raised:
+        Deadline.of(timeout, "patience")
+    assert raised.value.path == "patience"
+    assert "None for no limit" in str(raised.value)

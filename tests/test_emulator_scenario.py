@@ -1,0 +1,462 @@
+"""Every kind of scenario step, watched on the wire; and what assert_complete says."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live_wire import MLDEV, SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
+from websockets.exceptions import InvalidStatus
+
+from genai_live.emulator import LiveEmulator, Scenario, load_script, steps
+from genai_live.emulator.scenario import STEPS, Script, Step
+from genai_live.errors import ConfigError
+
+
+def playing(*wanted: Step, **options: Any) -> LiveEmulator:
+    """An emulator that plays one scenario for every session."""
+    return LiveEmulator(pace=0.0, voice=False, scenario=Scenario(*wanted), **options)
+
+
+# -- before and at setup -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503, 599])
+def test_refuse_upgrade_answers_with_any_status_and_body(status: int) -> None:
+    refuse = steps.RefuseUpgrade(status, '{"error": "no"}', {"Retry-After": "7"})
+    with playing(refuse) as emulator:
+        with pytest.raises(InvalidStatus) as caught:
+            Wire(emulator.url)
+        emulator.assert_complete()
+    answer = caught.value.response
+    assert (answer.status_code, answer.body, answer.headers["Retry-After"]) == (status, b'{"error": "no"}', "7")
+
+
+def test_ignore_upgrade_never_answers() -> None:
+    with playing(steps.IgnoreUpgrade()) as emulator:
+        with socket.create_connection(("127.0.0.1", emulator.port)) as raw:
+            raw.sendall(f"GET {MLDEV} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode())
+            raw.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                raw.recv(1)
+        emulator.assert_complete()
+
+
+def test_close_before_setup_is_the_first_thing_a_client_sees() -> None:
+    with playing(steps.Expect("upgrade"), steps.Close(1011, "The service is currently unavailable.")) as emulator:
+        with Wire(emulator.url) as wire:
+            assert wire.closed() == (1011, "The service is currently unavailable.")
+        emulator.assert_complete()
+
+
+def test_close_in_place_of_setup_complete() -> None:
+    with playing(steps.Expect("setup", message={"model": TEXT["model"]}), steps.Close(1007, "no")) as emulator:
+        with Wire(emulator.url) as wire:
+            wire.send({"setup": TEXT})
+            assert wire.closed() == (1007, "no")
+        emulator.assert_complete()
+
+
+def test_silence_after_setup_says_nothing_until_the_client_goes() -> None:
+    with playing(steps.Expect("setup"), steps.Silence()) as emulator:
+        with Wire(emulator.url) as wire:
+            wire.send({"setup": TEXT})
+            emulator.wait_for("setup")
+            with pytest.raises(TimeoutError):
+                wire.socket.recv(timeout=0.2)
+        emulator.current.wait_closed()
+        emulator.assert_complete()
+
+
+def test_setup_complete_can_be_late_and_can_say_anything() -> None:
+    late = steps.SetupComplete({"sessionId": "mine"})
+    with playing(steps.Expect("setup"), steps.Wait(0.05), late) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert wire.setup_complete == {"setupComplete": {"sessionId": "mine"}}
+
+
+def test_messages_can_come_before_setup_complete() -> None:
+    early = steps.GoAway(10)
+    with playing(steps.Expect("setup"), early, steps.SetupComplete()) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert wire.setup_complete == {"goAway": {"timeLeft": "10s"}}
+        assert wire.read() == {"setupComplete": {}}
+
+
+# -- a conversation ----------------------------------------------------------------------------------------------------
+
+
+def test_expect_and_reply_make_a_turn() -> None:
+    with playing(steps.Expect("clientContent", text="hello"), steps.Reply("Hi there", thought="Greets me.")) as emulator:
+        with Wire(emulator.url, setup=TEXT) as wire:
+            turn = wire.ask("Well, HELLO!")
+        emulator.assert_complete()
+    assert turn[0]["serverContent"]["modelTurn"]["parts"] == [{"text": "Greets me.", "thought": True}]
+    assert written(turn) == "Hi there"
+    assert kinds(turn)[-2:] == ["generationComplete", "turnComplete"]
+
+
+def test_a_message_that_is_not_what_was_expected_fails_the_scenario_and_closes_with_1008() -> None:
+    with playing(steps.Expect("clientContent", text="weather"), steps.Reply("Sunny")) as emulator:
+        with Wire(emulator.url, setup=TEXT) as wire:
+            wire.send(content("Hello"))
+            code, reason = wire.closed()
+        assert (code, reason[:9]) == (1008, "scenario:")
+        with pytest.raises(AssertionError, match="expected clientContent with the text 'weather'"):
+            emulator.assert_complete()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "exact", "complaint"),
+    [
+        ({"turnComplete": True}, False, None),
+        ({"turns": [{"parts": [{"text": "Hello"}]}]}, False, None),
+        ({"turns": []}, False, "turns is"),
+        ({"turnComplete": False}, False, "turnComplete is true, not false"),
+        ({"turnComplete": True}, True, "nothing more in clientContent"),
+        ({"other": 1}, False, "has no 'other'"),
+    ],
+)
+def test_expect_compares_parts_or_the_whole(wanted: dict[str, Any], exact: bool, complaint: str | None) -> None:
+    with playing(steps.Expect("clientContent", message=wanted, exact=exact), steps.Reply("ok")) as emulator:
+        with Wire(emulator.url, setup=TEXT) as wire:
+            wire.send(content("Hello"))
+            if complaint is None:
+                wire.turn()
+                emulator.assert_complete()
+                return
+            wire.closed()
+        with pytest.raises(AssertionError, match=complaint):
+            emulator.assert_complete()
+
+
+def test_expect_with_a_timeout_fails_when_nothing_comes() -> None:
+    with playing(steps.Expect("clientContent", timeout=0.05)) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert wire.closed() == (1008, "scenario: no clientContent within 0.05 s")
+
+
+def test_steps_that_were_not_done_are_named() -> None:
+    with playing(steps.Expect("clientContent"), steps.Reply("later")) as emulator:
+        with Wire(emulator.url, setup=TEXT):
+            pass
+        emulator.current.wait_closed()
+        with pytest.raises(AssertionError, match=r"session 1: not done: Expect.*Reply"):
+            emulator.assert_complete()
+
+
+def test_reply_speaks_with_transcripts_when_setup_asks_for_audio(tmp_path: Path) -> None:
+    path = tmp_path / "answer.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(24_000)
+        file.writeframes(tone(0.5, rate=24_000))
+    replies = [
+        steps.Reply("In tones", heard="What?"),
+        steps.Reply("For a second", audio=1.0),
+        steps.Reply("From a file", audio=str(path)),
+        steps.Reply("From bytes", audio=tone(0.25, rate=24_000)),
+    ]
+    wanted = [step for reply in replies for step in (steps.Expect("clientContent"), reply)]
+    with playing(*wanted) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        turns = [wire.ask("Next") for _ in replies]
+    lengths = [len(b"".join(map(spoken, turn))) for turn in turns]
+    assert lengths[1:] == [48_000, 24_000, 12_000]
+    assert transcript(turns[0], "inputTranscription") == "What?"
+    assert [transcript(turn, "outputTranscription") for turn in turns] == [reply.text for reply in replies]
+
+
+def test_expect_speech_waits_for_the_end_of_an_utterance() -> None:
+    with playing(steps.Expect("speech"), steps.Reply("I heard you")) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        wire.stream(tone(0.5) + silence(0.8))
+        assert transcript(wire.turn(), "outputTranscription") == "I heard you"
+
+
+def test_call_tool_takes_the_response_and_goes_on() -> None:
+    call = steps.CallTool("get_weather", {"city": "Paris"}, id="call-1", also=[{"name": "get_time", "args": {}, "id": "call-2"}])
+    answered = steps.Expect("toolResponse", text="sunny")
+    with playing(steps.Expect("clientContent"), call, answered, steps.Reply("Sunny")) as emulator:
+        with Wire(emulator.url, setup=TEXT) as wire:
+            wire.send(content("Weather?"))
+            (message,) = wire.read_until("toolCall")
+            calls = message["toolCall"]["functionCalls"]
+            responses = [{"id": call["id"], "name": call["name"], "response": {"sky": "sunny"}} for call in calls]
+            wire.send({"toolResponse": {"functionResponses": responses}})
+            assert written(wire.turn()) == "Sunny"
+        emulator.assert_complete()
+    assert message["toolCall"]["functionCalls"] == [
+        {"id": "call-1", "name": "get_weather", "args": {"city": "Paris"}},
+        {"id": "call-2", "name": "get_time", "args": {}},
+    ]
+
+
+def test_cancel_calls_takes_them_back() -> None:
+    script = (steps.CallTool("f", id="a"), steps.CancelCalls(), steps.Reply("Never mind"))
+    with playing(*script) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert kinds(wire.turn())[:2] == ["toolCall", "toolCallCancellation"]
+
+
+def test_interrupt_ends_a_reply_that_runs() -> None:
+    long = steps.Reply("A long story", audio=30.0, wait=False)
+    scenario = Scenario(long, steps.Wait(0.5), steps.Interrupt())
+    with LiveEmulator(voice=False, scenario=scenario) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        turn = kinds(wire.turn())
+    assert turn[-2:] == ["interrupted", "turnComplete"]
+    assert "generationComplete" not in turn
+
+
+def test_a_user_who_speaks_over_a_reply_interrupts_it() -> None:
+    scenario = Scenario(steps.Reply("A long story", audio=30.0))
+    with LiveEmulator(voice=False, scenario=scenario) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        wire.read_until("modelTurn")
+        wire.stream(tone(0.3))
+        assert kinds(wire.turn())[-2:] == ["interrupted", "turnComplete"]
+
+
+def test_interrupt_in_idle_is_said_alone() -> None:
+    with playing(steps.Interrupt()) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert wire.read() == {"serverContent": {"interrupted": True}}
+
+
+def test_converse_behaves_naturally_for_some_turns_and_a_scenario_that_is_over_for_ever() -> None:
+    script = (steps.Converse(1), steps.Expect("clientContent"), steps.Reply("Scripted"))
+    with playing(*script) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        answers = [written(wire.ask(text)) for text in ("one", "two", "three")]
+    assert answers == ["You said: one", "Scripted", "You said: three"]
+
+
+# -- the connection ----------------------------------------------------------------------------------------------------
+
+
+def test_go_away_comes_at_its_time_beside_a_natural_conversation() -> None:
+    with playing(steps.At(0.05, steps.GoAway(0.5)), steps.At(0.1, steps.Close(1008, "gone"))) as emulator:
+        with Wire(emulator.url, setup=TEXT) as wire:
+            assert written(wire.ask("Hello")) == "You said: Hello"
+            assert wire.read() == {"goAway": {"timeLeft": "0.5s"}}
+            assert wire.closed() == (1008, "gone")
+        emulator.assert_complete()
+
+
+@pytest.mark.parametrize(("resumable", "length"), [(True, 36), (False, 0)])
+def test_update_sends_a_handle_or_says_that_there_is_none(resumable: bool, length: int) -> None:
+    with playing(steps.Update(resumable)) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        update = wire.read()["sessionResumptionUpdate"]
+    assert (update["resumable"], len(update["newHandle"])) == (resumable, length)
+
+
+def test_send_sends_any_message_in_either_frame_type() -> None:
+    future = {"futureThing": {"x": [1, None]}}
+    with playing(steps.Send(future), steps.Send(future, text=True)) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        first, second = wire.socket.recv(timeout=10), wire.socket.recv(timeout=10)
+    assert isinstance(first, bytes)
+    assert isinstance(second, str)
+    assert json.loads(first) == json.loads(second) == future
+
+
+def test_send_raw_sends_what_it_is_given() -> None:
+    with playing(steps.SendRaw("{not json"), steps.SendRaw(b"\xff")) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert [wire.socket.recv(timeout=10), wire.socket.recv(timeout=10)] == ["{not json", b"\xff"]
+
+
+def test_garbage_is_no_json_and_without_a_frame_not_even_websocket() -> None:
+    with playing(steps.Garbage(50)) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        data = wire.socket.recv(timeout=10)
+        with pytest.raises(ValueError, match=r"utf|Expecting|unexpected"):
+            json.loads(data)
+        assert len(data) == 50
+    with playing(steps.Garbage(50, frame=False)) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert wire.closed()[0] == 1006
+
+
+def test_huge_messages_are_as_large_as_asked() -> None:
+    with playing(steps.Huge(5_000_000)) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert 5_000_000 <= len(wire.socket.recv(timeout=10)) <= 5_000_300
+
+
+def test_fragments_come_as_many_frames_of_one_message() -> None:
+    script = (steps.Fragments(10), steps.Reply("In pieces"), steps.Fragments(0), steps.Reply("Whole"))
+    with playing(*script) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        pieces = list(wire.socket.recv_streaming())
+        assert max(map(len, pieces)) == 10
+        assert json.loads(b"".join(pieces))["serverContent"]["modelTurn"]["parts"] == [{"text": "In pieces"}]
+        wire.turn()
+        assert len(list(wire.socket.recv_streaming())) == 1
+
+
+def test_trickle_sends_one_byte_at_a_time() -> None:
+    script = (steps.Expect("setup"), steps.Trickle(), steps.SetupComplete(), steps.Close(1000, "slowly"))
+    pieces = []
+    with playing(*script) as emulator, socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as raw:
+        key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13"
+        raw.sendall(f"GET {MLDEV} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n\r\n".encode())
+        assert raw.recv(4096).endswith(b"\r\n\r\n")
+        setup = json.dumps({"setup": TEXT}).encode()
+        raw.sendall(bytes([0x81, 0x80 | len(setup), 0, 0, 0, 0]) + setup)
+        while piece := raw.recv(4096):
+            pieces.append(piece)
+    assert b'"setupComplete": {}' in b"".join(pieces)
+    assert len(pieces) > 5, "the kernel may join a few bytes, but not all of them"
+
+
+def test_stop_reading_fills_the_client_s_buffers_until_it_reads_again() -> None:
+    sent = threading.Event()
+    with LiveEmulator(voice=False) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        emulator.current.stop_reading()
+        sender = threading.Thread(target=lambda: (wire.send(content("x" * 12_000_000)), sent.set()))
+        sender.start()
+        assert not sent.wait(0.3), "twelve megabytes do not fit into the buffers of a loopback connection"
+        emulator.current.resume_reading()
+        assert sent.wait(10)
+        sender.join()
+        emulator.wait_for("clientContent")
+
+
+def test_a_scenario_can_stop_reading_for_a_while() -> None:
+    script = (steps.StopReading(), steps.Wait(0.05), steps.ResumeReading(), steps.Expect("clientContent"), steps.Reply("Read"))
+    with playing(*script) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert written(wire.ask("Hello")) == "Read"
+
+
+def test_ping_is_answered_by_the_client() -> None:
+    with playing(steps.Ping(), steps.Reply("still here")) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        assert written(wire.turn()) == "still here"
+
+
+@pytest.mark.parametrize("phase", ["upgrade", "setup", "clientContent"])
+def test_close_and_abort_work_in_any_phase(phase: str) -> None:
+    for last, seen in ((steps.Close(1011, "Internal error encountered."), 1011), (steps.Abort(), 1006)):
+        with playing(steps.Expect(phase), last) as emulator:
+            with Wire(emulator.url) as wire:
+                if phase != "upgrade":
+                    wire.send({"setup": TEXT})
+                if phase == "clientContent":
+                    wire.send(content("Hello"))
+                assert wire.closed()[0] == seen
+            emulator.assert_complete()
+
+
+def test_expect_close_waits_for_the_client_to_go() -> None:
+    with playing(steps.Expect("close")) as emulator:
+        with Wire(emulator.url, setup=TEXT):
+            pass
+        emulator.current.wait_closed()
+        emulator.assert_complete()
+
+
+# -- scripts -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_list_of_scenarios_is_one_for_each_session_and_then_natural() -> None:
+    script = [Scenario(steps.RefuseUpgrade(503)), Scenario(steps.Expect("clientContent"), steps.Reply("Second"))]
+    with LiveEmulator(pace=0.0, voice=False, scenario=script) as emulator:
+        with pytest.raises(InvalidStatus):
+            Wire(emulator.url)
+        answers = []
+        for _ in range(2):
+            with Wire(emulator.url, setup=TEXT) as wire:
+                answers.append(written(wire.ask("Hello")))
+        assert answers == ["Second", "You said: Hello"]
+        emulator.assert_complete()
+
+
+def test_a_scenario_that_had_no_session_is_not_complete() -> None:
+    with playing(steps.Reply("x")) as emulator, pytest.raises(AssertionError, match="1 of 1 scenarios had no session"):
+        emulator.assert_complete()
+
+
+EXAMPLES: dict[str, Any] = {
+    "refuseUpgrade": None,
+    "ignoreUpgrade": None,
+    "expect": {"expect": "clientContent", "text": "hi", "message": {"turnComplete": True}, "exact": False, "timeout": 1},
+    "setupComplete": {"setupComplete": {"sessionId": "x"}},
+    "reply": {"reply": "Hello", "audio": 1.5, "wait": False},
+    "callTool": {"callTool": "f", "args": {"a": 1}, "id": "x", "blocking": False},
+    "cancelCalls": {"cancelCalls": ["x"]},
+    "interrupt": {"interrupt": True},
+    "send": {"send": {"goAway": {}}, "text": True},
+    "sendRaw": {"sendRaw": "/w==", "base64": True},
+    "garbage": {"garbage": True},
+    "huge": {"huge": 1000},
+    "fragments": {"fragments": 7},
+    "trickle": {"trickle": False},
+    "stopReading": {"stopReading": True},
+    "resumeReading": {"resumeReading": True},
+    "ping": {"ping": True},
+    "goAway": {"goAway": 50},
+    "update": {"update": False},
+    "handles": {"handles": {"singleUse": True, "refuseWhileAlive": False, "settle": 1.0}},
+    "wait": {"wait": 0.5},
+    "silence": {"silence": True},
+    "converse": {"converse": 2},
+    "close": {"close": 1008, "reason": "bye"},
+    "abort": {"abort": True},
+    "at": {"at": 5, "do": {"goAway": 10}},
+}
+
+
+def test_every_step_can_be_written_in_a_file(tmp_path: Path) -> None:
+    assert EXAMPLES.keys() == STEPS.keys()
+    path = tmp_path / "scenario.json"
+    path.write_text(json.dumps({"steps": [step for step in EXAMPLES.values() if step]}))
+    found = load_script(path)
+    assert isinstance(found, Scenario)
+    assert [step.verb for step in found.steps] == [verb for verb, step in EXAMPLES.items() if step]
+    by_verb = {step.verb: step for step in found.steps}
+    assert by_verb["sendRaw"] == steps.SendRaw(b"\xff", base64=True)
+    assert by_verb["garbage"] == steps.Garbage()
+    assert by_verb["reply"] == steps.Reply("Hello", audio=1.5, wait=False)
+    assert by_verb["handles"] == steps.Handles(single_use=True, refuse_while_alive=False, settle=1.0)
+    assert by_verb["at"] == steps.At(5, steps.GoAway(10))
+
+
+def test_a_file_can_hold_one_scenario_for_each_session(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text(json.dumps({"sessions": [[{"refuseUpgrade": 401, "body": "who?"}], {"steps": [{"reply": "Hi"}]}]}))
+    script: Script = load_script(path)
+    assert script == [Scenario(steps.RefuseUpgrade(401, "who?")), Scenario(steps.Reply("Hi"))]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "is not JSON"),
+        ("{}", "a scenario is a list of steps"),
+        ('[{"dance": 1}]', r"steps\[0\]: has none of the verbs"),
+        ('[{"wait": 1, "loudly": true}]', r"steps\[0\]: wait has no 'loudly'"),
+        ('["wait"]', "a step is an object"),
+        ('[{"wait": 1}, {"refuseUpgrade": 500}]', "must be the only step"),
+        ('[{"at": 1, "do": {"jump": 1}}]', r"steps\[0\]\.do: has none"),
+    ],
+)
+def test_a_wrong_file_is_refused_with_the_place_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
+    path = tmp_path / "scenario.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=complaint):
+        load_script(path)
+
+
+# -- docs/emulator.md --------------------------------------------------------------------------------------------------
+
+GUIDE = (Path(__file__).parent.parent / "docs" / "emulator.md").read_text(encoding="utf-8")
+
+
+def test_every_step_stands_in_the_guide() -> None:
+    missing = [verb for verb, step in STEPS.items() if f"`{step.__name__}(" not in GUIDE]
+    assert not missing
+    assert not [verb for verb in STEPS if f"`{verb}`" not in GUIDE and verb != "at"]
+
+
+def test_the_scenario_of_the_guide_is_the_same_in_python_and_in_json() -> None:
+    python = next(block for block in GUIDE.split("```python")[1:] if "Scenario(" in block).partition("with LiveEmulator")[0]
+    names: dict[str, Any] = {}
+    exec(python, names)
+    (text,) = [block.partition("```")[0] for block in GUIDE.split("```json")[1:]]
+    assert Scenario.from_json(json.loads(text)) == names["scenario"]
+
+
+def test_the_first_example_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(next(block for block in GUIDE.split("```python")[1:]).partition("```")[0], {})
+    assert capsys.readouterr().out.splitlines()[0] == "You said: Hello"

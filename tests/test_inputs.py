@@ -1,0 +1,363 @@
+"""What a caller says, in every accepted shape, as client messages; and what is refused before anything is sent."""
+
+from __future__ import annotations
+
+import array
+import base64
+import copy
+import datetime
+import io
+import json
+from typing import Any
+
+import PIL.Image
+import pytest
+
+from genai_live import _inputs, _json, types
+from genai_live._backends import MLDEV, VERTEX, Backend
+from genai_live.errors import ConfigError
+
+both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: backend.name)
+PCM = b"\x01\x02\xff\xfe"
+
+
+def sent(message: dict[str, Any]) -> Any:
+    """What arrives: the message through JSON."""
+    return json.loads(_json.dumps(message))
+
+
+def content(turns: Any, turn_complete: Any = None, backend: Backend = MLDEV) -> Any:
+    return sent(_inputs.client_content(turns, turn_complete, backend))["clientContent"]
+
+
+def realtime(backend: Backend = MLDEV, **arguments: Any) -> Any:
+    return sent(_inputs.realtime_input(backend, **arguments))["realtimeInput"]
+
+
+def responses(given: Any, backend: Backend = MLDEV) -> Any:
+    return sent(_inputs.tool_response(given, backend))["toolResponse"]["functionResponses"]
+
+
+def user(*parts: Any) -> dict[str, Any]:
+    return {"role": "user", "parts": list(parts)}
+
+
+# clientContent.
+
+TURNS: list[tuple[Any, list[Any]]] = [
+    ("a", [user({"text": "a"})]),
+    (["a", "b"], [user({"text": "a"}, {"text": "b"})]),
+    (types.Part(text="a"), [user({"text": "a"})]),
+    ({"text": "a"}, [user({"text": "a"})]),
+    (["a", types.Part(text="b"), {"text": "c"}], [user({"text": "a"}, {"text": "b"}, {"text": "c"})]),
+    (types.Content(role="model", parts=[types.Part(text="a")]), [{"role": "model", "parts": [{"text": "a"}]}]),
+    ({"role": "model", "parts": [{"text": "a"}]}, [{"role": "model", "parts": [{"text": "a"}]}]),
+    ({"parts": ["a"]}, [{"parts": [{"text": "a"}]}]),
+    (
+        [types.Content(role="user", parts=[]), {"role": "model", "parts": ["a"]}],
+        [{"role": "user", "parts": []}, {"role": "model", "parts": [{"text": "a"}]}],
+    ),
+    ((types.Content(role="user", parts=[types.Part(text="a")]),), [user({"text": "a"})]),
+    ([], []),
+    ("", [user({"text": ""})]),
+    (types.Blob(data=PCM, mime_type="audio/pcm"), [user({"inlineData": {"data": "AQL//g==", "mimeType": "audio/pcm"}})]),
+    (
+        {"inlineData": {"data": bytearray(PCM), "mime_type": "audio/pcm"}, "thought": False},
+        [user({"inlineData": {"data": "AQL//g==", "mimeType": "audio/pcm"}, "thought": False})],
+    ),
+    (
+        types.Content(parts=[types.Part(function_call=types.FunctionCall(name="f", args={"snake_key": None, "b": [b"\xff"]}))]),
+        [{"parts": [{"functionCall": {"name": "f", "args": {"snake_key": None, "b": ["/w=="]}}}]}],
+    ),
+]
+
+
+@both
+@pytest.mark.parametrize(("given", "turns"), TURNS)
+def test_turns_have_many_forms(backend: Backend, given: Any, turns: list[Any]) -> None:
+    before = copy.deepcopy(given)
+    assert content(given, True, backend) == {"turns": turns, "turnComplete": True}
+    assert given == before
+
+
+def test_what_is_left_out_is_not_sent() -> None:
+    assert content(None, True) == {"turnComplete": True}
+    assert content("a", None) == {"turns": [user({"text": "a"})]}
+    assert content(None, False) == {"turnComplete": False}
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        (3, "turns: expected a str, Content, Part, File, image, a dict of one of them, or a list of them, got int"),
+        (b"a", "turns: expected a str, Content"),
+        ([3], "turns[0]: expected a str"),
+        ([None], "turns[0]: expected a str, Content, Part, File, image, a dict of one of them, or a list of them, got NoneType"),
+        ([{"parts": []}, "a"], "turns: mixes Contents and parts; put every part into a Content"),
+        ({"function_call": {"name": "f"}}, "turns: a part with function_call needs a Content"),
+        (
+            ["a", types.Part(function_response=types.FunctionResponse(name="f"))],
+            "turns[1]: a part with function_response needs a Content",
+        ),
+        ({"partz": []}, "turns.partz: unknown key"),
+        ({"txet": "a"}, "turns.txet: unknown key; did you mean 'text'?"),
+        ({"parts": [{"inline_data": {"date": b""}}]}, "turns.parts[0].inline_data.date: unknown key; did you mean 'data'?"),
+        ([{"parts": ["a"]}, {"parts": [{"text": 1}]}], "turns[1].parts[0].text: expected text, got int"),
+    ],
+)
+def test_what_are_no_turns_is_refused(turns: Any, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        content(turns)
+    assert words in str(caught.value)
+
+
+def test_turn_complete_is_true_or_false() -> None:
+    with pytest.raises(ConfigError, match=r"^turn_complete: expected True or False, got int"):
+        content("a", 1)
+
+
+@pytest.mark.parametrize(
+    ("backend", "part", "path"),
+    [
+        (VERTEX, {"tool_call": {}}, "turns.parts[0].tool_call"),
+        (VERTEX, {"part_metadata": {}}, "turns.parts[0].part_metadata"),
+        (MLDEV, {"function_call": {"name": "f", "will_continue": True}}, "turns.parts[0].function_call.will_continue"),
+    ],
+)
+def test_content_is_held_to_the_rules_of_its_backend(backend: Backend, part: Any, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        content({"parts": [part]}, None, backend)
+    assert str(caught.value) == f"{path}: {backend} does not have this field; only {backend.other} has it"
+
+
+def test_what_a_newer_server_said_goes_back_as_it_came() -> None:
+    heard = types.Content.from_dict({"role": "model", "parts": [{"text": "a", "brandNew": {"x": 1}}]})
+    assert content(heard)["turns"] == [{"role": "model", "parts": [{"text": "a", "brandNew": {"x": 1}}]}]
+
+
+# realtimeInput.
+
+
+@both
+def test_bare_bytes_are_pcm_at_16_khz(backend: Backend) -> None:
+    for data in (PCM, bytearray(PCM), memoryview(PCM), memoryview(array.array("h", [513, -257]))):
+        assert realtime(backend, audio=data) == {"audio": {"data": "AQL//g==", "mimeType": "audio/pcm;rate=16000"}}
+
+
+@both
+def test_a_blob_says_its_own_kind(backend: Backend) -> None:
+    for blob in (types.Blob(data=PCM, mime_type="audio/pcm;rate=8000"), {"data": PCM, "mimeType": "audio/pcm;rate=8000"}):
+        assert realtime(backend, audio=blob) == {"audio": {"data": "AQL//g==", "mimeType": "audio/pcm;rate=8000"}}
+    assert realtime(backend, video={"data": b"x", "mime_type": "image/jpeg"}) == {
+        "video": {"data": "eA==", "mimeType": "image/jpeg"}
+    }
+
+
+def test_media_is_the_older_list_form() -> None:
+    blob = {"data": b"x", "mime_type": "application/pdf"}
+    assert realtime(media=blob) == {"mediaChunks": [{"data": "eA==", "mimeType": "application/pdf"}]}
+    assert len(realtime(media=[blob, blob])["mediaChunks"]) == 2
+
+
+def test_the_other_arguments_are_sent_as_they_are() -> None:
+    assert realtime(text="") == {"text": ""}
+    assert realtime(audio_stream_end=False) == {"audioStreamEnd": False}
+    for start in ({}, types.ActivityStart(), True):
+        assert realtime(activity_start=start) == {"activityStart": {}}
+    assert realtime(activity_end=types.ActivityEnd()) == {"activityEnd": {}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "exactly one argument, got none of media, audio, video, text"),
+        ({"text": "a", "audio": PCM}, "exactly one argument, got audio, text; send them one after the other"),
+        ({"audio": {"data": PCM}}, "audio.mime_type: is missing; say what the bytes are, for example 'audio/pcm;rate=16000'"),
+        ({"audio": {"data": PCM, "mime_type": "pcm"}}, "audio.mime_type: 'pcm' is not a MIME type of audio/*"),
+        ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate="}}, "is not a MIME type of audio/*"),
+        ({"audio": {"data": PCM, "mime_type": "image/png"}}, "is not a MIME type of audio/*; pictures go into video="),
+        ({"video": {"data": PCM, "mime_type": "audio/pcm"}}, "is not a MIME type of image/*; sound goes into audio="),
+        ({"video": {"data": PCM, "mime_type": "video/mp4"}}, "send the frames of a video one by one, as images"),
+        ({"video": PCM}, "video: expected a Blob, a dict of one or a PIL image, got bytes; bytes need a MIME type"),
+        ({"media": PCM}, "media: expected a Blob, a dict of one, a PIL image, or a list of them, got bytes"),
+        ({"media": []}, "media: is an empty list"),
+        ({"media": [{"data": b""}]}, "media[0].mime_type: is missing"),
+        ({"audio": "AQL//g=="}, "audio: expected bytes, a Blob or a dict of one, got str; decode base64 text first"),
+        (
+            {"audio": {"data": "AQL//g==", "mime_type": "audio/pcm"}},
+            "audio.data: expected bytes, got str; decode base64 text first",
+        ),
+        ({"audio": {"mime_type": "audio/pcm"}}, "audio.data: expected bytes, got NoneType"),
+        ({"audio": b"\x00" * 5}, "audio.data: holds 5 bytes, and 16-bit samples have two each"),
+        (
+            {"audio": b"RIFF\x24\x00\x00\x00WAVEfmt "},
+            "audio.data: is a WAV file, and audio/pcm;rate=16000 has no header; use stream_audio",
+        ),
+        ({"audio": {"data": PCM, "mimetype": "audio/pcm"}}, "audio.mimetype: unknown key; did you mean 'mime_type'?"),
+        ({"text": b"a"}, "text: expected a str, got bytes"),
+        ({"audio_stream_end": 1}, "audio_stream_end: expected True or False, got int"),
+        ({"activity_start": False}, "activity_start: expected ActivityStart or a dict of it, got bool"),
+        ({"activity_start": {"x": 1}}, "activity_start.x: unknown key"),
+    ],
+)
+def test_what_is_no_realtime_input_is_refused(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        realtime(**arguments)
+    assert words in str(caught.value)
+
+
+def test_a_wav_file_that_says_so_is_let_through() -> None:
+    wav = b"RIFF\x24\x00\x00\x00WAVEfmt x"
+    assert realtime(audio={"data": wav, "mime_type": "audio/wav"})["audio"]["data"] == base64.b64encode(wav).decode()
+
+
+def image(mode: str = "RGB", **save: Any) -> Any:
+    made = PIL.Image.new(mode, (4, 4))
+    if not save:
+        return made
+    buffer = io.BytesIO()
+    made.save(buffer, **save)
+    return PIL.Image.open(io.BytesIO(buffer.getvalue()))
+
+
+def test_a_jpeg_image_stays_jpeg_and_every_other_becomes_png() -> None:
+    assert realtime(video=image(format="JPEG"))["video"]["mimeType"] == "image/jpeg"
+    for other in (image(), image(format="PNG"), image("RGBA"), image("CMYK"), image("F"), image("1"), image("P")):
+        blob = realtime(video=other)["video"]
+        assert blob["mimeType"] == "image/png"
+        assert PIL.Image.open(io.BytesIO(base64.b64decode(blob["data"]))).size == (4, 4)
+
+
+def test_an_image_is_content_too_but_no_sound() -> None:
+    (turn,) = content(["what is this?", image()])["turns"]
+    assert turn["parts"][1]["inlineData"]["mimeType"] == "image/png"
+    with pytest.raises(ConfigError, match=r"^audio: expected bytes"):
+        realtime(audio=image())
+
+
+# The short way for sound.
+
+
+@pytest.mark.parametrize("mime_type", ["audio/pcm;rate=16000", "audio/pcm", 'audio/x;p="quo\\"ted"', "audio/pcm; rate=8000"])
+@pytest.mark.parametrize("data", [b"", PCM, bytes(range(256)) * 8])
+def test_the_short_way_for_sound_says_the_same_as_the_long_one(mime_type: str, data: bytes) -> None:
+    try:
+        long = realtime(audio={"data": data, "mime_type": mime_type})
+    except ConfigError:
+        with pytest.raises(ConfigError):
+            _inputs.audio_prefix(mime_type)
+        return
+    short = _inputs.audio_prefix(mime_type) + _json.b64encode(data) + _inputs.AUDIO_SUFFIX
+    assert json.loads(short) == {"realtimeInput": long}
+
+
+@pytest.mark.parametrize("data", [b"", PCM, bytes(range(256)) * 8])
+def test_sound_in_its_usual_shapes_takes_the_short_way_and_says_the_same(data: bytes) -> None:
+    mime_type = "audio/pcm;rate=24000"
+    for value in (data, {"data": data, "mime_type": mime_type}, types.Blob(data=data, mime_type=mime_type)):
+        short = _inputs.audio_json(value)
+        assert short is not None
+        assert json.loads(short) == {"realtimeInput": realtime(audio=value)}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        b"odd",
+        b"RIFF" + bytes(40),
+        bytearray(PCM),
+        memoryview(PCM),
+        {"data": PCM, "mimeType": "audio/pcm"},
+        {"data": PCM},
+        {"data": PCM, "mime_type": "image/png"},
+        {"data": PCM, "mime_type": None},
+        {"data": "AAAA", "mime_type": "audio/pcm"},
+        types.Blob(data=PCM, mime_type="audio/pcm", display_name="x"),
+        types.Blob(data=PCM, mime_type="audio/pcm", extra={"x": 1}),
+        [PCM],
+    ],
+    ids=repr,
+)
+def test_every_other_shape_and_whatever_is_wrong_takes_the_long_way(value: object) -> None:
+    assert _inputs.audio_json(value) is None
+
+
+def test_the_short_way_is_for_sound_only() -> None:
+    with pytest.raises(ConfigError, match=r"^mime_type: 'image/png' is not a MIME type of audio"):
+        _inputs.audio_prefix("image/png")
+
+
+# toolResponse.
+
+
+@both
+def test_a_tool_response_has_many_forms(backend: Backend) -> None:
+    plain = {"id": "1", "name": "f", "response": {"output": 1}}
+    for form in (plain, types.FunctionResponse(**plain), [plain], (types.FunctionResponse(**plain),)):
+        assert responses(form, backend) == [plain]
+    two = responses([plain, {**plain, "id": "2", "willContinue": False, "scheduling": "silent"}], MLDEV)
+    assert two[1] == {**plain, "id": "2", "willContinue": False, "scheduling": "SILENT"}
+
+
+def test_a_response_is_sent_as_it_is_with_bytes_and_times_written() -> None:
+    moment = datetime.datetime(2026, 1, 2, tzinfo=datetime.timezone.utc)
+    response = {"snake_key": None, "camelKey": [b"\xff\xfe", moment, {"a": types.Modality.AUDIO}], "empty": {}}
+    before = copy.deepcopy(response)
+    assert responses({"id": "1", "name": "f", "response": response})[0]["response"] == {
+        "snake_key": None,
+        "camelKey": ["//4=", "2026-01-02T00:00:00+00:00", {"a": "AUDIO"}],
+        "empty": {},
+    }
+    assert response == before
+
+
+def test_parts_of_a_response_carry_bytes() -> None:
+    given = {"id": "1", "name": "f", "response": {}, "parts": [{"inline_data": {"data": b"\xff", "mime_type": "image/png"}}]}
+    assert responses(given)[0]["parts"] == [{"inlineData": {"data": "/w==", "mimeType": "image/png"}}]
+
+
+def test_vertex_ai_needs_no_id() -> None:
+    for given in ({"name": "f", "response": {}}, {"id": "", "name": "f", "response": {}}):
+        assert responses(given, VERTEX) == [{"name": "f", "response": {}}]
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (None, "function_responses: holds no response"),
+        ([], "function_responses: holds no response"),
+        ({}, "function_responses.name: is missing"),
+        ({"name": "f", "response": {}}, "function_responses.id: is missing; the Gemini Developer API matches responses"),
+        ({"id": "", "name": "f", "response": {}}, "function_responses.id: is missing"),
+        ({"id": None, "name": "f", "response": {}}, "function_responses.id: is missing"),
+        ([{"id": "1", "name": "", "response": {}}], "function_responses[0].name: is missing"),
+        ([{"id": "1", "name": "f"}], 'function_responses[0].response: is missing; pass a dict such as {"output": ...}'),
+        ({"id": "1", "name": "f", "response": "sunny"}, "function_responses.response: expected a dict, got str"),
+        ({"id": "1", "name": "f", "response": {"a": object()}}, "expected what JSON can say, got object"),
+        ({"id": "1", "name": "f", "reponse": {}}, "function_responses.reponse: unknown key; did you mean 'response'?"),
+        ("sunny", "function_responses: expected FunctionResponse or a dict of it, got str"),
+        ([3], "function_responses[0]: expected FunctionResponse or a dict of it, got int"),
+    ],
+)
+def test_what_is_no_tool_response_is_refused(given: Any, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        responses(given)
+    assert words in str(caught.value)
+
+
+# contextUpdate.
+
+
+def test_a_context_update_carries_what_changes() -> None:
+    def update(**arguments: Any) -> Any:
+        return sent(_inputs.context_update(arguments.get("system_instruction"), arguments.get("tools"), MLDEV))["contextUpdate"]
+
+    assert update(system_instruction="be brief") == {"systemInstruction": user({"text": "be brief"})}
+    assert update(tools=[]) == {"tools": {"tools": []}}
+    assert update(tools=[{"google_search": {}}]) == {"tools": {"tools": [{"googleSearch": {}}]}}
+
+
+def test_an_empty_context_update_is_refused() -> None:
+    with pytest.raises(ConfigError, match="takes a system_instruction, tools, or both"):
+        _inputs.context_update(None, None, MLDEV)

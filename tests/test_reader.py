@@ -1,0 +1,230 @@
+"""The reader's loop, with connections that misbehave: one thread that serves them all, and that none of them can kill."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from genai_live import errors
+from genai_live._deadline import Deadline
+from genai_live._reader import ENDED, Reader
+from tests.raw_peer import beside, opened
+from tests.servers import MODEL, PATIENCE, client_of, live_server
+
+NEVER = float("inf")
+
+
+class Stub:
+    """A connection that counts what the reader does with it, and does what a test says."""
+
+    def __init__(self) -> None:
+        self.socket, self.peer = socket.socketpair()
+        self.socket.setblocking(False)
+        self.registered = 0
+        self.needs_attention = False
+        self.over = False
+        self.ready, self.retired, self.timed = threading.Semaphore(0), threading.Event(), threading.Semaphore(0)
+        self.retirements = 0
+        self.failures: list[Exception] = []
+        self.do_on_ready: Callable[[], object] = lambda: None
+        self.do_on_time: Callable[[float], float] = lambda now: NEVER
+        self.do_on_wanted: Callable[[], object] = lambda: None
+        self.dials = True
+
+    @property
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def dial(self, deadline: Deadline) -> bool:
+        if not self.dials:
+            self.socket.close()
+            self.peer.close()
+        return self.dials
+
+    def on_ready(self, events: int) -> None:
+        self.socket.recv(100)
+        self.ready.release()
+        self.do_on_ready()
+
+    def on_time(self, now: float) -> float:
+        self.timed.release()
+        return self.do_on_time(now)
+
+    def wanted(self) -> int:
+        self.do_on_wanted()
+        return ENDED if self.over else selectors.EVENT_READ
+
+    def fail(self, error: Exception) -> None:
+        self.failures.append(error)
+        self.over = self.needs_attention = True
+
+    def retire(self) -> None:
+        self.retirements += 1
+        self.socket.close()
+        self.peer.close()
+        self.retired.set()
+
+    def end(self, reader: Reader) -> None:
+        self.over = self.needs_attention = True
+        reader.wake()
+        assert self.retired.wait(PATIENCE)
+
+
+@contextmanager
+def reading(*stubs: Stub, shared: bool = True) -> Iterator[Reader]:
+    reader = Reader(shared=shared)
+    for stub in stubs:
+        reader.start(stub, Deadline(PATIENCE))
+        if stub.dials:
+            assert stub.timed.acquire(timeout=PATIENCE)
+    try:
+        yield reader
+    finally:
+        for stub in stubs:
+            if stub.dials:
+                stub.end(reader)
+
+
+def is_served(stub: Stub) -> bool:
+    stub.peer.send(b"x")
+    return stub.ready.acquire(timeout=PATIENCE)
+
+
+def broken() -> Any:
+    raise ZeroDivisionError("a defect")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_bytes_are_served_and_the_end_is_retired_once(shared: bool) -> None:
+    stub = Stub()
+    with reading(stub, shared=shared):
+        assert is_served(stub)
+    assert stub.retirements == 1
+
+
+def test_one_thread_serves_many_connections() -> None:
+    stubs = [Stub() for _ in range(20)]
+    before = threading.active_count()
+    with reading(*stubs):
+        assert threading.active_count() == before + 1
+        assert all(is_served(stub) for stub in stubs)
+
+
+def test_a_dial_that_fails_leaves_nothing_to_read() -> None:
+    stub = Stub()
+    stub.dials = False
+    with reading(stub) as reader:
+        reader.join(Deadline(PATIENCE))
+    assert stub.retirements == 0
+    assert stub.timed.acquire(blocking=False) is False
+
+
+@pytest.mark.parametrize("where", ["on_ready", "on_time", "wanted"])
+def test_a_defect_in_one_connection_ends_it_and_no_other(where: str) -> None:
+    bad, good = Stub(), Stub()
+    with reading(good) as reader:
+        if where == "on_ready":
+            bad.do_on_ready = broken
+        reader.start(bad, Deadline(PATIENCE))
+        assert bad.timed.acquire(timeout=PATIENCE)
+        if where == "on_time":
+            bad.do_on_time = lambda now: broken()
+        if where == "wanted":
+            bad.do_on_wanted = lambda: None if bad.over else broken()
+        bad.needs_attention = True
+        bad.peer.send(b"x")
+        reader.wake()
+        assert bad.retired.wait(PATIENCE)
+        assert isinstance(bad.failures[0], ZeroDivisionError)
+        assert bad.retirements == 1
+        assert is_served(good)
+
+
+def test_a_descriptor_that_is_gone_ends_the_connection_and_no_other() -> None:
+    bad, good = Stub(), Stub()
+    with reading(good, bad) as reader:
+        assert is_served(bad)  # so it is registered by now
+        bad.registered = 0  # the reader will try to register what is registered
+        bad.needs_attention = True
+        reader.wake()
+        assert bad.retired.wait(PATIENCE)
+        assert is_served(good)
+
+
+def test_a_time_that_is_due_is_kept_and_infinity_is_no_error() -> None:
+    stub = Stub()
+    with reading(stub) as reader:
+        stub.do_on_time = lambda now: now + 0.01
+        reader.wake()
+        for _ in range(5):
+            assert stub.timed.acquire(timeout=PATIENCE)
+        stub.do_on_time = lambda now: 1e300
+        assert is_served(stub)
+
+
+def test_the_last_connection_ends_the_thread_and_the_next_one_starts_another() -> None:
+    reader = Reader(shared=True)
+    for _ in range(20):
+        stub = Stub()
+        reader.start(stub, Deadline(PATIENCE))
+        assert stub.timed.acquire(timeout=PATIENCE)
+        assert is_served(stub)
+        stub.end(reader)
+
+
+def test_connections_that_come_while_others_end_are_all_read() -> None:
+    reader = Reader(shared=True)
+
+    def come_and_go() -> None:
+        for _ in range(50):
+            stub = Stub()
+            reader.start(stub, Deadline(PATIENCE))
+            assert stub.timed.acquire(timeout=PATIENCE)
+            stub.end(reader)
+
+    for each in [beside(come_and_go) for _ in range(4)]:
+        each.result(PATIENCE)
+
+
+def test_the_reader_knows_its_own_thread() -> None:
+    seen: list[bool] = []
+    stub = Stub()
+    with reading(stub) as reader:
+        stub.do_on_ready = lambda: seen.append(reader.is_current)
+        assert is_served(stub)
+        assert not reader.is_current
+    assert seen == [True]
+
+
+def test_no_descriptor_for_the_reader_is_told_by_connect_and_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> Any:
+        raise OSError(24, "Too many open files")
+
+    told: list[Any] = []
+    with live_server() as url:
+        client = client_of(url)
+        monkeypatch.setattr("genai_live._reader.socket", SimpleNamespace(socketpair=none_left))
+        with pytest.raises(errors.ConnectError, match="Too many open files"):
+            client.live.connect(model=MODEL, callbacks={"on_close": told.append}, timeout=PATIENCE)
+    assert len(told) == 1
+
+
+def test_a_defect_while_a_message_is_taken_is_told_and_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with opened() as (session, peer):
+        monkeypatch.setattr(session._connection.protocol, "receive", lambda payload: broken())
+        waiting = beside(session.collect)
+        peer.send(b"\x82\x02{}")
+        error = waiting.exception(PATIENCE)
+        assert isinstance(error, errors.ConnectionLost)
+        assert error.reason == "internal error: ZeroDivisionError: a defect"
+        assert session._connection.ended.wait(PATIENCE)
+    assert "ZeroDivisionError" in caplog.text

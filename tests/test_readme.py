@@ -1,0 +1,141 @@
+"""What the documents say is true: their snippets run, their commands and files exist, their links lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genai_live import cli, errors
+from genai_live.emulator import LiveEmulator
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+MIGRATING = (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8")
+
+WITHIN = 120.0
+"""Seconds for one snippet on a machine that may be busy."""
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """The fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+
+
+SNIPPETS = blocks(README, "python")
+
+
+@pytest.fixture
+def emulator() -> Iterator[LiveEmulator]:
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        yield emulator
+
+
+def run(script: str, emulator: LiveEmulator | None, directory: Path, settings: dict[str, str] | None = None) -> str:
+    """Runs a script in a process of its own and returns what it printed; warnings are errors in ours."""
+    host = {"GENAI_LIVE_EMULATOR_HOST": emulator.host} if emulator else {}
+    done = subprocess.run(
+        [sys.executable, "-W", "error" if emulator else "ignore", "-c", script],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **host, **(settings or {})},
+        cwd=directory,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+# README.md
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
+def test_every_snippet_of_the_readme_runs_as_it_is(snippet: str, emulator: LiveEmulator, tmp_path: Path) -> None:
+    (tmp_path / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
+    assert run(snippet, emulator, tmp_path) != ""
+
+
+def test_the_quickstart_has_eight_lines_and_saves_the_models_voice(emulator: LiveEmulator, tmp_path: Path) -> None:
+    assert len([line for line in SNIPPETS[0].splitlines() if line]) == 8
+    assert "You said: Hello! What can you do?" in run(SNIPPETS[0], emulator, tmp_path)
+    assert (tmp_path / "hello.wav").exists()
+
+
+def test_the_readme_begins_with_the_lines_that_ci_runs() -> None:
+    """.ci/run takes the first two shell lines from here, so that they cannot differ from what it checks."""
+    shell = blocks(README, "sh")
+    assert shell[0].strip().endswith(".venv/bin/genai-live demo")
+    assert shell[1].strip().endswith(".venv/bin/python -m pytest -q")
+    assert all(block.count("\n") == 1 for block in shell), "one pasteable line each"
+
+
+def test_every_command_of_the_readme_is_one_of_the_command_line_and_the_other_way_round() -> None:
+    table = set(re.findall(r"^\| `genai-live (\w+)", README, re.MULTILINE))
+    assert table == set(cli._COMMANDS)
+
+
+def test_every_file_of_the_readmes_map_exists() -> None:
+    rows = re.findall(r"^\| (`genai_live/.*?) \|", README, re.MULTILINE)
+    assert rows
+    for row in rows:
+        for name in re.findall(r"`(.*?)`", row):
+            path = ROOT / name if name.startswith("genai_live/") else ROOT / "genai_live" / name
+            assert path.exists(), name
+
+
+def test_every_error_that_the_readme_names_exists() -> None:
+    named = re.findall(r"^\| (`[A-Z]\w+`(?:, `\w+`)*) \|", README, re.MULTILINE)
+    for name in re.findall(r"`(\w+)`", " ".join(named)):
+        if name[1].islower():
+            assert issubclass(getattr(errors, name), errors.LiveError)
+
+
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/migrating.md"])
+def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
+    path = ROOT / document
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):
+        assert (path.parent / target).exists(), target
+
+
+# docs/migrating.md
+
+
+def moved(script: str) -> str:
+    """A script of google-genai, moved as the document says."""
+    without_asyncio = re.sub(r"\b(async|await) ", "", script)
+    official = "from google import genai\nfrom google.genai import types"
+    assert official in without_asyncio
+    return without_asyncio.replace(official, "import genai_live as genai\nfrom genai_live import types")
+
+
+def test_the_moved_script_is_the_official_one_with_another_import_and_without_async_and_await() -> None:
+    assert moved(blocks(MIGRATING, "py")[0]) == blocks(MIGRATING, "python")[0]
+
+
+def test_the_moved_script_answers_what_the_official_one_does(emulator: LiveEmulator, tmp_path: Path) -> None:
+    pytest.importorskip("google.genai")
+    official = blocks(MIGRATING, "py")[0] + "import asyncio\nprint(asyncio.run(main('Hello')))"
+    with LiveEmulator(tls=True, pace=0.0, voice=False) as secure:  # that client makes every address wss
+        settings = {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": secure.url, "SSL_CERT_FILE": str(secure.ca_path)}
+        their_answer = run(official, None, tmp_path, settings)
+    our_answer = run(blocks(MIGRATING, "python")[0] + "print(main('Hello'))", emulator, tmp_path)
+    assert our_answer == their_answer == "You said: Hello\n"
+
+
+def test_every_example_of_the_javascript_page_runs_in_python(emulator: LiveEmulator, tmp_path: Path) -> None:
+    """They build on each other, as on the page: together they are one program."""
+    printed = run("\n".join(blocks(MIGRATING, "python")[1:]), emulator, tmp_path)
+    assert "Connected to the socket." in printed
+    assert "Received message from the server:" in printed
+    assert "Connection closed: 1000" in printed
+    assert "Connection established" in printed
+    assert "image/png" in printed
+    kinds = {message.kind for message in emulator.received}
+    assert {"clientContent", "realtimeInput.mediaChunks", "realtimeInput.audio", "toolResponse"} <= kinds

@@ -1,0 +1,95 @@
+"""Every sample runs as it is, in a process of its own, and says to the server what it should."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genai_live.audio import Audio
+from genai_live.emulator import LiveEmulator
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+WITHIN = 120.0
+"""Seconds for one sample on a machine that may be busy; the longest streams 4.6 s of speech."""
+
+
+@pytest.fixture
+def emulator() -> Iterator[LiveEmulator]:
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        yield emulator
+
+
+def run(name: str, *arguments: str, directory: Path, emulator: LiveEmulator | None) -> str:
+    """Runs a sample and returns what it printed; warnings are errors."""
+    environment = dict(os.environ)
+    if emulator is not None:
+        environment["GENAI_LIVE_EMULATOR_HOST"] = emulator.host
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(SAMPLES / name), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        cwd=directory,
+        timeout=WITHIN,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_hello_prints_the_answer_and_saves_its_voice(tmp_path: Path, emulator: LiveEmulator) -> None:
+    printed = run("hello.py", directory=tmp_path, emulator=emulator)
+    assert "Model: You said: Hello! What can you do?" in printed
+    assert Audio.load(tmp_path / "hello.wav").seconds > 1
+
+
+def test_hello_needs_no_key_and_no_network_with_its_own_emulator(tmp_path: Path) -> None:
+    printed = run("hello.py", "--emulator", directory=tmp_path, emulator=None)
+    assert "You said: Hello!" in printed
+    assert Audio.load(tmp_path / "hello.wav").rate == 24_000
+
+
+def test_callbacks_are_told_everything_in_order(tmp_path: Path, emulator: LiveEmulator) -> None:
+    printed = run("callbacks.py", directory=tmp_path, emulator=emulator).splitlines()
+    assert printed[0] == "Connected."
+    assert printed[1] == "You said: Tell me a short story."
+    assert "bytes of 24 kHz PCM" in printed[2]
+    assert printed[3].startswith("The session was closed by client")
+
+
+def test_wav_in_wav_out_asks_aloud_and_saves_the_answer(tmp_path: Path, emulator: LiveEmulator) -> None:
+    printed = run("wav_in_wav_out.py", directory=tmp_path, emulator=emulator)
+    assert "s of speech" in printed
+    assert Audio.load(tmp_path / "answer.wav").seconds > 0.5
+    assert emulator.wait_for("realtimeInput.audioStreamEnd")
+
+
+def test_wav_in_wav_out_takes_the_names_of_both_files(tmp_path: Path, emulator: LiveEmulator) -> None:
+    question = Audio.load(SAMPLES.parent / "genai_live/cli/data/question.wav")
+    Audio(question.data[: 2 * 16_000 * 2], 16_000).save(tmp_path / "in.wav")
+    run("wav_in_wav_out.py", "in.wav", "out.wav", directory=tmp_path, emulator=emulator)
+    assert Audio.load(tmp_path / "out.wav")
+
+
+def test_tool_call_runs_the_function_and_prints_what_the_model_makes_of_it(tmp_path: Path, emulator: LiveEmulator) -> None:
+    printed = run("tool_call.py", directory=tmp_path, emulator=emulator)
+    assert "The model calls get_weather({'city': 'Lisbon'})." in printed
+    assert '"temperature": 22' in printed.split("Model:")[1]
+
+
+def test_video_frames_sends_every_frame_and_then_asks(tmp_path: Path, emulator: LiveEmulator) -> None:
+    printed = run("video_frames.py", directory=tmp_path, emulator=emulator)
+    assert [line for line in printed.splitlines() if line.startswith("Showing")] == [f"Showing {n}.jpg" for n in (1, 2, 3)]
+    assert "I saw 3 images" in printed
+
+
+@pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_a_sample_is_at_most_sixty_lines(sample: Path) -> None:
+    assert len(sample.read_text(encoding="utf-8").splitlines()) <= 60

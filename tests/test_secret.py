@@ -1,0 +1,72 @@
+"""A secret tells itself to nobody but ``reveal``."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+import traceback
+
+import pytest
+
+from genai_live._secret import Secret, redacted, without_frames
+
+CANARY = "canary-9f8e7d6c5b4a"
+
+
+def test_a_secret_shows_as_set_everywhere() -> None:
+    secret = Secret(CANARY)
+    shown = [repr(secret), str(secret), f"{secret}", "%s %r" % (secret, secret), repr([secret]), repr({"a": secret})]  # noqa: UP031
+    assert all(CANARY not in text and "<set>" in text for text in shown)
+    assert secret.reveal() == CANARY
+
+
+def test_a_secret_is_not_pickled_copied_or_written_as_json() -> None:
+    secret = Secret(CANARY)
+    for write in (pickle.dumps, copy.copy, copy.deepcopy, json.dumps):
+        with pytest.raises(TypeError) as raised:
+            write(secret)
+        assert CANARY not in str(raised.value)
+
+
+def test_a_secret_has_no_attribute_that_holds_the_text() -> None:
+    secret = Secret(CANARY)
+    assert CANARY not in repr([getattr(secret, name) for name in dir(secret)])
+
+
+def test_foreign_words_are_shown_without_the_secret_and_without_what_follows_its_scheme() -> None:
+    bearer = Secret(f"Bearer {CANARY}")
+    assert redacted(f"you sent 'Bearer {CANARY}'", [bearer]) == "you sent '<set>'"
+    assert redacted(f"token {CANARY} is bad", [bearer]) == "token <set> is bad"
+    assert redacted("nothing of it", [bearer]) == "nothing of it"
+
+
+def test_a_text_too_short_to_be_a_key_does_not_shred_foreign_words() -> None:
+    assert redacted("an api key", [Secret("a"), Secret(""), Secret("Basic  ")]) == "an api key"
+
+
+def failing(depth: int) -> None:
+    secret = f"{CANARY} {depth}"
+    if depth == 0:
+        raise ValueError("cause")
+    try:
+        failing(depth - 1)
+    except ValueError as error:
+        raise ValueError(f"level {depth}, {len(secret)} characters") from error
+
+
+def test_without_frames_a_chain_of_errors_shows_no_variable() -> None:
+    with pytest.raises(ValueError, match="level 2") as raised:
+        failing(2)
+    assert CANARY in "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
+    bare = without_frames(raised.value)
+    text = "".join(traceback.TracebackException.from_exception(bare, capture_locals=True).format())
+    assert CANARY not in text
+    assert "level 2" in text
+    assert "cause" in text
+
+
+def test_without_frames_ends_on_a_chain_that_is_a_circle() -> None:
+    first, second = ValueError("first"), ValueError("second")
+    first.__context__, second.__context__ = second, first
+    assert without_frames(first) is first

@@ -1,0 +1,504 @@
+"""Streaming sound into a session: on the caller's thread, and on the pacing thread of the process.
+
+What goes over the wire is tested with the emulator in test_samples and test_cli; here a sink that notes what it is given stands
+for the session, so that the network can be slow, and the session end, at the moment that matters.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from genai_live import _streaming
+from genai_live._pacing_thread import PacingThread, pacing_thread
+from genai_live._sound_source import PULLED_AHEAD, open_source
+from genai_live._streaming import AudioStream, Progress, stream_audio
+from genai_live.audio import SILENCE_DBFS, Audio, Pacer
+from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed
+
+WITHIN = 20.0
+"""Seconds that a test waits for what must happen, on a machine that may be busy."""
+
+CHUNK = b"\x10\x00" * 640
+"""40 ms at 16 kHz."""
+
+
+class Sink:
+    """Stands for a session: notes what is sent."""
+
+    _automatic_detection = True
+
+    def __init__(self, chunks_until_end: int | None = None) -> None:
+        self.sent: list[tuple[bytes, str, bool]] = []
+        self.ends: list[bool] = []
+        self.close_info: CloseInfo | None = None
+        self.something_sent = threading.Semaphore(0)
+        self.something_ended = threading.Semaphore(0)
+        self._unsent_bytes = 0
+        self._chunks_until_end = chunks_until_end
+
+    def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
+        if len(self.sent) == self._chunks_until_end:
+            self.end()
+        if self.close_info is not None:
+            raise ClosedByServer("closed by server with code 1011", self.close_info)
+        self.sent.append((pcm, mime_type, wait))
+        self.something_sent.release()
+
+    def _send_audio_stream_end(self, *, wait: bool = True) -> None:
+        if self.close_info is not None:
+            raise ClosedByServer("closed by server with code 1011", self.close_info)
+        self.ends.append(wait)
+        self.something_ended.release()
+
+    def end(self) -> None:
+        self.close_info = CloseInfo(1011, "Internal error encountered.", SentBy.SERVER, Phase.IDLE)
+
+    @property
+    def pcm(self) -> bytes:
+        return b"".join(pcm for pcm, _, _ in self.sent)
+
+
+class LiveSource:
+    """An iterable that blocks until the test feeds it, as a microphone does."""
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[bytes | BaseException | None] = queue.Queue()
+
+    def feed(self, item: bytes | BaseException | None) -> None:
+        self._queue.put(item)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (item := self._queue.get(timeout=WITHIN)) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+
+
+def wait_until_passed(stream: AudioStream, seconds: float) -> None:
+    """Waits until so much sound was sent or passed over; the handle has no event for it, for programs draw it."""
+    deadline = time.monotonic() + WITHIN
+    while stream.progress.sent < seconds - 1e-9:
+        assert time.monotonic() < deadline
+        stream.wait(0.005)
+
+
+def wait_for_thread_end(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(WITHIN)
+            assert not thread.is_alive()
+
+
+# What is sent
+
+
+def test_bytes_go_out_whole_in_chunks_that_say_their_rate() -> None:
+    sink = Sink()
+    stream = stream_audio(sink, CHUNK * 2 + CHUNK[:100], realtime=False)
+    assert [len(pcm) for pcm, _, _ in sink.sent] == [1_280, 1_280, 100]
+    assert {mime_type for _, mime_type, _ in sink.sent} == {"audio/pcm;rate=16000"}
+    assert stream.done
+    assert stream.error is None
+    assert not stream.cancelled
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_the_end_of_the_sound_is_told_once_after_all_of_it(wait: bool) -> None:
+    sink = Sink()
+    stream = stream_audio(sink, CHUNK, wait=wait)
+    assert stream.wait(WITHIN)
+    assert sink.pcm == CHUNK
+    assert sink.ends == [wait]
+    assert [waited for _, _, waited in sink.sent] == [wait]
+
+
+def test_the_end_is_not_told_when_the_caller_says_so_or_marks_activity_itself_or_nothing_was_sent() -> None:
+    sink = Sink()
+    stream_audio(sink, CHUNK, end=False)
+    stream_audio(sink, b"")
+    sink._automatic_detection = False
+    stream_audio(sink, CHUNK)
+    assert sink.ends == []
+
+
+def test_a_wav_file_is_sent_as_16_khz_mono_whatever_it_is(tmp_path: Path) -> None:
+    pytest.importorskip("soxr")
+    path = Audio(bytes(4 * 44_100), 44_100, channels=2).save(tmp_path / "stereo.wav")
+    sink = Sink()
+    stream = stream_audio(sink, path, rate=8_000, realtime=False)
+    assert len(sink.pcm) == pytest.approx(2 * 16_000, abs=8)
+    assert stream.progress.total == pytest.approx(1.0, abs=0.001)
+    assert stream_audio(sink, str(path), realtime=False).progress == stream.progress
+
+
+def test_audio_objects_lists_and_iterables_are_sources_too() -> None:
+    for source in (Audio(CHUNK * 3, 16_000), [CHUNK, CHUNK * 2], iter([CHUNK[:1], CHUNK[1:] + CHUNK, CHUNK])):
+        sink = Sink()
+        stream_audio(sink, source, realtime=False)
+        assert sink.pcm == CHUNK * 3
+
+
+def test_an_iterable_of_another_rate_is_converted_as_it_comes() -> None:
+    pytest.importorskip("soxr")
+    sink = Sink()
+    stream_audio(sink, (bytes(961) for _ in range(100)), rate=48_000, realtime=False)
+    assert len(sink.pcm) == pytest.approx(96_100 / 3, abs=8)
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (None, "source is NoneType"),
+        (16_000, "source is int"),
+        (b"\0", "not whole 16-bit samples"),
+        (b"RIFF\0\0\0\0WAVE", "WAV file with its header"),
+        ([b"RIFF\0\0\0\0WAVE"], "WAV file with its header"),
+        (["text"], "not as str"),
+        ("gone.wav", "cannot be read"),
+    ],
+)
+def test_a_source_that_is_not_sound_is_refused_before_anything_is_sent(source: object, words: str) -> None:
+    sink = Sink()
+    with pytest.raises(ConfigError, match=words):
+        stream_audio(sink, source, wait=False)
+    assert stream_audio(sink, CHUNK).done, "the session is free for another stream"
+
+
+def test_an_asynchronous_iterable_is_refused_with_the_reason() -> None:
+    class Asynchronous:
+        def __aiter__(self) -> None: ...
+
+    with pytest.raises(ConfigError, match="asynchronous iterable cannot be read by threads"):
+        stream_audio(Sink(), Asynchronous())
+
+
+# When it is sent
+
+
+def test_sixty_seconds_of_sound_are_sent_in_sixty_seconds_however_late_each_wake_up_is() -> None:
+    """The clock is passed in: every step of the pacing comes 3 ms late, and the last chunk still goes out on time."""
+    sink = Sink()
+    stream = AudioStream(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), Pacer(16_000), end=True)
+    paced = _streaming._PacedStream(stream)
+    now: float | None = 1_000.0
+    last = 0.0
+    while now is not None:
+        last = now + 0.003
+        now = paced.step(last)
+    assert len(sink.sent) == 1_500
+    assert last - 1_000.0 == pytest.approx(60.0, abs=0.01)
+    assert stream.progress == Progress(60.0, 60.0)
+
+
+def test_a_stream_in_real_time_takes_as_long_as_its_sound_and_one_at_once_does_not() -> None:
+    """Only the lower bound is checked: a busy machine may take longer."""
+    started = time.monotonic()
+    stream_audio(Sink(), CHUNK * 6)
+    assert time.monotonic() - started >= 0.2 - 0.005, "six chunks of 40 ms: the last one is due after 200 ms"
+    started = time.monotonic()
+    stream_audio(Sink(), CHUNK * 1_500, realtime=False)
+    assert time.monotonic() - started < WITHIN
+
+
+def test_a_network_that_takes_nothing_pauses_the_stream_and_loses_nothing() -> None:
+    sink = Sink()
+    sink._unsent_bytes = 100_000
+    stream = stream_audio(sink, CHUNK * 2, realtime=False, wait=False)
+    assert not sink.something_sent.acquire(timeout=0.1)
+    sink._unsent_bytes = 0
+    assert stream.wait(WITHIN)
+    assert sink.pcm == CHUNK * 2
+
+
+# The handle
+
+
+def test_the_handle_tells_progress_and_level() -> None:
+    sink = Sink()
+    source = LiveSource()
+    stream = stream_audio(sink, source, wait=False)
+    assert stream.progress == Progress(0.0, None)
+    assert stream.level == SILENCE_DBFS
+    assert repr(stream) == "AudioStream(streaming, 0.00 s)"
+    source.feed(b"\x00\x40" * 640)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert stream.wait(0.01) is False
+    assert stream.ended_at is None
+    source.feed(None)
+    assert stream.wait(WITHIN)
+    assert stream.progress == Progress(0.04, None)
+    assert stream.ended_at is not None
+    assert stream.ended_at <= time.monotonic()
+    assert stream.level == pytest.approx(-6.02, abs=0.01)
+    assert repr(stream) == "AudioStream(done, 0.04 s)"
+
+
+def test_cancel_stops_a_stream_and_tells_the_server_that_the_sound_ends() -> None:
+    sink = Sink()
+    stream = stream_audio(sink, CHUNK * 1_500, wait=False)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    assert stream.cancelled
+    assert stream.error is None
+    assert len(sink.sent) < 1_500
+    assert sink.ends == [False]
+    assert repr(stream).startswith("AudioStream(cancelled, ")
+    stream.cancel()
+
+
+def test_cancel_reaches_a_stream_whose_source_blocks() -> None:
+    sink = Sink()
+    source = LiveSource()
+    stream = stream_audio(sink, source, wait=False)
+    source.feed(CHUNK)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    source.feed(CHUNK)
+    wait_for_thread_end("genai-live-source")
+    assert sink.pcm == CHUNK
+
+
+def test_cancel_reaches_a_stream_that_another_thread_waits_in() -> None:
+    """The handle of a waiting call is known to nobody but the session's own bookkeeping."""
+    sink = Sink()
+    caller = threading.Thread(target=stream_audio, args=(sink, CHUNK * 1_500))
+    caller.start()
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    _streaming._streaming[id(sink)].cancel()
+    caller.join(WITHIN)
+    assert not caller.is_alive()
+
+
+def test_a_muted_stream_sends_nothing_and_tells_the_server_once() -> None:
+    sink = Sink()
+    source = LiveSource()
+    stream = stream_audio(sink, source, realtime=False, wait=False)
+    source.feed(CHUNK)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    stream.mute()
+    assert stream.muted
+    for _ in range(3):
+        source.feed(CHUNK)
+    assert sink.something_ended.acquire(timeout=WITHIN)
+    wait_until_passed(stream, 4 * 0.04)
+    assert stream.level == SILENCE_DBFS
+    stream.unmute()
+    source.feed(b"\x11\x00" * 640)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    source.feed(None)
+    assert stream.wait(WITHIN)
+    assert sink.pcm == CHUNK + b"\x11\x00" * 640
+    assert len(sink.ends) == 2, "once for the pause and once for the end"
+
+
+def test_a_stream_that_ends_while_muted_does_not_tell_the_end_twice() -> None:
+    sink = Sink()
+    source = LiveSource()
+    stream = stream_audio(sink, source, realtime=False, wait=False)
+    source.feed(CHUNK)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    stream.mute()
+    source.feed(CHUNK)
+    source.feed(None)
+    assert stream.wait(WITHIN)
+    assert (len(sink.sent), len(sink.ends)) == (1, 1)
+
+
+def test_a_stream_that_is_done_cannot_be_cancelled() -> None:
+    stream = stream_audio(Sink(), CHUNK)
+    stream.cancel()
+    assert not stream.cancelled
+
+
+def test_a_second_stream_into_the_same_session_is_refused_until_the_first_is_done() -> None:
+    sink = Sink()
+    first = stream_audio(sink, CHUNK * 1_500, wait=False)
+    with pytest.raises(ConfigError, match="already streaming"):
+        stream_audio(sink, CHUNK)
+    first.cancel()
+    assert first.wait(WITHIN)
+    assert stream_audio(sink, CHUNK).done
+
+
+# Ends
+
+
+def test_an_ended_session_ends_a_waiting_stream_with_its_error() -> None:
+    sink = Sink(chunks_until_end=2)
+    with pytest.raises(SessionClosed, match="1011"):
+        stream_audio(sink, CHUNK * 5, realtime=False)
+    assert sink.ends == []
+
+
+def test_an_ended_session_ends_a_paced_stream_and_its_handle_has_the_error() -> None:
+    sink = Sink(chunks_until_end=2)
+    stream = stream_audio(sink, CHUNK * 5, wait=False)
+    with pytest.raises(SessionClosed, match="1011"):
+        stream.wait(WITHIN)
+    assert isinstance(stream.error, SessionClosed)
+    assert stream.done
+    assert repr(stream) == "AudioStream(failed, 0.08 s of 0.20 s)"
+
+
+def test_an_ended_session_ends_a_stream_whose_source_has_gone_silent() -> None:
+    sink = Sink()
+    source = LiveSource()
+    stream = stream_audio(sink, source, wait=False)
+    source.feed(CHUNK)
+    assert sink.something_sent.acquire(timeout=WITHIN)
+    sink.end()
+    with pytest.raises(SessionClosed):
+        stream.wait(WITHIN)
+    source.feed(None)
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_what_the_source_raises_reaches_the_caller_after_what_it_gave(wait: bool) -> None:
+    def broken() -> Iterator[bytes]:
+        yield CHUNK
+        raise OSError("the microphone was unplugged")
+
+    sink = Sink()
+    with pytest.raises(OSError, match="unplugged"):
+        stream_audio(sink, broken(), wait=wait).wait(WITHIN)
+    assert sink.pcm == CHUNK
+    assert sink.ends == [wait], "the server is not left waiting for more"
+
+
+def test_half_a_sample_at_the_end_of_an_iterable_is_told_after_all_the_rest_was_sent() -> None:
+    sink = Sink()
+    with pytest.raises(ConfigError, match="middle of a sample"):
+        stream_audio(sink, iter([CHUNK, b"\0"]))
+    assert sink.pcm == CHUNK
+
+
+def test_ctrl_c_while_streaming_reaches_the_caller_and_leaves_the_session_free() -> None:
+    def interrupted() -> Iterator[bytes]:
+        yield CHUNK
+        raise KeyboardInterrupt
+
+    sink = Sink()
+    with pytest.raises(KeyboardInterrupt):
+        stream_audio(sink, interrupted())
+    assert stream_audio(sink, CHUNK).done
+
+
+# The pacing thread
+
+
+def test_one_thread_paces_the_streams_of_all_sessions_and_ends_with_the_last() -> None:
+    wait_for_thread_end("genai-live-pacing")
+    sinks = [Sink() for _ in range(50)]
+    streams = [stream_audio(sink, CHUNK * 5, wait=False) for sink in sinks]
+    assert sum(thread.name == "genai-live-pacing" for thread in threading.enumerate()) == 1
+    assert all(stream.wait(WITHIN) for stream in streams)
+    assert [sink.pcm for sink in sinks] == [CHUNK * 5] * 50
+    wait_for_thread_end("genai-live-pacing")
+
+
+def test_a_source_that_blocks_keeps_no_other_stream_waiting() -> None:
+    silent = LiveSource()
+    blocked = stream_audio(Sink(), silent, wait=False)
+    assert stream_audio(Sink(), CHUNK * 3, wait=False).wait(WITHIN)
+    assert not blocked.done
+    silent.feed(None)
+    assert blocked.wait(WITHIN)
+
+
+def test_the_error_of_one_stream_touches_no_other() -> None:
+    broken = stream_audio(Sink(chunks_until_end=0), CHUNK * 3, wait=False)
+    healthy = stream_audio(Sink(), CHUNK * 3, wait=False)
+    assert healthy.wait(WITHIN)
+    with pytest.raises(SessionClosed):
+        broken.wait(WITHIN)
+
+
+def test_a_source_faster_than_real_time_is_pulled_only_so_far_ahead() -> None:
+    pulled = threading.Semaphore(0)
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            pulled.release()
+            yield CHUNK
+
+    sink = Sink()
+    sink._unsent_bytes = 100_000
+    stream = stream_audio(sink, endless(), wait=False)
+    for _ in range(PULLED_AHEAD + 1):
+        assert pulled.acquire(timeout=WITHIN)
+    assert not pulled.acquire(timeout=0.1)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    wait_for_thread_end("genai-live-source")
+
+
+def test_something_that_fails_in_the_pacing_thread_is_logged_and_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    class Failing:
+        def step(self, now: float) -> float | None:
+            raise RuntimeError("a bug")
+
+    paced = PacingThread()
+    paced.start(Failing())
+    wait_for_thread_end("genai-live-pacing")
+    assert "could not be paced" in caplog.text
+
+
+def test_what_is_woken_while_it_is_served_is_served_again_at_once() -> None:
+    """A source that gets its sound in the moment its stream finds it empty must not wait for the next look."""
+    paced = PacingThread()
+    served: list[float] = []
+
+    class WakesItself:
+        def step(self, now: float) -> float | None:
+            served.append(now)
+            paced.wake(self)
+            return None if len(served) == 2 else now + 3_600
+
+    paced.start(WakesItself())
+    wait_for_thread_end("genai-live-pacing")
+    assert len(served) == 2
+
+
+def test_waking_what_is_over_does_nothing() -> None:
+    class Over:
+        def step(self, now: float) -> float | None:
+            raise AssertionError
+
+    pacing_thread.wake(Over())
+    wait_for_thread_end("genai-live-pacing")
+
+
+FORKED = """
+import os, sys
+from tests.test_streaming import CHUNK, Sink, WITHIN, stream_audio
+first = Sink()
+stream = stream_audio(first, CHUNK * 1500, wait=False)
+assert first.something_sent.acquire(timeout=WITHIN)
+child = os.fork()
+if child == 0:
+    mine = Sink()
+    os._exit(0 if stream_audio(mine, CHUNK * 2, wait=False).wait(WITHIN) and mine.pcm == CHUNK * 2 else 1)
+status = os.waitpid(child, 0)[1]
+stream.cancel()
+assert stream.wait(WITHIN)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_paces_its_own_streams() -> None:
+    root = Path(__file__).parent.parent
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3 * WITHIN, check=False)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,43 @@
+"""What users write is accepted by type checkers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.node_programs import FOLDER, node_with_packages
+
+API = Path(__file__).with_name("typing_api.py")
+
+
+def test_mypy_strict_accepts_the_api_as_users_use_it() -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", "--follow-imports=silent", str(API)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stdout
+
+
+def test_mypy_strict_refuses_what_is_wrong(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.py"
+    wrong.write_text("from genai_live import Client, types\nClient(api_kay='k')\ntypes.Blob(dat=b'')\nClient().live.connect()\n")
+    answer = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file=", "--follow-imports=silent", str(wrong)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert [f"wrong.py:{line}:" in answer.stdout for line in (2, 3, 4)] == [True, True, True], answer.stdout
+
+
+def test_pyright_accepts_the_api_as_users_use_it() -> None:
+    pyright = [node_with_packages(), str(FOLDER / "node_modules" / "pyright" / "index.js")]
+    answer = subprocess.run(
+        [*pyright, "--pythonpath", sys.executable, str(API)], capture_output=True, text=True, timeout=300, check=False
+    )
+    assert answer.returncode == 0, answer.stdout

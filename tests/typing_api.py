@@ -1,0 +1,140 @@
+"""The public names used as users use them. Never run: mypy --strict and pyright read it and must find nothing wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from typing_extensions import assert_type
+
+from genai_live import ApiClient, Client, Live, LiveCallbacks, Session, Turn, errors, types
+from genai_live.audio import Audio
+from genai_live.emulator import LiveEmulator
+
+
+def make_clients() -> list[Client]:
+    return [
+        Client(),
+        Client(api_key="key"),
+        Client("key", http_options={"base_url": "http://127.0.0.1:8080"}),
+        Client(http_options=types.HttpOptions(base_url="http://127.0.0.1:8080", timeout=20_000, headers={"x": "y"})),
+        Client(vertexai=True, project="p", location="us-central1", shared_reader=True),
+    ]
+
+
+def connect(client: Client) -> Session:
+    config = types.LiveConnectConfig(
+        response_modalities=[types.Modality.AUDIO],
+        speech_config=types.SpeechConfig(
+            voice_config=types.VoiceConfig(prebuilt_voice_config=types.PrebuiltVoiceConfig(voice_name="Kore"))
+        ),
+        system_instruction=types.Content(parts=[types.Part.from_text(text="Be brief.")]),
+        output_audio_transcription=types.AudioTranscriptionConfig(),
+        realtime_input_config=types.RealtimeInputConfig(
+            automatic_activity_detection=types.AutomaticActivityDetection(silence_duration_ms=500)
+        ),
+        tools=[types.Tool(function_declarations=[types.FunctionDeclaration(name="f", description="d")])],
+    )
+    session = client.live.connect(model="m", config=config, timeout=10.0, resume=None)
+    assert_type(session, Session)
+    client.live.connect(model="m", config={"response_modalities": ["TEXT"]}, callbacks={"on_message": print}).close()
+    return session
+
+
+def build_by_hand(api_client: ApiClient) -> Live:
+    return Live(api_client)
+
+
+def speak(session: Session, source: Path, microphone: Iterator[bytes]) -> None:
+    session.send_client_content(turns="Hi")
+    session.send_client_content(turns=[types.Content(role="user", parts=[types.Part(text="Hi")])], turn_complete=False)
+    session.send_client_content(turns={"role": "user", "parts": [{"text": "Hi"}]})
+    session.send_realtime_input(audio=types.Blob(data=b"\0\0", mime_type="audio/pcm;rate=16000"))
+    session.send_realtime_input(audio_stream_end=True)
+    session.send_realtime_input(activity_start=types.ActivityStart())
+    session.send_tool_response(function_responses=types.FunctionResponse(id="1", name="f", response={"ok": True}))
+    session.send_text("Hi")
+    stream = session.stream_audio(source, wait=False)
+    assert_type(stream.progress.sent, float)
+    assert_type(stream.progress.total, "float | None")
+    stream.cancel()
+    session.stream_audio(microphone, rate=16_000, chunk_ms=20, realtime=False)
+
+
+def listen(session: Session) -> str:
+    for message in session.receive(timeout=5.0):
+        assert_type(message, types.LiveServerMessage)
+        assert_type(message.text, "str | None")
+        assert_type(message.data, "bytes | None")
+        if message.server_content and message.server_content.model_turn:
+            for part in message.server_content.model_turn.parts or []:
+                assert_type(part, types.Part)
+        if message.tool_call:
+            for call in message.tool_call.function_calls or []:
+                assert_type(call.name, "str | None")
+        if message.go_away:
+            assert_type(message.go_away.time_left, "float | None")
+    for each in session:
+        assert_type(each, types.LiveServerMessage)
+    turn = session.ask("Hello", timeout=5.0)
+    assert_type(turn, Turn)
+    assert_type(turn.audio, Audio)
+    turn.audio.save("answer.wav")
+    return turn.text + turn.transcripts.input + turn.transcripts.output
+
+
+def watch(message: types.LiveServerMessage) -> None:
+    print(message.text)
+
+
+def call_back(client: Client) -> None:
+    with ThreadPoolExecutor(1) as executor:
+        callbacks = LiveCallbacks(
+            on_open=lambda: None,
+            on_message=watch,
+            on_error=lambda error: print(error.kind, error.retryable, error.advice),
+            on_close=lambda info: print(info.code, info.reason, info.sent_by, info.phase, info.turn_open),
+            executor=executor,
+        )
+        with client.live.connect(model="m", callbacks=callbacks) as session:
+            session.finish(timeout=5.0)
+
+
+def handle_errors(client: Client) -> None:
+    try:
+        connect(client).close(timeout=1.0)
+    except errors.HandshakeRejected as error:
+        print(error.status, error.body)
+    except errors.SetupRejected as error:
+        print(error.close_info.code, error.phase)
+    except errors.SessionClosed as error:
+        print(error.code, error.reason)
+
+
+def look(session: Session) -> None:
+    assert_type(session.session_id, "str | None")
+    assert_type(session.close_info, "errors.CloseInfo | None")
+    assert_type(session.resumption.handle, "str | None")
+    assert_type(session.stats.messages_received, int)
+    if session.usage:
+        assert_type(session.usage.total_token_count, "int | None")
+
+
+def make_token(client: Client) -> str | None:
+    token = client.auth_tokens.create(config={"uses": 1})
+    assert_type(token, types.AuthToken)
+    return token.name
+
+
+def play_music(client: Client) -> None:
+    with client.live.music.connect(model="models/lyria-realtime-exp") as music:
+        music.set_weighted_prompts(prompts=[types.WeightedPrompt(text="jazz", weight=1.0)])
+        music.set_music_generation_config(config=types.LiveMusicGenerationConfig(bpm=120))
+        music.play()
+        music.record(2.0).save("music.wav")
+
+
+def emulate() -> None:
+    with LiveEmulator(port=0, tls=False) as emulator:
+        print(emulator.url, [message.kind for message in emulator.received])
