@@ -1,0 +1,1 @@
+"""This library beside its peers, each a process of its own, all against one cheap server: ``python -m benchmarks --help``."""

@@ -1,0 +1,75 @@
+"""The command line of the benchmarks. Runs on the main thread of the driver; what is measured are processes of their own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from benchmarks import report
+from benchmarks.bench import Bench
+from benchmarks.catalogue import PEERS
+from benchmarks.processes import ROOT, Server
+
+SUITES = ("costs", "startup", "crowd", "pace", "growth")
+DOCUMENT = "performance.md"
+
+
+def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="This library beside its peers, on this machine.")
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"what to run; all of {', '.join(SUITES)} by default")
+    parser.add_argument("--peers", default=",".join(PEERS), help="names, joined by commas: %(default)s")
+    parser.add_argument("--rounds", type=int, default=0, help="how often the costs are measured; 5 by default, 1 with --quick")
+    parser.add_argument(
+        "--quick", action="store_true", help="less than a minute instead of less than ten; for a look, not for the record"
+    )
+    parser.add_argument(
+        "--output", type=Path, help=f"directory for JSON, plot and tables; with --output docs, {DOCUMENT} is brought up to date"
+    )
+    arguments = parser.parse_args(given)
+    unknown = (set(arguments.suites) - set(SUITES)) | (set(arguments.peers.split(",")) - set(PEERS))
+    if unknown:
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known are {', '.join((*SUITES, *PEERS))}")
+    arguments.suites = arguments.suites or list(SUITES)
+    arguments.rounds = arguments.rounds or (1 if arguments.quick else 5)
+    return arguments
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Runs the suites; returns 1 when a job failed."""
+    arguments = _arguments(given)
+    about = report.machine()
+    with Server() as server:
+        wanted = [PEERS[name] for name in arguments.peers.split(",")]
+        bench = Bench(server, [entry for entry in wanted if not entry.missing], arguments.rounds, quick=arguments.quick)
+        for entry in wanted:
+            if entry.missing:
+                bench.say(f"{entry.title} is left out; it needs {entry.missing}")
+        parts = {}
+        for name in arguments.suites:
+            suite: ModuleType = importlib.import_module(f"benchmarks.suites.{name}")
+            suite.run(bench)
+            parts[name] = suite.table(bench.records)
+            print(f"\n{parts[name]}\n", flush=True)
+    if arguments.output:
+        _write(arguments.output, about, bench, parts)
+    return int(any("error" in record["result"] for record in bench.records))
+
+
+def _write(directory: Path, about: dict[str, object], bench: Bench, parts: dict[str, str]) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    report.write_json(directory / "performance.json", about, bench.records)
+    document = directory / DOCUMENT
+    text = document.read_text(encoding="utf-8") if document.exists() else (ROOT / "docs" / DOCUMENT).read_text(encoding="utf-8")
+    for name, part in {"machine": report.describe(about), **parts}.items():
+        text = report.replace_part(text, name, part)
+    document.write_text(text, encoding="utf-8")
+    try:
+        from benchmarks import plot  # matplotlib: only whoever keeps the results needs it
+    except ImportError:
+        bench.say("no plot: it needs matplotlib (pip install 'genai-live[bench]')")
+    else:
+        plot.draw(bench.records, directory / "performance.png")
+    bench.say(f"written to {directory}")
