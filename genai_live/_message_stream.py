@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from genai_live._close_reasons import closed_error
-from genai_live._connection import Connection
+from genai_live._connection.connection import Connection
 from genai_live._deadline import Deadline
 from genai_live._opaque import LEAVES_A_SESSION_OPEN
 from genai_live._secret import without_frames

@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 from genai_live import _backends, _settings
 from genai_live._backends import CONSTRAINED_METHOD, LIVE_METHOD, MUSIC_METHOD, Backend
 from genai_live._deadline import Deadline
-from genai_live._headers import hidden
+from genai_live._network.headers import hidden
+from genai_live._network.options import ConnectionOptions
 from genai_live._opaque import opaque
-from genai_live._options import ConnectionOptions
 from genai_live._secret import Secret
 from genai_live._version import __version__
 from genai_live.auth import GoogleAuth

@@ -16,7 +16,7 @@ from genai_live._secret import Secret, without_frames
 from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
 
 if TYPE_CHECKING:
-    from genai_live._options import ConnectionOptions
+    from genai_live._network.options import ConnectionOptions
     from genai_live.api_client import ApiClient
 
 CLOUD_PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
@@ -112,9 +112,9 @@ class GoogleAuth:
     def _request(self) -> Any:
         from google.auth.transport.requests import Request
 
-        from genai_live import _rest
+        from genai_live._network import rest
 
-        request = Request(_rest.session(self._options))
+        request = Request(rest.session(self._options))
 
         def within_limits(
             url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, **more: Any

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _inputs
-from genai_live._attempt import WebSocketFactory
+from genai_live._client_messages import inputs
+from genai_live._client_messages.setup import connection_options, setup_message
+from genai_live._connection.attempt import WebSocketFactory
+from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
+from genai_live._connection.protocol import LiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._opaque import opaque
-from genai_live._opening import CONNECT_TIMEOUT, Opener
-from genai_live._protocol import LiveProtocol
-from genai_live._setup import connection_options, setup_message
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import ConfigError
@@ -95,7 +95,7 @@ class Live:
             api_client, model, config, resume=resume, extra_setup=extra_setup, history=history, deadline=deadline
         )
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
-        first = None if history is None else _inputs.client_content(history, True, api_client.backend, "history")
+        first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
         connection = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
         session = Session(connection, api_client, model, automatic_detection=not detection.get("disabled", False))

@@ -9,14 +9,15 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _json, _music_inputs
+from genai_live import _json
 from genai_live._backends import MUSIC_METHOD, Backend
+from genai_live._client_messages import music_inputs
 from genai_live._close_reasons import closed_error
-from genai_live._connection import Connection
+from genai_live._connection.connection import Connection
+from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
+from genai_live._connection.protocol import MusicProtocol
 from genai_live._deadline import Deadline
 from genai_live._message_stream import Messages, MessageStream
-from genai_live._opening import CONNECT_TIMEOUT, Opener
-from genai_live._protocol import MusicProtocol
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
 from genai_live.callbacks import LiveMusicCallbacks
 from genai_live.errors import ConfigError, DecodeError
@@ -101,7 +102,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
             ConfigError: no prompt, or one whose weight is 0 or not finite; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(_music_inputs.weighted_prompts(prompts, self._backend))
+        self._send(music_inputs.weighted_prompts(prompts, self._backend))
 
     def set_music_generation_config(self, config: LiveMusicGenerationConfig | Mapping[str, Any]) -> None:
         """Says how the music is made; takes the place of the whole earlier config, so ``{}`` goes back to the defaults.
@@ -112,7 +113,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
             ConfigError: an unknown field, or a value outside its range; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(_music_inputs.generation_config(config, self._backend))
+        self._send(music_inputs.generation_config(config, self._backend))
 
     def play(self) -> None:
         """Starts the music, or goes on after ``pause()``. Raises SessionClosed when the session has ended."""
@@ -139,7 +140,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
     def _control(self, control: LiveMusicPlaybackControl) -> None:
         self._connection.check_usable()
         self._protocol.note_playback(control)
-        self._send(_music_inputs.playback(control))
+        self._send(music_inputs.playback(control))
 
     def _send(self, message: dict[str, Any]) -> None:
         self._connection.send(_json.dumps(message))

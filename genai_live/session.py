@@ -6,14 +6,15 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _inputs, _json, _model_families
+from genai_live import _json
+from genai_live._client_messages import inputs, model_families
 from genai_live._close_reasons import closed_error
-from genai_live._connection import Connection
+from genai_live._connection.connection import Connection
+from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
 from genai_live._opaque import letting_go
-from genai_live._protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
-from genai_live._streaming import AudioStream, stream_audio
+from genai_live._streaming.audio_stream import AudioStream, stream_audio
 from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed
 from genai_live.turn import Turn, assemble
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
@@ -57,7 +58,7 @@ class Session(MessageStream[LiveServerMessage]):
             ConfigError: a shape that the service does not take; nothing was sent.
             SessionClosed: the session has ended.
         """
-        message = _inputs.client_content(turns, turn_complete, self._api_client.backend)
+        message = inputs.client_content(turns, turn_complete, self._api_client.backend)
         self._send(message, Sent.NOTHING if turn_complete is False else Sent.ANSWER)
 
     def send_realtime_input(
@@ -82,11 +83,11 @@ class Session(MessageStream[LiveServerMessage]):
             SessionClosed: the session has ended.
         """
         if media is video is text is activity_start is activity_end is audio_stream_end is None:
-            short = _inputs.audio_json(audio)
+            short = inputs.audio_json(audio)
             if short is not None:
                 self._connection.send(short, Sent.AUDIO)
                 return
-        message = _inputs.realtime_input(
+        message = inputs.realtime_input(
             self._api_client.backend,
             media=media,
             audio=audio,
@@ -112,7 +113,7 @@ class Session(MessageStream[LiveServerMessage]):
             ConfigError: an id, name or response is missing; nothing was sent.
             SessionClosed: the session has ended.
         """
-        message = _inputs.tool_response(function_responses, self._api_client.backend)
+        message = inputs.tool_response(function_responses, self._api_client.backend)
         responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
         self._connection.check_usable()
         self._protocol.note_answered([response.get("id") or response.get("name") or "" for response in responses])
@@ -125,7 +126,7 @@ class Session(MessageStream[LiveServerMessage]):
             ConfigError: both are missing, or one has a wrong shape; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(_inputs.context_update(system_instruction, tools, self._api_client.backend), Sent.NOTHING)
+        self._send(inputs.context_update(system_instruction, tools, self._api_client.backend), Sent.NOTHING)
 
     def send_text(self, text: str) -> None:
         """Sends what the user wrote and asks for an answer, in the form that the session's model takes.
@@ -219,7 +220,7 @@ class Session(MessageStream[LiveServerMessage]):
         if isinstance(content, str):
             message = self._text_message(content)
         else:
-            message = _inputs.client_content(content, True, self._api_client.backend, "content")
+            message = inputs.client_content(content, True, self._api_client.backend, "content")
         if self._connection.dispatcher.callbacks.on_message is not None:
             self._connection.inbox.clear()
         self._send(message, Sent.ANSWER, deadline)
@@ -245,9 +246,9 @@ class Session(MessageStream[LiveServerMessage]):
     def _end_input(self, deadline: Deadline) -> None:
         backend, protocol = self._api_client.backend, self._protocol
         if protocol.activity_open:
-            self._send(_inputs.realtime_input(backend, activity_end={}), Sent.ANSWER, deadline)
+            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ANSWER, deadline)
         elif protocol.audio_since_turn and self._automatic_detection:
-            self._send(_inputs.realtime_input(backend, audio_stream_end=True), Sent.NOTHING, deadline)
+            self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.NOTHING, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
         protocol, turn_over = self._protocol, self._connection.delivery.turn_over
@@ -290,9 +291,9 @@ class Session(MessageStream[LiveServerMessage]):
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if _model_families.family_of(self._model, backend).text_as_realtime_input:
-            return _inputs.realtime_input(backend, text=text)
-        return _inputs.client_content(text, True, backend)
+        if model_families.family_of(self._model, backend).text_as_realtime_input:
+            return inputs.realtime_input(backend, text=text)
+        return inputs.client_content(text, True, backend)
 
     def _send_history(self, history: dict[str, Any], deadline: Deadline) -> None:
         """Sends what connect() made of its history; a session that did not get it is closed."""
@@ -315,11 +316,11 @@ class Session(MessageStream[LiveServerMessage]):
     def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
         """The short way for paced audio: a prepared prefix, and no objects for a chunk. ``wait=False`` never blocks."""
         self._connection.send(
-            b"".join((_inputs.audio_prefix(mime_type), _json.b64encode(pcm), _inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
+            b"".join((inputs.audio_prefix(mime_type), _json.b64encode(pcm), inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
         )
 
     def _send_audio_stream_end(self, *, wait: bool = True) -> None:
-        message = _inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
+        message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
         self._connection.send(_json.dumps(message), wait=wait)
 
     @property

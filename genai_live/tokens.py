@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from genai_live import _json, _wire
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION
 from genai_live._checked import Checker, spelled, unknown_key
+from genai_live._client_messages.setup import config_fields
 from genai_live._deadline import Deadline
-from genai_live._headers import hidden
+from genai_live._network.headers import hidden
 from genai_live._opaque import opaque
-from genai_live._setup import config_fields
 from genai_live.auth import auth_for
 from genai_live.errors import ConfigError
 from genai_live.types import (
@@ -55,7 +55,7 @@ class AuthTokens:
             APIError: the service refused, with ``status`` and ``body``.
             ConnectError: no answer.
         """
-        from genai_live import _rest  # requests takes 100 ms to import, and only tokens need it
+        from genai_live._network import rest  # requests takes 100 ms to import, and only tokens need it
 
         given = self._checked(config)
         api_client = self._api_client.with_request_options(given.get("http_options"))
@@ -64,7 +64,7 @@ class AuthTokens:
         endpoint = api_client.rest_endpoint(_RESOURCE, version)
         headers = {**api_client.hidden_headers(), **hidden(auth_for(api_client).headers(Deadline(None)))}
         options, http_options = api_client.options, api_client.http_options
-        answer = _rest.post(endpoint, headers, _json.dumps(body), options=options, http_options=http_options)
+        answer = rest.post(endpoint, headers, _json.dumps(body), options=options, http_options=http_options)
         return _wire.decode(AuthToken, answer)
 
     def _checked(self, config: CreateAuthTokenConfig | Mapping[str, Any] | None) -> dict[str, Any]:

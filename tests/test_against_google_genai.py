@@ -21,10 +21,11 @@ from google.genai import live as official_live
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genai_live import _inputs, _json, types
+from genai_live import _json, types
 from genai_live._backends import MLDEV, VERTEX, Backend
 from genai_live._checked import merged
-from genai_live._setup import setup_message
+from genai_live._client_messages import inputs
+from genai_live._client_messages.setup import setup_message
 from genai_live.api_client import ApiClient
 from genai_live.types._base import Message, WireField, fields_of, names_of
 
@@ -343,7 +344,7 @@ def test_content_says_what_google_genai_says(backend: Backend, official: Any) ->
     def check(sent: tuple[Any, bool]) -> None:
         arguments = {"turns": sent[0], "turn_complete": sent[1]}
         theirs = official(backend, None, ("send_client_content", arguments))[1]
-        assert_same(_inputs.client_content(*sent, backend), theirs, backend)
+        assert_same(inputs.client_content(*sent, backend), theirs, backend)
 
     for_all(st.tuples(turns(backend), st.booleans()), check)
 
@@ -352,7 +353,7 @@ def test_content_says_what_google_genai_says(backend: Backend, official: Any) ->
 def test_realtime_input_says_what_google_genai_says(backend: Backend, official: Any) -> None:
     def check(arguments: dict[str, Any]) -> None:
         theirs = official(backend, None, ("send_realtime_input", arguments))[1]
-        assert_same(_inputs.realtime_input(backend, **arguments), theirs, backend)
+        assert_same(inputs.realtime_input(backend, **arguments), theirs, backend)
 
     for_all(realtime(backend), check)
 
@@ -361,7 +362,7 @@ def test_realtime_input_says_what_google_genai_says(backend: Backend, official: 
 def test_a_tool_response_says_what_google_genai_says(backend: Backend, official: Any) -> None:
     def check(sent: Any) -> None:
         theirs = official(backend, None, ("send_tool_response", {"function_responses": sent}))[1]
-        assert_same(_inputs.tool_response(sent, backend), theirs, backend)
+        assert_same(inputs.tool_response(sent, backend), theirs, backend)
 
     for_all(responses(backend), check)
 
@@ -370,7 +371,7 @@ def test_a_tool_response_says_what_google_genai_says(backend: Backend, official:
 def test_a_context_update_says_what_google_genai_says(backend: Backend, official: Any) -> None:
     def check(arguments: dict[str, Any]) -> None:
         theirs = official(backend, None, ("send_context_update", arguments))[1]
-        mine = _inputs.context_update(arguments.get("system_instruction"), arguments.get("tools"), backend)
+        mine = inputs.context_update(arguments.get("system_instruction"), arguments.get("tools"), backend)
         assert_same(mine, theirs, backend)
 
     for_all(update(backend), check)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from genai_live import cli
-from genai_live._streaming import Progress
+from genai_live._streaming.audio_stream import Progress
 from genai_live.audio import SILENCE_DBFS, Audio
 from genai_live.cli import answerer, asking, demo, record, view
 from genai_live.cli.listening import Listener

@@ -14,7 +14,7 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import Client, Live, errors
-from genai_live._options import ConnectionOptions
+from genai_live._network.options import ConnectionOptions
 from genai_live.api_client import ApiClient
 from genai_live.auth import GoogleAuth
 from genai_live.errors import Phase

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from genai_live import _tcp, errors
+from genai_live import errors
 from genai_live._deadline import Deadline
-from genai_live._dial import Dialler
-from genai_live._options import ConnectionOptions
+from genai_live._network import tcp
+from genai_live._network.dial import Dialler
+from genai_live._network.options import ConnectionOptions
+from genai_live._network.tcp import Held, interleaved
+from genai_live._network.tls_in_tls import TlsInTls
 from genai_live._secret import Secret
-from genai_live._tcp import Held, interleaved
-from genai_live._tls_in_tls import TlsInTls
 from genai_live.errors import Phase
 from tests.proxies import http_proxy, socks5_proxy
 from tests.raw_peer import BINARY, Peer, frame
@@ -69,7 +70,7 @@ def test_families_take_turns_beginning_with_the_resolvers_choice() -> None:
 
 def test_an_address_that_does_not_answer_costs_a_moment_and_not_the_timeout() -> None:
     with deaf_listener() as deaf, raw_server(lambda connection: connection.sendall(b"hello")) as good, held() as sockets:
-        sock = _tcp.connect([at(deaf), at(deaf), at(good)], Deadline(PATIENCE), sockets)
+        sock = tcp.connect([at(deaf), at(deaf), at(good)], Deadline(PATIENCE), sockets)
         sock.settimeout(PATIENCE)
         assert sock.recv(5) == b"hello"
         assert [each.fileno() >= 0 for each in sockets._sockets] == [False, False, True], "the losers are closed"
@@ -79,21 +80,21 @@ def test_an_address_that_refuses_costs_nothing() -> None:
     with raw_server(lambda connection: None) as gone:
         pass
     with raw_server(lambda connection: connection.sendall(b"hello")) as good, held() as sockets:
-        _tcp.connect([at(gone), at(good)], Deadline(PATIENCE), sockets)
+        tcp.connect([at(gone), at(good)], Deadline(PATIENCE), sockets)
 
 
 def test_when_all_refuse_the_last_reason_is_told() -> None:
     with raw_server(lambda connection: None) as gone:
         pass
     with held() as sockets, pytest.raises(ConnectionRefusedError):
-        _tcp.connect([at(gone), at(gone)], Deadline(PATIENCE), sockets)
+        tcp.connect([at(gone), at(gone)], Deadline(PATIENCE), sockets)
     with held() as sockets, pytest.raises(OSError, match="no address"):
-        _tcp.connect([], Deadline(PATIENCE), sockets)
+        tcp.connect([], Deadline(PATIENCE), sockets)
 
 
 def test_when_none_answers_the_deadline_holds_for_all_of_them() -> None:
     with deaf_listener() as deaf, held() as sockets, pytest.raises(TimeoutError):
-        _tcp.connect([at(deaf)] * 3, Deadline(0.6), sockets)
+        tcp.connect([at(deaf)] * 3, Deadline(0.6), sockets)
 
 
 def test_small_messages_are_not_kept_back() -> None:

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from genai_live import _dispatch
-from genai_live._dispatch import Dispatcher
+from genai_live._connection import dispatch
+from genai_live._connection.dispatch import Dispatcher
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import CallbackError, LiveError
 from tests.raw_peer import beside
@@ -128,7 +128,7 @@ def test_an_on_error_that_raises_is_logged_and_not_called_for_itself(caplog: pyt
 def test_a_slow_callback_is_counted_each_time_and_warned_about_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(_dispatch, "SLOW_CALLBACK", 0.0)
+    monkeypatch.setattr(dispatch, "SLOW_CALLBACK", 0.0)
     calls = dispatcher()
     for _ in range(3):
         calls.call(threading.Event().wait, 0.001)

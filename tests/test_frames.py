@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from genai_live._frames import BINARY, CLOSE, PING, TEXT, FrameParser, Violation, close_frame, frame, read_close
+from genai_live._connection.frames import BINARY, CLOSE, PING, TEXT, FrameParser, Violation, close_frame, frame, read_close
 
 LIMIT = 1 << 20
 

@@ -10,8 +10,8 @@ from concurrent.futures import Future
 
 import pytest
 
+from genai_live._connection.inbox import Inbox
 from genai_live._deadline import Deadline
-from genai_live._inbox import Inbox
 from genai_live.errors import WrongThread
 from genai_live.types import LiveServerMessage
 from tests.raw_peer import beside

@@ -13,8 +13,9 @@ from typing import Any
 import PIL.Image
 import pytest
 
-from genai_live import _inputs, _json, types
+from genai_live import _json, types
 from genai_live._backends import MLDEV, VERTEX, Backend
+from genai_live._client_messages import inputs
 from genai_live.errors import ConfigError
 
 both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: backend.name)
@@ -27,15 +28,15 @@ def sent(message: dict[str, Any]) -> Any:
 
 
 def content(turns: Any, turn_complete: Any = None, backend: Backend = MLDEV) -> Any:
-    return sent(_inputs.client_content(turns, turn_complete, backend))["clientContent"]
+    return sent(inputs.client_content(turns, turn_complete, backend))["clientContent"]
 
 
 def realtime(backend: Backend = MLDEV, **arguments: Any) -> Any:
-    return sent(_inputs.realtime_input(backend, **arguments))["realtimeInput"]
+    return sent(inputs.realtime_input(backend, **arguments))["realtimeInput"]
 
 
 def responses(given: Any, backend: Backend = MLDEV) -> Any:
-    return sent(_inputs.tool_response(given, backend))["toolResponse"]["functionResponses"]
+    return sent(inputs.tool_response(given, backend))["toolResponse"]["functionResponses"]
 
 
 def user(*parts: Any) -> dict[str, Any]:
@@ -245,9 +246,9 @@ def test_the_short_way_for_sound_says_the_same_as_the_long_one(mime_type: str, d
         long = realtime(audio={"data": data, "mime_type": mime_type})
     except ConfigError:
         with pytest.raises(ConfigError):
-            _inputs.audio_prefix(mime_type)
+            inputs.audio_prefix(mime_type)
         return
-    short = _inputs.audio_prefix(mime_type) + _json.b64encode(data) + _inputs.AUDIO_SUFFIX
+    short = inputs.audio_prefix(mime_type) + _json.b64encode(data) + inputs.AUDIO_SUFFIX
     assert json.loads(short) == {"realtimeInput": long}
 
 
@@ -255,7 +256,7 @@ def test_the_short_way_for_sound_says_the_same_as_the_long_one(mime_type: str, d
 def test_sound_in_its_usual_shapes_takes_the_short_way_and_says_the_same(data: bytes) -> None:
     mime_type = "audio/pcm;rate=24000"
     for value in (data, {"data": data, "mime_type": mime_type}, types.Blob(data=data, mime_type=mime_type)):
-        short = _inputs.audio_json(value)
+        short = inputs.audio_json(value)
         assert short is not None
         assert json.loads(short) == {"realtimeInput": realtime(audio=value)}
 
@@ -280,12 +281,12 @@ def test_sound_in_its_usual_shapes_takes_the_short_way_and_says_the_same(data: b
     ids=repr,
 )
 def test_every_other_shape_and_whatever_is_wrong_takes_the_long_way(value: object) -> None:
-    assert _inputs.audio_json(value) is None
+    assert inputs.audio_json(value) is None
 
 
 def test_the_short_way_is_for_sound_only() -> None:
     with pytest.raises(ConfigError, match=r"^mime_type: 'image/png' is not a MIME type of audio"):
-        _inputs.audio_prefix("image/png")
+        inputs.audio_prefix("image/png")
 
 
 # toolResponse.
@@ -351,7 +352,7 @@ def test_what_is_no_tool_response_is_refused(given: Any, words: str) -> None:
 
 def test_a_context_update_carries_what_changes() -> None:
     def update(**arguments: Any) -> Any:
-        return sent(_inputs.context_update(arguments.get("system_instruction"), arguments.get("tools"), MLDEV))["contextUpdate"]
+        return sent(inputs.context_update(arguments.get("system_instruction"), arguments.get("tools"), MLDEV))["contextUpdate"]
 
     assert update(system_instruction="be brief") == {"systemInstruction": user({"text": "be brief"})}
     assert update(tools=[]) == {"tools": {"tools": []}}
@@ -360,4 +361,4 @@ def test_a_context_update_carries_what_changes() -> None:
 
 def test_an_empty_context_update_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes a system_instruction, tools, or both"):
-        _inputs.context_update(None, None, MLDEV)
+        inputs.context_update(None, None, MLDEV)

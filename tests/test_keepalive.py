@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genai_live import Client, Session, errors
-from genai_live._keepalive import KeepAlive, Need
-from genai_live._options import ConnectionOptions
-from genai_live._transport import TransportLost
+from genai_live._connection.keepalive import KeepAlive, Need
+from genai_live._connection.transport import TransportLost
+from genai_live._network.options import ConnectionOptions
 from tests.raw_peer import BINARY, PING, PONG, Peer, beside, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, text_part
 

@@ -15,11 +15,12 @@ import google.oauth2.credentials
 import pytest
 from websockets.sync.server import ServerConnection
 
-from genai_live import ApiClient, Client, Session, _inputs, _json, _wire, errors, tools, types
+from genai_live import ApiClient, Client, Session, _json, _wire, errors, tools, types
 from genai_live._backends import MLDEV, VERTEX, Backend
+from genai_live._client_messages import inputs
+from genai_live._client_messages.setup import setup_message
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
-from genai_live._setup import setup_message
 from genai_live.auth import auth_for
 from genai_live.errors import ConfigError, Phase, SentBy
 from genai_live.tokens import field_mask
@@ -214,26 +215,26 @@ def test_defect_17_sending_after_the_end_raises_with_code_and_reason() -> None:
 def test_defect_18_realtime_input_takes_exactly_one_argument_and_bytes() -> None:
     for arguments in ({}, {"text": "a", "audio_stream_end": True}):
         with pytest.raises(ConfigError, match="exactly one argument"):
-            _inputs.realtime_input(MLDEV, **arguments)  # type: ignore[arg-type]
-    assert _inputs.realtime_input(MLDEV, audio=b"\0\1")["realtimeInput"]["audio"]["data"] == "AAE="
+            inputs.realtime_input(MLDEV, **arguments)  # type: ignore[arg-type]
+    assert inputs.realtime_input(MLDEV, audio=b"\0\1")["realtimeInput"]["audio"]["data"] == "AAE="
 
 
 def test_defect_19_a_refusal_inside_turns_names_its_own_cause() -> None:
     with pytest.raises(
         ConfigError, match=r"^turns\.parts\[0\]\.function_call\.partial_args: the Gemini Developer API does not have"
     ):
-        _inputs.client_content({"parts": [{"function_call": {"name": "f", "partial_args": []}}]}, True, MLDEV)
+        inputs.client_content({"parts": [{"function_call": {"name": "f", "partial_args": []}}]}, True, MLDEV)
 
 
 def test_defect_20_an_id_that_is_there_but_holds_nothing_is_missing() -> None:
     with pytest.raises(ConfigError, match=r"^function_responses\.id: is missing"):
-        _inputs.tool_response({"id": None, "name": "f", "response": {}}, MLDEV)
+        inputs.tool_response({"id": None, "name": "f", "response": {}}, MLDEV)
 
 
 @pytest.mark.parametrize("name", ["part_metadata", "tool_call", "tool_response"])
 def test_defect_21_content_for_vertex_ai_is_checked(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"^turns\.parts\[0\]\.{name}: Vertex AI does not have this field"):
-        _inputs.client_content({"parts": [{name: {}}]}, True, VERTEX)
+        inputs.client_content({"parts": [{name: {}}]}, True, VERTEX)
 
 
 def test_defect_22_data_takes_every_base64_and_warns_of_nothing() -> None:
@@ -382,7 +383,7 @@ def test_defect_40_an_end_is_told_by_what_it_is_about() -> None:
 
 def test_defect_41_a_tool_response_may_hold_bytes() -> None:
     part = {"inline_data": {"data": b"\xff", "mime_type": "image/png"}}
-    sent = _inputs.tool_response({"id": "1", "name": "f", "response": {"raw": b"\xfe"}, "parts": [part]}, MLDEV)
+    sent = inputs.tool_response({"id": "1", "name": "f", "response": {"raw": b"\xfe"}, "parts": [part]}, MLDEV)
     assert json.loads(_json.dumps(sent))["toolResponse"]["functionResponses"][0]["response"] == {"raw": "/g=="}
 
 
@@ -474,13 +475,13 @@ def test_defect_55_a_config_object_of_the_callers_is_not_changed() -> None:
 
 @pytest.mark.parametrize("turns", ["a", ["a"], types.Part(text="a"), {"text": "a"}, [types.Part(text="a")]])
 def test_defect_56_content_may_be_a_text_a_part_or_a_list_of_them(turns: Any) -> None:
-    assert _inputs.client_content(turns, None, MLDEV) == {
+    assert inputs.client_content(turns, None, MLDEV) == {
         "clientContent": {"turns": [{"role": "user", "parts": [{"text": "a"}]}]}
     }
 
 
 def test_defect_57_content_for_vertex_ai_has_the_rules_and_the_spelling_of_setup() -> None:
-    sent = _inputs.client_content({"parts": [{"inline_data": {"data": b"", "mime_type": "a/b"}}]}, None, VERTEX)
+    sent = inputs.client_content({"parts": [{"inline_data": {"data": b"", "mime_type": "a/b"}}]}, None, VERTEX)
     assert sent["clientContent"]["turns"] == [{"parts": [{"inlineData": {"data": "", "mimeType": "a/b"}}]}]
 
 
@@ -488,11 +489,11 @@ def test_defect_57_content_for_vertex_ai_has_the_rules_and_the_spelling_of_setup
 def test_defect_58_a_tool_response_needs_its_values(missing: str) -> None:
     given = {"id": "1", "name": "f", "response": {}, missing: "" if missing != "response" else None}
     with pytest.raises(ConfigError, match=rf"^function_responses\.{missing}: is missing"):
-        _inputs.tool_response(given, MLDEV)
+        inputs.tool_response(given, MLDEV)
 
 
 def test_defect_59_bytes_in_a_list_are_written_too() -> None:
-    sent = _inputs.tool_response({"id": "1", "name": "f", "response": {"a": [b"\xff", [b"\xfe"]]}}, MLDEV)
+    sent = inputs.tool_response({"id": "1", "name": "f", "response": {"a": [b"\xff", [b"\xfe"]]}}, MLDEV)
     assert sent["toolResponse"]["functionResponses"][0]["response"] == {"a": ["/w==", ["/g=="]]}
 
 

@@ -669,7 +669,7 @@ def test_importing_opens_nothing_and_starts_nothing() -> None:
     script = (
         "import os, sys, threading, json\n"
         "before = len(os.listdir('/proc/self/fd'))\n"
-        "import genai_live, genai_live._rest, genai_live.emulator\n"
+        "import genai_live, genai_live._network.rest, genai_live.emulator\n"
         "genai_live.Client(api_key='k')\n"
         "print(json.dumps([len(os.listdir('/proc/self/fd')) - before, threading.active_count()]))"
     )

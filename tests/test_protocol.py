@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genai_live import _json
-from genai_live._protocol import TRANSITIONS, Event, LiveProtocol, MusicProtocol, Resumption, Sent, State
+from genai_live._connection.protocol import TRANSITIONS, Event, LiveProtocol, MusicProtocol, Resumption, Sent, State
 from genai_live.errors import DecodeError, Phase, SentBy
 from genai_live.types import LiveMusicPlaybackControl
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from genai_live import Client, errors
-from genai_live._proxy import Proxy, choose, is_direct, parse
+from genai_live._network.proxy import Proxy, environment_proxy, is_direct, parse_proxy
 from genai_live._secret import Secret
 
 
 def read(url: str) -> Proxy:
-    return parse(Secret(url))
+    return parse_proxy(Secret(url))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def chosen(
 ) -> str | None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    proxy = choose(host, 443 if secure else 80, secure=secure)
+    proxy = environment_proxy(host, 443 if secure else 80, secure=secure)
     return None if proxy is None else str(proxy)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from genai_live import errors
+from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import Deadline
-from genai_live._reader import ENDED, Reader
 from tests.raw_peer import beside, opened
 from tests.servers import MODEL, PATIENCE, client_of, live_server
 
@@ -210,7 +210,7 @@ def test_no_descriptor_for_the_reader_is_told_by_connect_and_hangs_nobody(monkey
     told: list[Any] = []
     with live_server() as url:
         client = client_of(url)
-        monkeypatch.setattr("genai_live._reader.socket", SimpleNamespace(socketpair=none_left))
+        monkeypatch.setattr("genai_live._connection.reader.socket", SimpleNamespace(socketpair=none_left))
         with pytest.raises(errors.ConnectError, match="Too many open files"):
             client.live.connect(model=MODEL, callbacks={"on_close": told.append}, timeout=PATIENCE)
     assert len(told) == 1

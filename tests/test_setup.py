@@ -11,7 +11,7 @@ from google.oauth2.credentials import Credentials
 
 from genai_live import ApiClient, _json, types
 from genai_live._backends import MLDEV, VERTEX, Backend
-from genai_live._setup import config_fields, connection_options, setup_message
+from genai_live._client_messages.setup import config_fields, connection_options, setup_message
 from genai_live.errors import ConfigError
 
 CLIENTS = {

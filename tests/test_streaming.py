@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from genai_live import _streaming
-from genai_live._pacing_thread import PacingThread, pacing_thread
-from genai_live._sound_source import PULLED_AHEAD, open_source
-from genai_live._streaming import AudioStream, Progress, stream_audio
+from genai_live._streaming import audio_stream
+from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
+from genai_live._streaming.pacing_thread import PacingThread, pacing_thread
+from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
 from genai_live.audio import SILENCE_DBFS, Audio, Pacer
 from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed
 
@@ -188,7 +188,7 @@ def test_sixty_seconds_of_sound_are_sent_in_sixty_seconds_however_late_each_wake
     """The clock is passed in: every step of the pacing comes 3 ms late, and the last chunk still goes out on time."""
     sink = Sink()
     stream = AudioStream(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), Pacer(16_000), end=True)
-    paced = _streaming._PacedStream(stream)
+    paced = audio_stream._PacedStream(stream)
     now: float | None = 1_000.0
     last = 0.0
     while now is not None:
@@ -275,7 +275,7 @@ def test_cancel_reaches_a_stream_that_another_thread_waits_in() -> None:
     caller = threading.Thread(target=stream_audio, args=(sink, CHUNK * 1_500))
     caller.start()
     assert sink.something_sent.acquire(timeout=WITHIN)
-    _streaming._streaming[id(sink)].cancel()
+    audio_stream._streaming[id(sink)].cancel()
     caller.join(WITHIN)
     assert not caller.is_alive()
 

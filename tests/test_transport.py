@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from genai_live import Session, _frames, errors
+from genai_live import Session, errors
+from genai_live._connection import frames
+from genai_live._connection.transport import Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
-from genai_live._transport import Transport, TransportLost, WriteTimedOut
 from tests.raw_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, live_server, message, session_with, text_part
 
@@ -35,7 +36,7 @@ def pair(max_message_bytes: int = 1 << 30) -> Iterator[tuple[Transport, Peer, th
 
 
 def text(payload: bytes) -> bytes:
-    return _frames.frame(TEXT, payload)
+    return frames.frame(TEXT, payload)
 
 
 SOON = 0.2
@@ -113,13 +114,13 @@ def test_the_reader_has_nothing_to_flush_while_a_writer_is_at_it() -> None:
 
 def test_no_frame_follows_a_close_frame() -> None:
     with pair() as (transport, peer, _):
-        transport.write(_frames.close_frame(1000), Deadline(PATIENCE))
+        transport.write(frames.close_frame(1000), Deadline(PATIENCE))
         with pytest.raises(TransportLost, match="Close frame"):
             transport.write(text(b"late"), Deadline(PATIENCE))
         with pytest.raises(TransportLost, match="Close frame"):
             transport.write_soon(text(b"late"))
         with pytest.raises(TransportLost, match="Close frame"):
-            transport.write(_frames.close_frame(1002), Deadline(PATIENCE))
+            transport.write(frames.close_frame(1002), Deadline(PATIENCE))
         transport.shut()
         assert peer.read_frame()[0] == CLOSE
         assert peer.socket.recv(10) == b""
@@ -232,7 +233,7 @@ def test_a_violation_is_known_with_the_read_that_brought_it() -> None:
     with pair() as (transport, peer, _):
         peer.send(frame(TEXT, b"good") + b"\xff\xff")
         assert transport.read() == [(TEXT, b"good")]
-        assert isinstance(transport.failure, _frames.Violation)
+        assert isinstance(transport.failure, frames.Violation)
 
 
 def test_nothing_there_is_no_end() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genai_live import Client, errors
-from genai_live._trust import refusal, trust
+from genai_live._network.trust import refusal, trust
 from tests.servers import AUTHORITY
 
 BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")

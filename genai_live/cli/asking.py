@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from genai_live._close_reasons import closed_error
-from genai_live._streaming import AudioStream, Progress
+from genai_live._streaming.audio_stream import AudioStream, Progress
 from genai_live.audio import Audio
 from genai_live.cli.answerer import Answerer
 from genai_live.cli.listening import Listener

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from genai_live._protocol import ends_turn
+from genai_live._connection.protocol import ends_turn
 from genai_live.audio import SAMPLE_BYTES, rate_of
 from genai_live.errors import CloseInfo
 from genai_live.types import LiveServerContent, LiveServerMessage

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from genai_live._close_reasons import as_connect_error
+from genai_live._connection.transport import Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
-from genai_live._dial import Dialler
-from genai_live._headers import revealed, secrets_in
-from genai_live._options import ConnectionOptions
+from genai_live._network.dial import Dialler
+from genai_live._network.headers import revealed, secrets_in
+from genai_live._network.options import ConnectionOptions
 from genai_live._secret import Secret, redacted
-from genai_live._transport import Transport, TransportLost, WriteTimedOut
 from genai_live.errors import ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic
 
-from genai_live import _frames
-from genai_live._dispatch import Dispatcher
-from genai_live._frames import Violation
-from genai_live._inbox import Inbox
-from genai_live._protocol import BidiProtocol, State
+from genai_live._connection import frames
+from genai_live._connection.dispatch import Dispatcher
+from genai_live._connection.frames import Violation
+from genai_live._connection.inbox import Inbox
+from genai_live._connection.protocol import BidiProtocol, State
 from genai_live.callbacks import Callbacks
 from genai_live.types._server_messages import ServerMessage
 
@@ -80,8 +80,8 @@ class Delivery(Generic[ServerMessage]):
         self.opened.set()
 
     def _take_undecodable(self, message: ServerMessage, opcode: int, payload: bytes | bytearray) -> None:
-        if opcode == _frames.TEXT and not _frames.is_utf8(payload):  # binary frames promise nothing
-            raise Violation(_frames.BAD_DATA, "the server sent a text message that is not UTF-8")
+        if opcode == frames.TEXT and not frames.is_utf8(payload):  # binary frames promise nothing
+            raise Violation(frames.BAD_DATA, "the server sent a text message that is not UTF-8")
         self.undecodable += 1
         self.dispatcher.call(self.dispatcher.callbacks.on_error, message.decode_error)
 

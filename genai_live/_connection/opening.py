@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 from genai_live import _json
-from genai_live._attempt import Plan, WebSocketFactory
-from genai_live._connection import Connection
+from genai_live._connection.attempt import Plan, WebSocketFactory
+from genai_live._connection.connection import Connection
+from genai_live._connection.protocol import BidiProtocol
+from genai_live._connection.reader import Reader
+from genai_live._connection.retries import next_try_in
 from genai_live._deadline import Deadline
-from genai_live._headers import hidden
-from genai_live._protocol import BidiProtocol
-from genai_live._reader import Reader
-from genai_live._retries import next_try_in
+from genai_live._network.headers import hidden
 from genai_live.auth import Auth, auth_for
 from genai_live.callbacks import Callbacks
 from genai_live.errors import ConnectError

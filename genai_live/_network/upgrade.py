@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from genai_live._close_reasons import judged, of_status
 from genai_live._deadline import Deadline
-from genai_live._headers import secrets_in
-from genai_live._http_answer import Answer, quoted
+from genai_live._network.headers import secrets_in
+from genai_live._network.http_answer import Answer, quoted
 from genai_live._secret import SHOWN, Secret, redacted
 from genai_live.errors import HandshakeRejected
 

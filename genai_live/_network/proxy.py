@@ -54,7 +54,7 @@ class Proxy(NamedTuple):
         return Secret(f"{self.scheme}://{pair}@{self._authority}")
 
 
-def parse(url: Secret, source: str = _OPTION) -> Proxy:
+def parse_proxy(url: Secret, source: str = _OPTION) -> Proxy:
     """Reads ``http://user:password@host:port`` (also https, socks5, socks5h, socks4, socks4a; a bare ``host:port`` is http).
 
     Raises:
@@ -82,7 +82,7 @@ def _read(url: str) -> Proxy | str:
     return Proxy(scheme, parts.hostname, port, user, password)
 
 
-def verdict(status: int, proxy: Proxy) -> Verdict:
+def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
     """What a proxy's refusal means: its statuses are about the proxy, where a server's are about the key or the model."""
     if status in (401, 407):  # 407 by RFC 9110; 401 was seen from tinyproxy
         if proxy.user is not None:
@@ -93,12 +93,12 @@ def verdict(status: int, proxy: Proxy) -> Verdict:
     return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask whoever runs it, or name the host in NO_PROXY.")
 
 
-def choose(host: str, port: int, *, secure: bool) -> Proxy | None:
+def environment_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
     """The proxy that the environment names for this host, in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; None goes direct."""
     named = _named(os.environ, secure=secure)
     if named is None or is_direct(host, port, _of_either_case(os.environ, "no_proxy")[1]):
         return None
-    return parse(Secret(named[1]), named[0])
+    return parse_proxy(Secret(named[1]), named[0])
 
 
 def _named(environment: Mapping[str, str], *, secure: bool) -> tuple[str, str] | None:

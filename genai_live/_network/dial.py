@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from genai_live import _tcp
 from genai_live._deadline import Deadline
-from genai_live._headers import check_headers
-from genai_live._options import ConnectionOptions
-from genai_live._proxy import Proxy
+from genai_live._network import tcp
+from genai_live._network.headers import check_headers
+from genai_live._network.options import ConnectionOptions
+from genai_live._network.proxy import Proxy
+from genai_live._network.tls_in_tls import TlsInTls
+from genai_live._network.trust import refusal, trust
+from genai_live._network.tunnel import through_http, through_socks
+from genai_live._network.upgrade import upgrade
 from genai_live._secret import Secret, without_frames
-from genai_live._tls_in_tls import TlsInTls
-from genai_live._trust import refusal, trust
-from genai_live._tunnel import through_http, through_socks
-from genai_live._upgrade import upgrade
 from genai_live.errors import ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Dialler:
         self._safe_url = safe_url
         self._options = options
         self._proxy: Proxy | None = None
-        self._held = _tcp.Held()
+        self._held = tcp.Held()
 
     def open(self, headers: Mapping[str, str | Secret], deadline: Deadline) -> websocket.WebSocket:
         """Returns the WebSocket after the upgrade; its ``sock`` is the connected socket.
@@ -77,9 +77,9 @@ class Dialler:
 
     def _tcp(self, host: str, port: int, deadline: Deadline) -> socket.socket:
         self.phase = Phase.NAME_LOOKUP
-        addresses = _tcp.look_up(host, port)
+        addresses = tcp.look_up(host, port)
         self.phase = Phase.DIALLING
-        return _tcp.connect(addresses, deadline, self._held)
+        return tcp.connect(addresses, deadline, self._held)
 
     def _tunnel(self, proxy: Proxy, host: str, port: int, deadline: Deadline) -> socket.socket:
         if proxy.is_socks:

@@ -10,8 +10,8 @@ from typing import Any
 from genai_live import _json
 from genai_live._backends import Backend
 from genai_live._checked import Checker, spelled, unknown_key
-from genai_live._contents import FORMS, contents, image_blob, is_image
-from genai_live._tool_list import tool_list
+from genai_live._client_messages.contents import FORMS, contents, image_blob, is_image
+from genai_live._client_messages.tool_list import tool_list
 from genai_live.errors import ConfigError
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
 

@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeVar
 
 from genai_live._backends import Backend
 from genai_live._checked import Checker, merged, spelled, unknown_key
-from genai_live._contents import FORMS
+from genai_live._client_messages.contents import FORMS
+from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
-from genai_live._tool_list import tool_list
 from genai_live.errors import ConfigError
 from genai_live.types import GenerationConfig, LiveClientSetup, LiveConnectConfig, SpeechConfig
 from genai_live.types._base import Message, WireField, fields_of, names_of

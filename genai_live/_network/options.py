@@ -7,8 +7,7 @@ import ssl
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from genai_live import _proxy
-from genai_live._proxy import Proxy
+from genai_live._network.proxy import Proxy, environment_proxy, parse_proxy
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError
 
@@ -60,7 +59,7 @@ class ConnectionOptions:
         """
         if self.proxy is not None or self.ignore_environment_proxies:
             return self.proxy
-        return _proxy.choose(host, port, secure=secure)
+        return environment_proxy(host, port, secure=secure)
 
     @classmethod
     def of(cls, http_options: HttpOptions | None, *, emulated: bool = False) -> ConnectionOptions:
@@ -73,7 +72,7 @@ class ConnectionOptions:
         given = {name: getattr(http_options, name, None) for name in names}
         _check_limit("timeout", getattr(http_options, "timeout", None))
         if given["proxy"] is not None:
-            given["proxy"] = _proxy.parse(Secret(given["proxy"]))
+            given["proxy"] = parse_proxy(Secret(given["proxy"]))
         if given["ca_bundle"] is not None:
             given["ca_bundle"] = _path(given["ca_bundle"])
         return cls(ignore_environment_proxies=emulated, **{name: value for name, value in given.items() if value is not None})

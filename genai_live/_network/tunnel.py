@@ -8,10 +8,10 @@ from typing import Any
 
 from genai_live._close_reasons import judged
 from genai_live._deadline import Deadline
-from genai_live._http_answer import Answer
-from genai_live._proxy import Proxy, verdict
+from genai_live._network.http_answer import Answer
+from genai_live._network.proxy import Proxy, proxy_verdict
+from genai_live._network.tcp import Held, look_up
 from genai_live._secret import redacted
-from genai_live._tcp import Held, look_up
 from genai_live.errors import ConfigError, ConnectError, Phase
 
 
@@ -40,7 +40,7 @@ def _request(proxy: Proxy, authority: str) -> bytes:
 
 
 def _refused(proxy: Proxy, authority: str, answer: Answer) -> ConnectError:
-    meaning = verdict(answer.status, proxy)
+    meaning = proxy_verdict(answer.status, proxy)
     schemes = answer.headers.get_all("Proxy-Authenticate") or []
     wants = f" (it asks for {', '.join(schemes)})" if schemes else ""
     words = f"the proxy {proxy} answered CONNECT {authority} with {answer.status} {answer.reason}{wants}"

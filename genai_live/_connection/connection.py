@@ -14,18 +14,18 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Generic, NoReturn
 
-from genai_live import _frames
-from genai_live._attempt import Attempt, Plan
 from genai_live._close_reasons import closed_error, setup_rejected
+from genai_live._connection import frames
+from genai_live._connection.attempt import Attempt, Plan
+from genai_live._connection.delivery import Delivery
+from genai_live._connection.frames import Violation
+from genai_live._connection.inbox import Inbox
+from genai_live._connection.keepalive import KeepAlive, Need
+from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
+from genai_live._connection.reader import ENDED, Reader
+from genai_live._connection.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
-from genai_live._delivery import Delivery
-from genai_live._frames import Violation
-from genai_live._inbox import Inbox
-from genai_live._keepalive import KeepAlive, Need
-from genai_live._protocol import BidiProtocol, Event, Sent, State
-from genai_live._reader import ENDED, Reader
 from genai_live._secret import redacted, without_frames
-from genai_live._transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live.callbacks import Callbacks
 from genai_live.errors import (
     NORMAL_CLOSURE,
@@ -76,7 +76,7 @@ class Connection(Generic[ServerMessage]):
         Reentrant, because the garbage collector may drop a Session inside it, whose ``abort`` comes here."""
         self._close_by = 0.0
         """Monotonic time until which the peer's Close frame is waited for."""
-        self._arrived: deque[_frames.Event] = deque()
+        self._arrived: deque[frames.Event] = deque()
         """Read and not yet taken."""
         self._write_failure = ""
         """Why a write failed, until the reader has looked for what the peer said last."""
@@ -124,7 +124,7 @@ class Connection(Generic[ServerMessage]):
             self.transport = self._attempt.open(deadline, self._attend_soon)
             self.protocol.move(Event.UPGRADED)
             self._keepalive.heard(time.monotonic())
-            self.transport.write(_frames.frame(_frames.TEXT, self.plan.setup), deadline)
+            self.transport.write(frames.frame(frames.TEXT, self.plan.setup), deadline)
         except BaseException as error:  # SystemExit too: the caller waits for this thread's word
             info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
             failure = setup_rejected(info, self.plan.safe_url) if info else self._attempt.failure(error, self.phase)
@@ -185,10 +185,10 @@ class Connection(Generic[ServerMessage]):
             if self.transport.failure is not None:
                 raise self.transport.failure
         except TransportLost as error:
-            self._lose(_frames.ABNORMAL, str(error))
+            self._lose(frames.ABNORMAL, str(error))
         except Violation as violation:
             self._arrived.clear()
-            self._write_soon(_frames.close_frame(violation.code, violation.reason))
+            self._write_soon(frames.close_frame(violation.code, violation.reason))
             self._lose(violation.code, violation.reason)
         if heard != self.transport.bytes_read:
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
@@ -199,7 +199,7 @@ class Connection(Generic[ServerMessage]):
         """Writes without blocking. A failure ends nothing here: the peer's last words may be among what is still to be read."""
         assert self.transport is not None
         try:
-            if frame and frame[0] == _frames.FINAL | _frames.PONG:
+            if frame and frame[0] == frames.FINAL | frames.PONG:
                 self.transport.write_pong(frame)
             elif frame:
                 self.transport.write_soon(frame)
@@ -210,18 +210,18 @@ class Connection(Generic[ServerMessage]):
             self.needs_attention = True
 
     def _take(self, opcode: int, payload: bytes | bytearray) -> None:
-        if opcode <= _frames.BINARY:
+        if opcode <= frames.BINARY:
             self.delivery.take(opcode, payload)
-        elif opcode == _frames.PING:
-            self._write_soon(_frames.frame(_frames.PONG, bytes(payload)))
-        elif opcode == _frames.CLOSE:
+        elif opcode == frames.PING:
+            self._write_soon(frames.frame(frames.PONG, bytes(payload)))
+        elif opcode == frames.CLOSE:
             self._take_close(payload)
 
     def _take_close(self, payload: bytes | bytearray) -> None:
         info = self._close_info_in(payload)
         if self._decide(info):
-            answer = info.code if info.code != _frames.NO_STATUS else NORMAL_CLOSURE
-            self._write_soon(_frames.close_frame(answer))
+            answer = info.code if info.code != frames.NO_STATUS else NORMAL_CLOSURE
+            self._write_soon(frames.close_frame(answer))
         self._close_by = 0.0
         self.needs_attention = True
 
@@ -252,12 +252,12 @@ class Connection(Generic[ServerMessage]):
     def _keep_alive(self, now: float) -> float:
         need, look_again = self._keepalive.look(now)
         if need is Need.PING:
-            self._write_soon(_frames.frame(_frames.PING, b""))
+            self._write_soon(frames.frame(frames.PING, b""))
         elif need is Need.END:
             silence = self._keepalive.silence(now)
             self._read()  # a shared reader may have been kept by another session while bytes came
             if self._keepalive.silence(now) >= silence:
-                self._lose(_frames.ABNORMAL, f"no byte came for {silence:.0f} s (http_options silence_limit)")
+                self._lose(frames.ABNORMAL, f"no byte came for {silence:.0f} s (http_options silence_limit)")
         return look_again
 
     def _hear_last_words(self) -> None:
@@ -268,7 +268,7 @@ class Connection(Generic[ServerMessage]):
             heard = self.transport.bytes_read
             self._read()
         self._decide(self._write_failed(self.transport, self._write_failure))
-        self._lose(_frames.ABNORMAL, "")
+        self._lose(frames.ABNORMAL, "")
 
     # Ending.
 
@@ -312,7 +312,7 @@ class Connection(Generic[ServerMessage]):
     def fail(self, error: Exception) -> None:
         """Ends the connection for a defect of this library: told like every other end, and never a silent stop of the reader."""
         logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
-        self._lose(_frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
+        self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 
     def close(self, deadline: Deadline) -> None:
         """Ends the connection now: one Close frame, then the peer's is waited for. Any thread; on the reader thread without
@@ -340,7 +340,7 @@ class Connection(Generic[ServerMessage]):
         if not self._decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT), time.monotonic() + patience):
             return
         self.protocol.move(Event.CLOSE_ASKED)
-        frame = _frames.close_frame(NORMAL_CLOSURE)
+        frame = frames.close_frame(NORMAL_CLOSURE)
         try:
             if self.reader.is_current:
                 transport.write_soon(frame)
@@ -354,7 +354,7 @@ class Connection(Generic[ServerMessage]):
         """Ends the connection without a word. Any thread, never blocks."""
         if self.forked:
             return
-        self._decide(self.protocol.close_info(_frames.ABNORMAL, reason, SentBy.CLIENT))
+        self._decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
         self._close_by = 0.0
         if self.transport is not None:
             self.transport.shut()
@@ -377,7 +377,7 @@ class Connection(Generic[ServerMessage]):
         if self._verdict is None and self.forked:
             # A single step, and no lock: the one that holds a lock here may be a thread that was not forked.
             words = "used in a forked process"
-            info = CloseInfo(_frames.ABNORMAL, words, SentBy.CLIENT, self.protocol.phase, self.protocol.answer_due)
+            info = CloseInfo(frames.ABNORMAL, words, SentBy.CLIENT, self.protocol.phase, self.protocol.answer_due)
             return self._fork.setdefault(os.getpid(), info)
         return self._verdict
 
@@ -398,7 +398,7 @@ class Connection(Generic[ServerMessage]):
             SessionClosed: or one of its kinds; the message was not delivered.
             TimeoutError: the deadline passed.
         """
-        frame = _frames.frame(_frames.TEXT, payload)
+        frame = frames.frame(frames.TEXT, payload)
         if self._verdict is not None or self._pid != os.getpid():
             self.check_usable()
         assert self.transport is not None
@@ -439,7 +439,7 @@ class Connection(Generic[ServerMessage]):
 
     def _write_failed(self, transport: Transport, words: str) -> CloseInfo:
         sent_by = SentBy.CLIENT if transport.interrupted else SentBy.NETWORK
-        return self.protocol.close_info(_frames.ABNORMAL, f"writing failed: {words}", sent_by)
+        return self.protocol.close_info(frames.ABNORMAL, f"writing failed: {words}", sent_by)
 
     def _look_for_close_frame(self) -> CloseInfo | None:
         """Reads ahead, in a callback or before the reader runs: the messages on the way to the Close frame stay for later."""
@@ -448,9 +448,9 @@ class Connection(Generic[ServerMessage]):
         while heard != self.transport.bytes_read:
             heard = self.transport.bytes_read
             self._arrived.extend(self.transport.read())
-        payload = next((payload for opcode, payload in self._arrived if opcode == _frames.CLOSE), None)
+        payload = next((payload for opcode, payload in self._arrived if opcode == frames.CLOSE), None)
         return None if payload is None else self._close_info_in(payload)
 
     def _close_info_in(self, payload: bytes | bytearray) -> CloseInfo:
-        code, reason = _frames.read_close(payload)
+        code, reason = frames.read_close(payload)
         return self.protocol.close_info(code, redacted(reason, self._attempt.secrets), SentBy.SERVER)

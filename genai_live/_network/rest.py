@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 
-from genai_live import _json, _proxy
+from genai_live import _json
 from genai_live._close_reasons import Verdict, judged, of_status
 from genai_live._deadline import Deadline
-from genai_live._headers import check_headers, revealed, secrets_in
-from genai_live._options import ConnectionOptions
+from genai_live._network.headers import check_headers, revealed, secrets_in
+from genai_live._network.options import ConnectionOptions
+from genai_live._network.proxy import proxy_verdict
+from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
-from genai_live._trust import refusal, trust
 from genai_live.errors import APIError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
 from genai_live.types import HttpOptions, HttpRetryOptions
 
@@ -173,7 +174,7 @@ class _Post:
         phase, words, advice, kind = self._meaning(error)
         meaning, refused = Verdict(kind, kind is ErrorKind.NETWORK, advice), _TUNNEL_REFUSED.search(words)
         if refused is not None and proxy is not None:
-            meaning = _proxy.verdict(int(refused[1]), proxy)
+            meaning = proxy_verdict(int(refused[1]), proxy)
         failure = ConnectError(f"{where}: {words}. {meaning.advice}", phase)
         judged(failure, meaning)
         failure.status = int(refused[1]) if refused else None

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic
 
-from genai_live import _json, _usage, _wire
+from genai_live import _json, _wire
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
+from genai_live._connection import usage
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.types import (
     FunctionCall,
@@ -203,7 +204,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if content is not None and (content.model_turn is not None or content.output_transcription is not None):
             self.turn_open, self.audio_since_turn = True, False
         if message.usage_metadata is not None:
-            self.usage = _usage.added(self.usage, message.usage_metadata)
+            self.usage = usage.added(self.usage, message.usage_metadata)
         if message.setup_complete is not None and self.state is State.SETUP:
             self.setup_complete = message.setup_complete
             self.move(Event.SETUP_COMPLETE)

@@ -1,0 +1,4 @@
+"""What the client says, made and checked before any byte is sent: the setup message, inputs, tools, music.
+
+The way of a message: the user's values -> ``contents`` and ``tool_list`` -> ``setup``, ``inputs`` or ``music_inputs`` -> JSON.
+"""
