@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import trustme
@@ -15,12 +15,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from genai_live import Client, Session
+from tests.tls_front import tls_front
+from tests.waiting import PATIENCE
 
 Handler = Callable[[ServerConnection], object]
 MODEL = "models/test"
-PATIENCE = 20.0
-"""Seconds after which a test that waits for an event has failed, even on a loaded machine."""
-
 AUTHORITY = trustme.CA()
 
 
@@ -61,12 +60,13 @@ def wait_until_closed(connection: ServerConnection) -> None:
 
 
 @contextmanager
-def live_server(handler: Handler = answer_every_text, *, tls: bool = False, port: int = 0, **options: Any) -> Iterator[str]:
-    """Runs ``handler`` for every connection; gives the base URL that ``http_options`` takes. ``options`` are websockets' own."""
-    context = None
-    if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        AUTHORITY.issue_cert("localhost").configure_cert(context)
+def live_server(
+    handler: Handler = answer_every_text, *, tls: bool = False, listener: socket.socket | None = None, **options: Any
+) -> Iterator[str]:
+    """Runs ``handler`` for every connection; gives the base URL that ``http_options`` takes. ``options`` are websockets' own.
+
+    ``listener`` is a bound socket to serve, instead of a port of its own.
+    """
 
     def quietly(connection: ServerConnection) -> None:
         try:
@@ -75,15 +75,30 @@ def live_server(handler: Handler = answer_every_text, *, tls: bool = False, port
             return  # the client left, which is what many tests are about
 
     options = {"compression": None, "max_size": None, "ping_interval": None, "close_timeout": 0.2, **options}
-    server = serve(quietly, "127.0.0.1", port, ssl=context, **options)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    port = server.socket.getsockname()[1]
-    try:
-        yield f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
-    finally:
-        server.shutdown()
-        thread.join(PATIENCE)
+    with ExitStack() as stack:
+        sock = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
+        server = serve(quietly, sock=sock, **options)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        stack.callback(thread.join, PATIENCE)
+        stack.callback(server.shutdown)
+        port = sock.getsockname()[1]
+        yield f"https://localhost:{stack.enter_context(tls_front(port, served()))}" if tls else f"http://127.0.0.1:{port}"
+
+
+def served(*names: str, **validity: Any) -> ssl.SSLContext:
+    """What a server of these names presents: a certificate of the tests' authority."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    AUTHORITY.issue_cert(*(names or ("localhost",)), **validity).configure_cert(context)
+    return context
+
+
+@contextmanager
+def refusing() -> Iterator[str]:
+    """The URL of a port that is taken and where nobody listens: refused, and no other process can be given it meanwhile."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @contextmanager

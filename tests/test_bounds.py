@@ -19,7 +19,8 @@ from genai_live import Client, Session, errors
 from genai_live.errors import Phase
 from genai_live.live import Live
 from tests.raw_peer import BINARY, PING, TEXT, Door, Peer, beside, door, frame, opened
-from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, text_part
+from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, refusing, text_part
+from tests.waiting import stalls_in, until
 
 LIMIT = 0.3
 """Seconds that a call is given where it must use them up."""
@@ -91,14 +92,19 @@ STALLS: dict[str, tuple[Callable[[Door, threading.Event], None], Phase, bool]] =
 @pytest.mark.parametrize("name", STALLS)
 def test_a_stall_in_any_phase_of_connecting_ends_in_time_and_is_named(name: str) -> None:
     stall, phase, tls = STALLS[name]
-    stop = threading.Event()
-    with door(tls=tls) as entrance:
-        client = client_of(entrance.url)
-        connecting = beside(connect_in_time, client, phase)
-        stalling = beside(stall, entrance, stop)
-        connecting.result(PATIENCE)
-        stop.set()
-        stalling.exception(PATIENCE)
+
+    def connect(limit: float) -> None:
+        stop = threading.Event()
+        with door(tls=tls) as entrance:
+            stalling = beside(stall, entrance, stop)
+            try:
+                with returns_within(limit):
+                    client_of(entrance.url).live.connect(model=MODEL, timeout=limit)
+            finally:
+                stop.set()
+                stalling.exception(PATIENCE)
+
+    check_told(stalls_in(phase, connect))
 
 
 def test_a_refusal_whose_body_never_ends_is_told_in_time() -> None:
@@ -121,8 +127,12 @@ def connect_in_time(client: Client, phase: Phase) -> None:
     with returns_within(LIMIT), pytest.raises(errors.ConnectTimeout) as raised:
         client.live.connect(model=MODEL, timeout=LIMIT)
     assert raised.value.phase is phase
-    assert str(phase) in str(raised.value)
-    assert isinstance(raised.value, TimeoutError)
+    check_told(raised.value)
+
+
+def check_told(error: errors.ConnectTimeout) -> None:
+    assert str(error.phase) in str(error)
+    assert isinstance(error, TimeoutError)
 
 
 def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,17 +173,18 @@ def test_a_proxy_that_does_not_answer_is_not_waited_for() -> None:
 
 
 def test_a_setup_larger_than_the_peer_takes_ends_in_time() -> None:
-    with door(receive_buffer=4096) as entrance:
-        client = client_of(entrance.url)
+    config = {"system_instruction": "x" * 8_000_000}
 
-        def connect() -> None:
-            with returns_within(LIMIT), pytest.raises(errors.ConnectTimeout) as raised:
-                client.live.connect(model=MODEL, config={"system_instruction": "x" * 8_000_000}, timeout=LIMIT)
-            assert raised.value.phase is Phase.SETUP
+    def connect(limit: float) -> None:
+        with door(receive_buffer=4096) as entrance:
+            upgrading = beside(lambda: entrance.accept().upgrade())
+            try:
+                with returns_within(limit):
+                    client_of(entrance.url).live.connect(model=MODEL, config=config, timeout=limit)
+            finally:
+                upgrading.exception(PATIENCE)
 
-        connecting = beside(connect)
-        entrance.accept().upgrade()
-        connecting.result(PATIENCE)
+    stalls_in(Phase.SETUP, connect)
 
 
 # Sending to a peer that stopped reading.
@@ -212,15 +223,6 @@ def test_finish_spends_its_timeout_on_sending_too() -> None:
         with returns_within(LIMIT + 0.1):
             session.finish(timeout=LIMIT)
         assert session.close_info is not None
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Waits for what no event tells; fails after PATIENCE."""
-    pause = threading.Event()
-    ends = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < ends
-        pause.wait(0.005)
 
 
 # Closing.
@@ -525,9 +527,8 @@ def test_connects_that_fail_leave_no_thread_no_descriptor_and_no_memory(then: by
 
 
 def test_a_refused_port_leaves_nothing() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
-        client = client_of(f"http://127.0.0.1:{taken.getsockname()[1]}")
+    with refusing() as url:
+        client = client_of(url)
 
         def fail() -> None:
             with pytest.raises(errors.ConnectError):

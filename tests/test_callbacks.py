@@ -15,6 +15,7 @@ import pytest
 from genai_live import LiveCallbacks, Session, errors, types
 from tests.raw_peer import BINARY, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, text_part
+from tests.waiting import until
 
 # What they are given as.
 
@@ -221,10 +222,7 @@ def test_on_an_executor_a_callback_may_receive() -> None:
         peer.send(frame(BINARY, text_part("start")))
         peer.read_message()
         peer.send(frame(BINARY, text_part("answer")) + frame(BINARY, TURN_COMPLETE))
-        done = threading.Event()
-        for _ in range(int(PATIENCE / 0.01)):
-            if len(turns) == 2 or done.wait(0.01):
-                break
+        until(lambda: len(turns) == 2)
         assert turns == ["asked", "answer"]
 
 
@@ -324,15 +322,6 @@ def test_a_callback_without_a_receiver_keeps_only_the_newest_messages() -> None:
         assert session.stats.waiting_bytes <= QUEUE
         assert session.stats.forgotten + session.stats.waiting_messages == MANY
         assert number_in(next(iter(session))) == session.stats.forgotten
-
-
-def until(true: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(int(PATIENCE / 0.005)):
-        if true():
-            return
-        pause.wait(0.005)
-    raise AssertionError("it did not come true")
 
 
 # Receivers.

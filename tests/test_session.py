@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import LiveCallbacks, errors, types
+from tests.raw_peer import beside
 from tests.servers import (
     MODEL,
     PATIENCE,
@@ -23,6 +25,7 @@ from tests.servers import (
     text_part,
     wait_until_closed,
 )
+from tests.waiting import until
 
 
 def sends(*messages: bytes | str, then: Any = wait_until_closed) -> Any:
@@ -65,8 +68,9 @@ def test_an_interaction_in_progress_keeps_the_turn_open_beside_turn_complete_and
 
 def test_a_session_that_never_completes_a_turn_does_not_hang_a_caller_with_a_timeout() -> None:
     with session_with(sends(text_part("a"))) as session:
+        until(lambda: session.stats.waiting_messages == 1)
         with pytest.raises(TimeoutError) as raised:
-            session.collect(0.3)
+            session.collect(0.1)
         assert [received.text for received in raised.value.messages] == ["a"]  # type: ignore[attr-defined]
         assert session.close_info is None
 
@@ -314,26 +318,30 @@ def test_receiving_in_a_callback_is_refused_with_a_sentence(call: str) -> None:
 # Threads
 
 
-def test_a_second_receiver_is_told_so() -> None:
-    with session_with(sends()) as session:
-        waiting = threading.Event()
-        ended = threading.Event()
+def test_a_second_receiver_is_told_so_and_the_first_goes_on() -> None:
+    release, taken = threading.Event(), threading.Event()
 
-        def first() -> None:
-            waiting.set()
-            list(session)
-            ended.set()
+    def says_one_word(connection: ServerConnection) -> None:
+        release.wait(PATIENCE)
+        connection.send(text_part("one"))
+        wait_until_closed(connection)
 
-        threading.Thread(target=first, daemon=True).start()
-        waiting.wait(PATIENCE)
+    def first() -> list[str | None]:
+        texts = []
+        for received in session:
+            texts.append(received.text)
+            taken.set()
+        return texts
+
+    with session_with(sends(then=says_one_word)) as session:
+        receiving = beside(first)
+        until(session._connection.inbox._receiving.locked)  # nothing else tells that a thread waits already
         with pytest.raises(errors.WrongThread, match="another thread"):
-            for _ in range(1000):
-                try:
-                    session.collect(0.01)
-                except errors.ReceiveTimeout:
-                    continue
+            session.collect(PATIENCE)
+        release.set()
+        assert taken.wait(PATIENCE)
         session.close()
-        assert ended.wait(PATIENCE)
+        assert receiving.result(PATIENCE) == ["one"]
 
 
 def test_eight_threads_send_at_once_over_tls_and_nothing_is_lost_or_changed() -> None:
@@ -442,20 +450,19 @@ def test_finish_delivers_what_is_still_coming() -> None:
 
 
 def test_two_hundred_sessions_leave_no_thread_and_no_descriptor() -> None:
-    import os
-
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("descriptors are counted in /proc")
+
+    def own_threads() -> list[threading.Thread]:
+        return [thread for thread in threading.enumerate() if thread.name.startswith("genai-live")]
+
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
     with live_server() as url:
         client = client_of(url)
-        client.live.connect(model=MODEL).close()
-        before = threading.active_count(), len(os.listdir("/proc/self/fd"))
+        before = descriptors()
         for _ in range(200):
             client.live.connect(model=MODEL).close()
-        # The server's own threads and sockets live in this process too and may still be ending.
-        for _ in range(200):
-            after = threading.active_count(), len(os.listdir("/proc/self/fd"))
-            if after <= before:
-                break
-            threading.Event().wait(0.05)
-        assert after <= before
+        until(lambda: not own_threads())
+        until(lambda: descriptors() <= before)  # the server's sockets are of this process too, and may still be ending
