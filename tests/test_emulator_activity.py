@@ -1,4 +1,4 @@
-"""The detector can be computed by hand: windows of 20 ms, thresholds, padding, silence; and the ear around it."""
+"""The detector can be computed by hand: windows of 20 ms, thresholds, padding, silence; and the detector around it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from live_wire import RATE, silence, tone
 
-from genai_live.emulator.activity import Activity, ActivityDetector, DetectorSettings, level_dbfs, samples_of
-from genai_live.emulator.hearing import Heard, Hearing
+from genai_live.emulator.pcm import samples_of
+from genai_live.emulator.utterances import SpeechEvent, UtteranceDetector
+from genai_live.emulator.voice_activity import Activity, ActivityDetector, DetectorSettings, level_dbfs
 
 
 def detect(pcm: bytes, chunk: int = 320, backend: str = "mldev", **config: Any) -> list[tuple[str, float]]:
@@ -78,51 +79,51 @@ def test_an_odd_byte_is_dropped() -> None:
     assert list(samples_of(b"\x01\x00\x02")) == [1]
 
 
-# -- the ear -----------------------------------------------------------------------------------------------------------
+# -- the detector -----------------------------------------------------------------------------------------------------------
 
 
-def utterances(heard: list[Heard]) -> list[tuple[float, float]]:
+def utterances(heard: list[SpeechEvent]) -> list[tuple[float, float]]:
     """Length of speech, and of audio kept, of every utterance that ended."""
     ended = [item.utterance for item in heard if item.utterance is not None]
     return [(round(each.seconds, 2), round(len(each.samples) / each.rate, 2)) for each in ended]
 
 
 def test_an_utterance_keeps_a_little_of_what_was_before_it_and_none_of_the_silence_that_ended_it() -> None:
-    ear = Hearing(DetectorSettings())
-    heard = ear.audio(silence(1.0) + tone(1.0) + silence(1.0), "audio/pcm;rate=16000")
+    detector = UtteranceDetector(DetectorSettings())
+    heard = detector.audio(silence(1.0) + tone(1.0) + silence(1.0), "audio/pcm;rate=16000")
     ((speech, kept),) = utterances(heard)
     assert speech == 1.0
     assert 1.1 <= kept <= 1.5
 
 
 def test_a_pause_of_the_stream_ends_what_is_being_said_and_audio_opens_it_again() -> None:
-    ear = Hearing(DetectorSettings())
-    assert utterances(ear.audio(tone(0.5), "audio/pcm;rate=16000")) == []
-    assert [seconds for seconds, _ in utterances(ear.pause())] == [0.5]
-    assert ear.pause() == []
-    assert utterances(ear.audio(tone(0.3) + silence(0.6), "audio/pcm;rate=16000"))[0][0] == 0.3
+    detector = UtteranceDetector(DetectorSettings())
+    assert utterances(detector.audio(tone(0.5), "audio/pcm;rate=16000")) == []
+    assert [seconds for seconds, _ in utterances(detector.pause())] == [0.5]
+    assert detector.pause() == []
+    assert utterances(detector.audio(tone(0.3) + silence(0.6), "audio/pcm;rate=16000"))[0][0] == 0.3
 
 
 def test_the_clock_of_the_stream_goes_on_over_pauses_and_rates() -> None:
-    ear = Hearing(DetectorSettings())
-    ear.audio(silence(1.0), "audio/pcm;rate=16000")
-    (start,) = ear.audio(tone(0.5, rate=8000), "audio/pcm;rate=8000")
+    detector = UtteranceDetector(DetectorSettings())
+    detector.audio(silence(1.0), "audio/pcm;rate=16000")
+    (start,) = detector.audio(tone(0.5, rate=8000), "audio/pcm;rate=8000")
     assert round(start.activity.offset, 2) == 1.0
 
 
 def test_audio_without_a_rate_is_16_khz() -> None:
-    ear = Hearing(DetectorSettings())
-    ear.audio(silence(1.0), "audio/pcm")
-    assert ear.seconds == 1.0
+    detector = UtteranceDetector(DetectorSettings())
+    detector.audio(silence(1.0), "audio/pcm")
+    assert detector.seconds == 1.0
 
 
 def test_manual_activity_counts_whatever_its_loudness() -> None:
-    ear = Hearing(DetectorSettings(disabled=True))
-    assert ear.audio(tone(1.0), "audio/pcm;rate=16000") == []
-    assert ear.start()[0].activity == Activity(True, 1.0)
-    ear.audio(silence(0.4), "audio/pcm;rate=16000")
-    assert utterances(ear.end()) == [(0.4, 0.4)]
-    assert ear.end() == []
+    detector = UtteranceDetector(DetectorSettings(disabled=True))
+    assert detector.audio(tone(1.0), "audio/pcm;rate=16000") == []
+    assert detector.start()[0].activity == Activity(True, 1.0)
+    detector.audio(silence(0.4), "audio/pcm;rate=16000")
+    assert utterances(detector.end()) == [(0.4, 0.4)]
+    assert detector.end() == []
 
 
 def test_the_detector_needs_no_wall_clock() -> None:

@@ -18,10 +18,10 @@ from live_wire import SPEECH, TEXT, Wire, silence, spoken, tone, transcript
 import genai_live
 from genai_live.emulator import LiveEmulator, describe, serve, start_if_asked
 from genai_live.emulator.certificates import make_tls
-from genai_live.emulator.voice import Recogniser, Speaker, make_mind
+from genai_live.emulator.voice import Recogniser, Synthesiser, make_model
 from genai_live.errors import ConfigError
 
-needs_speaker = pytest.mark.skipif(not Speaker.installed(), reason="the program espeak-ng is not installed")
+needs_speaker = pytest.mark.skipif(not Synthesiser.installed(), reason="the program espeak-ng is not installed")
 needs_recogniser = pytest.mark.skipif(not Recogniser.installed(), reason="the package pocketsphinx is not installed")
 
 
@@ -101,10 +101,10 @@ def test_without_voice_it_says_that_speech_is_measured() -> None:
 
 def test_voice_that_is_wanted_and_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Recogniser, "installed", staticmethod(lambda: False))
-    monkeypatch.setattr(Speaker, "installed", staticmethod(lambda: False))
+    monkeypatch.setattr(Synthesiser, "installed", staticmethod(lambda: False))
     with pytest.raises(ConfigError, match="voice"):
-        make_mind((), True)
-    assert "measured" in make_mind((), None).description
+        make_model((), True)
+    assert "measured" in make_model((), None).description
 
 
 @needs_speaker

@@ -15,10 +15,10 @@ from message_strategies import EXAMPLES, json_values, messages
 
 from genai_live import _wire, types
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.house import House
 from genai_live.emulator.live_session import LiveSession
-from genai_live.emulator.mind import Mind
+from genai_live.emulator.model import Model
 from genai_live.emulator.request import Route
+from genai_live.emulator.server_state import ServerState
 from genai_live.emulator.settings import Settings
 
 
@@ -47,8 +47,8 @@ def talk(setup: dict[str, Any], frames: list[bytes], backend: str) -> Sink:
         sink = Sink()
         problems: list[dict[str, Any]] = []
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context))
-        house = House(Settings(pace=0.0), Mind(iter(())), None)
-        session = LiveSession(house, sink, Route(backend, "BidiGenerateContent", "v1beta"), 1)  # type: ignore[arg-type]
+        server = ServerState(Settings(pace=0.0), Model(iter(())))
+        session = LiveSession(server, sink, Route(backend, "BidiGenerateContent", "v1beta"), 1)  # type: ignore[arg-type]
         for frame in (json.dumps({"setup": setup}).encode(), *frames):
             if sink.closed is None:
                 session.receive(frame, True)

@@ -1,15 +1,36 @@
-"""A Live API server on this machine that other people's clients believe: its public names. Nothing runs on import."""
+"""A Live API server on this machine that other people's clients believe: its public names. Nothing runs on import.
+
+A map of the package, from the socket to the user; a file imports only from files above it:
+
+======================================  ==============================================================================
+server_thread, certificates             a TCP (and TLS) server in a thread of its own
+connection, request, listener           one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
+validation, encoding, received          messages: checked as protobuf JSON, written as the service does, kept with times
+profiles, usage, tokens, resumption     what the service knows: families of models, token counts, credentials, handles
+scenario, scenario_runs                 scenarios as data, and which session plays which
+recording, recorder, replay             sessions written down by a proxy, and read back as scenarios
+pcm, voice_activity, utterances         sound: samples, voice activity detection, speech cut into utterances
+session_options, setup_checks           the setup message as read, and what can be wrong with it
+answers, model, voice                   the model: words for a prompt, tones or the extra ``voice`` for words
+response_writer, conversation           one answer as messages, and turns as a table of states
+server_state                            what all sessions share
+session, live_session, music_session    one WebSocket: what its messages do
+scenario_player, scenario_actions       one scenario on one session, and what each step does
+handshake                               requests become sessions, REST answers, or refusals
+server, control, programs               ``LiveEmulator``, its handle on a session, the command line's side
+======================================  ==============================================================================
+"""
 
 from __future__ import annotations
 
-from . import scenario as steps
-from .control import SessionControl
-from .door import Ending
-from .programs import describe, serve, start_if_asked
-from .received import Received, ReceivedMessage
-from .recorder import Recorder
-from .scenario import Scenario, load_script
-from .server import LiveEmulator
+from genai_live.emulator import scenario as steps
+from genai_live.emulator.control import SessionControl
+from genai_live.emulator.listener import Ending
+from genai_live.emulator.programs import describe, serve, start_if_asked
+from genai_live.emulator.received import Received, ReceivedMessage
+from genai_live.emulator.recorder import Recorder
+from genai_live.emulator.scenario import Scenario, load_script
+from genai_live.emulator.server import LiveEmulator
 
 __all__ = [
     "Ending",

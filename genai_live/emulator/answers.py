@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .hearing import Utterance
+from genai_live.emulator.utterances import Utterance
 
 _WORD = re.compile(r"[A-Za-z0-9']+")
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")

@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ConfigError
+from genai_live.errors import ConfigError
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 """Names that the throw-away certificate is for."""

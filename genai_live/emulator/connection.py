@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import cast
+from typing import Protocol, cast
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as Handshake
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from .door import Door, Ending, Inbox, cut_reason
-from .request import Answer, BadRequest, Request, parse_head
+from genai_live.emulator.listener import Ending, Listener, cut_reason
+from genai_live.emulator.request import Answer, BadRequest, Request, parse_head
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of an HTTP head. Access tokens of some identity providers alone take 8 KiB."""
@@ -33,11 +33,21 @@ DROP_SECONDS = 0.0005
 HEAD_END = b"\r\n\r\n"
 
 
+class RequestHandler(Protocol):
+    """What decides over the HTTP request that every connection begins with."""
+
+    def handle(self, connection: Connection, request: Request) -> None:
+        """Judges one request, body included: calls ``upgrade`` or ``answer`` of the connection, now, later, or never."""
+
+    async def close(self) -> None:
+        """The server stops: gives back what connections do not."""
+
+
 class Connection(asyncio.Protocol):
     """One TCP connection: first an HTTP request, then perhaps a WebSocket."""
 
-    def __init__(self, door: Door, largest_message: int, connections: set[Connection]) -> None:
-        self._door = door
+    def __init__(self, handler: RequestHandler, largest_message: int, connections: set[Connection]) -> None:
+        self._handler = handler
         self._connections = connections
         self._largest_message = largest_message
         self._loop = asyncio.get_running_loop()
@@ -45,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._head = bytearray()
         self._request: Request | None = None
         self._websocket: ServerProtocol | None = None
-        self._inbox: Inbox | None = None
+        self._listener: Listener | None = None
         self._fragments: list[bytes] = []
         self._fragments_are_text = False
         self._trickle: deque[bytes] | None = None
@@ -86,8 +96,8 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: the send buffer has room again."""
         self.congested = False
-        if self._inbox is not None:
-            self._inbox.writable()
+        if self._listener is not None:
+            self._listener.writable()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone."""
@@ -97,9 +107,9 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()  # Python 3.10 takes a TLS transport that its peer closed for one that was forgotten
         self._connections.discard(self)
-        inbox, self._inbox = self._inbox, None
-        if inbox is not None:
-            inbox.ended(self._ending())
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.ended(self._ending())
 
     def _ending(self) -> Ending:
         received = self._websocket.close_rcvd if self._websocket is not None else None
@@ -136,7 +146,7 @@ class Connection(asyncio.Protocol):
             request = request.with_body(body[: request.content_length])
         # The client waits for the answer now; what it sends before is read after the decision.
         self.stop_reading()
-        self._door.admit(self, request)
+        self._handler.handle(self, request)
 
     def answer(self, answer: Answer) -> None:
         """Answers the request by HTTP and ends the connection."""
@@ -144,10 +154,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer.serialise())
             self._transport.close()
 
-    def upgrade(self, inbox: Inbox) -> None:
-        """Answers the request with 101: from now on it is a WebSocket, which delivers to ``inbox``."""
+    def upgrade(self, listener: Listener) -> None:
+        """Answers the request with 101: from now on it is a WebSocket, which delivers to ``listener``."""
         if self._transport is None or self._transport.is_closing():
+            listener.ended(self._ending())
             return
+        self._listener = listener
         websocket = self._websocket = ServerProtocol(max_size=self._largest_message)
         head, self._head = bytes(self._head), bytearray()
         assert self._request is not None
@@ -157,8 +169,7 @@ class Connection(asyncio.Protocol):
         self._flush()
         if response.status_code != 101:
             return
-        self._inbox = inbox
-        inbox.opened()
+        listener.opened()
         self.resume_reading()
         if rest := head[self._request.head_bytes :]:
             self._feed(rest)
@@ -184,10 +195,10 @@ class Connection(asyncio.Protocol):
             self._fragments_are_text = frame.opcode is Opcode.TEXT
         else:
             return
-        if frame.fin and self._inbox is not None:
+        if frame.fin and self._listener is not None:
             data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
             self._fragments = []
-            self._inbox.receive(data, self._fragments_are_text)
+            self._listener.receive(data, self._fragments_are_text)
 
     # -- frames out ------------------------------------------------------------------------------------------------
 

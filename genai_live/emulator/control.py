@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _json
-from .door import Ending
-from .live_session import LiveSession
-from .received import Received, ReceivedMessage, Wanted
-from .session import Session
+from genai_live import _json
+from genai_live.emulator.listener import Ending
+from genai_live.emulator.live_session import LiveSession
+from genai_live.emulator.received import Received, ReceivedMessage, Wanted
+from genai_live.emulator.session import Session
 
 
 class SessionControl:
@@ -49,7 +49,7 @@ class SessionControl:
 
     @property
     def _all_received(self) -> Received:
-        return self._session.house.received
+        return self._session.server.received
 
     def wait_for(self, wanted: Wanted, timeout: float | None = 10.0) -> ReceivedMessage:
         """The first message of this session of a kind, or that a predicate accepts; raises TimeoutError. Blocks the caller."""

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any, Protocol
 
-from .answers import Call, Prompt
-from .delivery import THINKING_SECONDS, Delivery, Step
-from .encoding import Encoder
-from .mind import Answer, Mind
-from .plan import Plan
-from .settings import Settings
-from .usage import IMAGE_TOKENS, Counter, audio_tokens, text_tokens
+from genai_live.emulator.answers import Call, Prompt
+from genai_live.emulator.encoding import Encoder
+from genai_live.emulator.model import Answer, Model
+from genai_live.emulator.response_writer import THINKING_SECONDS, ResponseWriter, Step
+from genai_live.emulator.session_options import SessionOptions
+from genai_live.emulator.settings import Settings
+from genai_live.emulator.usage import IMAGE_TOKENS, TokenCounter, audio_tokens, text_tokens
 
 
 class State(Enum):
@@ -93,15 +93,17 @@ class Outlet(Protocol):
 class Conversation:
     """One session's turns."""
 
-    def __init__(self, plan: Plan, outlet: Outlet, mind: Mind, encoder: Encoder, *, settings: Settings, seed: int) -> None:
-        self.plan = plan
+    def __init__(
+        self, options: SessionOptions, outlet: Outlet, model: Model, encoder: Encoder, *, settings: Settings, seed: int
+    ) -> None:
+        self.options = options
         self.state = State.IDLE
         self.open_calls: dict[str, Call] = {}
-        self.counter = Counter()
+        self.counter = TokenCounter()
         self._outlet = outlet
-        self._mind = mind
+        self._model = model
         self._settings = settings
-        self._delivery = Delivery(plan, encoder, self.counter, random.Random(seed))
+        self._writer = ResponseWriter(options, encoder, self.counter, random.Random(seed))
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.Handle | None = None
         self._steps: Iterator[Step] = iter(())
@@ -198,7 +200,7 @@ class Conversation:
                 self._give(answer)
 
         assert isinstance(what, Prompt)
-        self._mind.consider(what, self.plan, self._called_before, answered)
+        self._model.consider(what, self.options, self._called_before, answered)
 
     def _reply(self, what: Prompt | Answer | None) -> None:
         self._stop()
@@ -209,7 +211,7 @@ class Conversation:
     def _interrupt(self, what: Prompt | Answer | None) -> None:
         self._stop()
         self._turn += 1
-        if self.open_calls and self.plan.profile.cancels_calls:
+        if self.open_calls and self.options.profile.cancels_calls:
             ids = list(self.open_calls)
             self.open_calls.clear()
             self._outlet.send({"toolCallCancellation": {"ids": ids}})
@@ -229,14 +231,14 @@ class Conversation:
 
     def _complete_call(self, what: Prompt | Answer | None) -> None:
         self._outlet.reached(TOOL_CALL)
-        if self.plan.profile.call_generation_complete:
+        if self.options.profile.call_generation_complete:
             self._outlet.send({"serverContent": {"generationComplete": True}})
         self._complete(None)
 
     def _await_playback(self, what: Prompt | Answer | None) -> None:
-        if not self.plan.profile.completes_turns:
+        if not self.options.profile.completes_turns:
             self.state = State.IDLE
-            self._outlet.send({"serverContent": {}, "usageMetadata": self.counter.turn(self.plan.profile)})
+            self._outlet.send({"serverContent": {}, "usageMetadata": self.counter.turn(self.options.profile)})
             self._outlet.reached(TURN_COMPLETE)
             return
         self._outlet.send({"serverContent": {"generationComplete": True}})
@@ -246,15 +248,15 @@ class Conversation:
     def _complete(self, what: Prompt | Answer | None) -> None:
         self._stop()
         content: dict[str, Any] = {"turnComplete": True}
-        if self.plan.profile.grounding_with_turn_complete:
+        if self.options.profile.grounding_with_turn_complete:
             content["groundingMetadata"] = {}
-        self._outlet.send({"serverContent": content, "usageMetadata": self.counter.turn(self.plan.profile)})
+        self._outlet.send({"serverContent": content, "usageMetadata": self.counter.turn(self.options.profile)})
         self._outlet.reached(TURN_COMPLETE)
 
     # -- giving an answer ------------------------------------------------------------------------------------------
 
     def _give(self, answer: Answer) -> None:
-        if answer.heard is not None and self.plan.transcribes_input:
+        if answer.heard is not None and self.options.transcribes_input:
             self._outlet.send({"serverContent": {"inputTranscription": {"text": answer.heard}}})
         if answer.calls:
             self._call(answer.calls)
@@ -262,14 +264,14 @@ class Conversation:
         self._playback_ends = self._loop.time() + THINKING_SECONDS * self._settings.pace
         if answer.sound is not None:
             self._playback_ends += answer.sound.seconds * self._settings.pace
-        self._run(self._delivery.steps(answer), Event.GENERATED)
+        self._run(self._writer.steps(answer), Event.GENERATED)
 
     def _call(self, calls: list[Call]) -> None:
         self._called_before = True
-        made = self._delivery.new_calls(calls)
+        made = self._writer.new_calls(calls)
         self.open_calls.update(made)
-        waits = self.plan.profile.tool_round == "same turn" and any(call.blocking for call in calls)
-        self._run(self._delivery.call_steps(made), Event.CALLED if waits else Event.CALLED_ASIDE)
+        waits = self.options.profile.tool_round == "same turn" and any(call.blocking for call in calls)
+        self._run(self._writer.call_steps(made), Event.CALLED if waits else Event.CALLED_ASIDE)
 
     # -- time ------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .. import _json
+from genai_live import _json
 
 _PLACE = "@@audio@@"
 

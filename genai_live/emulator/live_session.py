@@ -8,24 +8,24 @@ import wave
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import _json
-from ..types.realtime import LiveClientMessage
-from .answers import Call, Prompt
-from .conversation import SETUP_COMPLETE, Conversation
-from .door import Ending
-from .encoding import Encoder
-from .hearing import DEFAULT_RATE, Heard, Hearing
-from .plan import Plan, declarations_of
-from .received import ReceivedMessage
-from .request import Route
-from .resumption import Memory
-from .session import Session
-from .setup_checks import check_setup
-from .validation import Refused
+from genai_live import _json
+from genai_live.emulator.answers import Call, Prompt
+from genai_live.emulator.conversation import SETUP_COMPLETE, Conversation
+from genai_live.emulator.encoding import Encoder
+from genai_live.emulator.listener import Ending
+from genai_live.emulator.received import ReceivedMessage
+from genai_live.emulator.request import Route
+from genai_live.emulator.resumption import SavedSession
+from genai_live.emulator.server_state import ServerState
+from genai_live.emulator.session import Session
+from genai_live.emulator.session_options import SessionOptions, declarations_of
+from genai_live.emulator.setup_checks import check_setup
+from genai_live.emulator.utterances import DEFAULT_RATE, SpeechEvent, UtteranceDetector
+from genai_live.emulator.validation import Refused
+from genai_live.types.realtime import LiveClientMessage
 
 if TYPE_CHECKING:
-    from .connection import Connection
-    from .house import House
+    from genai_live.emulator.connection import Connection
 
 INVALID_ARGUMENT = "Request contains an invalid argument."
 UNKNOWN_CALL = "Requested entity was not found."
@@ -40,11 +40,11 @@ class LiveSession(Session):
     loopback_hears = False
     """True lets loopback sessions listen for speech too, so that a load test pays for it."""
 
-    def __init__(self, house: House, connection: Connection, route: Route, number: int) -> None:
-        super().__init__(house, connection, route, number)
+    def __init__(self, server: ServerState, connection: Connection, route: Route, number: int) -> None:
+        super().__init__(server, connection, route, number)
         self.conversation: Conversation | None = None
-        self.hearing: Hearing | None = None
-        self.session_id = str(uuid.UUID(int=house.random.getrandbits(128), version=4))
+        self.utterances: UtteranceDetector | None = None
+        self.session_id = str(uuid.UUID(int=server.random.getrandbits(128), version=4))
         self._contents = Prompt()
         self._history_due = False
 
@@ -62,7 +62,7 @@ class LiveSession(Session):
         """The connection is gone."""
         if self.conversation is not None:
             self.conversation.end()
-        self.hearing = None  # its audio; the session itself stays for tests to look at
+        self.utterances = None  # its audio; the session itself stays for tests to look at
         super().ended(ending)
 
     def close(self, code: int, reason: str) -> None:
@@ -75,49 +75,50 @@ class LiveSession(Session):
 
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
         """Takes the setup; raises Refused."""
-        replayed = self.player is not None and self.player.replays
-        plan = Plan.from_setup(setup if replayed else self.house.tokens.constrain(self, setup), self.route)
-        memory = None if replayed else self._check(plan)
-        self.encoder = Encoder(self.settings.pretty, plan.profile.audio_mime, plan.profile.model_role)
-        seed = self.house.random.getrandbits(32)
-        self.conversation = Conversation(plan, self, self.house.mind, self.encoder, settings=self.settings, seed=seed)
-        self.hearing = Hearing(plan.activity)
-        self._history_due = plan.opens_with_history
+        replayed = self.driver is not None and self.driver.replays
+        wanted = setup if replayed else self.server.tokens.constrain(self.credential, setup)
+        options = SessionOptions.from_setup(wanted, self.route)
+        memory = None if replayed else self._check(options)
+        self.encoder = Encoder(self.settings.pretty, options.profile.audio_mime, options.profile.model_role)
+        seed = self.server.random.getrandbits(32)
+        self.conversation = Conversation(options, self, self.server.model, self.encoder, settings=self.settings, seed=seed)
+        self.utterances = UtteranceDetector(options.activity)
+        self._history_due = options.opens_with_history
         if memory is not None:
             self.conversation.open_calls = memory.open_calls
             self.conversation.counter.prompt = memory.prompt_tokens
-            self.hearing.seconds = memory.audio_seconds
-        return plan.setup
+            self.utterances.seconds = memory.audio_seconds
+        return options.setup
 
-    def _check(self, plan: Plan) -> Memory | None:
+    def _check(self, options: SessionOptions) -> SavedSession | None:
         """What is wrong with the setup as a whole, and what a resumed session remembers; raises Refused."""
-        check_setup(plan, self.house.settings)
-        handle = (plan.resumption or {}).get("handle")
-        return self.house.handles.take(handle) if handle else None
+        check_setup(options, self.server.settings)
+        handle = (options.resumption or {}).get("handle")
+        return self.server.handles.take(handle) if handle else None
 
     def complete_setup(self) -> None:
         """Answers the setup."""
         assert self.conversation is not None
-        self.send({"setupComplete": {"sessionId": self.session_id} if self.conversation.plan.profile.session_id else {}})
+        self.send({"setupComplete": {"sessionId": self.session_id} if self.conversation.options.profile.session_id else {}})
         self.reached(SETUP_COMPLETE)
 
     def reached(self, moment: str) -> None:
         """Sends a resumption update when this is the moment for it, and lets the scenario know."""
         assert self.conversation is not None
-        plan = self.conversation.plan
-        if (plan.resumption is not None or plan.profile.update_unasked) and moment in plan.profile.update_at:
+        options = self.conversation.options
+        if (options.resumption is not None or options.profile.update_unasked) and moment in options.profile.update_at:
             self.send({"sessionResumptionUpdate": self.resumption_update()})
-        if self.player is not None:
-            self.player.happened(moment)
+        if self.driver is not None:
+            self.driver.happened(moment)
 
     def resumption_update(self) -> dict[str, Any]:
         """A new handle for the session as it is now."""
         assert self.conversation is not None
-        assert self.hearing is not None
-        plan, talk = self.conversation.plan, self.conversation
-        memory = Memory(plan.model, self, talk.open_calls, talk.counter.prompt, self.hearing.seconds)
-        update: dict[str, Any] = {"newHandle": self.house.handles.give(memory), "resumable": True}
-        if (plan.resumption or {}).get("transparent"):
+        assert self.utterances is not None
+        options, talk = self.conversation.options, self.conversation
+        memory = SavedSession(options.model, self, talk.open_calls, talk.counter.prompt, self.utterances.seconds)
+        update: dict[str, Any] = {"newHandle": self.server.handles.give(memory), "resumable": True}
+        if (options.resumption or {}).get("transparent"):
             update["lastConsumedClientMessageIndex"] = str(self.messages_since_setup)
         return update
 
@@ -137,7 +138,7 @@ class LiveSession(Session):
 
     def _client_content(self, body: dict[str, Any]) -> None:
         assert self.conversation is not None
-        if self.conversation.plan.profile.content_is_history and not self._history_due:
+        if self.conversation.options.profile.content_is_history and not self._history_due:
             raise Refused(INVALID_ARGUMENT)
         for turn in body.get("turns") or []:
             self._add_content(turn)
@@ -167,13 +168,13 @@ class LiveSession(Session):
     def _prompt(self, prompt: Prompt, interrupts: bool = True) -> None:
         """The user has said all: the model answers, or the scenario does."""
         assert self.conversation is not None
-        if self.player is None or not self.player.in_charge:
+        if self.driver is None or not self.driver.scripted:
             (self.conversation.prompt if interrupts else self.conversation.prompt_when_idle)(prompt)
             return
         self.conversation.count(prompt)
         if interrupts:
             self.conversation.cut_in()
-        self.player.heard(ReceivedMessage("prompt", {"prompt": {"text": prompt.text}}, self.house.seconds(), self.number, 0))
+        self.driver.received(ReceivedMessage("prompt", {"prompt": {"text": prompt.text}}, self.server.seconds(), self.number, 0))
 
     def _tool_response(self, body: dict[str, Any]) -> None:
         assert self.conversation is not None
@@ -182,7 +183,7 @@ class LiveSession(Session):
             for response in responses:
                 if response.get("id") not in self.conversation.open_calls:
                     raise Refused(UNKNOWN_CALL, 1008)
-        scripted = self.player is not None and self.player.in_charge
+        scripted = self.driver is not None and self.driver.scripted
         (self.conversation.note_responses if scripted else self.conversation.respond)(responses)
 
     def _context_update(self, body: dict[str, Any]) -> None:
@@ -190,7 +191,7 @@ class LiveSession(Session):
         assert self.conversation is not None
         tools = (body.get("tools") or {}).get("tools")
         if tools is not None:
-            self.conversation.plan.declarations[:] = declarations_of(tools)
+            self.conversation.options.declarations[:] = declarations_of(tools)
 
     # -- realtime input --------------------------------------------------------------------------------------------
 
@@ -200,7 +201,7 @@ class LiveSession(Session):
 
     def _media_chunks(self, chunks: list[dict[str, Any]]) -> None:
         assert self.conversation is not None
-        if self.conversation.plan.profile.refuses_media_chunks:
+        if self.conversation.options.profile.refuses_media_chunks:
             raise Refused(INVALID_ARGUMENT)
         for blob in chunks[:1]:  # Documented: only the first is used.
             is_audio = str(blob.get("mimeType", "")).startswith("audio/")
@@ -208,67 +209,67 @@ class LiveSession(Session):
 
     def _audio(self, blob: dict[str, Any]) -> None:
         assert self.conversation is not None
-        assert self.hearing is not None
+        assert self.utterances is not None
         mime, data = str(blob.get("mimeType", "")), blob.get("data", "")
-        if self.conversation.plan.profile.loopback:
+        if self.conversation.options.profile.loopback:
             self.send_bytes(self.encoder.audio(data.encode(), mime))
             if not self.loopback_hears:
                 return
         pcm = _json.b64decode(data)
         if pcm[:4] == b"RIFF":
             pcm, mime = _unpack_wav(pcm)
-        self._notice(self.hearing.audio(pcm, mime))
+        self._notice(self.utterances.audio(pcm, mime))
 
     def _video(self, blob: dict[str, Any]) -> None:
         self._contents.images += 1
 
     def _text(self, text: str) -> None:
         assert self.conversation is not None
-        assert self.hearing is not None
+        assert self.utterances is not None
         self._contents.text = f"{self._contents.text} {text}".strip()
-        if not (self.hearing.listening and self.hearing.settings.disabled):
-            self._prompt(self._take_contents(), self.conversation.plan.speech_interrupts)
+        if not (self.utterances.listening and self.utterances.settings.disabled):
+            self._prompt(self._take_contents(), self.conversation.options.speech_interrupts)
 
     def _activity_start(self, body: dict[str, Any]) -> None:
-        self._notice(self._manual_hearing().start())
+        self._notice(self._manual_activity().start())
 
     def _activity_end(self, body: dict[str, Any]) -> None:
-        self._notice(self._manual_hearing().end())
+        self._notice(self._manual_activity().end())
 
-    def _manual_hearing(self) -> Hearing:
-        assert self.hearing is not None
-        if not self.hearing.settings.disabled:
+    def _manual_activity(self) -> UtteranceDetector:
+        assert self.utterances is not None
+        if not self.utterances.settings.disabled:
             raise Refused(NO_MANUAL_ACTIVITY)
-        return self.hearing
+        return self.utterances
 
     def _audio_stream_end(self, value: bool) -> None:
-        assert self.hearing is not None
-        if self.hearing.settings.disabled:
+        assert self.utterances is not None
+        if self.utterances.settings.disabled:
             raise Refused(NO_STREAM_END)
         if value:
-            self._notice(self.hearing.pause())
+            self._notice(self.utterances.pause())
 
-    def _notice(self, noticed: list[Heard]) -> None:
+    def _notice(self, noticed: list[SpeechEvent]) -> None:
         assert self.conversation is not None
         for heard in noticed:
             self._signal(heard)
             if heard.utterance is not None:
                 prompt = self._take_contents()
                 prompt.utterance, prompt.audio_seconds = heard.utterance, heard.utterance.seconds
-                self._prompt(prompt, self.conversation.plan.speech_interrupts)
-            elif self.conversation.plan.speech_interrupts:
+                self._prompt(prompt, self.conversation.options.speech_interrupts)
+            elif self.conversation.options.speech_interrupts:
                 self.conversation.cut_in()
-            if self.player is not None:
-                self.player.happened("speech start" if heard.utterance is None else "speech")
+            if self.driver is not None:
+                self.driver.happened("speech start" if heard.utterance is None else "speech")
 
-    def _signal(self, heard: Heard) -> None:
+    def _signal(self, heard: SpeechEvent) -> None:
         assert self.conversation is not None
-        plan = self.conversation.plan
-        if not plan.signals_activity:
+        options = self.conversation.options
+        if not options.signals_activity:
             return
         kind = "ACTIVITY_START" if heard.utterance is None else "ACTIVITY_END"
         signal: dict[str, Any] = {"voiceActivity": {"type": kind, "audioOffset": f"{heard.activity.offset:.3f}s"}}
-        if plan.profile.voice_activity == "beside":
+        if options.profile.voice_activity == "beside":
             signal["serverContent"] = {}
         self.send(signal)
 

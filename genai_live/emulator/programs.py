@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from .server import LiveEmulator
+from genai_live.emulator.server import LiveEmulator
 
 HOST_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
 """Every Client of this process and its children talks to the emulator at ``host:port``, without a key."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, overload
 
-from .._deadline import Deadline
+from genai_live._deadline import Deadline
 
 SETUP_KIND = "setup"
 

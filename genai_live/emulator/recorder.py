@@ -15,19 +15,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit, urlunsplit
 
-from .. import _json
-from ..errors import ConfigError
-from .certificates import TlsChoice
-from .door import Ending, cut_reason
-from .recording import Event, Head, Writer
-from .request import Answer, Request, Route, find_route
-from .server_thread import ServerThread
-from .settings import LARGEST_MESSAGE
+from genai_live import _json
+from genai_live.emulator.certificates import TlsChoice
+from genai_live.emulator.listener import Ending, cut_reason
+from genai_live.emulator.recording import Event, Head, Writer
+from genai_live.emulator.request import Answer, Request, Route, find_route
+from genai_live.emulator.server_thread import ServerThread
+from genai_live.emulator.settings import LARGEST_MESSAGE
+from genai_live.errors import ConfigError
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
 
-    from .connection import Connection
+    from genai_live.emulator.connection import Connection
 
 OWN_HEADERS = frozenset({"host", "upgrade", "connection", "content-length", "user-agent"})
 """Headers that a client's request and the recorder's own request to the backend each have; ``sec-websocket-*`` too."""
@@ -72,8 +72,8 @@ class Recorder:
         self._out = Path(out)
         self._file: TextIO | None = None
         self._without_audio = without_audio
-        self._door = RecordingDoor(upstream, headers or {}, ssl_context)
-        self._server = ServerThread(self._door, host, port, tls, LARGEST_MESSAGE)
+        self._handler = RecordingHandler(upstream, headers or {}, ssl_context)
+        self._server = ServerThread(self._handler, host, port, tls, LARGEST_MESSAGE)
 
     @property
     def url(self) -> str:
@@ -93,12 +93,12 @@ class Recorder:
     @property
     def sessions(self) -> int:
         """How many sessions were begun."""
-        return self._door.sessions
+        return self._handler.sessions
 
     def start(self) -> Recorder:
         """Opens the file and listens. Raises OSError (file or port), ConfigError (websockets missing)."""
         self._file = open(self._out, "w", encoding="utf-8")  # noqa: SIM115
-        self._door.writer = Writer(self._file, self._without_audio)
+        self._handler.writer = Writer(self._file, self._without_audio)
         self._server.start()
         return self
 
@@ -107,7 +107,7 @@ class Recorder:
         self._server.stop()
         file, self._file = self._file, None
         if file is not None:
-            self._door.writer = None
+            self._handler.writer = None
             file.close()
 
     def __enter__(self) -> Recorder:
@@ -119,7 +119,7 @@ class Recorder:
         self.stop()
 
 
-class RecordingDoor:
+class RecordingHandler:
     """Lets every Live request through to the backend; on the recorder's loop thread."""
 
     def __init__(self, upstream: str, headers: Mapping[str, str], ssl_context: ssl.SSLContext | None) -> None:
@@ -130,7 +130,7 @@ class RecordingDoor:
         self.sessions = 0
         self.writer: Writer | None = None
 
-    def admit(self, connection: Connection, request: Request) -> None:
+    def handle(self, connection: Connection, request: Request) -> None:
         """Judges one request: a WebSocket is passed on, anything else is not."""
         route = find_route(request.path)
         if route is None or not request.wants_websocket:
@@ -174,8 +174,8 @@ class RecordingDoor:
 class RecordedSession:
     """One client and its connection to the backend."""
 
-    def __init__(self, door: RecordingDoor, connection: Connection, route: Route, number: int) -> None:
-        self._door = door
+    def __init__(self, handler: RecordingHandler, connection: Connection, route: Route, number: int) -> None:
+        self._handler = handler
         self._connection = connection
         self._route = route
         self._number = number
@@ -191,7 +191,7 @@ class RecordedSession:
         from websockets.exceptions import InvalidStatus
 
         started = datetime.now(timezone.utc).isoformat()
-        self._door.write(Head(self._number, self._route.backend, self._route.method, self._route.version, started))
+        self._handler.write(Head(self._number, self._route.backend, self._route.method, self._route.version, started))
         options: dict[str, Any] = {"ssl": trust} if trust is not None else {}
         try:
             self._upstream = await connect(
@@ -242,7 +242,7 @@ class RecordedSession:
             if data is not None:
                 await upstream.send(data)
 
-    # -- Inbox -----------------------------------------------------------------------------------------------------
+    # -- Listener -----------------------------------------------------------------------------------------------------
 
     def opened(self) -> None:
         """The client's WebSocket stands."""
@@ -283,4 +283,4 @@ class RecordedSession:
             self._note(sender, raw=data, text=is_text)
 
     def _note(self, sender: str, **what: Any) -> None:
-        self._door.write(Event(self._number, self._loop.time() - self._began, sender, **what))
+        self._handler.write(Event(self._number, self._loop.time() - self._began, sender, **what))

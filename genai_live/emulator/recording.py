@@ -16,8 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from ..errors import ConfigError
-from .validation import camel_case
+from genai_live.emulator.validation import camel_case
+from genai_live.errors import ConfigError
 
 SECRET_FIELDS = frozenset({"apiKey", "apiKeyString", "accessToken", "headers", "oauthConfig", "apiKeySecret", "serviceAccount"})
 """Fields of tools that hold credentials; their values are replaced."""

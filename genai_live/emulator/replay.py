@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
-from ..types.music import LiveMusicClientMessage
-from ..types.realtime import LiveClientMessage
-from . import scenario as steps
-from .recording import Event, Head, read_recording, restore_audio
-from .scenario import Scenario, Step
-from .validation import Refused, Validator
+from genai_live.emulator import scenario as steps
+from genai_live.emulator.recording import Event, Head, read_recording, restore_audio
+from genai_live.emulator.scenario import Scenario, Step
+from genai_live.emulator.validation import Refused, Validator
+from genai_live.errors import ConfigError
+from genai_live.types.music import LiveMusicClientMessage
+from genai_live.types.realtime import LiveClientMessage
 
 STREAMED = ("audio", "video", "mediaChunks")
 """Members of realtimeInput that come in runs."""

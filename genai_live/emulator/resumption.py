@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from .validation import Refused
+from genai_live.emulator.validation import Refused
 
 HANDLE_LENGTH = 36
 """Characters of a handle; measured on 3.8."""
@@ -32,7 +32,7 @@ class Holder(Protocol):
 
 
 @dataclass
-class Memory:
+class SavedSession:
     """What a resumed session remembers."""
 
     model: str
@@ -48,7 +48,7 @@ class Handles:
 
     def __init__(self, random_source: random.Random) -> None:
         self._random = random_source
-        self._memories: dict[str, Memory] = {}
+        self._memories: dict[str, SavedSession] = {}
         self.single_use = False
         """Refuse a handle that was used before."""
         self.refuse_while_alive = True
@@ -56,13 +56,13 @@ class Handles:
         self.settle = 0.0
         """Seconds after the end of the old connection during which its handle is still refused."""
 
-    def give(self, memory: Memory) -> str:
+    def give(self, memory: SavedSession) -> str:
         """A new handle for a session's present state."""
         handle = "".join(self._random.choice(_ALPHABET) for _ in range(HANDLE_LENGTH))
         self._memories[handle] = memory
         return handle
 
-    def take(self, handle: str) -> Memory:
+    def take(self, handle: str) -> SavedSession:
         """The memory behind a handle; raises Refused when it cannot be taken up."""
         memory = self._memories.get(handle)
         if memory is None:

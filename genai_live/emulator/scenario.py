@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar
 
-from ..errors import ConfigError
-from .validation import camel_case
+from genai_live.emulator.validation import camel_case
+from genai_live.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from ..errors import ConfigError
-from .certificates import TlsChoice
-from .control import SessionControl
-from .house import House
-from .received import Received, ReceivedMessage, Wanted
-from .replay import load_recording
-from .scenario import Script
-from .server_thread import ServerThread
-from .settings import Settings
-from .voice import make_mind
+from genai_live.emulator.certificates import TlsChoice
+from genai_live.emulator.control import SessionControl
+from genai_live.emulator.handshake import Handshake
+from genai_live.emulator.received import Received, ReceivedMessage, Wanted
+from genai_live.emulator.replay import load_recording
+from genai_live.emulator.scenario import Script
+from genai_live.emulator.server_state import ServerState
+from genai_live.emulator.server_thread import ServerThread
+from genai_live.emulator.settings import Settings
+from genai_live.emulator.voice import make_model
+from genai_live.errors import ConfigError
 
 
 class LiveEmulator:
@@ -76,9 +77,10 @@ class LiveEmulator:
             keys=None if keys is None else frozenset(keys),
             models=None if models is None else frozenset(models),
         )
-        self._mind = make_mind(hears, voice)
-        self._house = House(settings, self._mind, load_recording(replay) if replay is not None else scenario)
-        self._server = ServerThread(self._house, host, port, tls, settings.largest_message)
+        self._model = make_model(hears, voice)
+        self._state = ServerState(settings, self._model)
+        self._handshake = Handshake(self._state, load_recording(replay) if replay is not None else scenario)
+        self._server = ServerThread(self._handshake, host, port, tls, settings.largest_message)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -90,7 +92,7 @@ class LiveEmulator:
     def stop(self) -> None:
         """Cuts every connection and frees the port; may be called twice."""
         self._server.stop()
-        self._mind.close()
+        self._model.close()
 
     def __enter__(self) -> LiveEmulator:
         return self.start()
@@ -125,23 +127,23 @@ class LiveEmulator:
     @property
     def voice(self) -> str:
         """How it hears and speaks, in words: what is installed decides."""
-        return self._mind.description
+        return self._model.description
 
     # -- what happened ---------------------------------------------------------------------------------------------
 
     @property
     def received(self) -> Received:
         """The client messages of all sessions seen so far, oldest first."""
-        return self._house.received
+        return self._state.received
 
     def wait_for(self, wanted: Wanted, timeout: float | None = 10.0, count: int = 1) -> ReceivedMessage:
         """The ``count``-th message of a kind (or that a predicate accepts); waits for it, and raises TimeoutError."""
-        return self._house.received.wait_for(wanted, timeout, count)
+        return self._state.received.wait_for(wanted, timeout, count)
 
     @property
     def sessions(self) -> list[SessionControl]:
         """Every session there was, oldest first."""
-        return [SessionControl(session, self._server.do) for session in list(self._house.sessions)]
+        return [SessionControl(session, self._server.do) for session in list(self._handshake.sessions)]
 
     @property
     def current(self) -> SessionControl:
@@ -153,8 +155,8 @@ class LiveEmulator:
 
     def wait_for_session(self, number: int = 1, timeout: float | None = 10.0) -> SessionControl:
         """The ``number``-th session, counted from 1; waits for its upgrade request, and raises TimeoutError."""
-        if not self._house.wait(lambda: len(self._house.sessions) >= number, timeout):
-            raise TimeoutError(f"{len(self._house.sessions)} sessions were opened within {timeout} s, not {number}")
+        if not self._handshake.wait_for_sessions(number, timeout):
+            raise TimeoutError(f"{len(self._handshake.sessions)} sessions were opened within {timeout} s, not {number}")
         return self.sessions[number - 1]
 
     def assert_complete(self, timeout: float = 1.0) -> None:
@@ -162,11 +164,11 @@ class LiveEmulator:
 
         Steps that are left get ``timeout`` seconds, as long as their session lives. Blocks the caller.
         """
-        self._house.await_scenarios(timeout)
-        complaints = self._house.complaints()
+        self._handshake.runs.wait_over(timeout)
+        complaints = self._handshake.runs.complaints()
         if complaints:
             raise AssertionError("the emulator's scenario is not complete: " + "; ".join(complaints))
 
     def __repr__(self) -> str:
         state = f"at {self.url}" if self._server.running else "stopped"
-        return f"<LiveEmulator {state}, {len(self._house.sessions)} sessions>"
+        return f"<LiveEmulator {state}, {len(self._handshake.sessions)} sessions>"

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import ConfigError
-from .certificates import Tls, TlsChoice, make_tls
-from .door import Door
+from genai_live.errors import ConfigError
+
+if TYPE_CHECKING:
+    from genai_live.emulator.connection import RequestHandler
+from genai_live.emulator.certificates import Tls, TlsChoice, make_tls
 
 PATIENCE = 10.0
 """Longest wait, in seconds, for the server thread to listen, to do one small thing, or to end."""
@@ -30,8 +32,8 @@ def require_websockets() -> None:
 class ServerThread:
     """One listening port and the thread that serves it."""
 
-    def __init__(self, door: Door, host: str, port: int, tls: TlsChoice, largest_message: int) -> None:
-        self._door = door
+    def __init__(self, handler: RequestHandler, host: str, port: int, tls: TlsChoice, largest_message: int) -> None:
+        self._handler = handler
         self._host = host
         self._wanted_port = port
         self._tls_choice = tls
@@ -117,13 +119,13 @@ class ServerThread:
 
     async def _serve(self) -> None:
         # Not above: the one module that needs the package websockets.
-        from .connection import Connection
+        from genai_live.emulator.connection import Connection
 
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         connections: set[Connection] = set()
         server = await self._loop.create_server(
-            lambda: Connection(self._door, self._largest_message, connections),
+            lambda: Connection(self._handler, self._largest_message, connections),
             self._host,
             self._wanted_port,
             ssl=self._tls.context if self._tls is not None else None,
@@ -132,7 +134,7 @@ class ServerThread:
         self._listening.set()
         await self._stopping.wait()
         server.close()
-        await self._door.close()
+        await self._handler.close()
         for connection in list(connections):
             connection.abort()
         # One turn of the loop: aborted transports report connection_lost in it.

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from .. import _json
-from ..types._base import Message
-from .door import Ending
-from .encoding import Encoder
-from .received import ReceivedMessage
-from .request import Credential, Route
-from .validation import INVALID_ARGUMENT_CODE, Refused
+from genai_live import _json
+from genai_live.emulator.encoding import Encoder
+from genai_live.emulator.listener import Ending
+from genai_live.emulator.received import ReceivedMessage
+from genai_live.emulator.request import Credential, Route
+from genai_live.emulator.server_state import ServerState
+from genai_live.emulator.validation import INVALID_ARGUMENT_CODE, Refused
+from genai_live.types._base import Message
 
 if TYPE_CHECKING:
-    from .connection import Connection
-    from .house import House
-    from .player import Player
+    from genai_live.emulator.connection import Connection
 
 NOT_JSON = "Invalid JSON payload received. Expected a value."
 TOO_DEEP = "Invalid JSON payload received. Message too deep."
@@ -34,20 +33,46 @@ STREAMED = frozenset({"audio", "video"})
 SETUP_FIRST = "setup must be the first message and can only be sent once."
 
 
+class SessionDriver(Protocol):
+    """What decides over a session in place of its natural behaviour."""
+
+    sends_setup_complete: bool
+    """True when setupComplete is its affair."""
+    replays: bool
+    """True when it repeats a recording, whose setup is taken as it comes."""
+    scripted: bool
+    """True while it answers; False while the session behaves naturally."""
+
+    def start(self) -> None:
+        """The WebSocket stands."""
+
+    def received(self, item: ReceivedMessage) -> None:
+        """A client message came."""
+
+    def happened(self, moment: str) -> None:
+        """A moment came, such as the end of a turn."""
+
+    def stop(self) -> None:
+        """The session is being closed: nothing more is to be done."""
+
+    def end(self) -> None:
+        """The session is gone."""
+
+
 class Session:
     """One WebSocket, from upgrade to end; what its messages mean is a subclass's business."""
 
     message_type: ClassVar[type[Message]]
     """The oneof that every client message is."""
 
-    def __init__(self, house: House, connection: Connection, route: Route, number: int) -> None:
-        self.house = house
+    def __init__(self, server: ServerState, connection: Connection, route: Route, number: int) -> None:
+        self.server = server
         self.connection = connection
         self.route = route
         self.number = number
-        self.settings = house.settings
-        self.encoder = Encoder(house.settings.pretty, "audio/pcm", model_role=False)
-        self.player: Player | None = None
+        self.settings = server.settings
+        self.encoder = Encoder(server.settings.pretty, "audio/pcm", model_role=False)
+        self.driver: SessionDriver | None = None
         """The scenario that drives this session; None when it behaves naturally."""
         self.refusal: Refused | None = None
         """What was wrong at the handshake: setup is answered with it."""
@@ -70,12 +95,12 @@ class Session:
         """True while the connection stands."""
         return self.ending is None
 
-    # -- Inbox -----------------------------------------------------------------------------------------------------
+    # -- Listener -----------------------------------------------------------------------------------------------------
 
     def opened(self) -> None:
         """The WebSocket stands."""
-        if self.player is not None:
-            self.player.start()
+        if self.driver is not None:
+            self.driver.start()
 
     def receive(self, data: bytes, is_text: bool) -> None:
         """One client message."""
@@ -83,8 +108,8 @@ class Session:
             kind, body = self._read(data)
             item = self._note(kind, body, data, is_text)
             self._judge(kind, body)
-            if self.player is not None:
-                self.player.heard(item)
+            if self.driver is not None:
+                self.driver.received(item)
         except Refused as refused:
             self.close(refused.code, refused.reason)
         except RecursionError:
@@ -100,10 +125,8 @@ class Session:
         """The connection is gone."""
         self.ending = ending
         self.ended_at = time.monotonic()
-        if self.player is not None:
-            self.player.happened("close")
-            self.player.stop()
-        self.house.note_progress()
+        if self.driver is not None:
+            self.driver.end()
         self.ended_event.set()
 
     # -- messages in -----------------------------------------------------------------------------------------------
@@ -114,7 +137,7 @@ class Session:
             message = _json.loads(data)
         except ValueError:
             raise Refused(NOT_JSON) from None
-        return self.house.validator(self.route.backend).check_one_of(self.message_type, message)
+        return self.server.validator(self.route.backend).check_one_of(self.message_type, message)
 
     def _read_again(self, data: bytes) -> dict[str, Any]:
         kind, body = self._read(data)
@@ -125,10 +148,10 @@ class Session:
         if kind == "realtimeInput" and len(body) == 1:
             (member,) = body
             named, later = f"{kind}.{member}", member in STREAMED
-        item = ReceivedMessage(named, {kind: body}, self.house.seconds(), self.number, len(data), is_text=is_text)
+        item = ReceivedMessage(named, {kind: body}, self.server.seconds(), self.number, len(data), is_text=is_text)
         if later:
             item.decode_later(data, self._read_again)
-        self.house.received.add(item)
+        self.server.received.add(item)
         return item
 
     def _judge(self, kind: str, body: Any) -> None:
@@ -141,7 +164,7 @@ class Session:
         if self.refusal is not None:
             raise self.refusal
         self.setup = self.begin(body)
-        if self.player is None or not self.player.sends_setup_complete:
+        if self.driver is None or not self.driver.sends_setup_complete:
             self.complete_setup()
 
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
@@ -173,6 +196,6 @@ class Session:
 
     def close(self, code: int, reason: str) -> None:
         """Ends the session with a Close frame."""
-        if self.player is not None:
-            self.player.stop()
+        if self.driver is not None:
+            self.driver.stop()
         self.connection.close(code, reason)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .plan import Plan
-from .settings import Settings
-from .validation import Refused
+from genai_live.emulator.session_options import SessionOptions
+from genai_live.emulator.settings import Settings
+from genai_live.emulator.validation import Refused
 
 MODEL_PREFIXES = ("projects/", "publishers/", "models/", "tunedModels/")
 
@@ -20,40 +20,40 @@ MOST_DECLARATIONS = 512
 NOT_AUDIO = "Cannot extract voices from a non-audio request."
 
 
-def check_setup(plan: Plan, settings: Settings) -> None:
+def check_setup(options: SessionOptions, settings: Settings) -> None:
     """Raises Refused with the close code and the words that the service is known to use, or words of its kind."""
-    _check_model(plan, settings)
-    _check_generation(plan)
-    _check_compression(plan.setup.get("contextWindowCompression") or {})
-    _check_declarations(plan.declarations)
+    _check_model(options, settings)
+    _check_generation(options)
+    _check_compression(options.setup.get("contextWindowCompression") or {})
+    _check_declarations(options.declarations)
 
 
-def _check_model(plan: Plan, settings: Settings) -> None:
-    name = plan.model
+def _check_model(options: SessionOptions, settings: Settings) -> None:
+    name = options.model
     if not name:
         raise Refused("* BidiGenerateContentRequest.setup.model: model is not specified")
     bare = name.rpartition("/")[2]
     if settings.models is not None and bare not in settings.models and name not in settings.models:
-        raise _model_not_found(plan)
+        raise _model_not_found(options)
     # Reported (litellm pull request 37602): Vertex AI takes resource names only. The emulator's own models have any name.
-    if plan.profile.backend == "vertex" and not name.startswith(MODEL_PREFIXES[:2]) and "gemini" in name:
+    if options.profile.backend == "vertex" and not name.startswith(MODEL_PREFIXES[:2]) and "gemini" in name:
         raise Refused("Request contains an invalid argument.")
 
 
-def _model_not_found(plan: Plan) -> Refused:
-    if plan.profile.backend == "vertex":
-        return Refused(f"Publisher Model `{plan.model}` was not found or your project does not have access to it.", 1008)
-    place = f"is not found for API version {plan.version}, or is not supported for bidiGenerateContent"
-    return Refused(f"{plan.model} {place}. Call ListModels to see the list of available models.", 1008)
+def _model_not_found(options: SessionOptions) -> Refused:
+    if options.profile.backend == "vertex":
+        return Refused(f"Publisher Model `{options.model}` was not found or your project does not have access to it.", 1008)
+    place = f"is not found for API version {options.version}, or is not supported for bidiGenerateContent"
+    return Refused(f"{options.model} {place}. Call ListModels to see the list of available models.", 1008)
 
 
-def _check_generation(plan: Plan) -> None:
-    config: dict[str, Any] = plan.setup.get("generationConfig") or {}
+def _check_generation(options: SessionOptions) -> None:
+    config: dict[str, Any] = options.setup.get("generationConfig") or {}
     modalities = set(config.get("responseModalities") or [])
     # Documented: one response modality for each session.
     if len(modalities) > 1:
         raise Refused("Request contains an invalid argument.")
-    if plan.profile.refuses_text and modalities == {"TEXT"}:
+    if options.profile.refuses_text and modalities == {"TEXT"}:
         raise Refused(NOT_AUDIO)
     temperature = config.get("temperature")
     if temperature is not None and not 0 <= temperature <= 2:

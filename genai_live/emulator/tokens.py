@@ -9,14 +9,11 @@ import random
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..types.realtime import LiveClientSetup
-from .request import TOKEN_PREFIX, Credential, Route
-from .validation import Refused, Validator, camel_case, unknown_name
-
-if TYPE_CHECKING:
-    from .session import Session
+from genai_live.emulator.request import TOKEN_PREFIX, Credential, Route
+from genai_live.emulator.validation import Refused, Validator, camel_case, unknown_name
+from genai_live.types.realtime import LiveClientSetup
 
 LIFETIME = timedelta(minutes=30)
 """expireTime when the request does not say: messages are refused after it."""
@@ -140,9 +137,9 @@ class Tokens:
             return Refused(EXPIRED_KEY)
         return None
 
-    def constrain(self, session: Session, setup: dict[str, Any]) -> dict[str, Any]:
+    def constrain(self, credential: Credential | None, setup: dict[str, Any]) -> dict[str, Any]:
         """The setup that counts for a session, whose token is used up by it; raises Refused."""
-        token = self._tokens.get(session.credential.value) if session.credential is not None else None
+        token = self._tokens.get(credential.value) if credential is not None else None
         if token is None:
             return setup
         model = (token.setup or {}).get("model")

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from .profiles import Profile
+from genai_live.emulator.profiles import Profile
 
 AUDIO_TOKENS_PER_SECOND = 25
 """Live API limits and specifications."""
@@ -29,7 +29,7 @@ def audio_tokens(seconds: float) -> int:
 
 
 @dataclass
-class Counter:
+class TokenCounter:
     """Tokens of one session: the context grows with every turn, as it does in the service."""
 
     prompt: dict[str, int] = field(default_factory=dict)

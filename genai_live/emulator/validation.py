@@ -17,8 +17,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from .. import _json
-from ..types._base import Message, WireField, fields_of
+from genai_live import _json
+from genai_live.types._base import Message, WireField, fields_of
 
 INVALID_ARGUMENT_CODE = 1007
 """What the service closes with when a message is wrong."""

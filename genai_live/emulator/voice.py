@@ -1,4 +1,4 @@
-"""Ears and a mouth for the emulator, as far as they are installed: pocketsphinx hears, espeak-ng speaks. Runs on a worker thread.
+"""Speech recognition and synthesis, as far as installed: pocketsphinx hears, espeak-ng speaks. Runs on a worker thread.
 
 Both are looked for when an emulator is made; neither is imported or started before. What they do takes a tenth of a second or
 more, so one worker thread does it and the emulator's loop goes on.
@@ -17,17 +17,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
-from ..errors import ConfigError
-from .activity import samples_of
-from .answers import Prompt
-from .mind import Answer, Mind, Sound
-from .plan import Plan
-from .speech import ANSWER_RATE, resample, to_bytes
+from genai_live.emulator.answers import Prompt
+from genai_live.emulator.model import Answer, Model, Sound
+from genai_live.emulator.pcm import ANSWER_RATE, resample, samples_of, to_bytes
+from genai_live.emulator.session_options import SessionOptions
+from genai_live.errors import ConfigError
 
 RECOGNISER_RATE = 16_000
 """Hz that the English model of pocketsphinx was trained at."""
 
-SPEAKER = "espeak-ng"
+SYNTHESISER = "espeak-ng"
 WORDS_A_MINUTE = 150
 """A little slower than espeak-ng's default of 175, which recognisers and people find hard to follow."""
 
@@ -67,37 +66,37 @@ class Recogniser:
         return str(hypothesis.hypstr) if hypothesis is not None else ""
 
 
-class Speaker:
+class Synthesiser:
     """Text to speech by the program espeak-ng."""
 
     @staticmethod
     def installed() -> bool:
         """True when the program is there."""
-        return shutil.which(SPEAKER) is not None
+        return shutil.which(SYNTHESISER) is not None
 
     @staticmethod
     @lru_cache(maxsize=128)
     def say(text: str, language: str) -> Sound:
         """Speech; blocks for some milliseconds. Raises OSError, or subprocess.SubprocessError, when the program fails."""
-        command = [SPEAKER, "-v", language, "-s", str(WORDS_A_MINUTE), "--stdin", "--stdout"]
+        command = [SYNTHESISER, "-v", language, "-s", str(WORDS_A_MINUTE), "--stdin", "--stdout"]
         done = subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=LONGEST_SPEAKING)
         rate = int.from_bytes(done.stdout[RATE_AT], "little")
         # Converted here, on the worker, once: not frame by frame on the loop that serves everybody.
         return Sound(resample(samples_of(done.stdout[WAV_HEAD:]), rate, ANSWER_RATE))
 
 
-class VoicedMind(Mind):
+class VoiceModel(Model):
     """Answers in speech, to what was said, as far as the two are installed."""
 
-    def __init__(self, hears: Iterator[str], recogniser: Recogniser | None, speaker: Speaker | None) -> None:
+    def __init__(self, hears: Iterator[str], recogniser: Recogniser | None, synthesiser: Synthesiser | None) -> None:
         super().__init__(hears)
         self._recogniser = recogniser
-        self._speaker = speaker
+        self._synthesiser = synthesiser
         self._worker: ThreadPoolExecutor | None = None
         understands = "understands English by pocketsphinx" if recogniser else "measures speech without understanding it"
-        self.description = f"{understands}, {'speaks by espeak-ng' if speaker else 'answers with tones'}"
+        self.description = f"{understands}, {'speaks by espeak-ng' if synthesiser else 'answers with tones'}"
 
-    def consider(self, prompt: Prompt, plan: Plan, called_before: bool, then: Callable[[Answer], None]) -> None:
+    def consider(self, prompt: Prompt, options: SessionOptions, called_before: bool, then: Callable[[Answer], None]) -> None:
         """Calls ``then`` with the answer when the worker has it."""
         if self._worker is None:
             self._worker = ThreadPoolExecutor(1, thread_name_prefix="genai_live emulator voice")
@@ -107,7 +106,7 @@ class VoicedMind(Mind):
             if not future.cancelled() and not loop.is_closed():
                 loop.call_soon_threadsafe(then, future.result())
 
-        self._worker.submit(self._answer, prompt, plan, called_before).add_done_callback(done)
+        self._worker.submit(self._answer, prompt, options, called_before).add_done_callback(done)
 
     def close(self) -> None:
         """Ends the worker."""
@@ -121,25 +120,25 @@ class VoicedMind(Mind):
             return told
         return self._recogniser.transcribe(prompt.utterance.samples, prompt.utterance.rate)
 
-    def _speak(self, prompt: Prompt, text: str, plan: Plan) -> Sound:
-        if self._speaker is None:
-            return super()._speak(prompt, text, plan)
+    def _speak(self, prompt: Prompt, text: str, options: SessionOptions) -> Sound:
+        if self._synthesiser is None:
+            return super()._speak(prompt, text, options)
         try:
-            return self._speaker.say(text, plan.language)
+            return self._synthesiser.say(text, options.language)
         except (OSError, subprocess.SubprocessError) as error:
-            _log.warning("espeak-ng could not say %d characters in %r: %s", len(text), plan.language, error)
-            return super()._speak(prompt, text, plan)
+            _log.warning("espeak-ng could not say %d characters in %r: %s", len(text), options.language, error)
+            return super()._speak(prompt, text, options)
 
 
-def make_mind(hears: Sequence[str], voice: bool | None) -> Mind:
-    """The mind that is wanted: voiced where something is installed (None), always (True), or never (False).
+def make_model(hears: Sequence[str], voice: bool | None) -> Model:
+    """The model that is wanted: voiced where something is installed (None), always (True), or never (False).
 
     Raises ConfigError for True when neither program nor package is there.
     """
     recogniser = Recogniser() if voice is not False and Recogniser.installed() else None
-    speaker = Speaker() if voice is not False and Speaker.installed() else None
-    if recogniser is None and speaker is None:
+    synthesiser = Synthesiser() if voice is not False and Synthesiser.installed() else None
+    if recogniser is None and synthesiser is None:
         if voice:
             raise ConfigError("install the extra with  pip install 'genai-live[voice]'  and the program espeak-ng", "voice")
-        return Mind(iter(hears))
-    return VoicedMind(iter(hears), recogniser, speaker)
+        return Model(iter(hears))
+    return VoiceModel(iter(hears), recogniser, synthesiser)

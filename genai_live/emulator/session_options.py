@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .activity import DetectorSettings
-from .profiles import Profile, profile_for
-from .request import Route
+from genai_live.emulator.profiles import Profile, profile_for
+from genai_live.emulator.request import Route
+from genai_live.emulator.voice_activity import DetectorSettings
 
 
 @dataclass(frozen=True)
-class Plan:
+class SessionOptions:
     """The session that a setup message describes."""
 
     setup: dict[str, Any]
@@ -23,7 +23,7 @@ class Plan:
     declarations: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def from_setup(cls, setup: dict[str, Any], route: Route) -> Plan:
+    def from_setup(cls, setup: dict[str, Any], route: Route) -> SessionOptions:
         """Reads a setup object that has been checked."""
         realtime = setup.get("realtimeInputConfig") or {}
         return cls(

@@ -1,15 +1,9 @@
-"""What a connection of the emulator talks to: the door, the inbox, and the record of its end. Pure: runs on any thread."""
+"""What a connection of the emulator delivers to, and the record of its end. Pure: runs on any thread."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-from .request import Request
-
-if TYPE_CHECKING:
-    from .connection import Connection
-
+from typing import Protocol
 
 LONGEST_REASON = 123
 """Bytes of a close reason: a control frame holds 125, two of them are the code (RFC 6455 sections 5.5 and 5.5.1)."""
@@ -32,7 +26,7 @@ class Ending:
     """True when the client's Close frame came first."""
 
 
-class Inbox(Protocol):
+class Listener(Protocol):
     """What a connection delivers to, once it is a WebSocket."""
 
     def opened(self) -> None:
@@ -46,13 +40,3 @@ class Inbox(Protocol):
 
     def ended(self, ending: Ending) -> None:
         """The connection is gone."""
-
-
-class Door(Protocol):
-    """What decides over requests."""
-
-    def admit(self, connection: Connection, request: Request) -> None:
-        """Judges one request, body included: calls ``upgrade`` or ``answer`` of the connection, now, later, or never."""
-
-    async def close(self) -> None:
-        """The server stops: gives back what connections do not."""

@@ -6,13 +6,9 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from .activity import samples_of
-from .answers import Call, Prompt, answer_text, wanted_call
-from .plan import Plan
-from .speech import ANSWER_RATE, resample, to_bytes, tones
-
-BYTES_PER_SAMPLE = 2
-"""16-bit PCM."""
+from genai_live.emulator.answers import Call, Prompt, answer_text, wanted_call
+from genai_live.emulator.pcm import ANSWER_RATE, BYTES_PER_SAMPLE, resample, samples_of, to_bytes, tones
+from genai_live.emulator.session_options import SessionOptions
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class Answer:
     calls: list[Call] = field(default_factory=list)
 
 
-class Mind:
+class Model:
     """Answers at once, with what can be measured: words for text, the caller's own voice for speech, tones for its own words."""
 
     description = "answers with tones, or with the caller's own voice; speech is measured, not understood"
@@ -55,17 +51,17 @@ class Mind:
     def __init__(self, hears: Iterator[str]) -> None:
         self._hears = hears
 
-    def consider(self, prompt: Prompt, plan: Plan, called_before: bool, then: Callable[[Answer], None]) -> None:
+    def consider(self, prompt: Prompt, options: SessionOptions, called_before: bool, then: Callable[[Answer], None]) -> None:
         """Calls ``then`` with the answer: at once, or later on this thread."""
-        then(self._answer(prompt, plan, called_before))
+        then(self._answer(prompt, options, called_before))
 
-    def _answer(self, prompt: Prompt, plan: Plan, called_before: bool) -> Answer:
+    def _answer(self, prompt: Prompt, options: SessionOptions, called_before: bool) -> Answer:
         heard = self._listen(prompt)
-        call = wanted_call(prompt, plan.declarations, called_before)
+        call = wanted_call(prompt, options.declarations, called_before)
         if call is not None:
             return Answer(heard, calls=[call])
         text = answer_text(prompt)
-        return Answer(heard, text, sound=self._speak(prompt, text, plan) if plan.speaks else None)
+        return Answer(heard, text, sound=self._speak(prompt, text, options) if options.speaks else None)
 
     def close(self) -> None:
         """Gives back what it holds; it can be used again."""
@@ -84,7 +80,7 @@ class Mind:
         """The words of the prompt's utterance; empty when it cannot be understood."""
         return next(self._hears, "")
 
-    def _speak(self, prompt: Prompt, text: str, plan: Plan) -> Sound:
+    def _speak(self, prompt: Prompt, text: str, options: SessionOptions) -> Sound:
         if prompt.utterance is not None and prompt.utterance.samples:
             return Sound(prompt.utterance.samples, prompt.utterance.rate)
         return Sound(samples_of(tones(text)))

@@ -14,6 +14,9 @@ ANSWER_RATE = 24_000
 SECONDS_PER_LETTER = 0.06
 """About 16 letters a second: the pace of ordinary English speech."""
 
+BYTES_PER_SAMPLE = 2
+"""16-bit PCM."""
+
 _AMPLITUDE = 6000
 """About -15 dBFS: as loud as speech."""
 
@@ -22,6 +25,15 @@ _LOWEST_HZ, _PITCHES = 220, 12
 
 _RAMP_SECONDS = 0.008
 """Tones fade in and out over this time: a jump is heard as a click."""
+
+
+def samples_of(pcm: bytes) -> array[int]:
+    """16-bit little-endian PCM as numbers; an odd last byte is dropped."""
+    samples = array("h")
+    samples.frombytes(pcm[: len(pcm) & ~1])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples
 
 
 def to_bytes(samples: array[int]) -> bytes:

@@ -8,16 +8,15 @@ from array import array
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, cast
 
-from . import scenario as steps
-from .activity import samples_of
-from .answers import Call
-from .conversation import TOOL_CALL, TURN_COMPLETE, Conversation, State
-from .live_session import LiveSession
-from .mind import Answer, Sound
-from .player import Performance, Player, StepFailed, Until
-from .received import ReceivedMessage
-from .scenario import Step
-from .speech import ANSWER_RATE, tones
+from genai_live.emulator import scenario as steps
+from genai_live.emulator.answers import Call
+from genai_live.emulator.conversation import TOOL_CALL, TURN_COMPLETE, Conversation, State
+from genai_live.emulator.live_session import LiveSession
+from genai_live.emulator.model import Answer, Sound
+from genai_live.emulator.pcm import ANSWER_RATE, samples_of, tones
+from genai_live.emulator.received import ReceivedMessage
+from genai_live.emulator.scenario import Step
+from genai_live.emulator.scenario_player import ScenarioPlayer, StepFailed, StepGenerator, WaitFor
 
 GARBAGE = b"\xff\x00this is not JSON\xfe"
 """Neither JSON nor UTF-8."""
@@ -26,16 +25,16 @@ BROKEN_FRAME = b"\xff\xff"
 """A frame head with all reserved bits set and an opcode that does not exist (RFC 6455 section 5.2)."""
 
 
-def perform(player: Player, step: Step) -> Performance:
+def run_step(player: ScenarioPlayer, step: Step) -> StepGenerator:
     """Does one step, yielding what it waits for; raises StepFailed when it cannot be done."""
-    performer = _PERFORMERS.get(type(step))
-    if performer is not None:
-        yield from performer(player, step)
+    starter = _WAITING_STEPS.get(type(step))
+    if starter is not None:
+        yield from starter(player, step)
     else:
-        _ACTS[type(step)](player, step)
+        _INSTANT_STEPS[type(step)](player, step)
 
 
-def _conversation(player: Player) -> Conversation:
+def _conversation(player: ScenarioPlayer) -> Conversation:
     session = player.session
     if not isinstance(session, LiveSession) or session.conversation is None:
         raise StepFailed("the session is not set up yet: put an expect setup and a setupComplete step before")
@@ -45,8 +44,8 @@ def _conversation(player: Player) -> Conversation:
 # -- expecting ---------------------------------------------------------------------------------------------------------
 
 
-def _expect(player: Player, step: steps.Expect) -> Performance:
-    event = yield Until(event=step.kind, seconds=step.timeout)
+def _expect(player: ScenarioPlayer, step: steps.Expect) -> StepGenerator:
+    event = yield WaitFor(event=step.kind, seconds=step.timeout)
     if event is None:
         raise StepFailed(f"no {step.kind or 'message'} within {step.timeout} s")
     if isinstance(event, ReceivedMessage):
@@ -97,7 +96,7 @@ def _shown(value: Any) -> str:
 # -- answering ---------------------------------------------------------------------------------------------------------
 
 
-def _setup_complete(player: Player, step: steps.SetupComplete) -> None:
+def _setup_complete(player: ScenarioPlayer, step: steps.SetupComplete) -> None:
     session = cast(LiveSession, player.session)
     if step.fields:
         session.send({"setupComplete": dict(step.fields)})
@@ -107,12 +106,12 @@ def _setup_complete(player: Player, step: steps.SetupComplete) -> None:
         session.complete_setup()
 
 
-def _reply(player: Player, step: steps.Reply) -> Performance:
+def _reply(player: ScenarioPlayer, step: steps.Reply) -> StepGenerator:
     talk = _conversation(player)
-    sound = make_sound(step.audio, step.text) if talk.plan.speaks else None
+    sound = make_sound(step.audio, step.text) if talk.options.speaks else None
     talk.reply(Answer(heard=step.heard, text=step.text, thought=step.thought, sound=sound))
     if step.wait:
-        yield Until(moment=TURN_COMPLETE)
+        yield WaitFor(moment=TURN_COMPLETE)
 
 
 def make_sound(audio: float | str | bytes | None, text: str) -> Sound:
@@ -130,15 +129,15 @@ def make_sound(audio: float | str | bytes | None, text: str) -> Sound:
     return Sound((beep * (count // len(beep) + 1))[:count] if count else array("h"))
 
 
-def _call_tool(player: Player, step: steps.CallTool) -> Performance:
+def _call_tool(player: ScenarioPlayer, step: steps.CallTool) -> StepGenerator:
     talk = _conversation(player)
     calls = [Call(step.name, dict(step.args), step.blocking, step.id)]
     calls += [Call(str(more["name"]), dict(more.get("args", {})), step.blocking, str(more.get("id", ""))) for more in step.also]
     talk.reply(Answer(calls=calls))
-    yield Until(moment=TOOL_CALL)
+    yield WaitFor(moment=TOOL_CALL)
 
 
-def _cancel_calls(player: Player, step: steps.CancelCalls) -> None:
+def _cancel_calls(player: ScenarioPlayer, step: steps.CancelCalls) -> None:
     talk = _conversation(player)
     ids = list(step.ids or talk.open_calls)
     for call_id in ids:
@@ -146,7 +145,7 @@ def _cancel_calls(player: Player, step: steps.CancelCalls) -> None:
     player.session.send({"toolCallCancellation": {"ids": ids}})
 
 
-def _interrupt(player: Player, step: steps.Interrupt) -> None:
+def _interrupt(player: ScenarioPlayer, step: steps.Interrupt) -> None:
     talk = _conversation(player)
     if talk.state is State.IDLE:
         player.session.send({"serverContent": {"interrupted": True}})
@@ -154,27 +153,27 @@ def _interrupt(player: Player, step: steps.Interrupt) -> None:
         talk.cut_in()
 
 
-def _converse(player: Player, step: steps.Converse) -> Performance:
+def _converse(player: ScenarioPlayer, step: steps.Converse) -> StepGenerator:
     if not step.turns:
-        yield Until()
+        yield WaitFor()
     for _ in range(step.turns):
-        yield Until(moment=TURN_COMPLETE)
+        yield WaitFor(moment=TURN_COMPLETE)
 
 
 # -- the wire ----------------------------------------------------------------------------------------------------------
 
 
-def _send(player: Player, step: steps.Send) -> None:
+def _send(player: ScenarioPlayer, step: steps.Send) -> None:
     player.session.send(dict(step.message), step.text)
 
 
-def _send_raw(player: Player, step: steps.SendRaw) -> None:
+def _send_raw(player: ScenarioPlayer, step: steps.SendRaw) -> None:
     data = step.data.encode() if isinstance(step.data, str) else step.data
     is_text = isinstance(step.data, str) if step.text is None else step.text
     player.session.connection.send(data, is_text)
 
 
-def _garbage(player: Player, step: steps.Garbage) -> None:
+def _garbage(player: ScenarioPlayer, step: steps.Garbage) -> None:
     data = (GARBAGE * (step.size // len(GARBAGE) + 1))[: step.size]
     if step.frame:
         player.session.connection.send(data, is_text=False)
@@ -182,65 +181,65 @@ def _garbage(player: Player, step: steps.Garbage) -> None:
         player.session.connection.write_bytes(BROKEN_FRAME + data)
 
 
-def _huge(player: Player, step: steps.Huge) -> None:
+def _huge(player: ScenarioPlayer, step: steps.Huge) -> None:
     player.session.send({"serverContent": {"modelTurn": {"parts": [{"text": "x" * step.size}]}}})
 
 
-def _fragments(player: Player, step: steps.Fragments) -> None:
+def _fragments(player: ScenarioPlayer, step: steps.Fragments) -> None:
     player.session.connection.fragment_size = step.size
 
 
-def _trickle(player: Player, step: steps.Trickle) -> None:
+def _trickle(player: ScenarioPlayer, step: steps.Trickle) -> None:
     player.session.connection.trickle(step.on)
 
 
-def _stop_reading(player: Player, step: steps.StopReading) -> None:
+def _stop_reading(player: ScenarioPlayer, step: steps.StopReading) -> None:
     player.session.connection.stop_reading()
 
 
-def _resume_reading(player: Player, step: steps.ResumeReading) -> None:
+def _resume_reading(player: ScenarioPlayer, step: steps.ResumeReading) -> None:
     player.session.connection.resume_reading()
 
 
-def _ping(player: Player, step: steps.Ping) -> None:
+def _ping(player: ScenarioPlayer, step: steps.Ping) -> None:
     player.session.connection.ping(b"emulator")
 
 
-def _go_away(player: Player, step: steps.GoAway) -> None:
+def _go_away(player: ScenarioPlayer, step: steps.GoAway) -> None:
     player.session.send({"goAway": {"timeLeft": f"{step.time_left:g}s"}})
 
 
-def _update(player: Player, step: steps.Update) -> None:
+def _update(player: ScenarioPlayer, step: steps.Update) -> None:
     _conversation(player)
     session = cast(LiveSession, player.session)
     update = session.resumption_update() if step.resumable else {"newHandle": "", "resumable": False}
     session.send({"sessionResumptionUpdate": update})
 
 
-def _handles(player: Player, step: steps.Handles) -> None:
-    handles = player.session.house.handles
+def _handles(player: ScenarioPlayer, step: steps.Handles) -> None:
+    handles = player.session.server.handles
     handles.single_use = step.single_use
     handles.refuse_while_alive = step.refuse_while_alive
     handles.settle = step.settle
 
 
-def _wait(player: Player, step: steps.Wait) -> Performance:
-    yield Until(seconds=step.seconds * player.session.settings.pace if step.paced else step.seconds)
+def _wait(player: ScenarioPlayer, step: steps.Wait) -> StepGenerator:
+    yield WaitFor(seconds=step.seconds * player.session.settings.pace if step.paced else step.seconds)
 
 
-def _silence(player: Player, step: steps.Silence) -> Performance:
-    yield Until()
+def _silence(player: ScenarioPlayer, step: steps.Silence) -> StepGenerator:
+    yield WaitFor()
 
 
-def _close(player: Player, step: steps.Close) -> None:
+def _close(player: ScenarioPlayer, step: steps.Close) -> None:
     player.session.close(step.code, step.reason)
 
 
-def _abort(player: Player, step: steps.Abort) -> None:
+def _abort(player: ScenarioPlayer, step: steps.Abort) -> None:
     player.session.connection.abort()
 
 
-_PERFORMERS: dict[type[Step], Callable[[Player, Any], Performance]] = {
+_WAITING_STEPS: dict[type[Step], Callable[[ScenarioPlayer, Any], StepGenerator]] = {
     steps.Expect: _expect,
     steps.Reply: _reply,
     steps.CallTool: _call_tool,
@@ -250,7 +249,7 @@ _PERFORMERS: dict[type[Step], Callable[[Player, Any], Performance]] = {
 }
 """Steps that wait for something."""
 
-_ACTS: dict[type[Step], Callable[[Player, Any], None]] = {
+_INSTANT_STEPS: dict[type[Step], Callable[[ScenarioPlayer, Any], None]] = {
     steps.SetupComplete: _setup_complete,
     steps.CancelCalls: _cancel_calls,
     steps.Interrupt: _interrupt,

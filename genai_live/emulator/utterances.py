@@ -7,7 +7,8 @@ from array import array
 from collections import deque
 from dataclasses import dataclass, field
 
-from .activity import Activity, ActivityDetector, DetectorSettings, samples_of
+from genai_live.emulator.pcm import samples_of
+from genai_live.emulator.voice_activity import Activity, ActivityDetector, DetectorSettings
 
 DEFAULT_RATE = 16_000
 """Hz of audio whose MIME type does not say: the rate the service works at."""
@@ -45,7 +46,7 @@ class Utterance:
 
 
 @dataclass(frozen=True)
-class Heard:
+class SpeechEvent:
     """Something that was noticed: activity began, or it ended with an utterance."""
 
     activity: Activity
@@ -53,7 +54,7 @@ class Heard:
 
 
 @dataclass
-class Hearing:
+class UtteranceDetector:
     """One session's ear."""
 
     settings: DetectorSettings
@@ -70,7 +71,7 @@ class Hearing:
         """True between the start and the end of an activity."""
         return self._started is not None
 
-    def audio(self, pcm: bytes, mime: str) -> list[Heard]:
+    def audio(self, pcm: bytes, mime: str) -> list[SpeechEvent]:
         """Hears one message of audio."""
         found = _RATE.search(mime)
         rate = int(found[1]) if found and int(found[1]) > 0 else DEFAULT_RATE
@@ -84,15 +85,15 @@ class Hearing:
             heard for at in range(0, len(samples), piece) for heard in self._hear(detector, samples[at : at + piece])
         ]
 
-    def start(self) -> list[Heard]:
+    def start(self) -> list[SpeechEvent]:
         """The client says that speech starts (automatic detection is disabled)."""
         return [self._begin(Activity(True, self.seconds))]
 
-    def end(self) -> list[Heard]:
+    def end(self) -> list[SpeechEvent]:
         """The client says that speech ended; nothing when it never started."""
         return [self._finish(Activity(False, self.seconds), 0.0)] if self.listening else []
 
-    def pause(self) -> list[Heard]:
+    def pause(self) -> list[SpeechEvent]:
         """audioStreamEnd: what is being said ends here; the next audio opens the stream again."""
         if self._detector is None:
             return []
@@ -103,7 +104,7 @@ class Hearing:
             self._detector = ActivityDetector(self.settings, rate, self.seconds)
         return self._detector
 
-    def _hear(self, detector: ActivityDetector, samples: array[int]) -> list[Heard]:
+    def _hear(self, detector: ActivityDetector, samples: array[int]) -> list[SpeechEvent]:
         self._keep(samples, detector.rate)
         if self.settings.disabled:
             return []
@@ -125,7 +126,7 @@ class Hearing:
         while self._preroll_samples - len(self._preroll[0]) > rate * _PREROLL_SECONDS:
             self._preroll_samples -= len(self._preroll.popleft())
 
-    def _begin(self, activity: Activity) -> Heard:
+    def _begin(self, activity: Activity) -> SpeechEvent:
         self._started = activity.offset
         self._kept = array("h")
         if not self.settings.disabled:
@@ -133,13 +134,13 @@ class Hearing:
                 self._kept.extend(samples)
         self._preroll.clear()
         self._preroll_samples = 0
-        return Heard(activity)
+        return SpeechEvent(activity)
 
-    def _finish(self, activity: Activity, trim_seconds: float) -> Heard:
+    def _finish(self, activity: Activity, trim_seconds: float) -> SpeechEvent:
         rate = self._detector.rate if self._detector is not None else DEFAULT_RATE
         kept, self._kept = self._kept, array("h")
         trim = max(0, round(rate * trim_seconds))
         if trim and len(kept) > trim:
             del kept[-trim:]
         started, self._started = self._started, None
-        return Heard(activity, Utterance(kept, rate, started if started is not None else activity.offset, activity.offset))
+        return SpeechEvent(activity, Utterance(kept, rate, started if started is not None else activity.offset, activity.offset))

@@ -7,7 +7,6 @@ to be predictable: a test can compute what it will say. Source of the settings: 
 from __future__ import annotations
 
 import math
-import sys
 from array import array
 from dataclasses import dataclass
 from operator import mul
@@ -78,15 +77,6 @@ class Activity:
     """True for a start, False for an end."""
     offset: float
     """Seconds from the start of the audio stream to where the speech started or ended."""
-
-
-def samples_of(pcm: bytes) -> array[int]:
-    """16-bit little-endian PCM as numbers; an odd last byte is dropped."""
-    samples = array("h")
-    samples.frombytes(pcm[: len(pcm) & ~1])
-    if sys.byteorder == "big":
-        samples.byteswap()
-    return samples
 
 
 def level_dbfs(samples: array[int]) -> float:

@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from .. import _json
-from ..types.music import LiveMusicClientMessage
-from .door import Ending
-from .session import Session
-from .speech import to_bytes, tone
-from .validation import Refused
+from genai_live import _json
+from genai_live.emulator.listener import Ending
+from genai_live.emulator.pcm import to_bytes, tone
+from genai_live.emulator.session import Session
+from genai_live.emulator.validation import Refused
+from genai_live.types.music import LiveMusicClientMessage
 
 MUSIC_RATE = 48_000
 MUSIC_MIME = "audio/l16;rate=48000;channels=2"
@@ -73,8 +73,8 @@ class MusicSession(Session):
     def complete_setup(self) -> None:
         """Answers the setup."""
         self.send({"setupComplete": {}})
-        if self.player is not None:
-            self.player.happened("setup complete")
+        if self.driver is not None:
+            self.driver.happened("setup complete")
 
     def take(self, kind: str, body: Any) -> None:
         """Takes prompts, config and playback control; raises Refused."""
@@ -133,7 +133,7 @@ class MusicSession(Session):
             self._timer = None
 
     def _play(self) -> None:
-        if not self.congested and (self.player is None or not self.player.in_charge):
+        if not self.congested and (self.driver is None or not self.driver.scripted):
             self.send({"serverContent": {"audioChunks": [self._chunk()]}})
         interval = max(SHORTEST_INTERVAL, 60 / self._bpm * self.settings.pace)
         self._timer = asyncio.get_running_loop().call_later(interval, self._play)

@@ -7,13 +7,13 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
-from .. import _json
-from .answers import Call
-from .encoding import Encoder
-from .mind import BYTES_PER_SAMPLE, Answer, Sound
-from .plan import Plan
-from .speech import ANSWER_RATE
-from .usage import Counter, audio_tokens, text_tokens
+from genai_live import _json
+from genai_live.emulator.answers import Call
+from genai_live.emulator.encoding import Encoder
+from genai_live.emulator.model import Answer, Sound
+from genai_live.emulator.pcm import ANSWER_RATE, BYTES_PER_SAMPLE
+from genai_live.emulator.session_options import SessionOptions
+from genai_live.emulator.usage import TokenCounter, audio_tokens, text_tokens
 
 THINKING_SECONDS = 0.3
 """From the end of a prompt to the first output; recorded on 3.8: 0 to 1.6 s."""
@@ -28,11 +28,11 @@ Step = tuple[float, bytes]
 """Seconds to wait, then a message to send."""
 
 
-class Delivery:
+class ResponseWriter:
     """Writes one session's answers."""
 
-    def __init__(self, plan: Plan, encoder: Encoder, counter: Counter, random_source: random.Random) -> None:
-        self._plan = plan
+    def __init__(self, options: SessionOptions, encoder: Encoder, counter: TokenCounter, random_source: random.Random) -> None:
+        self._options = options
         self._encoder = encoder
         self._counter = counter
         self._random = random_source
@@ -46,7 +46,7 @@ class Delivery:
 
     def call_steps(self, calls: dict[str, Call]) -> Iterator[Step]:
         """The messages that call functions, given by id; an id that is a name stands for none."""
-        if self._plan.profile.code_before_call:
+        if self._options.profile.code_before_call:
             code = ", ".join(f"default_api.{call.name}(**{call.args!r})" for call in calls.values())
             part = {"executableCode": {"language": "PYTHON", "code": f"print({code})\n"}}
             yield THINKING_SECONDS, self._content({"modelTurn": self._encoder.model_turn([part])})
@@ -56,7 +56,7 @@ class Delivery:
 
     def new_calls(self, calls: list[Call]) -> dict[str, Call]:
         """The calls under new ids; under their names where the family sends no ids."""
-        make_id = self._plan.profile.call_id
+        make_id = self._options.profile.call_id
         return {call.id or (make_id(self._random) if make_id is not None else call.name): call for call in calls}
 
     def _written(self, text: str) -> Iterator[Step]:
@@ -67,8 +67,8 @@ class Delivery:
             wait = FRAME_SECONDS
 
     def _spoken(self, text: str, sound: Sound) -> Iterator[Step]:
-        profile = self._plan.profile
-        pieces = deque(pieces_of(text) if self._plan.transcribes_output else [])
+        profile = self._options.profile
+        pieces = deque(pieces_of(text) if self._options.transcribes_output else [])
         wait = THINKING_SECONDS
         if profile.empty_content:
             yield wait, self._content({})
@@ -81,13 +81,13 @@ class Delivery:
             wait = FRAME_SECONDS
         if pieces:
             yield 0.0, self._transcription({"text": "".join(pieces)})
-        if profile.finished_transcripts and self._plan.transcribes_output:
+        if profile.finished_transcripts and self._options.transcribes_output:
             yield 0.0, self._transcription({"finished": True})
 
     def _audio_frame(self, frame: bytes, piece: str | None, wait: float) -> Iterator[Step]:
         self._counter.add_response("AUDIO", audio_tokens(len(frame) / BYTES_PER_SAMPLE / ANSWER_RATE))
         data = _json.b64encode(frame)
-        if piece is not None and self._plan.profile.transcript_beside_audio:
+        if piece is not None and self._options.profile.transcript_beside_audio:
             message = self._encoder.audio_message(data.decode())
             message["serverContent"]["outputTranscription"] = {"text": piece}
             yield wait, self._encoder.message(message)
@@ -96,7 +96,7 @@ class Delivery:
             yield 0.0, self._encoder.audio(data)
         else:
             yield wait, self._encoder.audio(data)
-        if self._plan.profile.empty_frames:
+        if self._options.profile.empty_frames:
             yield 0.0, self._encoder.message({})
 
     def _transcription(self, transcription: dict[str, Any]) -> bytes:

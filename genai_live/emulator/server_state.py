@@ -1,0 +1,38 @@
+"""What the sessions of one emulator share: settings, model, handles, tokens, what was received. Used on the loop thread."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from genai_live.emulator.model import Model
+from genai_live.emulator.received import Received
+from genai_live.emulator.resumption import Handles
+from genai_live.emulator.settings import Settings
+from genai_live.emulator.tokens import Tokens
+from genai_live.emulator.validation import Validator
+
+SEED = 20_261_010
+"""Every emulator makes the same ids, handles and tokens in the same order, so that a failing test can be repeated."""
+
+
+class ServerState:
+    """One emulator's memory, beyond its sessions and scenarios."""
+
+    def __init__(self, settings: Settings, model: Model) -> None:
+        self.settings = settings
+        self.model = model
+        self.random = random.Random(SEED)
+        self.received = Received(settings.keep_bytes)
+        self.handles = Handles(self.random)
+        self.tokens = Tokens(self.random)
+        self._validators = {"mldev": Validator("mldev"), "vertex": Validator("vertex")}
+        self._started = time.monotonic()
+
+    def seconds(self) -> float:
+        """Seconds since the emulator was made."""
+        return time.monotonic() - self._started
+
+    def validator(self, backend: str) -> Validator:
+        """The strict parser of a backend: ``mldev`` or ``vertex``."""
+        return self._validators[backend]
