@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
+
+from tests.waiting import PATIENCE
 
 VARIABLES = (
     "GOOGLE_API_KEY",
@@ -37,11 +40,19 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+# A slow machine is no defect, and a suite that decides whether a change may land must say the same of the same code every time.
+# `pytest --hypothesis-profile=default` looks for what it has not found yet.
+hypothesis.settings.register_profile(
+    "same every time", deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("same every time")
+
+
 @pytest.fixture(autouse=True)
 def _no_thread_left_behind() -> Iterator[None]:
     """A session that is closed has no thread; one that a test forgets is a defect of the test or of the library."""
     yield
     left = [thread for thread in threading.enumerate() if thread.name.startswith("genai-live-reader")]
     for thread in left:
-        thread.join(5.0)
+        thread.join(PATIENCE)
     assert not [thread for thread in left if thread.is_alive()]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.servers import PATIENCE
+from tests.waiting import PATIENCE
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,6 +30,14 @@ def connect(**options):
 
 def own_threads():
     return [thread.name for thread in threading.enumerate() if thread.name.startswith("genai-live")]
+
+def threads_left():
+    # Those that do not end by themselves: one that has done its work may still be on its way out.
+    until = time.monotonic() + 5
+    for thread in threading.enumerate():
+        if thread.name.startswith("genai-live"):
+            thread.join(max(0, until - time.monotonic()))
+    return own_threads()
 
 def wait_for(condition):
     pause, until = threading.Event(), time.monotonic() + {patience}

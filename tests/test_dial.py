@@ -33,6 +33,7 @@ from tests.servers import (
     client_of,
     live_server,
     raw_server,
+    refusing,
     text_part,
     wait_until_closed,
 )
@@ -77,16 +78,16 @@ def test_an_address_that_does_not_answer_costs_a_moment_and_not_the_timeout() ->
 
 
 def test_an_address_that_refuses_costs_nothing() -> None:
-    with raw_server(lambda connection: None) as gone:
-        pass
-    with raw_server(lambda connection: connection.sendall(b"hello")) as good, held() as sockets:
+    with (
+        refusing() as gone,
+        raw_server(lambda connection: connection.sendall(b"hello")) as good,
+        held() as sockets,
+    ):
         tcp.connect([at(gone), at(good)], Deadline(PATIENCE), sockets)
 
 
 def test_when_all_refuse_the_last_reason_is_told() -> None:
-    with raw_server(lambda connection: None) as gone:
-        pass
-    with held() as sockets, pytest.raises(ConnectionRefusedError):
+    with refusing() as gone, held() as sockets, pytest.raises(ConnectionRefusedError):
         tcp.connect([at(gone), at(gone)], Deadline(PATIENCE), sockets)
     with held() as sockets, pytest.raises(OSError, match="no address"):
         tcp.connect([], Deadline(PATIENCE), sockets)

@@ -15,7 +15,7 @@ from websockets.sync.server import ServerConnection
 from genai_live import _deadline
 from genai_live._deadline import Deadline
 from tests.processes import Outcome, run, start
-from tests.raw_peer import Peer
+from tests.raw_peer import BINARY, Peer, close_frame, door, frame
 from tests.servers import (
     AUTHORITY,
     PATIENCE,
@@ -24,6 +24,7 @@ from tests.servers import (
     answer_setup,
     live_server,
     raw_server,
+    refusing,
     text_part,
 )
 from tests.test_connect_phases import deaf_listener, hold, stall_in_setup
@@ -120,16 +121,13 @@ def test_in_connect_during_tls_nothing_is_left_behind() -> None:
 
 
 def test_in_the_pause_before_another_try() -> None:
-    with raw_server(hold) as url:
-        pass
-    interrupt(
-        """
+    body = """
 client = Client(api_key="k", http_options={"base_url": sys.argv[1], "connect_retries": 1000})
 interrupted(lambda: client.live.connect(model="m", timeout=None), "connect", "open")
 wait_for(lambda: not own_threads())
-""",
-        url,
-    )
+"""
+    with refusing() as url:
+        interrupt(body, url)
 
 
 def test_after_connect_was_interrupted_the_client_connects() -> None:
@@ -199,7 +197,7 @@ def test_while_receiving_the_session_stays_usable(way: str) -> None:
 with connect() as session:
     interrupted({call}, "{function}")
     tell(answer=session.ask("still there", timeout={PATIENCE}).text)
-tell(closed=str(session.close_info.sent_by), threads=own_threads())
+tell(closed=str(session.close_info.sent_by), threads=threads_left())
 """
     with live_server(answer_most) as url:
         outcome = interrupt(body, url)
@@ -238,7 +236,7 @@ def run():
         list(session)
 
 interrupted(run, "run", "get")
-tell(closed=str(session.close_info), threads=own_threads())
+tell(closed=str(session.close_info), threads=threads_left())
 """
     with live_server() as url:
         outcome = interrupt(body, url)
@@ -264,28 +262,13 @@ tell(closed=str(session.close_info.sent_by))
 # Sending
 
 
-class SlowServer:
-    """Reads nothing until it is told to, then everything: what arrived, and whether the frames were whole."""
-
-    def __init__(self) -> None:
-        self.read_on = threading.Event()
-        self.texts: list[str] = []
-
-    def __call__(self, connection: ServerConnection) -> None:
-        answer_setup(connection)
-        self.read_on.wait(PATIENCE)
-        for raw in connection:
-            self.texts.append(text_of(raw))
-            if self.texts[-1] == "last":
-                connection.send(text_part("got it"))
-                connection.send(TURN_COMPLETE)
-
-
+LARGE = 16_000_000
+"""Characters: more than the buffers of both sides hold."""
 SEND = f"""
 if len(sys.argv) > 2:
     client = Client(api_key="k", http_options={{"base_url": sys.argv[1], "ca_bundle": sys.argv[2]}})
 session = connect()
-big = "x" * 30_000_000
+big = "x" * {LARGE}
 interrupted(lambda: session.send_client_content(turns=big), "write", "select")
 print("read on", flush=True)
 tell(state=repr(session), answer=session.ask("last", timeout={PATIENCE}).text)
@@ -303,16 +286,24 @@ def ca(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize("tls", [False, True], ids=["plain", "TLS"])
 def test_in_the_middle_of_a_frame_the_frame_is_finished_later_and_the_session_goes_on(tls: bool, ca: str) -> None:
     """The peer does not read: half a frame is out, and cannot be taken back."""
-    server = SlowServer()
-    with live_server(server, tls=tls) as url, start(INTERRUPT + SEND, url, *([ca] if tls else [])) as process:
+    with (
+        door(tls=tls, receive_buffer=4096) as entrance,
+        start(INTERRUPT + SEND, entrance.url, *([ca] if tls else [])) as process,
+    ):
+        peer = entrance.accept()
+        peer.open()
         assert process.stdout is not None
         assert process.stdout.readline() == "read on\n"
-        server.read_on.set()
+        arrived = [len(text_of(json.dumps(peer.read_message()))) for _ in range(2)]
+        peer.send(frame(BINARY, text_part("got it")) + frame(BINARY, TURN_COMPLETE))
+        peer.read_close()
+        peer.send(close_frame(1000))
         stdout, stderr = process.communicate(timeout=2 * PATIENCE)
     assert stderr == ""
     told = json.loads(stdout)
+    assert told["took"] >= 0
     assert (told["state"], told["answer"]) == ("<Session models/test mid-turn>", "got it")
-    assert [len(text) for text in server.texts] == [30_000_000, 4]
+    assert arrived == [LARGE, len("last")]
 
 
 def test_in_stream_audio_the_sound_stops_and_the_session_goes_on() -> None:
@@ -396,7 +387,7 @@ if session.close_info is not None:
     session = connect()
 tell(answer=session.ask("last", timeout={PATIENCE}).text)
 session.close()
-tell(hits=hits, sent=sent, ends=ends, threads=own_threads())
+tell(hits=hits, sent=sent, ends=ends, threads=threads_left())
 """
 
 

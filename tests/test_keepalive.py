@@ -19,6 +19,7 @@ from genai_live import Client, Session, errors
 from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._connection.transport import TransportLost
 from genai_live._network.options import ConnectionOptions
+from tests.processes import ROOT
 from tests.raw_peer import BINARY, PING, PONG, Peer, beside, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, text_part
 
@@ -276,7 +277,8 @@ with door() as entrance:
 
 def test_a_lock_of_the_interpreter_held_by_another_thread_kills_nothing() -> None:
     """sum() over a range is one call into C: it lets no other thread run until it is done."""
-    with subprocess.Popen([sys.executable, "-c", PEER_IN_ANOTHER_PROCESS], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", PEER_IN_ANOTHER_PROCESS]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             options: dict[str, Any] = {"ping_interval": 0.05, "silence_limit": 0.4}
@@ -339,20 +341,22 @@ def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
         return subprocess.run([ip, *arguments], capture_output=True, check=False).returncode == 0
 
     inside = ("netns", "exec", name, ip)
+    near, far = pair_of_addresses()
     made = (
         run("netns", "add", name)
         and run("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
-        and run("addr", "add", "10.213.77.1/30", "dev", f"{name}a")
+        and run("addr", "add", f"{near}/30", "dev", f"{name}a")
         and run("link", "set", f"{name}a", "up")
-        and run(*inside, "addr", "add", "10.213.77.2/30", "dev", f"{name}b")
+        and run(*inside, "addr", "add", f"{far}/30", "dev", f"{name}b")
         and run(*inside, "link", "set", f"{name}b", "up")
     )
     process: subprocess.Popen[str] | None = None
 
     def start() -> str:
         nonlocal process
-        code = PEER_IN_ANOTHER_PROCESS.replace("door()", "door(address='10.213.77.2')")
-        process = subprocess.Popen([ip, "netns", "exec", name, sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+        code = PEER_IN_ANOTHER_PROCESS.replace("door()", f"door(address='{far}')")
+        command = [ip, "netns", "exec", name, sys.executable, "-c", code]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stdout is not None
         return process.stdout.readline().strip()
 
@@ -368,6 +372,12 @@ def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
             process.stdout.close()
         run("netns", "del", name)
         run("link", "del", f"{name}a")
+
+
+def pair_of_addresses() -> tuple[str, str]:
+    """Both ends of a network of its own for each process: two runs of the tests at once must not meet."""
+    number = os.getpid() * 4 % (1 << 16)
+    return tuple(f"10.213.{(number + end) >> 8}.{(number + end) & 255}" for end in (1, 2))  # type: ignore[return-value]
 
 
 @pytest.mark.parametrize("calls", ["receive", "send"])

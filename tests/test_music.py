@@ -23,6 +23,7 @@ from genai_live import Client, errors, types
 from genai_live.callbacks import LiveMusicCallbacks
 from genai_live.emulator import LiveEmulator
 from genai_live.music import MusicSession
+from tests.raw_peer import beside
 from tests.servers import (
     MODEL,
     PATIENCE,
@@ -34,6 +35,7 @@ from tests.servers import (
     message,
     wait_until_closed,
 )
+from tests.waiting import stalls_in, until
 
 MIME = "audio/l16;rate=48000;channels=2"
 SECOND = 48_000 * 2 * 2
@@ -169,9 +171,8 @@ def test_vertex_ai_is_refused_before_anything_is_looked_up_or_dialled(arguments:
 
 
 def test_connect_waits_for_setup_complete_and_says_so_when_its_time_is_up() -> None:
-    with live_server(wait_until_closed) as url, pytest.raises(errors.ConnectTimeout) as raised:
-        client_of(url).live.music.connect(model=MODEL, timeout=0.3)
-    assert raised.value.phase is errors.Phase.SETUP
+    with live_server(wait_until_closed) as url:
+        stalls_in(errors.Phase.SETUP, lambda limit: client_of(url).live.music.connect(model=MODEL, timeout=limit))
 
 
 def test_a_close_during_setup_raises_setup_rejected_with_the_servers_words() -> None:
@@ -399,6 +400,7 @@ def test_an_unknown_kind_of_message_is_delivered_and_one_that_is_not_json_is_an_
 
 def test_a_timeout_holds_for_each_message_and_says_that_nothing_plays() -> None:
     with music_with(sends(music(chunk(b"abcd")))) as session:
+        until(lambda: session.stats.waiting_messages == 1)
         messages = session.receive(0.2)
         next(messages)
         with pytest.raises(errors.ReceiveTimeout, match=r"play\(\) starts it"):
@@ -436,21 +438,12 @@ def test_callbacks_get_music_messages_and_the_end_and_may_steer_but_not_receive(
 
 def test_two_threads_may_not_receive_at_once() -> None:
     with music_with(sends()) as session:
-        waiting = threading.Thread(target=lambda: list(session))
-        waiting.start()
-        try:
-            with pytest.raises(errors.WrongThread):
-                _receive_until_refused(session)
-        finally:
-            session.close()
-            waiting.join(PATIENCE)
-
-
-def _receive_until_refused(session: MusicSession) -> None:
-    """The other thread may not wait yet: then this one waits in its place for a moment."""
-    while True:
-        with pytest.raises(errors.ReceiveTimeout):
-            next(session.receive(0.02))
+        waiting = beside(lambda: list(session))
+        until(session._connection.inbox._receiving.locked)  # nothing else tells that a thread waits already
+        with pytest.raises(errors.WrongThread):
+            next(session.receive(PATIENCE))
+        session.close()
+        assert waiting.result(PATIENCE) == []
 
 
 # Recording

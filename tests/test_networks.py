@@ -15,7 +15,7 @@ import pytest
 from genai_live import Client, errors
 from genai_live.emulator import LiveEmulator
 from tests.proxies import Seen, http_proxy, socks5_proxy
-from tests.servers import AUTHORITY, MODEL, PATIENCE, client_of, live_server, raw_server
+from tests.servers import AUTHORITY, MODEL, PATIENCE, client_of, live_server, raw_server, refusing, served
 from tests.test_trust import BUNDLES
 
 OTHER = datetime.timedelta(days=30)
@@ -34,16 +34,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def served_with(*names: str, **validity: Any) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert(*names, **validity).configure_cert(context)
-    return context
-
-
 @contextmanager
 def emulator(*, tls: bool) -> Iterator[str]:
     """A server with both legs; gives its base URL."""
-    with LiveEmulator(tls=served_with("localhost") if tls else False, pace=0.0, voice=False) as running:
+    with LiveEmulator(tls=served("localhost") if tls else False, pace=0.0, voice=False) as running:
         yield f"https://localhost:{running.port}" if tls else running.url
 
 
@@ -212,10 +206,8 @@ def test_a_proxys_own_503_is_worth_another_try_and_its_403_is_not(secure_service
 
 @both_legs
 def test_a_proxy_that_is_not_there_is_named(leg: Leg, service: str, bundle: str) -> None:
-    with http_proxy() as gone:
-        pass
-    with pytest.raises(errors.ConnectError, match=f"{gone.url}.*Connection refused") as raised:
-        leg(client(service, proxy=gone.url, ca_bundle=bundle))
+    with refusing() as gone, pytest.raises(errors.ConnectError, match=f"{gone}.*Connection refused") as raised:
+        leg(client(service, proxy=gone, ca_bundle=bundle))
     assert raised.value.retryable
 
 
@@ -297,7 +289,7 @@ def test_a_private_authority_is_trusted_through_one_setting(
 def test_a_context_that_verifies_nothing_does_so_for_both(leg: Leg) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with LiveEmulator(tls=served_with("elsewhere.example"), pace=0.0, voice=False) as running:
+    with LiveEmulator(tls=served("elsewhere.example"), pace=0.0, voice=False) as running:
         leg(client(f"https://localhost:{running.port}", ssl_context=context))
 
 
@@ -315,7 +307,7 @@ def test_an_expired_certificate_says_so_and_names_the_store(
     leg: Leg, source: str, bundle: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime.datetime.now(datetime.timezone.utc)
-    context = served_with("localhost", not_before=now - 2 * OTHER, not_after=now - OTHER)
+    context = served("localhost", not_before=now - 2 * OTHER, not_after=now - OTHER)
     options = {"ca_bundle": bundle} if source == "ca_bundle" else {}
     if source != "ca_bundle":
         monkeypatch.setenv(source, bundle)
@@ -329,7 +321,7 @@ def test_an_expired_certificate_says_so_and_names_the_store(
 @both_legs
 def test_a_certificate_for_another_host_says_so_and_names_the_store(leg: Leg, bundle: str) -> None:
     with (
-        LiveEmulator(tls=served_with("elsewhere.example"), pace=0.0, voice=False) as running,
+        LiveEmulator(tls=served("elsewhere.example"), pace=0.0, voice=False) as running,
         pytest.raises(errors.ConnectError) as raised,
     ):
         leg(client(f"https://localhost:{running.port}", ca_bundle=bundle))

@@ -7,7 +7,6 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -27,6 +26,7 @@ from tests.servers import (
     text_part,
 )
 from tests.test_interrupts import text_of
+from tests.waiting import until
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 QUIET_FORK = ("-W", "ignore:This process:DeprecationWarning")
@@ -244,7 +244,7 @@ tell(child=in_child(child))
 stream.cancel()
 tell(parent=session.ask("still mine", timeout={PATIENCE}).text, closed=session.close_info)
 session.close()
-tell(threads=own_threads())
+tell(threads=threads_left())
 """
     )
     outcome = run(body, url, flags=QUIET_FORK)
@@ -382,16 +382,15 @@ def application(environ, start_response):
 def test_gunicorn_with_preload_serves_sessions_from_every_worker(worker: str, tmp_path: Path) -> None:
     pytest.importorskip("gunicorn", reason="gunicorn is in the extra test")
     (tmp_path / "app.py").write_text(GUNICORN_APP)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [sys.executable, *QUIET_FORK, "-m", "gunicorn", "--preload", "--workers", "2", "--threads", "2"]
-    command += ["--worker-class", worker, "--bind", f"127.0.0.1:{port}", "--chdir", str(tmp_path), "app:application"]
-    with live_server() as url:
+    with live_server() as url, socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        address, inherited = f"http://127.0.0.1:{listener.getsockname()[1]}", listener.fileno()
+        command = [sys.executable, *QUIET_FORK, "-m", "gunicorn", "--preload", "--workers", "2", "--threads", "2"]
+        command += ["--worker-class", worker, "--bind", f"fd://{inherited}", "--chdir", str(tmp_path), "app:application"]
         environment = {**os.environ, "SERVICE": url, "PYTHONPATH": str(ROOT)}
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, pass_fds=[inherited]) as server:
             try:
-                answers = {fetch(f"http://127.0.0.1:{port}/") for _ in range(20)}
-                refused = fetch(f"http://127.0.0.1:{port}/masters")
+                answers = {fetch(f"{address}/") for _ in range(20)}
+                refused = fetch(f"{address}/masters")
             finally:
                 server.terminate()
                 _, log = server.communicate(timeout=2 * PATIENCE)
@@ -401,16 +400,9 @@ def test_gunicorn_with_preload_serves_sessions_from_every_worker(worker: str, tm
 
 
 def fetch(url: str) -> str:
-    """The body, as soon as somebody serves it."""
-    pause, until = threading.Event(), time.monotonic() + PATIENCE
-    while True:
-        try:
-            with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-                return str(answer.read().decode())
-        except OSError:
-            if time.monotonic() > until:
-                raise
-            pause.wait(0.05)
+    """The body; the listener is there before gunicorn is, so the request waits for it."""
+    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+        return str(answer.read().decode())
 
 
 # Threads, loops, greenlets
@@ -430,7 +422,7 @@ with ThreadPoolExecutor(8) as pool:
     session = pool.submit(connect).result()
     tell(handed_over=[pool.submit(session.ask, str(number), {PATIENCE}).result().text for number in range(4)])
     pool.submit(session.close).result()
-tell(threads=own_threads())
+tell(threads=threads_left())
 """
     outcome = run(body, url)
     assert (outcome.stderr, outcome.code) == ("", 0)
@@ -465,7 +457,7 @@ async def main():
     tell(answers=[turn.text for turn in turns], direct=answer, ticked=ticks > 5)
 
 asyncio.run(main())
-tell(threads=own_threads())
+tell(threads=threads_left())
 """
     outcome = run(body, url)
     assert (outcome.stderr, outcome.code) == ("", 0)
@@ -614,9 +606,7 @@ print(session.ask("first", timeout={PATIENCE}).text)
         assert (opening.output, opening.error) == ("first\n", "")
         marker = tmp_path / "receiving"
         receiving = Cell(kernel, RECEIVING.format(marker=str(marker)))
-        pause = threading.Event()
-        while not marker.exists():
-            pause.wait(0.01)
+        until(marker.exists)
         manager, _ = kernel
         manager.interrupt_kernel()
         assert receiving.wait().error == "KeyboardInterrupt"

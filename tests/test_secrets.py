@@ -22,9 +22,20 @@ from websockets.sync.server import ServerConnection
 from genai_live import Client, Live, errors, types
 from genai_live.api_client import ApiClient
 from genai_live.emulator import LiveEmulator
-from tests.proxies import http_proxy, socks5_proxy
+from tests.proxies import Seen, http_proxy, socks5_proxy
 from tests.raw_peer import CLOSE, TEXT, Peer, frame
-from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, message, raw_server, text_part
+from tests.servers import (
+    MODEL,
+    PATIENCE,
+    TURN_COMPLETE,
+    answer_setup,
+    client_of,
+    live_server,
+    message,
+    raw_server,
+    refusing,
+    text_part,
+)
 
 CANARIES = {
     "key": "AIzaCanaryKey0123456789",
@@ -211,24 +222,21 @@ def raw(handler: Callable[[socket.socket], None]) -> Callable[[ExitStack], dict[
 
 
 def unreachable(stack: ExitStack) -> dict[str, Any]:
-    with raw_server(stall) as url:
-        pass
-    return {"url": url}
+    return {"url": stack.enter_context(refusing())}
 
 
 def untrusted(stack: ExitStack) -> dict[str, Any]:
     return {"url": stack.enter_context(live_server(tls=True))}
 
 
-def behind(refusing: str) -> Callable[[ExitStack], dict[str, Any]]:
+def behind(how: str) -> Callable[[ExitStack], dict[str, Any]]:
     def enter(stack: ExitStack) -> dict[str, Any]:
         pair = f"{CANARIES['proxy user']}:{CANARIES['proxy password']}"
-        if refusing == "SOCKS":
+        if how == "SOCKS":
             pytest.importorskip("socks", reason="PySocks is in the extra test")
             proxy = stack.enter_context(socks5_proxy(user="other:one"))
-        elif refusing == "gone":
-            with http_proxy() as proxy:
-                pass
+        elif how == "gone":
+            proxy = Seen(stack.enter_context(refusing()))
         else:
             proxy = stack.enter_context(http_proxy(user="other:one"))
         return {"url": "https://service.invalid", "proxy": proxy.with_user(pair)}
