@@ -63,7 +63,7 @@ b64encode: Callable[[bytes], bytes] = pybase64.b64encode if pybase64 else base64
 """Encodes to standard base64 with padding."""
 
 
-def b64decode(text: str | bytes) -> bytes:
+def b64decode(text: str | bytes | bytearray) -> bytes:
     """Decodes base64 in the standard or the URL-safe alphabet, padded or not; raises ValueError for anything else."""
     if pybase64:
         try:
@@ -74,7 +74,7 @@ def b64decode(text: str | bytes) -> bytes:
     return _b64decode_any(text)
 
 
-def _b64decode_any(text: str | bytes) -> bytes:
+def _b64decode_any(text: str | bytes | bytearray) -> bytes:
     data = text.encode("ascii", "strict") if isinstance(text, str) else text
     data = data.translate(_URL_SAFE_TO_STANDARD).rstrip(b"=") if b"-" in data or b"_" in data else data
     data += b"=" * (-len(data) % 4)
