@@ -16,6 +16,7 @@ LAYERS: list[set[str]] = [
     {"_deadline"},
     {"types"},
     {"_wire"},
+    {"_sound_messages"},
     {"audio", "_backends", "_close_reasons"},
     {"_opaque", "_checked", "tools"},
     {"_network.headers", "_network.proxy", "_network.trust"},
