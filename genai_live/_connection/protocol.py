@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic
 
-from genai_live import _json, _wire
+from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._connection import usage
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
@@ -150,7 +150,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
-            return _wire.decode(self.message_type, _json.loads(payload))
+            return _sound_messages.read(self.message_type, payload)
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
 
