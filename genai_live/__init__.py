@@ -2,11 +2,11 @@
 
 The way through the code, from what a user writes to the bytes and back:
 
-``client.Client`` keeps settings (``api_client``) -> ``live.Live.connect`` checks the config (``_setup``), plans the
-connection and waits -> ``_reader.Reader`` runs the thread that dials (``_dial``) and reads (``_transport``, ``_frames``) ->
-``_connection.Connection`` turns frames into messages (``_protocol``, ``_wire``, ``types``), queues them (``_inbox``) and
-calls back (``_dispatch``) -> ``session.Session`` is what the user holds: it sends (``_inputs``), receives, and puts turns
-together (``turn``).
+``client.Client`` keeps settings (``api_client``) -> ``live.Live.connect`` checks the config (``_client_messages.setup``), plans
+the connection and waits (``_connection.opening``) -> ``_connection.reader`` runs the thread that dials (``_network.dial``) and
+reads (``_connection.transport``, ``frames``) -> ``_connection.connection`` has frames turned into messages (``delivery``,
+``protocol``, ``_wire``, ``types``), queued (``inbox``) and given to callbacks (``dispatch``) -> ``session.Session`` is what the
+user holds: it sends (``_client_messages.inputs``), receives, and puts turns together (``turn``).
 """
 
 from __future__ import annotations
@@ -17,7 +17,19 @@ from genai_live.api_client import ApiClient
 from genai_live.callbacks import LiveCallbacks
 from genai_live.client import Client
 from genai_live.live import Live
+from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import Session
 from genai_live.turn import Turn
 
-__all__ = ["ApiClient", "Client", "Live", "LiveCallbacks", "Session", "Turn", "__version__", "errors", "types"]
+__all__ = [
+    "ApiClient",
+    "Client",
+    "Live",
+    "LiveCallbacks",
+    "ReconnectPolicy",
+    "Session",
+    "Turn",
+    "__version__",
+    "errors",
+    "types",
+]

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from genai_live._close_reasons import closed_error
-from genai_live._connection.connection import Connection
+from genai_live._connection.open_connection import OpenConnection
 from genai_live._deadline import Deadline
 from genai_live._opaque import LEAVES_A_SESSION_OPEN
 from genai_live._secret import without_frames
@@ -39,6 +38,8 @@ class Stats:
     waiting_messages: int
     """Messages that nobody has received yet."""
     waiting_bytes: int
+    dropped: int
+    """Pieces of audio and video that were dropped because the session had no connection for long."""
     forgotten: int
     """Messages that only ``on_message`` has seen: they left the queue before anybody received them."""
     callback_errors: int
@@ -53,8 +54,8 @@ class MessageStream(Generic[ServerMessage]):
     Usable from many threads, one of them receiving; a context manager that closes itself.
     """
 
-    def __init__(self, connection: Connection[ServerMessage], model: str) -> None:
-        self._connection: Connection[ServerMessage] = connection
+    def __init__(self, connection: OpenConnection[ServerMessage], model: str) -> None:
+        self._connection: OpenConnection[ServerMessage] = connection
         self._model = model
         self._end_told = False
         """True once receive() has ended quietly because the session did: the next call must not look like an empty turn."""
@@ -69,7 +70,7 @@ class MessageStream(Generic[ServerMessage]):
     def _check_receiver(self) -> None:
         if self._connection.forked:
             self._connection.check_usable()
-        if self._connection.reader.is_current:
+        if self._connection.is_reader_thread:
             raise WrongThread(
                 "receiving in a callback would wait for its own thread:"
                 " use the message that the callback was given, or receive on another thread"
@@ -92,14 +93,14 @@ class MessageStream(Generic[ServerMessage]):
         info = self.close_info
         assert info is not None
         if not info.clean:
-            raise closed_error(info)
+            raise self._connection.end_error()
 
     def _tell_end(self) -> None:
         """Raises the error of the end, unless nothing was lost and it has not been told yet."""
         info = self.close_info
         assert info is not None
         if not info.clean or self._end_told:
-            raise closed_error(info)
+            raise self._connection.end_error()
         self._end_told = True
 
     # Ending.
@@ -128,9 +129,14 @@ class MessageStream(Generic[ServerMessage]):
 
     @property
     def conn(self) -> websocket.WebSocket:
-        """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session."""
-        assert self._connection.transport is not None
-        return self._connection.transport.websocket
+        """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session.
+
+        ConnectionError: there is none, because the session is between two connections.
+        """
+        transport = self._connection.transport
+        if transport is None:
+            raise ConnectionError("the session has no connection now: it is reconnecting")
+        return transport.websocket
 
     @property
     def close_info(self) -> CloseInfo | None:
@@ -140,16 +146,16 @@ class MessageStream(Generic[ServerMessage]):
     @property
     def stats(self) -> Stats:
         """Counters, as they stand now."""
-        connection, transport = self._connection, self._connection.transport
-        assert transport is not None
+        connection, counters = self._connection, self._connection.counters
         return Stats(
             messages_received=connection.delivery.messages_received,
-            messages_sent=transport.messages_written,
-            bytes_received=transport.bytes_read,
-            bytes_sent=transport.bytes_written,
+            messages_sent=counters.messages_written,
+            bytes_received=counters.bytes_read,
+            bytes_sent=counters.bytes_written,
             undecodable=connection.delivery.undecodable,
             waiting_messages=connection.inbox.waiting_messages,
             waiting_bytes=connection.inbox.waiting_bytes,
+            dropped=connection.dropped,
             forgotten=connection.inbox.forgotten,
             callback_errors=connection.dispatcher.errors,
             slow_callbacks=connection.dispatcher.slow,

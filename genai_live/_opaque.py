@@ -11,12 +11,12 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from genai_live._secret import without_frames
-from genai_live.errors import LiveError, ReceiveTimeout
+from genai_live.errors import LiveError, ReceiveTimeout, TurnLost
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-LEAVES_A_SESSION_OPEN = (KeyboardInterrupt, ReceiveTimeout)
+LEAVES_A_SESSION_OPEN = (KeyboardInterrupt, ReceiveTimeout, TurnLost)
 """What ends a wait and no session. A notebook keeps the last traceback, and one with the frames of the wait would keep the
 session, also after its cell was run again."""
 

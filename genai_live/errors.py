@@ -8,6 +8,8 @@
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
+    ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
+    ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
     ├── APIError                             a REST request was answered with an error
     ├── ConnectError (ConnectionError)       connect() failed; ``phase`` says where
     │   ├── ConnectTimeout (TimeoutError)    the time for connecting was used up
@@ -169,6 +171,27 @@ class ReceiveTimeout(LiveError, TimeoutError):
     def __init__(self, message: str, messages: tuple[object, ...] = ()) -> None:
         super().__init__(message)
         self.messages = messages
+
+
+class TurnLost(LiveError, ConnectionError):
+    """The rest of the model's turn was lost with a connection; the session goes on over another one, so ask again.
+
+    ``messages`` are those that ``ask`` or ``collect`` had taken by then; ``close_info`` says how the connection ended.
+    """
+
+    kind = ErrorKind.NETWORK
+    retryable = True
+
+    def __init__(self, close_info: CloseInfo, messages: tuple[object, ...] = ()) -> None:
+        super().__init__(f"the model's turn was lost with its connection ({close_info}); the session reconnects, so ask again")
+        self.close_info = close_info
+        self.messages = messages
+
+
+class OutboxFull(LiveError):
+    """The session has no connection at the moment, and as much as may wait for the next one waits already; nothing was sent."""
+
+    retryable = True
 
 
 class APIError(LiveError):

@@ -14,8 +14,8 @@ from genai_live._deadline import Deadline
 from genai_live._opaque import opaque
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
-from genai_live.errors import ConfigError
 from genai_live.music import LiveMusic
+from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import Session
 from genai_live.types import LiveConnectConfig
 
@@ -59,7 +59,7 @@ class Live:
         callbacks: LiveCallbacks | Mapping[str, Any] | None = None,
         timeout: float | None = CONNECT_TIMEOUT,
         resume: str | None = None,
-        reconnect: bool = False,
+        reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
         history: Any = None,
         extra_setup: Mapping[str, Any] | None = None,
     ) -> Session:
@@ -72,7 +72,8 @@ class Live:
             timeout: Seconds for credentials, name lookup, proxy, TLS, upgrade and setup together; None for no limit. Where
                 ``http_options.timeout`` (milliseconds) is set and shorter, it counts.
             resume: A handle of an earlier session (``session.resumption.handle``): goes on where that one was.
-            reconnect: Not in this version: True raises.
+            reconnect: True, or a ReconnectPolicy, keeps the session alive across goAway, ends by the service and drops of the
+                network; ``message.reconnecting`` and ``message.reconnected`` tell of it. It asks for session resumption.
             history: Content of an earlier conversation, given to the model before anything else.
             extra_setup: Members of the setup message that this library does not know yet, in the wire's spelling.
 
@@ -83,20 +84,23 @@ class Live:
             SetupRejected: closed before setupComplete, with ``code`` and ``reason``.
             ConnectError: any other failure; ``phase`` says in which step.
         """
-        if reconnect:
-            raise ConfigError(
-                "reconnect=True is not in this version: connect again with resume=session.resumption.handle when a session ends",
-                "reconnect",
-            )
+        policy = ReconnectPolicy.of(reconnect)
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         api_client = connection_options(self._api_client, config)
         setup = setup_message(
-            api_client, model, config, resume=resume, extra_setup=extra_setup, history=history, deadline=deadline
+            api_client,
+            model,
+            config,
+            resume=resume,
+            resumable=policy is not None,
+            extra_setup=extra_setup,
+            history=history,
+            deadline=deadline,
         )
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
-        connection = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline)
+        connection = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
         session = Session(connection, api_client, model, automatic_detection=not detection.get("disabled", False))
         if first is not None:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from genai_live import _json
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
-from genai_live._close_reasons import closed_error
-from genai_live._connection.connection import Connection
+from genai_live._connection.open_connection import OpenConnection
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import MusicProtocol
 from genai_live._deadline import Deadline
@@ -83,7 +82,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
     raises :class:`~genai_live.errors.SessionClosed`. An end while it plays counts as a loss, unless this program closed it.
     """
 
-    def __init__(self, connection: Connection[LiveMusicServerMessage], backend: Backend, model: str) -> None:
+    def __init__(self, connection: OpenConnection[LiveMusicServerMessage], backend: Backend, model: str) -> None:
         super().__init__(connection, model)
         assert isinstance(connection.protocol, MusicProtocol)
         self._protocol = connection.protocol
@@ -183,8 +182,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         while not self._tape.holds(seconds):
             message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")
             if message is None:
-                assert self.close_info is not None
-                raise closed_error(self.close_info)
+                raise self._connection.end_error()
             for chunk in message.audio_chunks:
                 self._tape.add(chunk)
         return self._tape.cut(seconds)

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from genai_live import _json
 from genai_live._client_messages import inputs, model_families
-from genai_live._close_reasons import closed_error
-from genai_live._connection.connection import Connection
+from genai_live._connection.open_connection import OpenConnection
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
 from genai_live._opaque import letting_go
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
-from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed
+from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed, TurnLost
 from genai_live.turn import Turn, assemble
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
@@ -38,7 +37,12 @@ class Session(MessageStream[LiveServerMessage]):
     """
 
     def __init__(
-        self, connection: Connection[LiveServerMessage], api_client: ApiClient, model: str, *, automatic_detection: bool = True
+        self,
+        connection: OpenConnection[LiveServerMessage],
+        api_client: ApiClient,
+        model: str,
+        *,
+        automatic_detection: bool = True,
     ) -> None:
         super().__init__(connection, model)
         assert isinstance(connection.protocol, LiveProtocol)
@@ -100,6 +104,8 @@ class Session(MessageStream[LiveServerMessage]):
         kind = Sent.NOTHING
         if audio is not None or media is not None:
             kind = Sent.AUDIO
+        elif video is not None:
+            kind = Sent.VIDEO
         elif text is not None or activity_end is not None:
             kind = Sent.ANSWER
         elif activity_start is not None:
@@ -177,7 +183,14 @@ class Session(MessageStream[LiveServerMessage]):
         return self._turn(Deadline.of(timeout))
 
     def _turn(self, deadline: Deadline) -> Messages[LiveServerMessage]:
-        return Messages(lambda: self._next(deadline, "the model's turn did not end"), self._tell_end, ends_turn)
+        return Messages(lambda: self._next_of_turn(deadline), self._tell_end, ends_turn)
+
+    def _next_of_turn(self, deadline: Deadline) -> LiveServerMessage | None:
+        message = self._next(deadline, "the model's turn did not end")
+        lost = None if message is None else message.reconnecting
+        if lost is not None and lost.turn_lost:
+            raise TurnLost(lost.close_info)
+        return message
 
     @letting_go
     def collect(self, timeout: float | None = None) -> Turn:
@@ -196,12 +209,11 @@ class Session(MessageStream[LiveServerMessage]):
         try:
             for message in self._turn(deadline):
                 messages.append(message)
-        except ReceiveTimeout as error:
+        except (ReceiveTimeout, TurnLost) as error:
             error.messages = tuple(messages)
             raise
         if not messages or not ends_turn(messages[-1]):
-            assert self.close_info is not None
-            raise closed_error(self.close_info)
+            raise self._connection.end_error()
         return assemble(messages)
 
     @letting_go
@@ -235,7 +247,7 @@ class Session(MessageStream[LiveServerMessage]):
         """
         deadline = Deadline.of(timeout)
         connection = self._connection
-        if connection.close_info is None and not connection.forked and not connection.reader.is_current:
+        if connection.close_info is None and not connection.forked and not connection.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing
             with contextlib.suppress(SessionClosed, ReceiveTimeout):  # the end has come already, or no time is left for an answer
                 self._end_input(deadline)

@@ -16,6 +16,8 @@ EXAMPLES = [
     errors.DecodeError("words", 12),
     errors.CallbackError("words"),
     errors.ReceiveTimeout("words", ("partial",)),
+    errors.TurnLost(INFO, ("partial",)),
+    errors.OutboxFull("words"),
     errors.APIError("words", 403, "body"),
     errors.ConnectError("words", Phase.PROXY),
     errors.ConnectTimeout("words", Phase.TLS),

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "genai_live"
 
 LAYERS: list[set[str]] = [
     {"errors", "_json", "_secret", "_version"},
-    {"_deadline"},
+    {"_deadline", "reconnection"},
     {"types"},
     {"_wire"},
     {"_sound_messages"},
@@ -31,9 +31,12 @@ LAYERS: list[set[str]] = [
     {"turn", "callbacks"},
     {"_connection.masking", "_connection.usage", "_connection.keepalive", "_connection.retries"},
     {"_connection.frames", "_connection.protocol"},
+    {"_connection.resumption"},
     {"_connection.transport", "_connection.inbox", "_connection.dispatch", "_connection.reader"},
     {"_connection.attempt", "_connection.delivery"},
+    {"_connection.open_connection"},
     {"_connection.connection"},
+    {"_connection.continuing"},
     {"_connection.opening"},
     {"_message_stream"},
     {"_streaming.sound_source", "_streaming.pacing_thread"},

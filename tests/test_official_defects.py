@@ -6,6 +6,7 @@ import contextlib
 import copy
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -47,11 +48,6 @@ CANNOT_APPLY: dict[int, str] = {
     46: "MCP sessions are not taken as tools: the error says how their tools are declared (see defect 13)",
 }
 """Rows that need something which this library does not have."""
-NOT_YET: dict[int, str] = {
-    29: "pings, limits of silence, resumption handles and goAway are there (test_endings); reconnecting is not",
-    67: "as 29",
-}
-"""Rows of which a part is still missing."""
 
 KEY = "AIza-the-secret-key"
 CREDENTIALS = google.oauth2.credentials.Credentials(token="ya29.t", quota_project_id="payer")
@@ -281,6 +277,11 @@ def test_defect_28_a_text_as_speech_config_is_a_voice() -> None:
 
 
 # Python client.
+
+
+@pytest.mark.parametrize("shared_reader", [False, True])
+def test_defect_29_a_session_can_be_kept_alive_over_a_drop(shared_reader: bool) -> None:
+    check_that_a_session_goes_on(lambda connection: connection.socket.shutdown(socket.SHUT_RDWR), shared_reader=shared_reader)
 
 
 def test_defect_30_a_session_serves_several_threads_without_an_event_loop() -> None:
@@ -560,6 +561,28 @@ def test_defect_66_time_limits_are_kept() -> None:
         client_of(url, timeout=200).live.connect(model=MODEL)
 
 
+def test_defect_67_a_go_away_is_followed_with_the_newest_handle() -> None:
+    check_that_a_session_goes_on(lambda connection: connection.send(message(goAway={"timeLeft": "50s"})))
+
+
+def check_that_a_session_goes_on(end: Callable[[ServerConnection], object], *, shared_reader: bool = False) -> None:
+    handles: list[str | None] = []
+
+    def handler(connection: ServerConnection) -> None:
+        handles.append(json.loads(connection.recv(timeout=PATIENCE))["setup"]["sessionResumption"].get("handle"))
+        connection.send(SETUP_COMPLETE)
+        if len(handles) == 1:
+            connection.send(message(sessionResumptionUpdate={"newHandle": "h1", "resumable": True}))
+            end(connection)
+        wait_until_closed(connection)
+
+    with live_server(handler) as url:
+        client = client_of(url, shared_reader=shared_reader)
+        with client.live.connect(model=MODEL, reconnect={"first_pause": 0.01}, timeout=PATIENCE) as session:
+            assert next(each.reconnected for each in session if each.reconnected is not None).state_restored
+    assert handles == [None, "h1"]
+
+
 @pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("enable_affective_dialog", False), ("seed", 0)])
 def test_defect_68_the_top_level_wins_also_with_a_falsy_value(name: str, value: Any) -> None:
     other = {"temperature": 1.0, "enable_affective_dialog": True, "seed": 9}[name]
@@ -572,6 +595,6 @@ def test_defect_68_the_top_level_wins_also_with_a_falsy_value(name: str, value: 
 
 def test_every_defect_has_a_test_or_a_reason() -> None:
     tested = {int(number) for number in re.findall(r"^def test_defect_(\d\d)_", Path(__file__).read_text(encoding="utf-8"), re.M)}
-    reasons = set(CANNOT_APPLY) | set(NOT_YET)
+    reasons = set(CANNOT_APPLY)
     assert tested | reasons == set(range(1, 69))
     assert not tested & reasons

@@ -1,7 +1,8 @@
 """One session's connection: opened, set up, read, timed and ended by its reader thread; written to by the caller's threads.
 
 The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
-The way of an end: whoever sees it first decides its ``CloseInfo`` (``_decide``), and ``retire`` tells everybody.
+The way of an end: whoever sees it first decides its ``CloseInfo`` (``_decide``), and ``retire`` tells everybody, unless
+the session goes on over another connection (``continuing.py``).
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import selectors
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, NoReturn
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, NoReturn
 
-from genai_live._close_reasons import closed_error, setup_rejected
+from genai_live._close_reasons import Verdict, closed_error, judged, setup_rejected
 from genai_live._connection import frames
 from genai_live._connection.attempt import Attempt, Plan
 from genai_live._connection.delivery import Delivery
@@ -26,7 +29,6 @@ from genai_live._connection.reader import ENDED, Reader
 from genai_live._connection.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
 from genai_live._secret import redacted, without_frames
-from genai_live.callbacks import Callbacks
 from genai_live.errors import (
     NORMAL_CLOSURE,
     CloseInfo,
@@ -35,11 +37,9 @@ from genai_live.errors import (
     ForkedSession,
     Phase,
     SentBy,
+    SessionClosed,
 )
 from genai_live.types._server_messages import ServerMessage
-
-if TYPE_CHECKING:
-    pass
 
 wire_log = logging.getLogger("genai_live.wire")
 
@@ -48,15 +48,50 @@ CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
 
 
+class Counters(NamedTuple):
+    """What went over the wire."""
+
+    messages_written: int = 0
+    bytes_written: int = 0
+    bytes_read: int = 0
+
+    def plus(self, other: Counters) -> Counters:
+        """The sums."""
+        return Counters(*map(sum, zip(self, other, strict=True)))
+
+
+@dataclass(frozen=True)
+class Succession:
+    """What makes a connection one of several of a session; without it a connection is all of its session.
+
+    Both run on the reader thread, or on the one that dials.
+    """
+
+    goes_on: Callable[[], bool]
+    """Called once, at the end; True when another connection follows, so that nobody is told of an end."""
+    look_ahead: Callable[[float], float]
+    """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
+    pause: float = 0.0
+    """Seconds before it is dialled; its end cuts them short."""
+    opens_session: bool = True
+    """False when it continues one, so that no ``connect()`` waits for it."""
+
+
+_ALONE = Succession(lambda: False, lambda now: _NEVER)
+
+
 class Connection(Generic[ServerMessage]):
     """What the reader thread and the session share."""
 
-    def __init__(self, plan: Plan, callbacks: Callbacks[Any], reader: Reader, protocol: BidiProtocol[ServerMessage]) -> None:
+    def __init__(
+        self, plan: Plan, delivery: Delivery[ServerMessage], reader: Reader, succession: Succession = _ALONE
+    ) -> None:
         options = plan.options
         self.plan = plan
         self.reader = reader
-        self.protocol: BidiProtocol[ServerMessage] = protocol
-        self.delivery: Delivery[ServerMessage] = Delivery(protocol, callbacks, options.queue_bytes, self._attend_soon)
+        self.protocol: BidiProtocol[ServerMessage] = delivery.protocol
+        self.delivery: Delivery[ServerMessage] = delivery
+        delivery.resume = self._attend_soon
         self.dispatcher = self.delivery.dispatcher
         self.inbox: Inbox[ServerMessage] = self.delivery.inbox
         self.transport: Transport | None = None
@@ -68,7 +103,11 @@ class Connection(Generic[ServerMessage]):
         self._fork: dict[int, CloseInfo] = {}
         """What a child process says of the session, by its id."""
         self._attempt = Attempt(plan)
-        self._failure: ConnectError | None = None
+        self._succession = succession
+        self._open_by = Deadline(None)
+        """Until when setupComplete must have come, where no ``connect()`` waits for it."""
+        self.failure: ConnectError | None = None
+        """Why it was never set up."""
         self._verdict: CloseInfo | None = None
         self._decided = threading.Event()
         self._verdict_lock = threading.RLock()
@@ -81,7 +120,7 @@ class Connection(Generic[ServerMessage]):
         self._write_failure = ""
         """Why a write failed, until the reader has looked for what the peer said last."""
         self._retired = False
-        self._caller_tells = True
+        self._caller_tells = succession.opens_session
         """A failed attempt is told of by who decides whether it was the last; unless Ctrl-C took that thread away."""
         self._keepalive = KeepAlive(options.ping_interval, options.silence_limit)
 
@@ -101,17 +140,19 @@ class Connection(Generic[ServerMessage]):
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
             raise
         if self.protocol.state in (State.OPENING, State.SETUP) and self._verdict is None:
-            where = f"connecting to {self.plan.safe_url} failed in phase {self.phase.value!r}"
-            words = "nothing came" if self.phase is Phase.SETUP else "the time was used up"
-            advice = "Try a longer timeout, or check the network."
-            self._fail(ConnectTimeout(f"{where}: {words} within {deadline.seconds:g} s. {advice}", self.phase))
+            self._fail(self._took_too_long(deadline))
             self._give_up("")
-        if self._failure is None and self._verdict is not None and not self.delivery.opened.wait(CLOSE_GRACE):
+        if self.failure is None and self._verdict is not None and not self.delivery.opened.wait(CLOSE_GRACE):
             raise setup_rejected(self._verdict, self.plan.safe_url)  # an end was found at the same moment as this one
-        if self._failure is not None:
+        if self.failure is not None:
             # Without the frames of the thread that dialled: they hold credentials and sockets as long as somebody keeps the
             # error.
-            raise without_frames(self._failure)
+            raise without_frames(self.failure)
+
+    def continue_session(self, timeout: float) -> None:
+        """Starts to dial after the pause, with ``timeout`` seconds for everything up to setupComplete; returns at once."""
+        self._open_by = Deadline(self._succession.pause + timeout)
+        self.reader.start(self, self._open_by)
 
     @property
     def phase(self) -> Phase:
@@ -120,6 +161,9 @@ class Connection(Generic[ServerMessage]):
 
     def dial(self, deadline: Deadline) -> bool:
         """Opens the transport and writes the setup message. Blocks; the thread that dials."""
+        if self._decided.wait(self._succession.pause):
+            self.retire()
+            return False
         try:
             self.transport = self._attempt.open(deadline, self._attend_soon)
             self.protocol.move(Event.UPGRADED)
@@ -135,6 +179,12 @@ class Connection(Generic[ServerMessage]):
         self._fail(failure)
         self.retire()
         return False
+
+    def _took_too_long(self, deadline: Deadline) -> ConnectTimeout:
+        where = f"connecting to {self.plan.safe_url} failed in phase {self.phase.value!r}"
+        words = "nothing came" if self.phase is Phase.SETUP else "the time was used up"
+        advice = "Try a longer timeout, or check the network."
+        return ConnectTimeout(f"{where}: {words} within {deadline.seconds:g} s. {advice}", self.phase)
 
     def _fail(self, failure: ConnectError) -> None:
         """Ends an attempt that did not get as far as setupComplete; the first failure stands."""
@@ -163,8 +213,13 @@ class Connection(Generic[ServerMessage]):
         if self._verdict is not None and self._close_by == 0.0:
             return ENDED
         # While closing it reads on: the server's Close frame comes behind what else it sent.
-        reading = 0 if self.delivery.paused and self._verdict is None else selectors.EVENT_READ
+        reading = 0 if self._holding_back and self._verdict is None else selectors.EVENT_READ
         return reading | (selectors.EVENT_WRITE if self.transport.wants_flush else 0)
+
+    @property
+    def _holding_back(self) -> bool:
+        """True while so much waits to be received that nothing more is read; what completes the setup is always read."""
+        return self.delivery.paused and self.protocol.state is not State.SETUP
 
     def on_ready(self, events: int) -> None:
         """Takes what has arrived, and writes what waits."""
@@ -192,7 +247,7 @@ class Connection(Generic[ServerMessage]):
             self._lose(violation.code, violation.reason)
         if heard != self.transport.bytes_read:
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
-        self.needs_attention = self.needs_attention or self.delivery.paused
+        self.needs_attention = self.needs_attention or self.delivery.paused or self.protocol.going_away
         self.inbox.tell()
 
     def _write_soon(self, frame: bytes = b"") -> None:
@@ -242,12 +297,19 @@ class Connection(Generic[ServerMessage]):
         if self._write_failure:
             self._hear_last_words()
             return now
-        if not self.delivery.paused and self.transport is not None and self.transport.has_unread:
+        if self.protocol.state is State.SETUP and self._open_by.passed:
+            self._fail(self._took_too_long(self._open_by))
+            return now
+        ahead = self._succession.look_ahead(now)
+        if self._verdict is not None:
+            return now
+        if not self._holding_back and self.transport is not None and self.transport.has_unread:
             self._read()  # what came in one TLS record with the answer to the upgrade
-        if self.delivery.paused:
+        if self._holding_back:
             self._keepalive.excuse(now)  # nothing was read, so nothing can be said about the server
-            return _NEVER if self.delivery.still_full() else now
-        return self._keep_alive(now)
+            return ahead if self.delivery.still_full() else now
+        left = self._open_by.left() if self.protocol.state is State.SETUP else None
+        return min(self._keep_alive(now), ahead, _NEVER if left is None else now + left)
 
     def _keep_alive(self, now: float) -> float:
         need, look_again = self._keepalive.look(now)
@@ -278,7 +340,7 @@ class Connection(Generic[ServerMessage]):
             if self._verdict is not None:
                 return False
             # The verdict comes last: whoever sees it must find the rest in place.
-            self._close_by, self._failure = close_by, failure
+            self._close_by, self.failure = close_by, failure
             self._verdict = info
         self._decided.set()
         return True
@@ -293,20 +355,29 @@ class Connection(Generic[ServerMessage]):
         if self.transport is not None:
             self.transport.shut()
             self.transport.release()
-        if self.protocol.state is State.SETUP and self._failure is None:
-            self._failure = setup_rejected(info, self.plan.safe_url)
-        self.protocol.move(Event.ENDED)
-        self.delivery.end()
-        if self._failure is None or not self._caller_tells:
-            self.tell_end()
+        if self.protocol.state is State.SETUP and self.failure is None:
+            self.failure = setup_rejected(info, self.plan.safe_url)
+        if not self._is_followed():
+            self.protocol.move(Event.ENDED)
+            self.delivery.end()
+            if self.failure is None or not self._caller_tells:
+                self.tell_end()
         self.ended.set()
+
+    def _is_followed(self) -> bool:
+        try:
+            return self._succession.goes_on()
+        except Exception:  # a defect of this library: the session ends, rather than hang
+            logging.getLogger("genai_live").exception("going on failed; the session ends")
+            return False
 
     def tell_end(self) -> None:
         """Calls the callbacks that are for the end. The thread that retires the connection, or the one whose connect() failed."""
         info, callbacks = self._verdict, self.dispatcher.callbacks
         assert info is not None
-        if self._failure is not None or not info.clean:
-            self.dispatcher.call(callbacks.on_error, self._failure or closed_error(info))
+        if self.failure is not None or not info.clean:
+            opening = self.failure is not None and self._succession.opens_session
+            self.dispatcher.call(callbacks.on_error, self.failure if opening else self.end_error())
         self.dispatcher.call(callbacks.on_close, info)
 
     def fail(self, error: Exception) -> None:
@@ -321,10 +392,7 @@ class Connection(Generic[ServerMessage]):
             if self.transport is not None:
                 self.transport.forget()
             return
-        if self.transport is None:
-            self._give_up("closed while connecting")
-        else:
-            self._say_goodbye(self.transport, deadline)
+        self.begin_close(deadline)
         if self.reader.is_current:
             return
         left = deadline.left()
@@ -333,6 +401,17 @@ class Connection(Generic[ServerMessage]):
                 self.transport.shut()
             self.inbox.end()  # the reader is inside a callback, and who receives should not have to wait for that
         self.reader.join(Deadline(CLOSE_GRACE))
+
+    def begin_close(self, deadline: Deadline) -> None:
+        """Ends the connection without waiting for anything but the writing of one Close frame; on the reader thread not even
+        for that."""
+        if self.transport is not None:
+            self._say_goodbye(self.transport, deadline)
+        elif self._succession.opens_session:
+            self._give_up("closed while connecting")
+        else:
+            self._decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT))
+            self._attempt.abort()
 
     def _say_goodbye(self, transport: Transport, deadline: Deadline) -> None:
         left = deadline.left()
@@ -356,6 +435,7 @@ class Connection(Generic[ServerMessage]):
             return
         self._decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
         self._close_by = 0.0
+        self._attempt.abort()
         if self.transport is not None:
             self.transport.shut()
         self._attend_soon()
@@ -387,7 +467,32 @@ class Connection(Generic[ServerMessage]):
         if info is not None and info is not self._verdict:
             raise ForkedSession("the session belongs to the process that opened it: connect again in this one", info)
         if info is not None:
-            raise closed_error(info)
+            raise self.end_error()
+
+    def end_error(self) -> SessionClosed:
+        """A new error that tells an observer how the connection ended."""
+        info = self.close_info
+        assert info is not None
+        error = closed_error(info)
+        if self.failure is not None:
+            judged(error, Verdict(self.failure.kind, self.failure.retryable, self.failure.advice))
+        return error
+
+    @property
+    def is_reader_thread(self) -> bool:
+        """True on the thread that calls back: a call that waits for messages would wait for itself."""
+        return self.reader.is_current
+
+    dropped = 0
+    """A connection that is all of its session drops nothing."""
+
+    @property
+    def counters(self) -> Counters:
+        """What went over the wire so far."""
+        transport = self.transport
+        if transport is None:
+            return Counters()
+        return Counters(transport.messages_written, transport.bytes_written, transport.bytes_read)
 
     def send(self, payload: bytes, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
         """Writes one text message. Blocks while the peer does not read, up to the write timeout; ``wait=False`` never blocks.

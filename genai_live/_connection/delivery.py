@@ -23,12 +23,18 @@ CALLBACK_BACKLOG_BYTES = 256 * 1024
 
 
 class Delivery(Generic[ServerMessage]):
-    """Decodes messages, and hands them on in order. ``resume`` is called, from any thread, when who was behind has caught up."""
+    """Decodes messages, and hands them on in order; it stays when a session goes on over another connection."""
 
-    def __init__(
-        self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, resume: Callable[[], None]
-    ) -> None:
+    def __init__(self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
+        self.resume: Callable[[], None] = lambda: None
+        """Called, from any thread, when who was behind has caught up; the connection of the moment sets it."""
+        self.set_up: Callable[[], None] = self.tell_open
+        """Called by the reader thread when setup is complete."""
+
+        def resume() -> None:
+            self.resume()
+
         self.dispatcher = Dispatcher(callbacks, queue_bytes, resume)
         limit = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
         self.inbox: Inbox[ServerMessage] = Inbox(limit, resume, protocol.decode)
@@ -85,10 +91,20 @@ class Delivery(Generic[ServerMessage]):
         self.undecodable += 1
         self.dispatcher.call(self.dispatcher.callbacks.on_error, message.decode_error)
 
-    def _start(self) -> None:
-        """Setup is complete: tells so, then delivers what came before and with it, in order."""
+    def tell_open(self) -> None:
+        """Tells everybody that the session is open."""
         self.dispatcher.call(self.dispatcher.callbacks.on_open)
         self.opened.set()
+
+    def announce(self, message: ServerMessage) -> None:
+        """Hands on a message of this library's own, in the order of things."""
+        self.inbox.put(message, 0)
+        self.inbox.tell()
+        self.dispatcher.call(self._on_message, message)
+
+    def _start(self) -> None:
+        """Setup is complete: tells so, then delivers what came before and with it, in order."""
+        self.set_up()
         early, self._early = self._early, []
         for message, payload in early:
             if not _is_only_setup(message):

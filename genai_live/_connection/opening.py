@@ -5,13 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genai_live import _json
 from genai_live._connection.attempt import Plan, WebSocketFactory
 from genai_live._connection.connection import Connection
+from genai_live._connection.continuing import ContinuingConnection
+from genai_live._connection.delivery import Delivery
+from genai_live._connection.open_connection import OpenConnection
 from genai_live._connection.protocol import BidiProtocol
 from genai_live._connection.reader import Reader
+from genai_live._connection.resumption import with_handle
 from genai_live._connection.retries import next_try_in
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
 
     from genai_live._secret import Secret
     from genai_live.api_client import ApiClient
+    from genai_live.reconnection import ReconnectPolicy
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for everything up to setupComplete; the service was seen to need 0.3 to 0.8 s."""
@@ -46,10 +52,12 @@ class Opener:
         protocol: type[BidiProtocol[ServerMessage]],
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
-    ) -> Connection[ServerMessage]:
+        policy: ReconnectPolicy | None = None,
+    ) -> OpenConnection[ServerMessage]:
         """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
 
-        Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault.
+        Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
+        ``policy`` the connection is one that goes on over others when it ends.
 
         Raises:
             ConfigError: the backend does not have the protocol's method; nothing was dialled.
@@ -57,7 +65,12 @@ class Opener:
         """
         plan = self._plan(api_client, _json.dumps(setup), protocol.method)
         for tried in itertools.count(1):
-            connection = Connection(plan, callbacks, self._shared_reader or Reader(shared=False), protocol())
+            connection: OpenConnection[ServerMessage]
+            delivery = Delivery(protocol(), callbacks, plan.options.queue_bytes)
+            if policy is None:
+                connection = Connection(plan, delivery, self._new_reader())
+            else:
+                connection = self._continuing(plan, setup, delivery, policy)
             try:
                 connection.open(deadline)
             except ConnectError as error:
@@ -69,6 +82,17 @@ class Opener:
                 return connection
             time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
         raise AssertionError("there is always another number")
+
+    def _new_reader(self) -> Reader:
+        return self._shared_reader or Reader(shared=False)
+
+    def _continuing(
+        self, plan: Plan, setup: Mapping[str, Any], delivery: Delivery[Any], policy: ReconnectPolicy
+    ) -> OpenConnection[Any]:
+        def plan_for(handle: str | None) -> Plan:
+            return replace(plan, setup=_json.dumps(with_handle(setup, handle)))
+
+        return ContinuingConnection(plan, plan_for, delivery, self._new_reader, policy)
 
     def _plan(self, api_client: ApiClient, setup: bytes, method: str) -> Plan:
         endpoint = api_client.live_endpoint(method)

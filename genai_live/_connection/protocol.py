@@ -47,6 +47,7 @@ class Event(Enum):
     SETUP_COMPLETE = "setupComplete"
     FINISH_ASKED = "finish() called"
     CLOSE_ASKED = "close() called"
+    REPLACED = "another connection follows"
     ENDED = "ended"
 
 
@@ -60,6 +61,7 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (_S.SETUP, _E.CLOSE_ASKED): _S.CLOSING,
     (_S.OPEN, _E.CLOSE_ASKED): _S.CLOSING,
     (_S.FINISHING, _E.CLOSE_ASKED): _S.CLOSING,
+    **{(state, _E.REPLACED): _S.OPENING for state in State if state is not _S.CLOSED},
     **{(state, _E.ENDED): _S.CLOSED for state in State},
 }
 """Every allowed move; anything else leaves the state as it is (a second close, a second setupComplete)."""
@@ -70,6 +72,7 @@ class Sent(Enum):
 
     NOTHING = "nothing"
     AUDIO = "audio"
+    VIDEO = "video"
     ANSWER = "answer"
     ACTIVITY_START = "activityStart"
 
@@ -106,6 +109,8 @@ class BidiProtocol(Generic[ServerMessage]):
     """The method's name in the URL."""
     message_type: type[ServerMessage]
     """What the server sends."""
+    going_away = False
+    """True once the server has said that it will end the connection."""
 
     def __init__(self) -> None:
         self.state = State.OPENING
@@ -178,6 +183,8 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def __init__(self) -> None:
         super().__init__()
         self.setup_complete: LiveServerSetupComplete | None = None
+        self.time_left: float | None = None
+        """Seconds that the server's goAway gave, when it came; None until one came, or where it said nothing."""
         self.resumption = Resumption()
         self.usage: UsageMetadata | None = None
         """Sum of the usage reports."""
@@ -217,8 +224,21 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
                 self.pending_tool_calls.pop(call_id, None)
         if message.session_resumption_update is not None:
             self._note_resumption(message)
+        if message.go_away is not None:
+            self.going_away, self.time_left = True, message.go_away.time_left
         if ends_turn(message):
             self.turn_open = False
+
+    def replace(self) -> bool:
+        """The connection is gone and another will follow; True when an answer is lost with it.
+
+        A pending tool call survives: the service takes its answer over the next connection.
+        """
+        lost = self.turn_open and not self.pending_tool_calls
+        self.turn_open = self.turn_open and not lost
+        self.going_away, self.time_left, self.activity_open = False, None, False
+        self.move(Event.REPLACED)
+        return lost
 
     def _note_resumption(self, message: LiveServerMessage) -> None:
         update = message.session_resumption_update

@@ -6,6 +6,7 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 from __future__ import annotations
 
 from genai_live.errors import DecodeError
+from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
 from genai_live.types.content import Content, FunctionCall, Transcription
 from genai_live.types.enums import (
@@ -149,6 +150,8 @@ class LiveServerMessage(Message):
     decode_error: DecodeError | None = wire(
         "Set when this message stands for one that could not be understood; nothing else is set then."
     )
+    reconnecting: Reconnecting | None = wire("This library's word that a connection is gone and another will follow.")
+    reconnected: Reconnected | None = wire("This library's word that the session has a connection again.")
 
     @property
     def interaction_status(self) -> InteractionStatus | str | None:

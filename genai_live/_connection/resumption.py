@@ -1,0 +1,171 @@
+"""Whether, when and with what a session is opened again, and what waits meanwhile. Decisions from ends, times and chance alone,
+without socket, thread or clock: whoever calls holds the lock."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from genai_live._close_reasons import closed_error
+from genai_live._connection.protocol import Sent
+from genai_live.errors import NORMAL_CLOSURE, CloseInfo, ConnectError, ErrorKind, OutboxFull, Phase, SentBy
+from genai_live.reconnection import ReconnectPolicy
+
+LONGEST_PAUSE = 15.0
+"""Seconds: often enough to be back soon after an outage of minutes."""
+_FACTOR = 1.6
+_SPREAD = 0.2
+"""Part of a pause that chance decides, so that clients which were dropped together do not come back together."""
+STABLE_AFTER = 5.0
+"""Seconds that a connection lives before its end begins a new outage, rather than going on with the last."""
+GO_AWAY_MARGIN = 5.0
+"""Seconds before the service's own deadline at which a connection is replaced even in mid-turn: closing it, waiting and resuming
+take about 2."""
+SHORTEST_NOTICE = 0.5
+"""Part of the time left that is kept where all of it is shorter than twice the margin."""
+
+_DROPPABLE = (Sent.AUDIO, Sent.VIDEO)
+"""What is about a moment that passes; text, tool answers and the marks of activity are never dropped."""
+ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
+"""Sent first when an activity was open as the connection ended: what the user goes on to say belongs to one. Never recorded."""
+_ABOUT_THE_HANDLE = (ErrorKind.EXPIRED, ErrorKind.BAD_REQUEST)
+"""What a setup is refused with when the handle is unknown, used up or too old."""
+
+
+class End(NamedTuple):
+    """How a connection ended, or an attempt failed."""
+
+    info: CloseInfo
+    failure: ConnectError | None = None
+    """What failed, when it never was set up."""
+    announced: bool = False
+    """True when a goAway had come, or this client ended it because of one."""
+
+    @property
+    def may_pass(self) -> bool:
+        """True when another connection may be better: an end by the network, by age, or by a fault of the service."""
+        if self.failure is not None:
+            return self.failure.retryable and self.failure.kind is not ErrorKind.EXPIRED
+        if self.announced:
+            return True
+        if self.info.sent_by is SentBy.CLIENT:
+            return False
+        # The service was seen to end connections of ten minutes with 1000.
+        return self.info.code == NORMAL_CLOSURE or closed_error(self.info).retryable
+
+    @property
+    def refused_handle(self) -> bool:
+        """True when the setup was refused in a way that may be the handle's fault."""
+        failure = self.failure
+        return failure is not None and failure.phase is Phase.SETUP and failure.kind in _ABOUT_THE_HANDLE
+
+
+class Try(NamedTuple):
+    """The next attempt: after ``pause`` seconds, with ``handle``; None begins a session anew."""
+
+    pause: float
+    handle: str | None
+
+
+class Outage:
+    """Decides after each end whether there is another attempt. Times are monotonic seconds."""
+
+    def __init__(self, policy: ReconnectPolicy) -> None:
+        self.attempts = 0
+        """Attempts of this outage so far."""
+        self.began = 0.0
+        self._policy = policy
+        self._opened_at = float("-inf")
+        self._handle_refused = False
+
+    def opened(self, now: float) -> None:
+        """A connection was set up."""
+        self._opened_at = now
+
+    def goes_on(self, end: End, handle: str | None) -> bool:
+        """True when the kind of end allows another attempt, whatever the time."""
+        if end.refused_handle and not self._handle_refused:
+            return self._policy.fresh_session
+        return end.may_pass and (handle is not None or self._policy.fresh_session)
+
+    def next_try(self, end: End, handle: str | None, now: float, chance: float) -> Try | None:
+        """The attempt that follows an end at ``now``; None when the session ends. ``chance`` is from 0 to 1."""
+        if not self.goes_on(end, handle):
+            return None
+        if end.failure is None and (not self.attempts or now - self._opened_at >= STABLE_AFTER):
+            self.attempts, self.began, self._handle_refused = 0, now, False
+        self._handle_refused = self._handle_refused or end.refused_handle
+        pause = min(LONGEST_PAUSE, self._policy.first_pause * _FACTOR**self.attempts) * (1 + _SPREAD * chance)
+        if now + pause > self.began + self._policy.give_up_after:
+            return None
+        self.attempts += 1
+        return Try(pause, None if self._handle_refused else handle)
+
+
+def leave_by(now: float, time_left: float | None) -> float:
+    """Until when a connection that is about to be ended by the service may still be used, in the middle of a turn."""
+    left = time_left or 0.0
+    return now + max(left - GO_AWAY_MARGIN, left * SHORTEST_NOTICE)
+
+
+def with_handle(setup: Mapping[str, Any], handle: str | None) -> dict[str, Any]:
+    """The setup message of a session that goes on: the same with the handle, and without announcing a history again."""
+    inner = {name: value for name, value in setup["setup"].items() if name != "historyConfig"}
+    resumption = {name: value for name, value in inner.get("sessionResumption", {}).items() if name != "handle"}
+    inner["sessionResumption"] = {**resumption, "handle": handle} if handle is not None else resumption
+    return {**setup, "setup": inner}
+
+
+class Outbox:
+    """Messages that wait for a connection, in order, bounded by bytes."""
+
+    def __init__(self, limit_bytes: float) -> None:
+        self.dropped = 0
+        """Pieces of audio and video that were dropped, over the session's life."""
+        self._limit_bytes = limit_bytes
+        self._bytes = 0
+        self._messages: deque[tuple[bytes, bool]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def put(self, payload: bytes, kind: Sent) -> None:
+        """Adds a message, and drops the oldest audio and video where the bound asks for it.
+
+        Raises:
+            OutboxFull: it does not fit, and is not audio or video.
+        """
+        droppable = kind in _DROPPABLE
+        self._make_room(len(payload))
+        if self._bytes + len(payload) <= self._limit_bytes:
+            self._messages.append((payload, droppable))
+            self._bytes += len(payload)
+        elif droppable:
+            self.dropped += 1
+        else:
+            raise OutboxFull(
+                f"the session has no connection now, and {self._bytes:,} bytes wait for the next one already (outbox_bytes of the"
+                " ReconnectPolicy): wait for message.reconnected, then send again"
+            )
+
+    def _make_room(self, size: int) -> None:
+        excess = self._bytes + size - self._limit_bytes
+        if excess <= 0:
+            return
+        kept: deque[tuple[bytes, bool]] = deque()
+        for payload, droppable in self._messages:
+            if droppable and excess > 0:
+                excess -= len(payload)
+                self._bytes -= len(payload)
+                self.dropped += 1
+            else:
+                kept.append((payload, droppable))
+        self._messages = kept
+
+    def take_all(self) -> list[bytes]:
+        """Empties the outbox: what waited, in order."""
+        payloads = [payload for payload, _ in self._messages]
+        self._messages.clear()
+        self._bytes = 0
+        return payloads
