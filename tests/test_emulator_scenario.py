@@ -13,9 +13,8 @@ import pytest
 from live_wire import MLDEV, SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
 from websockets.exceptions import InvalidStatus
 
-from genai_live.emulator import LiveEmulator, Scenario, load_script, steps
-from genai_live.emulator.scenario import STEPS, Script, Step
-from genai_live.errors import ConfigError
+from genai_live.emulator import LiveEmulator, Scenario, steps
+from genai_live.emulator.scenario import Step
 
 
 def playing(*wanted: Step, **options: Any) -> LiveEmulator:
@@ -365,98 +364,3 @@ def test_a_list_of_scenarios_is_one_for_each_session_and_then_natural() -> None:
 def test_a_scenario_that_had_no_session_is_not_complete() -> None:
     with playing(steps.Reply("x")) as emulator, pytest.raises(AssertionError, match="1 of 1 scenarios had no session"):
         emulator.assert_complete()
-
-
-EXAMPLES: dict[str, Any] = {
-    "refuseUpgrade": None,
-    "ignoreUpgrade": None,
-    "expect": {"expect": "clientContent", "text": "hi", "message": {"turnComplete": True}, "exact": False, "timeout": 1},
-    "setupComplete": {"setupComplete": {"sessionId": "x"}},
-    "reply": {"reply": "Hello", "audio": 1.5, "wait": False},
-    "callTool": {"callTool": "f", "args": {"a": 1}, "id": "x", "blocking": False},
-    "cancelCalls": {"cancelCalls": ["x"]},
-    "interrupt": {"interrupt": True},
-    "send": {"send": {"goAway": {}}, "text": True},
-    "sendRaw": {"sendRaw": "/w==", "base64": True},
-    "garbage": {"garbage": True},
-    "huge": {"huge": 1000},
-    "fragments": {"fragments": 7},
-    "trickle": {"trickle": False},
-    "stopReading": {"stopReading": True},
-    "resumeReading": {"resumeReading": True},
-    "ping": {"ping": True},
-    "goAway": {"goAway": 50},
-    "update": {"update": False},
-    "handles": {"handles": {"singleUse": True, "refuseWhileAlive": False, "settle": 1.0}},
-    "wait": {"wait": 0.5},
-    "silence": {"silence": True},
-    "converse": {"converse": 2},
-    "close": {"close": 1008, "reason": "bye"},
-    "abort": {"abort": True},
-    "at": {"at": 5, "do": {"goAway": 10}},
-}
-
-
-def test_every_step_can_be_written_in_a_file(tmp_path: Path) -> None:
-    assert EXAMPLES.keys() == STEPS.keys()
-    path = tmp_path / "scenario.json"
-    path.write_text(json.dumps({"steps": [step for step in EXAMPLES.values() if step]}))
-    found = load_script(path)
-    assert isinstance(found, Scenario)
-    assert [step.verb for step in found.steps] == [verb for verb, step in EXAMPLES.items() if step]
-    by_verb = {step.verb: step for step in found.steps}
-    assert by_verb["sendRaw"] == steps.SendRaw(b"\xff", base64=True)
-    assert by_verb["garbage"] == steps.Garbage()
-    assert by_verb["reply"] == steps.Reply("Hello", audio=1.5, wait=False)
-    assert by_verb["handles"] == steps.Handles(single_use=True, refuse_while_alive=False, settle=1.0)
-    assert by_verb["at"] == steps.At(5, steps.GoAway(10))
-
-
-def test_a_file_can_hold_one_scenario_for_each_session(tmp_path: Path) -> None:
-    path = tmp_path / "script.json"
-    path.write_text(json.dumps({"sessions": [[{"refuseUpgrade": 401, "body": "who?"}], {"steps": [{"reply": "Hi"}]}]}))
-    script: Script = load_script(path)
-    assert script == [Scenario(steps.RefuseUpgrade(401, "who?")), Scenario(steps.Reply("Hi"))]
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        ("{", "is not JSON"),
-        ("{}", "a scenario is a list of steps"),
-        ('[{"dance": 1}]', r"steps\[0\]: has none of the verbs"),
-        ('[{"wait": 1, "loudly": true}]', r"steps\[0\]: wait has no 'loudly'"),
-        ('["wait"]', "a step is an object"),
-        ('[{"wait": 1}, {"refuseUpgrade": 500}]', "must be the only step"),
-        ('[{"at": 1, "do": {"jump": 1}}]', r"steps\[0\]\.do: has none"),
-    ],
-)
-def test_a_wrong_file_is_refused_with_the_place_that_is_wrong(tmp_path: Path, text: str, complaint: str) -> None:
-    path = tmp_path / "scenario.json"
-    path.write_text(text)
-    with pytest.raises(ConfigError, match=complaint):
-        load_script(path)
-
-
-# -- docs/emulator.md --------------------------------------------------------------------------------------------------
-
-GUIDE = (Path(__file__).parent.parent / "docs" / "emulator.md").read_text(encoding="utf-8")
-
-
-def test_every_step_stands_in_the_guide() -> None:
-    missing = [verb for verb, step in STEPS.items() if f"`{step.__name__}(" not in GUIDE]
-    assert not missing
-    assert not [verb for verb in STEPS if f"`{verb}`" not in GUIDE and verb != "at"]
-
-
-def test_the_scenario_of_the_guide_is_the_same_in_python_and_in_json() -> None:
-    python = next(block for block in GUIDE.split("```python")[1:] if "Scenario(" in block).partition("with LiveEmulator")[0]
-    names: dict[str, Any] = {}
-    exec(python, names)
-    (text,) = [block.partition("```")[0] for block in GUIDE.split("```json")[1:]]
-    assert Scenario.from_json(json.loads(text)) == names["scenario"]
-
-
-def test_the_first_example_of_the_guide_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    exec(next(block for block in GUIDE.split("```python")[1:]).partition("```")[0], {})
-    assert capsys.readouterr().out.splitlines()[0] == "You said: Hello"

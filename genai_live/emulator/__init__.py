@@ -7,7 +7,8 @@ server_thread, certificates             a TCP (and TLS) server in a thread of it
 connection, request, listener           one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
 validation, encoding, received          messages: checked as protobuf JSON, written as the service does, kept with times
 profiles, usage, tokens, resumption     what the service knows: families of models, token counts, credentials, handles
-scenario, scenario_runs                 scenarios as data, and which session plays which
+scenario, step_forms, scenario_file     scenarios as data, checked, and from JSON
+scenario_runs                           which session plays which scenario, and what became of it
 recording, recorder, replay             sessions written down by a proxy, and read back as scenarios
 pcm, voice_activity, utterances         sound: samples, voice activity detection, speech cut into utterances
 session_options, setup_checks           the setup message as read, and what can be wrong with it
@@ -29,7 +30,8 @@ from genai_live.emulator.listener import Ending
 from genai_live.emulator.programs import describe, serve, start_if_asked
 from genai_live.emulator.received import Received, ReceivedMessage
 from genai_live.emulator.recorder import Recorder
-from genai_live.emulator.scenario import Scenario, load_script
+from genai_live.emulator.scenario import Scenario
+from genai_live.emulator.scenario_file import load_script
 from genai_live.emulator.server import LiveEmulator
 
 __all__ = [

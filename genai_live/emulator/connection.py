@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from typing import Protocol, cast
 
+from websockets.datastructures import Headers
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request as Handshake
 from websockets.protocol import State
@@ -29,6 +30,12 @@ CLOSE_PATIENCE = 2.0
 
 DROP_SECONDS = 0.0005
 """Between two bytes of a trickle: without it the kernel hands several to a reader that is busy. About 1 kB a second."""
+
+NO_CODE = 1005
+"""Stands for a Close frame without a code (RFC 6455 section 7.4.1)."""
+
+STAND_IN = b"GET / HTTP/1.1\r\n\r\n"
+"""What the WebSocket implementation parses in place of the head, which it would limit to 8 KiB a line."""
 
 HEAD_END = b"\r\n\r\n"
 
@@ -62,6 +69,8 @@ class Connection(asyncio.Protocol):
         self._trickling = False
         self._drip: asyncio.TimerHandle | asyncio.Handle | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._ignored = False
         self.congested = False
         """True while the client reads slower than the emulator writes."""
         self.fragment_size = 0
@@ -77,6 +86,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes came."""
+        if self._ignored:
+            return
         if self._websocket is None:
             self._gather(data)
         else:
@@ -154,6 +165,12 @@ class Connection(asyncio.Protocol):
             self._transport.write(answer.serialise())
             self._transport.close()
 
+    def ignore(self) -> None:
+        """Never answers the request; reads on, to notice when the client goes."""
+        self._ignored = True
+        self._head.clear()
+        self.resume_reading()
+
     def upgrade(self, listener: Listener) -> None:
         """Answers the request with 101: from now on it is a WebSocket, which delivers to ``listener``."""
         if self._transport is None or self._transport.is_closing():
@@ -163,8 +180,9 @@ class Connection(asyncio.Protocol):
         websocket = self._websocket = ServerProtocol(max_size=self._largest_message)
         head, self._head = bytes(self._head), bytearray()
         assert self._request is not None
-        websocket.receive_data(head[: self._request.head_bytes])
-        response = websocket.accept(cast(Handshake, websocket.events_received()[0]))
+        websocket.receive_data(STAND_IN)
+        websocket.events_received()
+        response = websocket.accept(Handshake(self._request.target, Headers(self._request.headers)))
         websocket.send_response(response)
         self._flush()
         if response.status_code != 101:
@@ -195,7 +213,7 @@ class Connection(asyncio.Protocol):
             self._fragments_are_text = frame.opcode is Opcode.TEXT
         else:
             return
-        if frame.fin and self._listener is not None:
+        if frame.fin and self._listener is not None and not self._closing:
             data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
             self._fragments = []
             self._listener.receive(data, self._fragments_are_text)
@@ -241,11 +259,18 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def close(self, code: int, reason: str) -> None:
-        """Sends a Close frame with the reason cut to what fits, and cuts the connection when the client does not answer it."""
+        """Sends a Close frame with the reason cut to what fits, and cuts the connection when the client does not answer it.
+
+        Code 1005 sends one without a code. What the client says from here on is not delivered.
+        """
         if not self.open:
             return
         assert self._websocket is not None
-        self._websocket.send_close(code, cut_reason(reason))
+        self._closing = True
+        if code == NO_CODE:
+            self._websocket.send_close()
+        else:
+            self._websocket.send_close(code, cut_reason(reason))
         self._flush()
         self._patience = self._loop.call_later(CLOSE_PATIENCE, self.abort)
 

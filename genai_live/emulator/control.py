@@ -10,6 +10,7 @@ from genai_live.emulator.listener import Ending
 from genai_live.emulator.live_session import LiveSession
 from genai_live.emulator.received import Received, ReceivedMessage, Wanted
 from genai_live.emulator.session import Session
+from genai_live.emulator.step_forms import check_code
 
 
 class SessionControl:
@@ -105,7 +106,8 @@ class SessionControl:
         self._do(self._session.connection.resume_reading)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Sends a Close frame; the reason is cut to 123 bytes."""
+        """Sends a Close frame; the reason is cut to 123 bytes. Raises ConfigError for a code that cannot be sent."""
+        check_code(code)
         self._do(lambda: self._session.close(code, reason))
 
     def abort(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from genai_live.emulator.answers import Call, Prompt
 from genai_live.emulator.encoding import Encoder
 from genai_live.emulator.model import Answer, Model
-from genai_live.emulator.response_writer import THINKING_SECONDS, ResponseWriter, Step
+from genai_live.emulator.response_writer import THINKING_SECONDS, ResponseWriter, Step, pieces_of
 from genai_live.emulator.session_options import SessionOptions
 from genai_live.emulator.settings import Settings
 from genai_live.emulator.usage import IMAGE_TOKENS, TokenCounter, audio_tokens, text_tokens
@@ -150,7 +150,8 @@ class Conversation:
         """Function responses came; the answer follows when every blocking call has one."""
         self.note_responses(responses)
         self._responses += [response for response in responses if response.get("scheduling") != "SILENT"]
-        if any(call.blocking for call in self.open_calls.values()) or not self._responses:
+        waiting = self.open_calls if self.options.profile.synchronous_calls else None
+        if waiting or any(call.blocking for call in self.open_calls.values()) or not self._responses:
             return
         prompt, self._responses = Prompt(responses=self._responses), []
         if self.state in (State.IDLE, State.TOOL_PENDING):
@@ -257,7 +258,8 @@ class Conversation:
 
     def _give(self, answer: Answer) -> None:
         if answer.heard is not None and self.options.transcribes_input:
-            self._outlet.send({"serverContent": {"inputTranscription": {"text": answer.heard}}})
+            for piece in pieces_of(answer.heard):
+                self._outlet.send({"serverContent": {"inputTranscription": {"text": piece}}})
         if answer.calls:
             self._call(answer.calls)
             return
@@ -270,7 +272,8 @@ class Conversation:
         self._called_before = True
         made = self._writer.new_calls(calls)
         self.open_calls.update(made)
-        waits = self.options.profile.tool_round == "same turn" and any(call.blocking for call in calls)
+        profile = self.options.profile
+        waits = profile.tool_round == "same turn" and (profile.synchronous_calls or any(call.blocking for call in calls))
         self._run(self._writer.call_steps(made), Event.CALLED if waits else Event.CALLED_ASIDE)
 
     # -- time ------------------------------------------------------------------------------------------------------

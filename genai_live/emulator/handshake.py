@@ -72,6 +72,8 @@ class Handshake:
             self.runs.begin(scenario, NO_SESSION).note_done(first)
             if isinstance(first, RefuseUpgrade):
                 connection.answer(Answer(first.status, first.body.encode(), dict(first.headers)))
+            else:
+                connection.ignore()
             return
         session = METHODS[route.method](self._state, connection, route, len(self.sessions) + 1)
         session.credential = find_credential(request)

@@ -75,10 +75,9 @@ class LiveSession(Session):
 
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
         """Takes the setup; raises Refused."""
-        replayed = self.driver is not None and self.driver.replays
-        wanted = setup if replayed else self.server.tokens.constrain(self.credential, setup)
+        wanted = setup if self.replays else self.server.tokens.constrain(self.credential, setup)
         options = SessionOptions.from_setup(wanted, self.route)
-        memory = None if replayed else self._check(options)
+        memory = None if self.replays else self._check(options)
         self.encoder = Encoder(self.settings.pretty, options.profile.audio_mime, options.profile.model_role)
         seed = self.server.random.getrandbits(32)
         self.conversation = Conversation(options, self, self.server.model, self.encoder, settings=self.settings, seed=seed)
@@ -106,7 +105,8 @@ class LiveSession(Session):
         """Sends a resumption update when this is the moment for it, and lets the scenario know."""
         assert self.conversation is not None
         options = self.conversation.options
-        if (options.resumption is not None or options.profile.update_unasked) and moment in options.profile.update_at:
+        wanted = options.resumption is not None or options.profile.update_unasked
+        if wanted and moment in options.profile.update_at and not self.replays:
             self.send({"sessionResumptionUpdate": self.resumption_update()})
         if self.driver is not None:
             self.driver.happened(moment)
@@ -152,7 +152,12 @@ class LiveSession(Session):
             self.conversation.cut_in()
 
     def _add_content(self, turn: dict[str, Any]) -> None:
-        """Adds a turn to what will be answered; a turn of the model's says that all before it is history."""
+        """Adds a turn to what will be answered; a turn of the model's says that all before it is history.
+
+        Documented for Vertex AI, never recorded: a turn of role ``system`` is an instruction, not something to answer.
+        """
+        if turn.get("role") == "system":
+            return
         if turn.get("role") == "model":
             self._contents = Prompt()
             return
@@ -265,7 +270,7 @@ class LiveSession(Session):
     def _signal(self, heard: SpeechEvent) -> None:
         assert self.conversation is not None
         options = self.conversation.options
-        if not options.signals_activity:
+        if not options.signals_activity or self.replays:
             return
         kind = "ACTIVITY_START" if heard.utterance is None else "ACTIVITY_END"
         signal: dict[str, Any] = {"voiceActivity": {"type": kind, "audioOffset": f"{heard.activity.offset:.3f}s"}}

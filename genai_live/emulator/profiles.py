@@ -57,8 +57,12 @@ class Profile:
     audio_mime: str = "audio/pcm;rate=24000"
     audio_frame_bytes: int = 9600
     """Bytes of PCM in one frame: 200 ms on 2.x models."""
-    usage_adds_up: bool = True
-    """The details of usageMetadata sum to their counts."""
+    prompt_details: float = 1.0
+    """promptTokensDetails add up to this part of promptTokenCount."""
+    response_details: float = 1.0
+    """responseTokensDetails add up to this part of responseTokenCount."""
+    usage_increments: bool = False
+    """Each usageMetadata counts only what came since the last one, not the whole context."""
     candidates_usage: bool = False
     """usageMetadata spells ``candidatesTokenCount`` and ``candidatesTokensDetails``, and names a trafficType."""
     grounding_with_turn_complete: bool = False
@@ -68,6 +72,8 @@ class Profile:
     """``never``, ``alone``, or ``beside`` an empty serverContent."""
     session_id: bool = False
     """setupComplete carries a sessionId."""
+    synchronous_calls: bool = False
+    """Waits for the response of every call, NON_BLOCKING ones too (documented, not recorded)."""
     code_before_call: bool = False
     """An executableCode part precedes a toolCall."""
     refuses_text: bool = False
@@ -97,9 +103,11 @@ _FLASH_31 = Profile(
     update_unasked=True,
     transcript_beside_audio=True,
     empty_content=True,
-    usage_adds_up=False,
+    prompt_details=0.75,  # recorded: "370 of 496", "63 of 75"
+    response_details=0.82,  # recorded: "154 of 187"
     voice_activity="beside",
     content_is_history=True,
+    synchronous_calls=True,
     refuses_media_chunks=True,
 )
 _LIVE_38 = Profile(
@@ -112,11 +120,18 @@ _LIVE_38 = Profile(
     empty_content=True,
     empty_frames=True,
     audio_frame_bytes=13_440,
-    usage_adds_up=False,
+    prompt_details=0.96,  # recorded: "807 of 834", "599 of 626"
     voice_activity="alone",
     cancels_calls=False,
 )
-_TRANSCRIBER = Profile("transcribe", completes_turns=False, empty_content=True, voice_activity="beside", usage_adds_up=False)
+_TRANSCRIBER = Profile(
+    "transcribe",
+    completes_turns=False,
+    empty_content=True,
+    voice_activity="beside",
+    prompt_details=11.7,  # recorded: "535 + 50 for 50"
+    usage_increments=True,
+)
 _TRANSLATOR = replace(_TRANSCRIBER, name="translate")
 
 FAMILIES: tuple[tuple[tuple[str, ...], Profile], ...] = (

@@ -34,16 +34,27 @@ def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulato
 
 
 def serve(emulator: LiveEmulator, say: Callable[[str], object] = print, until: threading.Event | None = None) -> None:
-    """Runs an emulator until Ctrl-C (or until the event is set), saying first where it is and what it can; blocks the caller."""
+    """Runs an emulator until Ctrl-C (or until the event is set); blocks the caller.
+
+    Says first where it is and what it can, then each failure of a scenario or replay as it happens.
+    """
     stop = until or threading.Event()
     with emulator:
         for line in describe(emulator):
             say(line)
+        told = 0
         try:
             while not stop.wait(WAKE_SECONDS):
-                pass
+                told += _tell(emulator.failures[told:], say)
         except KeyboardInterrupt:
             say("Stopped.")
+        _tell(emulator.failures[told:], say)
+
+
+def _tell(failures: list[str], say: Callable[[str], object]) -> int:
+    for failure in failures:
+        say(f"Scenario failed: {failure}")
+    return len(failures)
 
 
 WAKE_SECONDS = 0.5

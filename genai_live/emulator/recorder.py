@@ -231,7 +231,7 @@ class RecordedSession:
 
     def _end_client(self, code: int, reason: str) -> None:
         self._ended = True
-        if code in (NO_CODE, LOST):
+        if code == LOST:
             self._connection.abort()
         else:
             self._connection.close(code, reason)

@@ -1,7 +1,8 @@
 """Turns a recording into scenarios: what the server said is sent again, what the client said is expected. Pure.
 
 A client of today need not cut its audio as the recorded one did: of a run of realtimeInput audio or video, one message is
-expected, and what the server said meanwhile follows in the recorded time after it. Everything else must come as it was recorded.
+expected, and what the server said meanwhile follows in the recorded time after it. Everything else must come as it was recorded,
+and nothing beside it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ def _steps(head: Head, events: list[Event]) -> Iterator[Step]:
     for event in events:
         if event.sender == "client":
             step = read.expectation(event)
-            again = isinstance(step, steps.Expect) and step.message is None and step.kind != "close"
+            again = step is not None and step.message is None and step.kind != "close"
             if step is not None and not (again and streaming):
                 yield step
                 before = event.at
@@ -59,6 +60,8 @@ def _steps(head: Head, events: list[Event]) -> Iterator[Step]:
             yield _server_step(event)
             before = event.at
             streaming = streaming and event.close is None
+    if not events or (events[-1].close is None and events[-1].refused is None):
+        yield steps.Expect("close", strict=True)
 
 
 def _server_step(event: Event) -> Step:
@@ -78,20 +81,20 @@ class _ClientReader:
         self._validator = Validator(head.backend)
         self._type = LiveMusicClientMessage if head.method == "BidiGenerateMusic" else LiveClientMessage
 
-    def expectation(self, event: Event) -> Step | None:
+    def expectation(self, event: Event) -> steps.Expect | None:
         """What to wait for; None for what an emulated session cannot receive."""
         if event.close is not None:
-            return steps.Expect("close")
+            return steps.Expect("close", strict=True)
         if event.message is None:
             return None
         try:
             kind, body = self._validator.check_one_of(self._type, restore_audio(event.message))
         except Refused:
             return None
-        if kind == "realtimeInput":
-            name = next(iter(body), "")
-            return steps.Expect(f"{kind}.{name}", message=None if name in STREAMED else body, exact=True)
-        return steps.Expect(kind, message=_without_handle(kind, body), exact=kind != "setup")
+        if kind == "realtimeInput" and len(body) == 1:
+            (name,) = body
+            return steps.Expect(f"{kind}.{name}", message=None if name in STREAMED else body, exact=True, strict=True)
+        return steps.Expect(kind, message=_without_handle(kind, body), exact=kind != "setup", strict=True)
 
 
 def _without_handle(kind: str, body: Any) -> Any:

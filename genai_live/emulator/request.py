@@ -56,7 +56,7 @@ class Request:
     def content_length(self) -> int:
         """Bytes of the body that is still to come with this request."""
         length = self.headers.get("content-length", "0")
-        return int(length) if length.isdigit() else 0
+        return int(length) if re.fullmatch(r"[0-9]{1,15}", length) else 0
 
     def with_body(self, body: bytes) -> Request:
         """The same request with its body."""

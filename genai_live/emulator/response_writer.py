@@ -41,6 +41,7 @@ class ResponseWriter:
         """The messages of an answer that speaks, or writes."""
         if answer.thought:
             part = {"text": answer.thought, "thought": True}
+            self._counter.thoughts += text_tokens(answer.thought)
             yield THINKING_SECONDS, self._content({"modelTurn": self._encoder.model_turn([part])})
         yield from self._spoken(answer.text, answer.sound) if answer.sound is not None else self._written(answer.text)
 

@@ -1,4 +1,4 @@
-"""Scenarios: what one session is to do, step by step, in Python or from a JSON file. Declarations only; runs on any thread.
+"""Scenarios: what one session is to do, step by step. Declarations only; runs on any thread.
 
 A scenario is in charge of its session: the emulator checks and notes what the client sends, but answers nothing by itself, until
 a ``Converse`` step or the end of the steps hands the session back to natural behaviour. Setup is answered naturally unless the
@@ -7,14 +7,11 @@ scenario expects it. ``At`` steps run beside the others.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any, ClassVar
 
-from genai_live.emulator.validation import camel_case
+from genai_live.emulator.step_forms import check_code, check_field, check_kind, check_status
 from genai_live.errors import ConfigError
 
 
@@ -26,6 +23,11 @@ class Step:
     before_setup: ClassVar[bool] = False
     """True for steps that only make sense before the session is set up."""
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a field that cannot be what it is."""
+        for each in fields(self):
+            check_field(f"{self.verb}.{each.name}", str(each.type), getattr(self, each.name))
+
 
 @dataclass(frozen=True)
 class RefuseUpgrade(Step):
@@ -36,6 +38,11 @@ class RefuseUpgrade(Step):
     status: int = 503
     body: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a field that cannot be what it is."""
+        super().__post_init__()
+        check_status(self.status)
 
 
 @dataclass(frozen=True)
@@ -59,12 +66,19 @@ class Expect(Step):
     kind: str = ""
     text: str | None = None
     """Text that the message must contain somewhere in its strings."""
-    message: Mapping[str, Any] | None = None
+    message: Mapping[str, Any] | str | None = None
     """Parts that the message must have, as camelCase JSON below its kind; lists must have equal length."""
     exact: bool = False
     """The message must have nothing beside the parts in ``message``."""
+    strict: bool = False
+    """A message of another kind that comes first is a failure too, but for the streams of audio and video."""
     timeout: float | None = None
     """Seconds after which waiting fails; None waits as long as the session lives."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a field that cannot be what it is."""
+        super().__post_init__()
+        check_kind(self.kind)
 
 
 @dataclass(frozen=True)
@@ -260,6 +274,11 @@ class Close(Step):
     code: int = 1000
     reason: str = ""
 
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a field that cannot be what it is."""
+        super().__post_init__()
+        check_code(self.code)
+
 
 @dataclass(frozen=True)
 class Abort(Step):
@@ -307,66 +326,6 @@ class Scenario:
         expects = any(isinstance(step, Expect) and step.kind == "setup" for step in self.steps)
         return expects or any(isinstance(step, SetupComplete) for step in self.steps)
 
-    @classmethod
-    def from_json(cls, value: Any) -> Scenario:
-        """A scenario from parsed JSON, a list of steps or ``{"steps": [...]}``; raises ConfigError naming the step."""
-        steps = value.get("steps") if isinstance(value, Mapping) else value
-        if not isinstance(steps, list):
-            raise ConfigError("a scenario is a list of steps, or an object with the key 'steps'")
-        return cls(*(_read_step(step, f"steps[{number}]") for number, step in enumerate(steps)))
-
 
 Script = Scenario | Sequence[Scenario] | None
 """One scenario for every session; or one for each session in turn, after which sessions behave naturally."""
-
-
-def load_script(path: str | Path) -> Scenario | list[Scenario]:
-    """Reads a scenario file: ``{"steps": [...]}`` for every session, or ``{"sessions": [{"steps": [...]}, ...]}`` in turn.
-
-    Raises ConfigError for a file that is not a scenario, OSError for one that cannot be read.
-    """
-    try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ConfigError(f"is not JSON: {error}", str(path)) from None
-    try:
-        if isinstance(value, Mapping) and isinstance(value.get("sessions"), list):
-            return [Scenario.from_json(session) for session in value["sessions"]]
-        return Scenario.from_json(value)
-    except ConfigError as error:
-        raise ConfigError(str(error), str(path)) from None
-
-
-def _read_step(value: Any, place: str) -> Step:
-    if not isinstance(value, Mapping):
-        raise ConfigError("a step is an object such as {\"wait\": 1}", place)
-    verbs = [name for name in value if name in STEPS]
-    # {"reply": "...", "wait": false} has a field that is a verb elsewhere: the first one counts.
-    if not verbs:
-        raise ConfigError(f"has none of the verbs {', '.join(sorted(STEPS))}", place)
-    cls = STEPS[verbs[0]]
-    names = {camel_case(each.name): each.name for each in fields(cls)}
-    given: dict[str, Any] = {}
-    for key, item in value.items():
-        if key == cls.verb and key not in given:
-            if names:
-                given[next(iter(names.values()))] = item
-        elif key in names:
-            given[names[key]] = item
-        else:
-            raise ConfigError(f"{cls.verb} has no {key!r}; it has {', '.join(names) or 'nothing'}", place)
-    if cls is At:
-        given["do"] = _read_step(given.get("do"), f"{place}.do")
-    if cls is Handles and isinstance(given.get("single_use"), Mapping):
-        return _read_step({"handles": True, **given["single_use"]}, place)
-    if cls is SendRaw and given.get("base64"):
-        given["data"] = base64.b64decode(given["data"])
-    return cls(**_defaulted(cls, given))
-
-
-def _defaulted(cls: type[Step], given: dict[str, Any]) -> dict[str, Any]:
-    """``{"silence": true}`` and ``{"garbage": true}`` mean: with what it does by itself."""
-    first = next((each.name for each in fields(cls)), None)
-    if first is not None and given.get(first) is True and not isinstance(getattr(cls, first, None), bool):
-        return {name: item for name, item in given.items() if name != first}
-    return given

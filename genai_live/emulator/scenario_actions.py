@@ -13,7 +13,7 @@ from genai_live.emulator.answers import Call
 from genai_live.emulator.conversation import TOOL_CALL, TURN_COMPLETE, Conversation, State
 from genai_live.emulator.live_session import LiveSession
 from genai_live.emulator.model import Answer, Sound
-from genai_live.emulator.pcm import ANSWER_RATE, samples_of, tones
+from genai_live.emulator.pcm import ANSWER_RATE, BYTES_PER_SAMPLE, samples_of, tones
 from genai_live.emulator.received import ReceivedMessage
 from genai_live.emulator.scenario import Step
 from genai_live.emulator.scenario_player import ScenarioPlayer, StepFailed, StepGenerator, WaitFor
@@ -45,7 +45,7 @@ def _conversation(player: ScenarioPlayer) -> Conversation:
 
 
 def _expect(player: ScenarioPlayer, step: steps.Expect) -> StepGenerator:
-    event = yield WaitFor(event=step.kind, seconds=step.timeout)
+    event = yield WaitFor(event=step.kind, seconds=step.timeout, strict=step.strict)
     if event is None:
         raise StepFailed(f"no {step.kind or 'message'} within {step.timeout} s")
     if isinstance(event, ReceivedMessage):
@@ -121,12 +121,21 @@ def make_sound(audio: float | str | bytes | None, text: str) -> Sound:
     if isinstance(audio, bytes):
         return Sound(samples_of(audio))
     if isinstance(audio, str):
-        with wave.open(audio) as file:
-            samples = samples_of(file.readframes(file.getnframes()))
-            return Sound(samples[:: file.getnchannels()], file.getframerate())
+        return _read_sound(audio)
     count = round(audio * ANSWER_RATE)
     beep = samples_of(tones("emulator"))
     return Sound((beep * (count // len(beep) + 1))[:count] if count else array("h"))
+
+
+def _read_sound(path: str) -> Sound:
+    try:
+        with wave.open(path) as file:
+            if file.getsampwidth() != BYTES_PER_SAMPLE:
+                raise StepFailed(f"{path!r} has samples of {8 * file.getsampwidth()} bits: replies take 16")
+            samples = samples_of(file.readframes(file.getnframes()))
+            return Sound(samples[:: file.getnchannels()], file.getframerate())
+    except (OSError, wave.Error, EOFError) as error:
+        raise StepFailed(f"{path!r} cannot be played: {error}") from None
 
 
 def _call_tool(player: ScenarioPlayer, step: steps.CallTool) -> StepGenerator:

@@ -8,6 +8,7 @@ loop later: when a client has seen the end of a turn, the next step is already i
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -18,6 +19,15 @@ from genai_live.emulator.received import ReceivedMessage
 from genai_live.emulator.scenario import At, Converse, Expect, Scenario, Silence, Step
 from genai_live.emulator.scenario_runs import Run
 from genai_live.emulator.session import Session
+
+STREAMED = frozenset({"realtimeInput.audio", "realtimeInput.video", "realtimeInput.mediaChunks"})
+"""Kinds that come many times a second, whatever a scenario expects."""
+
+PROMPT = "prompt"
+"""What stands for any message, or utterance, that asks for an answer; reported beside the message itself."""
+
+MOST_SHOWN = 160
+"""Characters of a message that a complaint repeats."""
 
 FAILED_CODE = 1008
 """Close code of a session whose scenario failed: policy violation (RFC 6455 section 7.4.1)."""
@@ -30,6 +40,8 @@ class WaitFor:
     moment: str = ""
     event: str | None = None
     """Kind of message, or moment, taken from what came since the last one was taken; empty for anything."""
+    strict: bool = False
+    """A message of another kind is a failure, but for those in ``STREAMED``."""
     seconds: float | None = None
     """Goes on after this time whether or not it came; None waits as long as the session lives."""
 
@@ -68,6 +80,7 @@ class ScenarioPlayer:
         self._scenario = scenario
         self._run_step = run_step
         self._expected = {step.kind.partition(".")[0] for step in main if isinstance(step, Expect)}
+        self._expects_all = any(isinstance(step, Expect) and (step.strict or not step.kind) for step in main)
         self._current: Step | None = None
         self._events: deque[str | ReceivedMessage] = deque()
         self._reports: deque[str | ReceivedMessage] = deque()
@@ -83,6 +96,7 @@ class ScenarioPlayer:
             track = _Track(generator)
             self._tracks.append(track)
             self._go_on(track, None)
+            self._offer(track)
         self._work_off()
 
     def stop(self) -> None:
@@ -130,21 +144,23 @@ class ScenarioPlayer:
     def _take_up(self, report: str | ReceivedMessage) -> None:
         name = report if isinstance(report, str) else report.kind
         # What was dealt with naturally is not kept, nor kinds that no step waits for: audio would pile up.
-        if self.scripted and (name.partition(".")[0] in self._expected or "" in self._expected):
+        awaited = name.partition(".")[0] in self._expected or (self._expects_all and name not in STREAMED)
+        if self.scripted and awaited:
             self._events.append(report)
         for track in list(self._tracks):
             if track.until is not None and isinstance(report, str) and track.until.moment == report:
                 self._go_on(track, report)
-            else:
-                self._offer(track)
+            self._offer(track)
 
     def _offer(self, track: _Track) -> None:
-        """Gives a track that waits for an event the first one that came, passing over what is of another kind."""
+        """Gives a track that waits for events those that came, passing over what is of another kind if that is allowed."""
         while track.until is not None and track.until.event is not None and self._events:
-            event = self._events.popleft()
+            event, wanted = self._events.popleft(), track.until
             name = event if isinstance(event, str) else event.kind
-            if not track.until.event or name == track.until.event or name.startswith(track.until.event + "."):
+            if not wanted.event or name == wanted.event or name.startswith(f"{wanted.event}."):
                 self._go_on(track, event)
+            elif wanted.strict and isinstance(event, ReceivedMessage) and name not in (PROMPT, *STREAMED):
+                self._fail(f"expected {wanted.event}, got {json.dumps(event.message, ensure_ascii=False)[:MOST_SHOWN]}")
 
     def _go_on(self, track: _Track, what: str | ReceivedMessage | None) -> None:
         """Lets a track run to its next wait."""
@@ -159,6 +175,9 @@ class ScenarioPlayer:
         except StepFailed as error:
             self._fail(str(error))
             return
+        except Exception as error:
+            self._fail(f"{self._current or 'a step'} cannot be done: {error!r}")
+            return
         finally:
             self._busy = busy
         if self._stopped:
@@ -166,11 +185,11 @@ class ScenarioPlayer:
         track.until = until
         if until.seconds is not None:
             track.timer = asyncio.get_running_loop().call_later(until.seconds, self._time_is_up, track)
-        self._offer(track)
 
     def _time_is_up(self, track: _Track) -> None:
         track.timer = None
         self._go_on(track, None)
+        self._offer(track)
         self._work_off()
 
     # -- playing ---------------------------------------------------------------------------------------------------

@@ -14,13 +14,14 @@ NO_SESSION = 0
 class Run:
     """One scenario on one session."""
 
-    def __init__(self, scenario: Scenario, session: int, changed: threading.Condition) -> None:
+    def __init__(self, scenario: Scenario, session: int, changed: threading.Condition, failures: list[str]) -> None:
         self.scenario = scenario
         self.session = session
         self.done: list[Step] = []
         self.failure: str | None = None
         self._over = False
         self._changed = changed
+        self._failures = failures
 
     @property
     def left(self) -> list[Step]:
@@ -51,6 +52,7 @@ class Run:
         """A step cannot be done, or the client did something else."""
         with self._changed:
             self.failure = complaint
+            self._failures.append(f"session {self.session}: {complaint}")
             self._changed.notify_all()
 
     def end(self) -> None:
@@ -66,6 +68,7 @@ class ScenarioRuns:
     def __init__(self, script: Script) -> None:
         self._script = script
         self._runs: list[Run] = []
+        self._failures: list[str] = []
         self._changed = threading.Condition()
 
     def next_scenario(self) -> Scenario | None:
@@ -76,7 +79,7 @@ class ScenarioRuns:
 
     def begin(self, scenario: Scenario, session: int) -> Run:
         """A session begins to play a scenario."""
-        run = Run(scenario, session, self._changed)
+        run = Run(scenario, session, self._changed, self._failures)
         with self._changed:
             self._runs.append(run)
         return run
@@ -85,6 +88,10 @@ class ScenarioRuns:
         """Waits until every scenario is over: played, failed, or without its session. Blocks the calling thread."""
         with self._changed:
             self._changed.wait_for(lambda: not self.complaints() or not any(run.goes_on for run in self._runs), timeout)
+
+    def failures(self) -> list[str]:
+        """What went wrong so far, one sentence each, in the order it happened."""
+        return list(self._failures)
 
     def complaints(self) -> list[str]:
         """What is missing or wrong, one sentence each."""

@@ -169,6 +169,11 @@ class LiveEmulator:
         if complaints:
             raise AssertionError("the emulator's scenario is not complete: " + "; ".join(complaints))
 
+    @property
+    def failures(self) -> list[str]:
+        """What went wrong in scenarios and replays so far, one sentence each, oldest first; steps still to come are none."""
+        return self._handshake.runs.failures()
+
     def __repr__(self) -> str:
         state = f"at {self.url}" if self._server.running else "stopped"
         return f"<LiveEmulator {state}, {len(self._handshake.sessions)} sessions>"

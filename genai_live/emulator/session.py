@@ -95,6 +95,11 @@ class Session:
         """True while the connection stands."""
         return self.ending is None
 
+    @property
+    def replays(self) -> bool:
+        """True while a recording is played: then what the server says of its own accord is in the recording."""
+        return self.driver is not None and self.driver.replays
+
     # -- Listener -----------------------------------------------------------------------------------------------------
 
     def opened(self) -> None:

@@ -7,6 +7,7 @@ more, so one worker thread does it and the emulator's loop goes on.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import logging
 import shutil
@@ -103,8 +104,9 @@ class VoiceModel(Model):
         loop = asyncio.get_running_loop()
 
         def done(future: Future[Answer]) -> None:
-            if not future.cancelled() and not loop.is_closed():
-                loop.call_soon_threadsafe(then, future.result())
+            if not future.cancelled():
+                with contextlib.suppress(RuntimeError):  # the emulator was stopped meanwhile, and its loop is closed
+                    loop.call_soon_threadsafe(then, future.result())
 
         self._worker.submit(self._answer, prompt, options, called_before).add_done_callback(done)
 
@@ -118,7 +120,11 @@ class VoiceModel(Model):
         told = super()._understand(prompt)
         if told or self._recogniser is None or prompt.utterance is None:
             return told
-        return self._recogniser.transcribe(prompt.utterance.samples, prompt.utterance.rate)
+        try:
+            return self._recogniser.transcribe(prompt.utterance.samples, prompt.utterance.rate)
+        except Exception as error:  # a binding to C: whatever it raises, speech that was not understood can still be measured
+            _log.warning("pocketsphinx could not transcribe %.1f s of speech: %s", prompt.utterance.seconds, error)
+            return ""
 
     def _speak(self, prompt: Prompt, text: str, options: SessionOptions) -> Sound:
         if self._synthesiser is None:
