@@ -7,11 +7,12 @@ wire's names.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import enum
 import functools
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +53,8 @@ class Checker:
         form = self.forms.get(cls)
         if form is not None:
             value = form(self, value, path)
-        from_text = getattr(cls, "from_text", None)
-        if isinstance(value, str) and from_text is not None:
-            value = from_text(value)
+        if (long_form := cls.from_short_form(value)) is not None:
+            value = long_form
         given, extra = spelled(cls, value, path)
         if extra and not (self.keep_unknown and isinstance(value, Message)):
             raise unknown_key(cls, next(iter(extra)), path)
@@ -133,6 +133,15 @@ _SHORT_TEXT = 40
 """Characters of the caller's text that an error quotes: a name or an enum, never a document."""
 
 
+@contextlib.contextmanager
+def not_endless(path: str) -> Iterator[None]:
+    """Turns the end of the stack into a ConfigError: for the walk through a value that the caller passed as ``path``."""
+    try:
+        yield
+    except RecursionError:
+        raise ConfigError("is nested too deeply, or within itself", path) from None
+
+
 def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is set in an object or a dict of either spelling, under Python's names, and beside it what ``cls`` does not know.
 
@@ -143,7 +152,7 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
         own = {field.name: getattr(value, field.name) for field in fields_of(cls)}
         return {name: item for name, item in own.items() if item is not None}, dict(value.extra)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"expected {cls.__name__} or a dict of it, got {type(value).__name__}", path)
+        raise ConfigError(f"expected {cls.__name__} or a dict of it, got {kind_of(value)}", path)
     names = names_of(cls)
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
@@ -156,6 +165,14 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
         elif item is not None:
             known[name] = item
     return known, unknown
+
+
+def kind_of(value: object) -> str:
+    """The type of a value, for an error; for one of Google's SDK, which has the same names, with what to do about it."""
+    name = type(value).__name__
+    if type(value).__module__.startswith("google.genai"):
+        return f"google.genai's {name}; take types from genai_live, or pass its .model_dump(exclude_none=True)"
+    return name
 
 
 def unknown_key(cls: type[Message], key: str, path: str, hint: str = "") -> ConfigError:

@@ -184,16 +184,15 @@ def _writer_of(slots: list[tuple[str, str, Convert]]) -> Encoder:
 
 
 def _taking_dicts(cls: type[Message], encoder: Encoder, vertex: bool) -> Convert:
-    """Writes a nested message, also where the caller holds a dict or plain text in its place, or a subclass of it."""
-    from_text = getattr(cls, "from_text", None)
+    """Writes a nested message, also where the caller holds a dict or a short form in its place, or a subclass of it."""
 
     def write(value: Any) -> Any:
         if type(value) is cls:
             return encoder(value)
         if isinstance(value, cls):
             return (_encoders.get((type(value), vertex)) or _encoder(type(value), vertex))(value)
-        if isinstance(value, str) and from_text is not None:
-            return encoder(from_text(value))
+        if (long_form := cls.from_short_form(value)) is not None:
+            return encoder(long_form)
         held = cls.__new__(cls)
         held.__dict__.update(spelled_in_python(cls, value))
         return encoder(held)

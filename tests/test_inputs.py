@@ -8,6 +8,7 @@ import copy
 import datetime
 import io
 import json
+from pathlib import Path
 from typing import Any
 
 import PIL.Image
@@ -195,7 +196,12 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
             "audio.data: is a WAV file, and audio/pcm;rate=16000 has no header; use stream_audio",
         ),
         ({"audio": {"data": PCM, "mimetype": "audio/pcm"}}, "audio.mimetype: unknown key; did you mean 'mime_type'?"),
-        ({"text": b"a"}, "text: expected a str, got bytes"),
+        ({"audio": array.array("h", [1, 2])}, "got array; pass its .tobytes()"),
+        ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
+        ({"audio": "question.wav"}, "got str; a WAV file goes through stream_audio(path)"),
+        ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),
+        ({"text": b"a"}, "text: expected text, got bytes"),
+        ({"text": "\ud83d"}, "text: character 0 is half of a surrogate pair"),
         ({"audio_stream_end": 1}, "audio_stream_end: expected True or False, got int"),
         ({"activity_start": False}, "activity_start: expected ActivityStart or a dict of it, got bool"),
         ({"activity_start": {"x": 1}}, "activity_start.x: unknown key"),
@@ -205,6 +211,11 @@ def test_what_is_no_realtime_input_is_refused(arguments: dict[str, Any], words: 
     with pytest.raises(ConfigError) as caught:
         realtime(**arguments)
     assert words in str(caught.value)
+
+
+def test_every_kind_of_bytes_is_sound() -> None:
+    for sound in (b"\1\2\3\4", bytearray(b"\1\2\3\4"), memoryview(b"\1\0\2\0\3\0\4\0")[::2]):
+        assert realtime(audio=sound)["audio"]["data"] == "AQIDBA=="
 
 
 def test_a_wav_file_that_says_so_is_let_through() -> None:
@@ -335,7 +346,7 @@ def test_vertex_ai_needs_no_id() -> None:
         ([{"id": "1", "name": "", "response": {}}], "function_responses[0].name: is missing"),
         ([{"id": "1", "name": "f"}], 'function_responses[0].response: is missing; pass a dict such as {"output": ...}'),
         ({"id": "1", "name": "f", "response": "sunny"}, "function_responses.response: expected a dict, got str"),
-        ({"id": "1", "name": "f", "response": {"a": object()}}, "expected what JSON can say, got object"),
+        ({"id": "1", "name": "f", "response": {"a": [object()]}}, "response['a'][0]: expected text, a number, True"),
         ({"id": "1", "name": "f", "reponse": {}}, "function_responses.reponse: unknown key; did you mean 'response'?"),
         ("sunny", "function_responses: expected FunctionResponse or a dict of it, got str"),
         ([3], "function_responses[0]: expected FunctionResponse or a dict of it, got int"),
@@ -345,6 +356,46 @@ def test_what_is_no_tool_response_is_refused(given: Any, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         responses(given)
     assert words in str(caught.value)
+
+
+def test_a_wrong_key_is_explained_by_the_kind_of_dict_that_was_meant() -> None:
+    for turns, words in (
+        ({"rol": "user", "parts": []}, "turns.rol: unknown key; did you mean 'role'?"),
+        ({"txt": "a"}, "turns.txt: unknown key; did you mean 'text'?"),
+        ({"text": "a", "role": "user"}, "turns.role: unknown key; a dict is either a Content (parts, role) or a Part"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            content(turns)
+        assert words in str(caught.value)
+
+
+def test_what_cannot_be_utf8_is_refused_before_it_is_sent() -> None:
+    for write in (
+        lambda: content("a\ud83d"),
+        lambda: content([types.Part(text="a\ud83d")]),
+        lambda: realtime(text="a\ud83d"),
+        lambda: responses({"id": "1", "name": "f", "response": {"a": "a\ud83d"}}),
+    ):
+        with pytest.raises(ConfigError, match="character 1 is half of a surrogate pair"):
+            write()
+
+
+def test_what_is_nested_within_itself_is_refused() -> None:
+    endless: dict[str, Any] = {}
+    endless["a"] = endless
+    for write, path in (
+        (lambda: responses({"id": "1", "name": "f", "response": endless}), "function_responses"),
+        (
+            lambda: inputs.context_update(
+                None, [{"function_declarations": [{"name": "f", "response_json_schema": endless}]}], MLDEV
+            ),
+            "tools",
+        ),
+        (lambda: content({"parts": [{"part_metadata": endless}]}), "turns"),
+    ):
+        with pytest.raises(ConfigError, match="is nested too deeply, or within itself") as caught:
+            write()
+        assert caught.value.path == path
 
 
 # contextUpdate.

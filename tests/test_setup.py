@@ -498,6 +498,16 @@ def test_extra_setup_adds_what_the_library_does_not_know() -> None:
     }
 
 
+def test_extra_setup_and_config_never_send_one_field_in_two_spellings() -> None:
+    config = {"realtime_input_config": {"automatic_activity_detection": {"prefix_padding_ms": 1}}}
+    extra = {"realtime_input_config": {"automatic_activity_detection": {"disabled": True, "newer_field": 1}}}
+    assert setup(config, extra_setup=extra)["realtimeInputConfig"] == {
+        "automaticActivityDetection": {"prefixPaddingMs": 1, "disabled": True, "newer_field": 1}
+    }
+    words = refused(None, extra_setup={"generationConfig": {"topK": 1, "top_k": 1}})
+    assert words == "extra_setup.generationConfig.topK: is given twice, in two spellings"
+
+
 def test_extra_setup_wins_and_known_names_are_sent_in_one_spelling() -> None:
     extra = {"generation_config": {"temperature": 1, "top_p": 0.5}, "session_resumption": {"handle": "x"}}
     assert setup({"temperature": 0.5, "session_resumption": {}}, extra_setup=extra) == {
@@ -513,11 +523,24 @@ def test_extra_setup_wins_and_known_names_are_sent_in_one_spelling() -> None:
         ([], "extra_setup: expected a dict"),
         ({"setup": {}}, "leave the outer 'setup' away"),
         ({"model": "x"}, "extra_setup.model: the model is an argument"),
-        ({"a": object()}, "extra_setup: expected what JSON can say, got object"),
+        ({"a": object()}, "extra_setup['a']: expected text, a number, True"),
     ],
 )
 def test_what_is_no_extra_setup_is_refused(extra: Any, words: str) -> None:
     assert words in refused(None, extra_setup=extra)
+
+
+def test_types_of_googles_sdk_are_refused_with_what_to_take_instead() -> None:
+    from google.genai import types as google_types
+
+    config = google_types.LiveConnectConfig(response_modalities=[google_types.Modality.AUDIO], temperature=0.5)
+    assert "got google.genai's LiveConnectConfig; take types from genai_live" in refused(config)
+    assert "got google.genai's Tool" in refused({"tools": [google_types.Tool()]})
+    assert "got google.genai's Part" in refused({"system_instruction": google_types.Part(text="a")})
+    assert setup(config.model_dump(exclude_none=True))["generationConfig"] == {
+        "responseModalities": ["AUDIO"],
+        "temperature": 0.5,
+    }
 
 
 # The model, and options of one session.

@@ -88,6 +88,10 @@ def test_content_and_parts_have_short_ways_to_be_made() -> None:
     assert types.Part.from_function_response("f", {"a": 1}) == types.Part(
         function_response=types.FunctionResponse(name="f", response={"a": 1})
     )
+    picture = types.FunctionResponsePart.from_bytes(b"a", "image/png")
+    assert picture.inline_data == types.FunctionResponseBlob(data=b"a", mime_type="image/png")
+    film = types.FunctionResponsePart.from_uri("gs://a", "video/mp4")
+    assert film.file_data == types.FunctionResponseFileData(file_uri="gs://a", mime_type="video/mp4")
 
 
 # Comparing and copying.
@@ -164,6 +168,8 @@ def test_repr_shows_sizes_inside_the_users_own_maps_and_unknown_fields() -> None
         types.Tool(exa_ai_search=types.ToolExaAiSearch(api_key="hush")),
         types.Tool(parallel_ai_search=types.ToolParallelAiSearch(api_key="hush")),
         types.StreamableHttpTransport(headers={"Authorization": "hush"}),
+        types.LiveConnectConfig(http_options={"base_url": "https://user:hush@host", "headers": {"Authorization": "hush"}}),  # type: ignore[arg-type]
+        types.Tool(mcp_servers=[{"streamableHttpTransport": {"headers": {"Authorization": "hush"}}}]),  # type: ignore[list-item]
     ],
     ids=lambda held: type(held).__name__,
 )
@@ -173,7 +179,26 @@ def test_repr_never_shows_a_secret(held: Message) -> None:
     assert pickle.loads(pickle.dumps(held)) == held
 
 
+def test_repr_shows_the_size_of_base64_text_and_ends_in_what_is_nested_deeply() -> None:
+    assert repr(types.Blob(data="AAAA")) == "Blob(data=<4 characters>)"  # type: ignore[arg-type]
+    deep: dict[str, Any] = {}
+    for _ in range(5_000):
+        deep = {"a": deep}
+    assert repr(types.LiveServerMessage(extra=deep)).count("'a'") == 20
+
+
 # dataclasses-json.
+
+
+def test_short_forms_become_messages_where_a_field_holds_them() -> None:
+    held = types.LiveConnectConfig(system_instruction=["Be kind.", types.Part(text="Be brief.")], speech_config="Puck")
+    assert held.to_dict() == {
+        "systemInstruction": {"parts": [{"text": "Be kind."}, {"text": "Be brief."}], "role": "user"},
+        "speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Puck"}}},
+    }
+    read = types.LiveConnectConfig.from_dict({"system_instruction": ["Be kind.", {"text": "Be brief."}], "speech_config": "Puck"})
+    assert read == types.LiveConnectConfig.from_dict(held.to_dict())
+    assert isinstance(read.speech_config, types.SpeechConfig)
 
 
 def test_a_dict_in_either_spelling_becomes_a_message() -> None:

@@ -460,13 +460,12 @@ def test_numbers_that_json_lacks_are_spelled_as_protobuf_spells_them() -> None:
         (types.LiveConnectConfig(seed=True), "seed"),
         (types.LiveConnectConfig(enable_affective_dialog=1), "enable_affective_dialog"),  # type: ignore[arg-type]
         (types.LiveConnectConfig(speech_config=types.Blob()), "speech_config"),  # type: ignore[arg-type]
-        (types.LiveConnectConfig(speech_config="Puck"), "speech_config"),  # type: ignore[arg-type]
         (types.LiveConnectConfig(response_modalities="AUDIO"), "response_modalities"),  # type: ignore[arg-type]
         (types.LiveConnectConfig(labels={"a": 1}), "labels['a']"),  # type: ignore[dict-item]
         (types.LiveConnectConfig(tools=[types.Tool(), print]), "tools[1]"),
         (types.Content(parts=[types.Part(), types.Part(inline_data=types.Blob(data="!"))]), "parts[1].inline_data.data"),  # type: ignore[arg-type]
-        (types.FunctionResponse(response={"a": object()}), "response"),
-        (types.FunctionResponse(response={"a": float("nan")}), "response"),
+        (types.FunctionResponse(response={"a": object()}), "response['a']"),
+        (types.FunctionResponse(response={"a": [float("nan")]}), "response['a'][0]"),
         (types.FunctionResponse(response={1: 2}), "response"),  # type: ignore[dict-item]
         (types.VideoMetadata(start_offset="9.5"), "start_offset"),  # type: ignore[arg-type]
         (types.VideoMetadata(start_offset=1e300), "start_offset"),

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from genai_live._checked import Checker, Form, spelled, unknown_key
+from genai_live._checked import Checker, Form, kind_of, spelled, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, Content, File, FileData, Part
 from genai_live.types._base import Message, names_of
@@ -92,7 +92,7 @@ def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - 
     if is_image(value):
         return {"inline_data": image_blob(value)}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"expected {ACCEPTED}, got {type(value).__name__}", path)
+        raise ConfigError(f"expected {ACCEPTED}, got {kind_of(value)}", path)
     if _is_dict_of(FileData, value, {"file_uri"}):
         return {"file_data": value}
     if _is_dict_of(Blob, value, {"data"}):
@@ -110,12 +110,13 @@ def _is_dict_of(cls: type[Message], value: Any, telling: set[str]) -> bool:
 
 
 def _check_part_keys(value: Mapping[str, Any], path: str) -> None:
-    known = names_of(Part)
-    for key in value:
-        if key in known:
-            continue
-        hint = "" if not names_of(Content).get(str(key)) else "a dict is either a Content (parts, role) or a Part"
-        raise unknown_key(Part, str(key), path, hint)
+    of_content = [key for key in value if key in names_of(Content)]
+    neither = [key for key in value if key not in names_of(Part) and key not in of_content]
+    if neither:
+        meant = Content if of_content and len(of_content) + len(neither) == len(value) else Part
+        raise unknown_key(meant, str(neither[0]), path)
+    if of_content:
+        raise unknown_key(Part, of_content[0], path, "a dict is either a Content (parts, role) or a Part")
 
 
 def _file_part(value: Any, path: str) -> dict[str, Any]:

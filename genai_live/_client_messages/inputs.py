@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from genai_live import _json
 from genai_live._backends import Backend
-from genai_live._checked import Checker, spelled, unknown_key
+from genai_live._checked import Checker, not_endless, spelled, unknown_key
 from genai_live._client_messages.contents import FORMS, USER_ROLE, contents, image_blob, is_image
 from genai_live._client_messages.tool_list import tool_list
 from genai_live.errors import ConfigError
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
+from genai_live.types._values import WrongType, write_string
 
 INPUT_RATE = 16_000
 """Samples per second that the models hear at; bare bytes are taken to have it."""
@@ -27,6 +29,7 @@ _BYTES = (bytes, bytearray, memoryview)
 _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
+_names_no_rate = re.compile(r";\s*rate=(?![1-9][0-9]*\s*(;|$))", re.IGNORECASE).search
 _is_mime_type = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=(\"[^\"]*\"|[^\s;\"]+))*", re.ASCII).fullmatch
 
 
@@ -39,18 +42,16 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
         ConfigError: a shape that is not accepted, Contents mixed with parts, a field that the backend lacks, or an unknown key.
     """
     content: dict[str, Any] = {}
-    if type(turns) is str:  # what is said most, without the checks of what cannot be wrong: 0.3 µs instead of 24
-        content["turns"] = [{"role": USER_ROLE, "parts": [{"text": turns}]}]
+    if type(turns) is str:  # what is said most, without the checks of what cannot be wrong: 0.5 µs instead of 24
+        content["turns"] = [{"role": USER_ROLE, "parts": [{"text": _text_of(turns, path)}]}]
     elif turns is not None:
         checker = Checker(backend, FORMS, keep_unknown=True)
         several = isinstance(turns, _CONTAINERS) and len(turns) > 1
-        try:
+        with not_endless(path):
             content["turns"] = [
                 checker.message(Content, turn, f"{path}[{index}]" if several else path)
                 for index, turn in enumerate(contents(turns, path))
             ]
-        except RecursionError:
-            raise ConfigError("is nested too deeply, or within itself", path) from None
     if turn_complete is not None:
         content["turnComplete"] = _flag(turn_complete, "turn_complete")
     return {"clientContent": content}
@@ -109,9 +110,14 @@ def _video(checker: Checker, value: Any) -> tuple[str, Any]:
 
 
 def _text(checker: Checker, value: Any) -> tuple[str, Any]:
-    if not isinstance(value, str):
-        raise ConfigError(f"expected a str, got {type(value).__name__}", "text")
-    return "text", value
+    return "text", _text_of(value, "text")
+
+
+def _text_of(value: Any, path: str) -> str:
+    try:
+        return write_string(value)
+    except WrongType as error:
+        raise ConfigError(error.text, path) from None
 
 
 def _activity_start(checker: Checker, value: Any) -> tuple[str, Any]:
@@ -146,14 +152,20 @@ def _blob(checker: Checker, value: Any, path: str, kind: str) -> dict[str, Any]:
     if not isinstance(mime_type, str) or not mime_type:
         example = PCM_MIME_TYPE if kind == "audio/" else "image/jpeg"
         raise ConfigError(f"is missing; say what the bytes are, for example {example!r}", f"{path}.mime_type")
-    if not _is_mime_type(mime_type) or not mime_type.lower().startswith(kind):
+    if not _is_of(mime_type, kind):
         raise ConfigError(
             f"{mime_type!r} is not a MIME type{f' of {kind}*' if kind else ''}{_elsewhere(mime_type, kind)}", f"{path}.mime_type"
         )
     if not isinstance(data, _BYTES):
         raise ConfigError(f"expected bytes, got {type(data).__name__}{_bytes_hint(data)}", f"{path}.data")
-    _check_pcm(memoryview(data).cast("B"), mime_type.lower(), path)
+    _check_pcm(bytes(data), mime_type.lower(), path)
     return checker.message(Blob, value, path)
+
+
+@functools.lru_cache(maxsize=64)  # a session sends one kind of sound
+def _is_of(mime_type: str, kind: str) -> bool:
+    """True for a MIME type that begins with ``kind``; a rate in it has to be a number of Hz."""
+    return bool(_is_mime_type(mime_type)) and mime_type.lower().startswith(kind) and not _names_no_rate(mime_type)
 
 
 def _blob_fields(value: Any, path: str, kind: str) -> dict[str, Any]:
@@ -169,22 +181,28 @@ def _blob_fields(value: Any, path: str, kind: str) -> dict[str, Any]:
 
 
 def _elsewhere(mime_type: str, kind: str) -> str:
+    if mime_type.lower().startswith(kind):
+        return "; a rate is a number of Hz: audio/pcm;rate=16000" if _names_no_rate(mime_type) else ""
     if kind == "image/" and mime_type.startswith("video/"):
         return "; send the frames of a video one by one, as images"
-    if kind and mime_type.startswith("image/"):
+    if mime_type.startswith("image/"):
         return "; pictures go into video="
-    return "; sound goes into audio=" if kind and mime_type.startswith("audio/") else ""
+    return "; sound goes into audio=" if mime_type.startswith("audio/") else ""
 
 
 def _bytes_hint(value: Any) -> str:
+    if hasattr(value, "tobytes"):  # an array of the standard library, or of numpy
+        return "; pass its .tobytes()"
+    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.lower().endswith(".wav")):
+        return "; a WAV file goes through stream_audio(path)"
     return "; decode base64 text first: base64.b64decode(text)" if isinstance(value, str) else ""
 
 
-def _check_pcm(data: memoryview, mime_type: str, path: str) -> None:
+def _check_pcm(data: bytes, mime_type: str, path: str) -> None:
     """PCM has no header and whole samples; what breaks this is heard as noise, and by nobody but the model."""
     if not mime_type.startswith(("audio/pcm", "audio/l16")):
         return
-    if bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WAVE":
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         raise ConfigError(
             f"is a WAV file, and {mime_type} has no header; use stream_audio(path), or send what follows the header",
             f"{path}.data",
@@ -214,11 +232,9 @@ def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:
         raise ConfigError("holds no response; pass a FunctionResponse or a list of them", path)
     checker = Checker(backend, FORMS, keep_unknown=True)
     paths = [f"{path}[{index}]" if several else path for index in range(len(responses))]
-    return {
-        "toolResponse": {
-            "functionResponses": [_response(checker, response, where) for response, where in zip(responses, paths, strict=True)]
-        }
-    }
+    with not_endless(path):
+        made = [_response(checker, response, where) for response, where in zip(responses, paths, strict=True)]
+    return {"toolResponse": {"functionResponses": made}}
 
 
 def _response(checker: Checker, value: Any, path: str) -> dict[str, Any]:
@@ -245,9 +261,11 @@ def context_update(system_instruction: Any, tools: Any, backend: Backend) -> dic
     checker = Checker(backend, FORMS)
     update: dict[str, Any] = {}
     if system_instruction is not None:
-        update["systemInstruction"] = checker.message(Content, system_instruction, "system_instruction")
+        with not_endless("system_instruction"):
+            update["systemInstruction"] = checker.message(Content, system_instruction, "system_instruction")
     if tools is not None:
-        update["tools"] = {"tools": tool_list(checker, tools, "tools")}
+        with not_endless("tools"):
+            update["tools"] = {"tools": tool_list(checker, tools, "tools")}
     return {"contextUpdate": update}
 
 
@@ -263,14 +281,9 @@ def audio_json(value: Any) -> bytes | None:
         data, mime_type = (fields.get("data"), fields.get("mime_type")) if len(fields) == 2 else (None, None)
     if type(data) is not bytes or len(data) % _SAMPLE_BYTES or data.startswith(b"RIFF"):
         return None
-    if type(mime_type) is not str or not _is_audio(mime_type):
+    if type(mime_type) is not str or not _is_of(mime_type, "audio/"):
         return None
     return b"".join((audio_prefix(mime_type), _json.b64encode(data), AUDIO_SUFFIX))
-
-
-@functools.lru_cache(maxsize=64)
-def _is_audio(mime_type: str) -> bool:
-    return _is_mime_type(mime_type) is not None and mime_type.lower().startswith("audio/")
 
 
 @functools.lru_cache(maxsize=64)  # a session sends one kind of sound: 0.6 µs a chunk less
@@ -282,6 +295,6 @@ def audio_prefix(mime_type: str) -> bytes:
     Raises:
         ConfigError: not an ``audio/*`` MIME type.
     """
-    if not _is_audio(mime_type):
+    if not _is_of(mime_type, "audio/"):
         raise ConfigError(f"{mime_type!r} is not a MIME type of audio/*", "mime_type")
     return b'{"realtimeInput":{"audio":{"mimeType":' + _json.dumps(mime_type) + b',"data":"'

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from genai_live._backends import Backend
-from genai_live._checked import Checker, merged, spelled, unknown_key
+from genai_live._checked import Checker, merged, not_endless, spelled, unknown_key
 from genai_live._client_messages.contents import FORMS
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
 from genai_live.errors import ConfigError
-from genai_live.types import GenerationConfig, LiveClientSetup, LiveConnectConfig, SpeechConfig
+from genai_live.types import GenerationConfig, LiveClientSetup, LiveConnectConfig
 from genai_live.types._base import Message, WireField, fields_of, names_of
 from genai_live.types._values import WrongType, write_json
 
@@ -47,14 +47,6 @@ _FOREIGN_KEYS = {
     "callbacks": "the callbacks are an argument of connect()",
 }
 """Keys that documentation or other clients have and this config has not, with the place where the setting lives."""
-
-
-def _speech_form(checker: Checker, value: Any, path: str) -> Any:
-    return {"voice_config": {"prebuilt_voice_config": {"voice_name": value}}} if isinstance(value, str) else value
-
-
-_FORMS = {**FORMS, SpeechConfig: _speech_form}
-"""A text as speech_config is the name of one of the service's voices."""
 
 
 class Client(Protocol):
@@ -120,7 +112,7 @@ def setup_message(
     backend = api_client.backend
     setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
     _add_session(setup, resume, resumable, history)
-    _add_extra(setup, Checker(backend, _FORMS), extra_setup)
+    _add_extra(setup, Checker(backend, FORMS), extra_setup)
     if backend.is_vertex and not setup.get(_GENERATION, {}).get(_MODALITIES):
         setup[_GENERATION] = {**setup.get(_GENERATION, {}), _MODALITIES: list(_DEFAULT_MODALITIES)}
     return {"setup": setup}
@@ -136,10 +128,8 @@ def config_fields(backend: Backend, config: LiveConnectConfig | Mapping[str, Any
     if extra:
         key = next(iter(extra))
         raise unknown_key(LiveConnectConfig, key, path, _foreign_hint(key))
-    try:
-        setup = _fields(Checker(backend, _FORMS), given, path)
-    except RecursionError:
-        raise ConfigError("is nested too deeply, or within itself", path) from None
+    with not_endless(path):
+        setup = _fields(Checker(backend, FORMS), given, path)
     _check_modalities(setup, given, path)
     return setup
 
@@ -165,7 +155,7 @@ def _fields(checker: Checker, given: Mapping[str, Any], path: str) -> dict[str, 
         if section == _GENERATION:
             # The top level wins, also with 0 and False; objects that are given in both places are merged.
             generation = merged(generation, {name: value})
-        elif field.name != "tools" or given["tools"]:  # an empty list of tools is no list
+        elif field.name != "tools" or value:  # an empty list of tools is no list
             setup[name] = value
     if generation or "generation_config" in given:
         setup[_GENERATION] = generation
@@ -222,18 +212,26 @@ def _add_extra(setup: dict[str, Any], checker: Checker, extra_setup: Mapping[str
     if "setup" in extra_setup:
         raise ConfigError("takes what stands inside setup; leave the outer 'setup' away", "extra_setup")
     try:
-        extra = write_json(extra_setup)
+        with not_endless("extra_setup"):
+            extra = write_json(extra_setup)
     except WrongType as error:
-        raise ConfigError(error.text, f"extra_setup.{error.path}".rstrip(".")) from None
-    extra = _in_wire_spelling(LiveClientSetup, extra, checker)
-    if isinstance(extra.get(_GENERATION), dict):
-        extra[_GENERATION] = _in_wire_spelling(GenerationConfig, extra[_GENERATION], checker)
+        raise ConfigError(error.text, f"extra_setup{error.path}") from None
+    extra = _in_wire_spelling(LiveClientSetup, extra, checker, "extra_setup")
     if "model" in extra:
         raise ConfigError("the model is an argument of connect()", "extra_setup.model")
     setup.update(merged(setup, extra))
 
 
-def _in_wire_spelling(cls: type[Message], values: Mapping[str, Any], checker: Checker) -> dict[str, Any]:
-    names = names_of(cls)
-    wire_names = {field.name: checker.wire_name(field) for field in fields_of(cls)}
-    return {wire_names.get(names.get(key, ""), key): value for key, value in values.items() if value is not None}
+def _in_wire_spelling(cls: type[Message], values: Mapping[str, Any], checker: Checker, path: str) -> dict[str, Any]:
+    names, fields = names_of(cls), {field.name: field for field in fields_of(cls)}
+    spelled_out: dict[str, Any] = {}
+    for key, value in values.items():
+        field = fields.get(names.get(key, ""))
+        wire = checker.wire_name(field) if field else key
+        if wire in spelled_out:
+            raise ConfigError("is given twice, in two spellings", f"{path}.{wire}")
+        if field and field.kind == "message" and field.type and isinstance(value, dict) and field.shape == "one":
+            spelled_out[wire] = _in_wire_spelling(field.type, value, checker, f"{path}.{wire}")
+        elif value is not None:
+            spelled_out[wire] = value
+    return spelled_out

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_live import tools as tools_module
-from genai_live._checked import Checker, unknown_key
+from genai_live._checked import Checker, kind_of, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import FunctionDeclaration, Tool
 from genai_live.types._base import names_of
@@ -31,7 +31,7 @@ def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
         ConfigError: not a list, not a tool, two functions of one name, or a field that the backend lacks.
     """
     if not isinstance(value, _CONTAINERS):
-        raise ConfigError(f"expected a list of {_ACCEPTED}, got {type(value).__name__}", path)
+        raise ConfigError(f"expected a list of {_ACCEPTED}, got {kind_of(value)}", path)
     others: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
     for index, item in enumerate(value):
@@ -60,7 +60,7 @@ def _as_tool(item: Any, path: str) -> Any:
             return {"function_declarations": [tools_module.declaration(item)]}
         except ConfigError as error:
             raise ConfigError(str(error), path) from None
-    raise ConfigError(f"expected {_ACCEPTED}, got {type(item).__name__}", path)
+    raise ConfigError(f"expected {_ACCEPTED}, got {kind_of(item)}", path)
 
 
 def _checked_keys(item: Mapping[str, Any], path: str) -> Mapping[str, Any]:

@@ -45,6 +45,8 @@ T = TypeVar("T")
 
 _LONGEST_TEXT_SHOWN = 500
 """Characters of one text in a repr: a message of an unknown kind may hold an hour of audio as text."""
+_DEEPEST_SHOWN = 20
+"""Levels of what is not known here that a repr goes down: a peer may nest what it likes, and a log line must not fail for it."""
 
 
 def wire(
@@ -172,12 +174,14 @@ class Message:
         return _present(self) == _present(other)
 
     def __repr__(self) -> str:
-        declared = type(self).__dataclass_fields__
-        shown = (
-            f"{name}={'<set>' if name != 'extra' and declared[name].metadata['wire']['secret'] else _shown(value)}"
-            for name, value in _present(self).items()
-        )
+        fields = {field.name: field for field in fields_of(type(self))}
+        shown = (f"{name}={_shown(value, fields.get(name))}" for name, value in _present(self).items())
         return f"{type(self).__name__}({', '.join(shown)})"
+
+    @classmethod
+    def from_short_form(cls, value: Any) -> Self | None:
+        """The message that another accepted form of it stands for, such as plain text; None where there is no such form."""
+        return None
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, infer_missing: bool = True) -> Self:
@@ -187,6 +191,8 @@ class Message:
             ConfigError: A value of the wrong type, or a field given in both spellings.
         """
         with _naming(cls):
+            if not isinstance(data, (cls, Mapping)):
+                raise _values.expected(f"a {cls.__name__} or a dict", data)
             return typing.cast("Self", _through_dataclasses_json(cls, data, infer_missing))
 
     def to_dict(self, encode_json: bool = False) -> dict[str, Any]:
@@ -227,8 +233,8 @@ def _through_dataclasses_json(cls: type[Message], data: Any, infer_missing: bool
 
     if isinstance(data, cls):
         return data
-    if isinstance(data, str) and (from_text := getattr(cls, "from_text", None)):
-        return typing.cast("Message", from_text(data))
+    if (long_form := cls.from_short_form(data)) is not None:
+        data = vars(long_form)
     decode: Any = DataClassJsonMixin.from_dict
     return typing.cast("Message", decode.__func__(cls, spelled_in_python(cls, data), infer_missing=infer_missing))
 
@@ -289,14 +295,28 @@ def _present(held: Message) -> dict[str, Any]:
     return {**present, "extra": extra} if extra else present
 
 
-def _shown(value: Any) -> str:
-    """Repr of a value, with sizes in place of bytes and of very long texts, at any depth."""
+def _shown(value: Any, field: WireField | None = None, deepest: int = _DEEPEST_SHOWN) -> str:
+    """Repr of a value, with sizes in place of bytes and of very long texts, and without secrets, at any depth."""
+    if field is not None and field.secret:
+        return "<set>"
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"<{len(value)} bytes>"
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT_SHOWN:
-        return f"<{len(value)} characters>"
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(_shown, value))}]"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key!r}: {_shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, str):
+        is_base64 = field is not None and field.kind == "bytes"
+        return f"<{len(value)} characters>" if is_base64 or len(value) > _LONGEST_TEXT_SHOWN else repr(value)
+    if isinstance(value, (list, tuple, dict)):
+        return _shown_inside(value, field, deepest - 1) if deepest else "..."
     return repr(value)
+
+
+def _shown_inside(value: Any, field: WireField | None, deepest: int) -> str:
+    """A dict in a message's place is shown as that message, because only its fields know what is secret."""
+    if not isinstance(value, dict):
+        return f"[{', '.join(_shown(item, field, deepest) for item in value)}]"
+    if field is None or field.kind != "message" or field.shape == "map":
+        return "{" + ", ".join(f"{key!r}: {_shown(item, None, deepest)}" for key, item in value.items()) + "}"
+    cls: Any = field.type
+    held = cls.__new__(cls)
+    with contextlib.suppress(_values.WrongType):
+        held.__dict__.update(spelled_in_python(cls, value))
+    return repr(held)

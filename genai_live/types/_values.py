@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, time, timedelta, timezone
 from enum import Enum
 from typing import Any
 
@@ -153,8 +153,18 @@ def write_string(value: Any) -> str:
     if isinstance(value, Enum) and isinstance(value.value, str):
         return value.value
     if isinstance(value, str):
-        return value
+        return _encodable(value)
     raise expected("text", value)
+
+
+def _encodable(text: str) -> str:
+    """The text, unless it holds half of a surrogate pair: what a file name or a broken terminal gives, and UTF-8 cannot say."""
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise WrongType(f"character {error.start} is half of a surrogate pair, which cannot be sent as UTF-8") from None
+    return text
 
 
 def write_bool(value: Any) -> bool:
@@ -225,22 +235,28 @@ def write_json(value: Any) -> Any:
     if isinstance(value, Enum):
         return write_json(value.value)
     if isinstance(value, Mapping):
-        return {_key(key): write_json(item) for key, item in value.items()}
+        return {_key(key): _at(f"[{key!r}]", write_json, item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [write_json(item) for item in value]
+        return [_at(f"[{index}]", write_json, item) for index, item in enumerate(value)]
     return _write_leaf(value)
 
 
 def _write_leaf(value: Any) -> Any:
-    if value is None or isinstance(value, (bool, int, str)) or (isinstance(value, float) and math.isfinite(value)):
+    if isinstance(value, str):
+        return _encodable(value)
+    if value is None or isinstance(value, (bool, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, (bytes, bytearray, memoryview)):
         return write_bytes(value)
-    if isinstance(value, datetime):
+    if isinstance(value, (date, time)):  # a datetime is a date too
         return value.isoformat()
     if isinstance(value, float):
         raise WrongType("JSON has no NaN and no infinity")
-    raise expected("what JSON can say", value)
+    raise expected(_JSON_VALUES, value)
+
+
+_JSON_VALUES = "text, a number, True, False, None, bytes, a date or time, or a list or dict of these"
+"""What a caller may put where any JSON value is taken."""
 
 
 def _key(key: object) -> str:

@@ -134,7 +134,9 @@ class LiveConnectConfig(Message):
         "How finely input media are turned into tokens.", path="generationConfig.mediaResolution"
     )
     seed: int | None = wire("The same seed gives the same answer, as far as possible.", path="generationConfig.seed")
-    speech_config: SpeechConfig | None = wire("Voice and language; one voice only.", path="generationConfig.speechConfig")
+    speech_config: SpeechConfig | str | None = wire(
+        "Voice and language, or the name of a voice; one voice only.", path="generationConfig.speechConfig"
+    )
     thinking_config: ThinkingConfig | None = wire(
         "How much the model thinks; refused for models that do not.", path="generationConfig.thinkingConfig"
     )

@@ -169,6 +169,16 @@ class FunctionResponsePart(Message):
     spreadsheet_metadata: SpreadsheetMetadata | None = wire("Which cells of a spreadsheet count.")
     audio_metadata: AudioMetadata | None = wire("Which piece of a recording counts.")
 
+    @classmethod
+    def from_bytes(cls, data: bytes, mime_type: str) -> FunctionResponsePart:
+        """A part of bytes, such as a picture."""
+        return cls(inline_data=FunctionResponseBlob(data=data, mime_type=mime_type))
+
+    @classmethod
+    def from_uri(cls, file_uri: str, mime_type: str) -> FunctionResponsePart:
+        """A part that is a file which the service fetches; Vertex AI only."""
+        return cls(file_data=FunctionResponseFileData(file_uri=file_uri, mime_type=mime_type))
+
 
 @message
 class FunctionResponse(Message):
@@ -256,6 +266,11 @@ class Part(Message):
     audio_metadata: AudioMetadata | None = wire("Which piece of a recording counts.")
 
     @classmethod
+    def from_short_form(cls, value: Any) -> Part | None:
+        """Text stands for a part of text."""
+        return cls.from_text(value) if isinstance(value, str) else None
+
+    @classmethod
     def from_text(cls, text: str) -> Part:
         """A part of text."""
         return cls(text=text)
@@ -289,6 +304,13 @@ class Content(Message):
     role: str | None = wire(
         'Who said it: "user" (also when absent) or "model". The Developer API sends none with the model\'s own turn.'
     )
+
+    @classmethod
+    def from_short_form(cls, value: Any) -> Content | None:
+        """Text, or a list of parts, stands for a content of the user's."""
+        if isinstance(value, str):
+            return cls.from_text(value)
+        return cls(parts=list(value), role="user") if isinstance(value, (list, tuple)) else None
 
     @classmethod
     def from_text(cls, text: str, role: str = "user") -> Content:

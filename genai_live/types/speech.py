@@ -5,6 +5,8 @@ Source: Live API reference, SpeechConfig, AudioTranscriptionConfig, AvatarConfig
 
 from __future__ import annotations
 
+from typing import Any
+
 from genai_live.types._base import Message, message, wire
 from genai_live.types.enums import AudioTranscriptionConfigMode
 
@@ -66,6 +68,13 @@ class SpeechConfig(Message):
     multi_speaker_voice_config: MultiSpeakerVoiceConfig | None = wire(
         "Voices for a dialogue; refused in Live sessions.", mldev="error", vertex="error"
     )
+
+    @classmethod
+    def from_short_form(cls, value: Any) -> SpeechConfig | None:
+        """Text stands for the name of one of the service's voices."""
+        if not isinstance(value, str):
+            return None
+        return cls(voice_config=VoiceConfig(prebuilt_voice_config=PrebuiltVoiceConfig(voice_name=value)))
 
 
 @message
