@@ -52,6 +52,6 @@ PEERS = {
             _python("websockets_bare", "--threads"),
             ("websockets", "orjson", "pybase64"),
         ),
-        Entry(FLOOR, "floor: bare socket, no types", _python("floor"), ("orjson", "pybase64")),
+        Entry(FLOOR, "floor: bare socket, no types", _python("floor"), ("orjson", "pybase64", "websockets")),
     )
 }

@@ -81,7 +81,7 @@ class Transport:
         """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
-        self._partial = memoryview(b"")
+        self._partial: bytes | memoryview = b""
         """What is left of the frame that is under way."""
         self._torn = False
         """True while the socket is called; the next call finds it True when Ctrl-C came between call and record."""
@@ -137,9 +137,10 @@ class Transport:
         Raises:
             TransportLost: the connection is over, or the deadline passed (``WriteTimedOut``), which ends it too.
         """
-        left = deadline.left()
-        if not self._send_lock.acquire(timeout=-1 if left is None else left):
-            raise WriteTimedOut("another thread's frame could not be written in time")
+        if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+            left = deadline.left()
+            if not self._send_lock.acquire(timeout=-1 if left is None else left):
+                raise WriteTimedOut("another thread's frame could not be written in time")
         try:
             if self._partial or self._soon or self._pong:
                 self._write_waiting(deadline)
@@ -207,7 +208,7 @@ class Transport:
         if self._said_goodbye:  # RFC 6455 section 5.5.1: no frame may follow a Close frame
             raise TransportLost("a Close frame has been sent")
         self._said_goodbye = frame[0] == _CLOSE_HEAD
-        self._partial = memoryview(frame)
+        self._partial = frame
 
     def _push(self, deadline: Deadline | None) -> bool:
         """Requires the send lock. Writes the frame under way; False when the socket is full and there is no deadline."""
@@ -250,7 +251,7 @@ class Transport:
             except (OSError, ValueError) as error:
                 raise TransportLost(_words(error)) from error
             self.bytes_written += sent
-            self._partial = self._partial[sent:]
+            self._partial = b"" if sent == len(self._partial) else memoryview(self._partial)[sent:]
             self._torn = False
 
     # Ending.
