@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from genai_live import errors
+from genai_live import Session, errors
+from genai_live.emulator import LiveEmulator, Scenario, steps
 from soak.measuring import Result, growth, resident_bytes, resources, settled
+from soak.relay import Relay
 from tests.raw_peer import BINARY, Door, Peer, beside, close_frame, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, message, session_with, text_part
 
@@ -19,6 +22,8 @@ ALLOWED_GROWTH = 1_000_000
 MESSAGES = 1_000_000
 ALLOWED_SWING = 8_000_000
 """Bytes by which the process may swell while a million messages pass: what the allocator keeps at hand."""
+SETTLE = 1.0
+"""Seconds after the end of a connection in which the emulator refuses its handle, as the service was seen to do."""
 SENDERS = 8
 SEND_EVERY = 0.04
 """Seconds between two chunks of each sender: the pace of a microphone."""
@@ -171,4 +176,93 @@ def messages(minutes: float) -> Result:
     return Result("messages", count == MESSAGES and swing < ALLOWED_SWING and after[0] <= before[0], facts)
 
 
-RUNS: dict[str, Callable[[float], Result]] = {each.__name__: each for each in (tls, connects, failures, messages)}
+def drops(minutes: float) -> Result:
+    """One session that reconnects, over a network and a service that end its connections again and again in six ways."""
+    with LiveEmulator(scenario=Scenario(steps.Handles(settle=SETTLE))) as emulator:
+        relay = Relay(emulator.port)
+        client = client_of(relay.url, ping_interval=2.0, silence_limit=5.0)
+        with client.live.connect(model="emulator", config={"response_modalities": ["TEXT"]}, reconnect=True) as session:
+            return _talk_while_dropped(session, emulator, _ways_to_drop(emulator, relay), minutes)
+
+
+def _ways_to_drop(emulator: LiveEmulator, relay: Relay) -> dict[str, Callable[[], None]]:
+    return {
+        "cut": relay.cut,
+        "reset": relay.reset,
+        "frozen": relay.freeze,
+        "goAway": lambda: emulator.current.go_away(10.0),
+        "1011": lambda: emulator.current.close(1011, "Internal error encountered."),
+        "1000": lambda: emulator.current.close(1000, "The operation was cancelled."),
+    }
+
+
+UNFOLLOWED = "not followed by a new connection"
+
+
+def _talk_while_dropped(
+    session: Session, emulator: LiveEmulator, ways: dict[str, Callable[[], None]], minutes: float
+) -> Result:
+    stop, chance, done, asked = threading.Event(), random.Random(1), Counter[str](), Counter[str]()
+    back = threading.Semaphore(0)
+    """Released for every connection that came up again: the next one is not ended before."""
+
+    def drop() -> None:
+        while time.monotonic() < ends:
+            stop.wait(chance.uniform(5.5, 30.0))  # longer than a connection must live to count as one
+            way = chance.choice(list(ways))
+            ways[way]()
+            done[way] += 1
+            if not back.acquire(timeout=PATIENCE):
+                done[UNFOLLOWED] += 1
+
+    def speak() -> None:
+        while not stop.wait(SEND_EVERY):
+            session.send_realtime_input(audio=bytes(1280))
+
+    ends = time.monotonic() + minutes * 60
+    dropping, speaking = beside(drop), beside(speak)
+    before, wrong, sizes = resources(), [], []
+    while not dropping.done():
+        asked["questions"] += 1
+        words = f"question {asked['questions']}"
+        session.send_client_content(turns=words)
+        try:
+            text = "".join(_texts(session, back, asked))
+        except errors.TurnLost:
+            asked["lost with their connection, and told so"] += 1
+        else:
+            if text != f"You said: {words}":
+                wrong.append(f"{words}: {text}")
+        emulator.received.clear()  # 64 MiB otherwise, which would hide what the client keeps
+        sizes.append(resident_bytes())
+        stop.wait(0.5)
+    after = settled(before)
+    stop.set()
+    speaking.result(PATIENCE)
+    dropping.result()
+    swing = max(sizes[len(sizes) // 10 :]) - min(sizes[len(sizes) // 10 :])
+    facts = [
+        f"{minutes:g} min, {sum(done.values())} ends ({', '.join(f'{count} {way}' for way, count in sorted(done.items()))})",
+        f"{asked['reconnected']} reconnections, {asked['forgotten']} without the conversation",
+        f"{asked['questions']} questions, {asked['lost with their connection, and told so']} lost with their connection and told"
+        f" so, {len(wrong)} wrong or missing answers",
+        f"audio: {session.stats.dropped} chunks dropped; resident memory within {swing / 1e6:.1f} MB from the first tenth on",
+        f"threads {before[0]} -> {after[0]}, descriptors {before[1]} -> {after[1]}",
+        f"the session is {session.close_info or 'open'}",
+    ]
+    went_on = session.close_info is None and not asked["forgotten"] and UNFOLLOWED not in done
+    left_nothing = all(now <= then for now, then in zip(after, before, strict=True)) and swing < ALLOWED_SWING
+    return Result("drops", went_on and left_nothing and not wrong, facts)
+
+
+def _texts(session: Session, back: threading.Semaphore, counted: Counter[str]) -> Iterator[str]:
+    for each in session.receive(timeout=PATIENCE):
+        if each.reconnected is not None:
+            counted["reconnected"] += 1
+            counted["forgotten"] += not each.reconnected.state_restored
+            back.release()
+        if each.text:
+            yield each.text
+
+
+RUNS: dict[str, Callable[[float], Result]] = {each.__name__: each for each in (tls, connects, failures, messages, drops)}
