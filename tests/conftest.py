@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -39,6 +40,10 @@ def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # What a shell script starts with "&" ignores Ctrl-C, and so would every process that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no defect, and a suite that decides whether a change may land must say the same of the same code every time.
 # `pytest --hypothesis-profile=default` looks for what it has not found yet.
