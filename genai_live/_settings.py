@@ -22,7 +22,7 @@ EMULATED_PROJECT = "emulated-project"
 """The project in Vertex AI resource names when an emulator answers and nobody named a project."""
 API_VERSION_VARIABLE = "GOOGLE_GENAI_API_VERSION"
 """A literal API version, or "beta"."""
-_KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 _VERTEX_VARIABLES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 _TRUE_TEXTS = frozenset({"true", "1"})
 _KEY_ADVICE = "pass api_key=, set GEMINI_API_KEY, or make a key at https://aistudio.google.com/apikey"
@@ -36,6 +36,7 @@ _NOT_USED = (
 _TLS_SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 
 _is_header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110, section 5.6.2
+_ends_in_port = re.compile(r".+:[0-9]+/?").fullmatch
 _is_visible_ascii = re.compile(r"[\x21-\x7e]+").fullmatch
 
 _log = logging.getLogger("genai_live")
@@ -193,7 +194,7 @@ def resolve(arguments: Arguments, environment: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: they contradict each other, or something that is needed is missing.
     """
-    backend = VERTEX if _wants_vertex(arguments.vertexai, environment) else MLDEV
+    backend = VERTEX if wants_vertex(arguments.vertexai, environment) else MLDEV
     options = arguments.http_options or HttpOptions()
     emulator = None if options.base_url else environment.get(EMULATOR_VARIABLE, "").strip() or None
     custom = options.base_url or (
@@ -206,7 +207,8 @@ def resolve(arguments: Arguments, environment: Mapping[str, str]) -> Settings:
     return replace(settings, api_version=_api_version(settings, options, environment))
 
 
-def _wants_vertex(argument: bool | None, environment: Mapping[str, str]) -> bool:
+def wants_vertex(argument: bool | None, environment: Mapping[str, str]) -> bool:
+    """Which backend an argument, or else the environment, chooses."""
     if argument is not None:
         return argument
     found = {name: environment[name].strip().lower() in _TRUE_TEXTS for name in _VERTEX_VARIABLES if environment.get(name)}
@@ -216,14 +218,18 @@ def _wants_vertex(argument: bool | None, environment: Mapping[str, str]) -> bool
 
 
 def _environment_key(environment: Mapping[str, str]) -> Secret | None:
-    found = [name for name in _KEY_VARIABLES if environment.get(name, "").strip()]
+    found = [name for name in KEY_VARIABLES if environment.get(name, "").strip()]
     if len(found) > 1:
         _log.warning("%s and %s are both set; the first one is used", *found)
     return _key(environment[found[0]], found[0]) if found else None
 
 
 def _emulator_url(host: str) -> str:
-    return host if "://" in host else f"http://{host}"
+    if "://" in host:
+        return host
+    if not _ends_in_port(host):
+        raise ConfigError(f"{host!r} is not host:port, such as 127.0.0.1:8765", EMULATOR_VARIABLE)
+    return f"http://{host}"
 
 
 def _resolve_mldev(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -144,8 +145,36 @@ def test_files_that_cannot_be_used_are_told_before_anything_is_started(
     assert "is not a file" in failure(capsys, "emulate", "--cert", "gone.pem", "--key", "gone.pem")
     assert "No such file" in failure(capsys, "emulate", "--scenario", "gone.json")
     assert "is not JSON" in failure(capsys, "emulate", "--scenario", "not.wav")
-    assert "must be a URL" in failure(capsys, "record", "--out", "s.jsonl", "--to", "nowhere")
     assert "cannot be used" in failure(capsys, "emulate", "--cert", "not.wav", "--key", "not.wav")
+
+
+def test_what_is_no_address_is_told_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = failure(capsys, "record", "--out", "s.jsonl", "--to", "nowhere", status=cli.MISUNDERSTOOD)
+    assert "argument --to: invalid URL value: 'nowhere'" in words
+    monkeypatch.setenv("GENAI_LIVE_EMULATOR_HOST", "8765")
+    assert "GENAI_LIVE_EMULATOR_HOST: '8765' is not host:port" in failure(capsys, "chat")
+
+
+def test_streams_that_the_caller_closed_are_no_failure(monkeypatch: pytest.MonkeyPatch, emulator: LiveEmulator) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, None)
+    assert cli.main(["chat"]) == 0
+    for name in ("stdin", "stdout", "stderr"):
+        getattr(sys, name).close()
+
+
+def test_input_that_is_no_text_is_sent_as_far_as_it_is(emulator: LiveEmulator) -> None:
+    told = subprocess.run(
+        [sys.executable, "-m", "genai_live.cli", "chat"], input=b"caf\xe9\n", capture_output=True, timeout=WITHIN, check=True
+    )
+    assert "caf\N{REPLACEMENT CHARACTER}" in told.stdout.decode()
+
+
+def test_a_full_disk_is_told_in_the_systems_words() -> None:
+    assert cli.sentence(OSError(errno.ENOSPC, "No space left on device")) == "No space left on device"
+    assert cli.sentence(OSError(errno.EACCES, "Permission denied", "a.wav")) == "a.wav: Permission denied"
 
 
 def test_without_a_key_the_way_to_one_and_the_way_around_are_told(capsys: pytest.CaptureFixture[str]) -> None:

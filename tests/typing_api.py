@@ -42,6 +42,15 @@ def connect(client: Client) -> Session:
     return session
 
 
+def connect_with_lists(client: Client, modalities: list[types.Modality], names: list[str], tools: list[types.Tool]) -> None:
+    config = types.LiveConnectConfig(
+        response_modalities=modalities, tools=tools, system_instruction=names, speech_config="Kore", labels={"a": "b"}
+    )
+    config.response_modalities = names
+    parts: list[types.Part] = [types.Part(text="Be brief.")]
+    client.live.connect(model="m", config=types.LiveConnectConfig(system_instruction=parts)).close()
+
+
 def build_by_hand(api_client: ApiClient) -> Live:
     return Live(api_client)
 

@@ -54,9 +54,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a transcript may hold what the terminal's encoding does not
+    _make_streams_usable()
     arguments = parser().parse_args(argv)
     if arguments.debug:
         logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)7.0f ms %(threadName)s %(name)s: %(message)s")
@@ -80,10 +78,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _make_streams_usable() -> None:
+    """Lets a stream that the caller closed read as empty and drop what is written, and the others take any text.
+
+    A transcript may hold what the terminal's encoding does not, and what is typed or piped may be no text in it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for as long as the process lasts)
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 def sentence(error: Exception) -> str:
     """What happened and what to do, on one line."""
     if not isinstance(error, (LiveError, OSError)):
         return f"this should not have happened ({type(error).__name__}: {error}); --debug before the command shows where"
+    if isinstance(error, OSError) and not isinstance(error, LiveError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     advice = error.advice if isinstance(error, LiveError) and error.advice not in str(error) else ""
     return " ".join(f"{error}{'; ' if advice else ''}{advice}".split())
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from genai_live._backends import MLDEV, VERTEX
+from genai_live._settings import EMULATOR_VARIABLE, KEY_VARIABLES, wants_vertex
 from genai_live.client import Client
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
@@ -23,11 +25,6 @@ MODEL_VARIABLE = "GENAI_LIVE_MODEL"
 
 KEY_PAGE = "https://aistudio.google.com/apikey"
 
-_HOST_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
-_KEY_VARIABLES = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
-_ADDRESS_VARIABLES = ("GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL")
-_VERTEX_VARIABLES = ("GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_GENAI_USE_ENTERPRISE")
-_TRUE = ("true", "1")
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def has_settings(environment: Mapping[str, str]) -> bool:
     """True when the environment says how to reach the service: a key, an address of one's own, or Vertex AI."""
-    return any(environment.get(name) for name in _KEY_VARIABLES + _ADDRESS_VARIABLES) or any(
-        environment.get(name, "").lower() in _TRUE for name in _VERTEX_VARIABLES
-    )
+    addresses = (MLDEV.base_url_variable, VERTEX.base_url_variable)
+    return any(environment.get(name) for name in (*KEY_VARIABLES, *addresses)) or wants_vertex(None, environment)
 
 
 def why_emulator(model: str | None, asked: bool, environment: Mapping[str, str]) -> str | None:
     """Why the embedded emulator answers, in one sentence that says how to reach the service; None when the service does."""
     if asked:
         return "The emulator on this machine answers, as --emulator asks."
-    if environment.get(_HOST_VARIABLE):
+    if environment.get(EMULATOR_VARIABLE):
         return None
     if not has_settings(environment):
         return (
@@ -88,9 +84,9 @@ def answerer(model: str | None, asked_for_emulator: bool, *, emulator_if_needed:
 
 
 def _service(model: str | None) -> Answerer:
-    host = os.environ.get(_HOST_VARIABLE)
+    host = os.environ.get(EMULATOR_VARIABLE)
     if host:
-        return Answerer(Client(), model or EMULATED_MODEL, f"The emulator at {host} answers, as {_HOST_VARIABLE} says.")
+        return Answerer(Client(), model or EMULATED_MODEL, f"The emulator at {host} answers, as {EMULATOR_VARIABLE} says.")
     if not has_settings(os.environ):
         raise ConfigError(f"there is no API key: set GEMINI_API_KEY (keys are made at {KEY_PAGE}), or add --emulator")
     client = Client()

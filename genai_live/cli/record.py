@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from genai_live._settings import KEY_VARIABLES
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_writable
+from genai_live.cli.usage import check_writable, url
 from genai_live.emulator import Recorder
 from genai_live.emulator.programs import HOST_VARIABLE
 
@@ -17,13 +18,12 @@ GOOGLE = "https://generativelanguage.googleapis.com"
 """The Gemini Developer API."""
 
 _GOOGLES_HOSTS = ".googleapis.com"
-_KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the recording, one JSON object a line; replaced")
-    parser.add_argument("--to", default=GOOGLE, metavar="URL", help="the service behind it; default: %(default)s")
+    parser.add_argument("--to", type=url, default=GOOGLE, metavar="URL", help="the service behind it; default: %(default)s")
     parser.add_argument("--without-audio", action="store_true", help="leave sound out; its length stays")
     address.add_arguments(parser)
 
@@ -52,5 +52,5 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
 
 def credentials(upstream: str) -> dict[str, str]:
     """The environment's key as a header, for clients that bring none; for Google's hosts only."""
-    key = next((os.environ[name] for name in _KEY_VARIABLES if os.environ.get(name)), None)
+    key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
     return {"x-goog-api-key": key} if key and (urlsplit(upstream).hostname or "").endswith(_GOOGLES_HOSTS) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from genai_live._settings import parse_address
 from genai_live.errors import ConfigError
 
 
@@ -36,9 +37,16 @@ def pace(text: str) -> float:
     return value
 
 
+def url(text: str) -> str:
+    """A base URL of http, https, ws or wss, for argparse; raises ValueError for anything else."""
+    parse_address(text, "url")
+    return text
+
+
 seconds.__name__ = "number of seconds"
 port.__name__ = "port number"
 pace.__name__ = "scale"
+url.__name__ = "URL"
 # argparse names a type in its errors by this
 
 

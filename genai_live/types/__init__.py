@@ -7,6 +7,7 @@ for: whoever opens a session needs neither music nor tokens. ``fields_of(types.S
 
 from __future__ import annotations
 
+import difflib
 import importlib
 from typing import TYPE_CHECKING
 
@@ -123,7 +124,9 @@ if not TYPE_CHECKING:
     def __getattr__(name):
         module = _MODULE_OF.get(name)
         if module is None:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            near = difflib.get_close_matches(name, __all__, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
         globals()[name] = found = getattr(importlib.import_module(f"{__name__}.{module}"), name)
         return found
 

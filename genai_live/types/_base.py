@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from genai_live import errors
 from genai_live.types import _values
 from genai_live.types._fields import (
+    NamesOf,
     Seconds,
     Shape,
     Support,
@@ -39,7 +40,7 @@ else:
         return lambda decorator: decorator
 
 
-__all__ = ["Message", "Seconds", "WireField", "camel_case", "describe", "fields_of", "message", "names_of", "wire"]
+__all__ = ["Message", "NamesOf", "Seconds", "WireField", "camel_case", "describe", "fields_of", "message", "names_of", "wire"]
 
 T = TypeVar("T")
 

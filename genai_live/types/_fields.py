@@ -36,6 +36,11 @@ Seconds = Annotated[float, "duration"]
 """A length of time in seconds; on the wire a text such as "9.5s"."""
 
 
+E = TypeVar("E")
+NamesOf = list[E | str] | list[E] | list[str]
+"""Members of an enum, their names, or both; written out, because a type checker does not take a list[E] for a list[E | str]."""
+
+
 class WireField(NamedTuple):
     """One row of the table: everything the library knows about one field of one type."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from genai_live.types._base import Message, message, wire
+from genai_live.types._base import Message, NamesOf, message, wire
 from genai_live.types.content import Content, Part
 from genai_live.types.enums import (
     ActivityHandling,
@@ -120,7 +120,7 @@ class LiveConnectConfig(Message):
     generation_config: GenerationConfig | None = wire(
         "Older place for what stands at the top level here, which wins where both are set. Deprecated by Google."
     )
-    response_modalities: list[Modality | str] | None = wire(
+    response_modalities: NamesOf[Modality] | None = wire(
         "What the model answers with, one of AUDIO and TEXT; AUDIO when unset. Native audio models refuse TEXT.",
         path="generationConfig.responseModalities",
     )
@@ -144,10 +144,10 @@ class LiveConnectConfig(Message):
         "True answers to the tone of the user's voice too; some models need API version v1alpha for it.",
         path="generationConfig.enableAffectiveDialog",
     )
-    system_instruction: Content | str | Part | File | dict[str, Any] | list[str | Part | File | dict[str, Any]] | None = wire(
-        "What the model is told before everything else: text, parts, or a content."
-    )
-    tools: list[Tool | Callable[..., Any] | dict[str, Any]] | None = wire(
+    system_instruction: (
+        Content | str | Part | File | dict[str, Any] | list[str | Part | File | dict[str, Any]] | list[str] | list[Part] | None
+    ) = wire("What the model is told before everything else: text, parts, or a content.")
+    tools: list[Tool | Callable[..., Any] | dict[str, Any]] | list[Tool] | list[Callable[..., Any]] | None = wire(
         "What the model may use: Tool objects, dicts, Python functions."
     )
     session_resumption: SessionResumptionConfig | None = wire(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genai_live.types._base import Message, Seconds, message, wire
+from genai_live.types._base import Message, NamesOf, Seconds, message, wire
 from genai_live.types.enums import (
     DocumentMetadataContentLayer,
     FunctionResponseScheduling,
@@ -117,7 +117,7 @@ class VideoMetadata(Message):
     end_offset: Seconds | None = wire("End of the piece, seconds from the start of the video.")
     fps: float | None = wire("Frames looked at for each second of video: above 0, at most 24, by default 1.")
     start_offset: Seconds | None = wire("Start of the piece, seconds from the start of the video.")
-    content_layers: list[VideoMetadataContentLayer | str] | None = wire(
+    content_layers: NamesOf[VideoMetadataContentLayer] | None = wire(
         "What of the video is looked at: by default FRAMES and AUDIO."
     )
 
@@ -128,7 +128,7 @@ class DocumentMetadata(Message):
 
     start_page: int | None = wire("First page.")
     end_page: int | None = wire("Last page.")
-    content_layers: list[DocumentMetadataContentLayer | str] | None = wire("Pictures of the pages, their text, or both.")
+    content_layers: NamesOf[DocumentMetadataContentLayer] | None = wire("Pictures of the pages, their text, or both.")
 
 
 @message
@@ -137,7 +137,7 @@ class SpreadsheetMetadata(Message):
 
     visible_cells: str | None = wire('Range of cells, such as "A1:D20".')
     sheet_index: int | None = wire("Number of the sheet.")
-    content_layers: list[SpreadsheetMetadataContentLayer | str] | None = wire("Values, formulas, looks, or several of these.")
+    content_layers: NamesOf[SpreadsheetMetadataContentLayer] | None = wire("Values, formulas, looks, or several of these.")
 
 
 @message

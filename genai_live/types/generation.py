@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from genai_live.types._base import Message, Seconds, message, wire
+from genai_live.types._base import Message, NamesOf, Seconds, message, wire
 from genai_live.types.enums import (
     AspectRatio,
     Delivery,
@@ -159,7 +159,7 @@ class GenerationConfig(Message):
     response_mime_type: str | None = wire(
         "What the answer is to be. Deprecated in favour of ``response_format``; not usable in Live."
     )
-    response_modalities: list[Modality | str] | None = wire("What the model answers with; one for each session.")
+    response_modalities: NamesOf[Modality] | None = wire("What the model answers with; one for each session.")
     response_schema: Schema | None = wire("Shape of the answer. Deprecated in favour of ``response_format``; not usable in Live.")
     routing_config: GenerationConfigRoutingConfig | None = wire("Which model answers. Not usable in Live.", mldev=False)
     seed: int | None = wire("The same seed gives the same answer, as far as possible.")

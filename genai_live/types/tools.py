@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from genai_live.types._base import Message, Seconds, message, wire
+from genai_live.types._base import Message, NamesOf, Seconds, message, wire
 from genai_live.types._tool_enums import Behavior, DynamicRetrievalConfigMode, Environment, PhishBlockThreshold, SafetyPolicy
 from genai_live.types.generation import Schema
 from genai_live.types.retrieval import Retrieval
@@ -152,7 +152,7 @@ class ComputerUse(Message):
     environment: Environment | str | None = wire("What it looks at.")
     excluded_predefined_functions: list[str] | None = wire("Acts that it may not ask for, by name.")
     enable_prompt_injection_detection: bool | None = wire("True watches for orders hidden in what it sees.")
-    disabled_safety_policies: list[SafetyPolicy | str] | None = wire("Kinds of act that need no leave of the user.")
+    disabled_safety_policies: NamesOf[SafetyPolicy] | None = wire("Kinds of act that need no leave of the user.")
 
 
 @message
