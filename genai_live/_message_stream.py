@@ -122,8 +122,10 @@ class MessageStream(Generic[ServerMessage]):
         connection = getattr(self, "_connection", None)
         if connection is None or connection.close_info is not None or connection.forked or sys.is_finalizing():
             return
-        warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
-        connection.abort()
+        try:
+            warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
+        finally:  # the warning is an error where the user says so
+            connection.abort()
 
     # What is known. Any thread, never blocks.
 

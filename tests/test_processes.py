@@ -162,6 +162,18 @@ tell(after=len(warned))
     assert outcome.told["after"] == 1
 
 
+def test_a_session_that_is_dropped_where_warnings_are_errors_is_closed_all_the_same() -> None:
+    body = """
+session = connect()
+session = None
+wait_for(lambda: not own_threads())
+"""
+    with live_server() as url:
+        outcome = run(body, url, flags=("-W", "error"))
+    assert outcome.code == 0
+    assert "ResourceWarning: <Session models/test idle> was dropped without close()" in outcome.stderr
+
+
 # Forks
 
 

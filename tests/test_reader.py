@@ -218,6 +218,27 @@ def test_no_descriptor_for_the_reader_is_told_by_connect_and_hangs_nobody(monkey
     assert len(told) == 1
 
 
+@pytest.mark.parametrize("shared_reader", [False, True])
+def test_no_thread_for_the_reader_is_told_by_connect_and_the_next_connect_tries_again(
+    shared_reader: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def none_left(thread: threading.Thread) -> None:
+        if thread.name.startswith("genai-live-reader"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with live_server() as url:
+        client = client_of(url, shared_reader=shared_reader)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", none_left)
+            with pytest.raises((RuntimeError, errors.ConnectError), match="can't start new thread"):
+                client.live.connect(model=MODEL, timeout=PATIENCE)
+        with client.live.connect(model=MODEL, timeout=PATIENCE) as session:
+            assert session.ask("and now?", timeout=PATIENCE).text == "and now?"
+
+
 def test_a_defect_while_a_message_is_taken_is_told_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

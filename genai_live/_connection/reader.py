@@ -115,11 +115,23 @@ class Reader:
                 self.wake()
                 return
             first = self._new.popleft()
-            self._start_thread(lambda: self._run(first))
+            try:
+                self._start_thread(lambda: self._run(first))
+            except RuntimeError as error:  # the system gives no thread; the next connection tries again
+                failure = error
+            else:
+                return
+        connection.fail(failure)
+        connection.retire()
 
     def _start_thread(self, work: Callable[[], None]) -> None:
-        self._thread = threading.Thread(target=work, name=_THREAD_NAME, daemon=True)
-        self._thread.start()
+        thread = threading.Thread(target=work, name=_THREAD_NAME, daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except BaseException:
+            self._thread = None
+            raise
 
     def _start_over_in_child(self) -> None:
         """The thread does not exist here, whoever held the lock neither, and the connections are the parent's."""
