@@ -132,6 +132,7 @@ def connect_in_time(client: Client, phase: Phase) -> None:
 
 def check_told(error: errors.ConnectTimeout) -> None:
     assert str(error.phase) in str(error)
+    assert ("no setupComplete came" in str(error)) == (error.phase is Phase.SETUP)  # other messages may have come
     assert isinstance(error, TimeoutError)
 
 

@@ -125,6 +125,18 @@ WAYS: dict[str, Way] = {
     "server 1011": Way(closes(1011, "Internal error encountered."), 1011, "Internal error encountered.", SERVER),
     "a reason cut inside a character": Way(closes(1011, CUT_REASON), 1011, CUT_REASON.decode(errors="ignore"), SERVER),
     "server without code": Way(sends_bytes(frame(8)), 1005, "", SERVER),
+    "server 1011 within a message": Way(
+        sends_bytes(frame(TEXT, b'{"serverContent"', fin=False) + close_frame(1011, "Internal error encountered.")),
+        1011,
+        "Internal error encountered.",
+        SERVER,
+    ),
+    "server with a code that no frame may carry": Way(
+        sends_bytes(close_frame(1005)), 1002, "the server sent a Close frame with an impossible code", NETWORK
+    ),
+    "end of stream within a frame": Way(
+        lambda session, peer: (peer.send(frame(TEXT, TURN_COMPLETE)[:-1]), peer.end()), 1006, "", NETWORK, says=False
+    ),
     "end of stream": Way(lambda session, peer: peer.end(), 1006, "", NETWORK, says=False),
     "reset": Way(lambda session, peer: peer.reset(), 1006, "", NETWORK, says=False),
     "half-open": Way(

@@ -182,7 +182,7 @@ class Connection(Generic[ServerMessage]):
 
     def _took_too_long(self, deadline: Deadline) -> ConnectTimeout:
         where = f"connecting to {self.plan.safe_url} failed in phase {self.phase.value!r}"
-        words = "nothing came" if self.phase is Phase.SETUP else "the time was used up"
+        words = "no setupComplete came" if self.phase is Phase.SETUP else "the time was used up"
         advice = "Try a longer timeout, or check the network."
         return ConnectTimeout(f"{where}: {words} within {deadline.seconds:g} s. {advice}", self.phase)
 
