@@ -66,14 +66,19 @@ class ContinuingConnection:
         self._past = Counters()
         """Of the connections before this one."""
         self._up = False
-        """True from setupComplete to the end of a connection; written under the lock, read without it by senders."""
+        """True while messages go straight to the connection; written under the lock, read without it by senders."""
+        self._was_set_up = False
+        """True once the connection of the moment was set up, so that its end is told."""
         self._over = False
         """True when no connection follows."""
         self._closing = False
         self._leaving = False
         """True when this client ends the connection because of a goAway."""
         self._leave_by: float | None = None
+        self._turn_lost = False
+        """True when the end of the last connection cut an answer off."""
         self._activity_lost = False
+        """True when it cut an activity of the user off."""
         self._handle_used = False
         self._calling_back: threading.Thread | None = None
         """The thread that tells of an end: it is nobody's reader any more, or not yet, and must not wait for messages either."""
@@ -137,17 +142,20 @@ class ContinuingConnection:
         Raises:
             OutboxFull: too much waits already; nothing was sent.
         """
+        dead = None
         while True:
             connection = self._connection
             if self._up or self._over or self.forked:
                 try:
                     return connection.send(payload, kind, wait=wait, deadline=deadline)
                 except SessionClosed:
-                    if self.forked or self.close_info is not None or not self._may_go_on(connection):
+                    if self.forked or not self._may_go_on(connection):
                         raise
+                    dead = connection
             with self._lock:
-                if self._over or (self._up and connection is not self._connection):
+                if self._over or (self._up and self._connection is not dead):
                     continue  # the end has come, or another connection
+                self._go_down()
                 self._outbox.put(payload, kind)
                 self.protocol.note_sent(kind)
                 return
@@ -177,6 +185,7 @@ class ContinuingConnection:
             now = time.monotonic()
             again = self._outage.attempts > 0
             self._outage.opened(now)
+            self._was_set_up = True
             self._send_waiting()
             reconnected = Reconnected(self._handle_used, now - self._outage.began, self._outage.attempts)
         if again:
@@ -187,68 +196,84 @@ class ContinuingConnection:
 
     def _send_waiting(self) -> None:
         """Requires the lock, so that nobody's message overtakes one that waited."""
-        waiting = self._outbox.take_all()
-        if self._activity_lost:
-            waiting.insert(0, ACTIVITY_START)
-            self._activity_lost, self.protocol.activity_open = False, True
+        try:
+            if self._activity_lost:
+                self._connection.send(ACTIVITY_START, Sent.ACTIVITY_START, wait=False)
+                self._activity_lost = False
+            while len(self._outbox):
+                self._connection.send(self._outbox.first, wait=False)
+                self._outbox.remove_first()
+        except SessionClosed:  # lost again already: the rest waits for the next one
+            return
         self._up = True
-        for sent, payload in enumerate(waiting):
-            try:
-                self._connection.send(payload, wait=False)
-            except SessionClosed:  # lost again already: the rest waits for the next one
-                for unsent in waiting[sent:]:
-                    self._outbox.put(unsent, Sent.NOTHING)
-                return
 
     def _goes_on(self) -> bool:
         """The connection has ended: True when another one follows, which is then on its way."""
         self._calling_back = threading.current_thread()
-        connection = self._connection
-        end, following = self._next_try(connection)
-        if following is None:
-            return False
-        activity_open = self.protocol.activity_open
-        turn_lost = self.protocol.replace()
-        with self._lock:
-            was_up, self._up = self._up, False
-            self._past = self._past.plus(connection.counters)
-            self._leaving, self._leave_by = False, None
-            self._activity_lost = self._activity_lost or activity_open
-            self._handle_used = following.handle is not None
-            succession = Succession(self._goes_on, self._look_ahead, following.pause, opens_session=False)
-            self._connection = Connection(self._plan_for(following.handle), self.delivery, self._new_reader(), succession)
-        logger.info("%s; the next attempt follows in %.1f s", end, following.pause)
-        if was_up:
-            if not self.protocol.turn_open:
-                self.delivery.turn_over.set()
-            self.delivery.announce(LiveServerMessage(reconnecting=Reconnecting(end, turn_lost)))
+        with self._lock:  # one step: close() finds the connection that ended, or the one that follows
+            ended, was_set_up = self._connection, self._was_set_up
+            info = ended.close_info
+            assert info is not None
+            following = self._next_try(ended)
+            if following is None:
+                self._end()
+                return False
+            self._go_down()
+            self._follow(ended, following)
+        logger.info("%s; the next attempt follows in %.1f s", info, following.pause)
+        if was_set_up:
+            self._tell_lost(info)
         self._calling_back = None
         self._connection.continue_session(ATTEMPT_TIMEOUT)
         return True
 
-    def _next_try(self, connection: Connection[LiveServerMessage]) -> tuple[CloseInfo, Try | None]:
-        info = connection.close_info
-        assert info is not None
+    def _next_try(self, ended: Connection[LiveServerMessage]) -> Try | None:
+        """Requires the lock."""
+        if not self._may_go_on(ended):
+            return None
+        return self._outage.next_try(self._end_of(ended), self.protocol.resumption.handle, time.monotonic(), random.random())
+
+    def _may_go_on(self, connection: Connection[LiveServerMessage]) -> bool:
+        """True when an end of ``connection`` is not that of the session, as far as can be said before it is known when."""
         with self._lock:
-            following = None
-            if not self._closing and self.delivery.opened.is_set() and self.protocol.state is not State.FINISHING:
-                handle = self.protocol.resumption.handle
-                following = self._outage.next_try(self._end_of(connection), handle, time.monotonic(), random.random())
-            self._over = following is None
-            if self._over and len(self._outbox):
-                logger.warning("the session ended without a connection; messages that were never sent: %d", len(self._outbox))
-        return info, following
+            if connection is not self._connection:
+                return True
+            if self._over or self._closing or not self.delivery.opened.is_set() or self.protocol.state is State.FINISHING:
+                return False
+            return self._outage.goes_on(self._end_of(connection), self.protocol.resumption.handle)
 
     def _end_of(self, connection: Connection[LiveServerMessage]) -> End:
         info = connection.close_info
         assert info is not None
-        return End(info, connection.failure, self._leaving or (self.protocol.going_away and info.sent_by is not SentBy.CLIENT))
+        announced = self._leaving or (self.protocol.going_away and info.sent_by is not SentBy.CLIENT)
+        return End(info, connection.failure, announced)
 
-    def _may_go_on(self, connection: Connection[LiveServerMessage]) -> bool:
-        with self._lock:
-            if connection is not self._connection:
-                return True
-            return self._outage.goes_on(self._end_of(connection), self.protocol.resumption.handle)
+    def _go_down(self) -> None:
+        """Requires the lock. From now on messages wait; noted once, before the first of them is noted as a question."""
+        if self._up:
+            self._up = False
+            self._activity_lost = self.protocol.activity_open
+            self._turn_lost = self.protocol.lose_turn()
+
+    def _follow(self, ended: Connection[LiveServerMessage], following: Try) -> None:
+        """Requires the lock. Puts the next connection in the place of the one that ended."""
+        self.protocol.replace()
+        self._past = self._past.plus(ended.counters)
+        self._leaving, self._leave_by, self._was_set_up = False, None, False
+        self._handle_used = following.handle is not None
+        succession = Succession(self._goes_on, self._look_ahead, following.pause, opens_session=False)
+        self._connection = Connection(self._plan_for(following.handle), self.delivery, self._new_reader(), succession)
+
+    def _tell_lost(self, info: CloseInfo) -> None:
+        if not self.protocol.turn_open:
+            self.delivery.turn_over.set()
+        self.delivery.announce(LiveServerMessage(reconnecting=Reconnecting(info, self._turn_lost)))
+
+    def _end(self) -> None:
+        """Requires the lock. No connection follows."""
+        self._over = True
+        if len(self._outbox):
+            logger.warning("the session ended without a connection; messages that were never sent: %d", len(self._outbox))
 
     def _look_ahead(self, now: float) -> float:
         """Replaces a connection that the service is about to end: between turns, or when no time is left to wait for that."""

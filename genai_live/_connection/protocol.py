@@ -229,16 +229,20 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if ends_turn(message):
             self.turn_open = False
 
-    def replace(self) -> bool:
-        """The connection is gone and another will follow; True when an answer is lost with it.
+    def lose_turn(self) -> bool:
+        """The connection is gone; True when an answer is lost with it.
 
         A pending tool call survives: the service takes its answer over the next connection.
         """
         lost = self.turn_open and not self.pending_tool_calls
         self.turn_open = self.turn_open and not lost
-        self.going_away, self.time_left, self.activity_open = False, None, False
-        self.move(Event.REPLACED)
+        self.activity_open = False
         return lost
+
+    def replace(self) -> None:
+        """Another connection follows."""
+        self.going_away, self.time_left = False, None
+        self.move(Event.REPLACED)
 
     def _note_resumption(self, message: LiveServerMessage) -> None:
         update = message.session_resumption_update

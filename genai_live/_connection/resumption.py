@@ -163,9 +163,12 @@ class Outbox:
                 kept.append((payload, droppable))
         self._messages = kept
 
-    def take_all(self) -> list[bytes]:
-        """Empties the outbox: what waited, in order."""
-        payloads = [payload for payload, _ in self._messages]
-        self._messages.clear()
-        self._bytes = 0
-        return payloads
+    @property
+    def first(self) -> bytes:
+        """The message that has waited longest."""
+        return self._messages[0][0]
+
+    def remove_first(self) -> None:
+        """Takes it out: it was sent."""
+        payload, _ = self._messages.popleft()
+        self._bytes -= len(payload)
