@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.catalogue import PEERS, Entry
+from benchmarks.catalogue import Entry
 from benchmarks.processes import Process, Server
 from benchmarks.records import Record
 
@@ -46,8 +46,3 @@ class Bench:
         if "error" in result:
             self.say(f"{entry.title}, {job['measure']}: {result['error']}")
         return record
-
-
-def title(name: str) -> str:
-    """How a peer is called in tables."""
-    return PEERS[name].title

@@ -34,14 +34,15 @@ def _python(module: str, *options: str) -> tuple[str, ...]:
 
 
 OURS, GOOGLE, NODE, FLOOR = "genai_live", "google_genai", "node", "floor"
+SHARED, PLAIN, FLOOR_MASKING_IN_PYTHON = "genai_live_shared", "genai_live_plain", "floor_masking_in_python"
 
 PEERS = {
     entry.name: entry
     for entry in (
         Entry(OURS, "genai_live", _python("genai_live_client"), ("orjson", "pybase64")),
         Entry("genai_live_callback", "genai_live, callback", _python("genai_live_client", "--callback"), ("orjson", "pybase64")),
-        Entry("genai_live_shared", "genai_live, shared reader", _python("genai_live_client", "--shared"), ("orjson", "pybase64")),
-        Entry("genai_live_plain", "genai_live without `speed`", _python("genai_live_client", "--without-speed")),
+        Entry(SHARED, "genai_live, shared reader", _python("genai_live_client", "--shared"), ("orjson", "pybase64")),
+        Entry(PLAIN, "genai_live without `speed`", _python("genai_live_client", "--without-speed")),
         Entry(GOOGLE, "google-genai (asyncio)", _python("google_genai"), ("google.genai",)),
         Entry(NODE, "@google/genai (Node)", ("node", "benchmarks/node/client.mjs")),
         Entry("websocket_client", "websocket-client, bare", _python("websocket_client"), ("orjson", "pybase64")),
@@ -53,5 +54,16 @@ PEERS = {
             ("websockets", "orjson", "pybase64"),
         ),
         Entry(FLOOR, "floor: bare socket, no types", _python("floor"), ("orjson", "pybase64", "websockets")),
+        Entry(
+            FLOOR_MASKING_IN_PYTHON,
+            "floor, masking in Python",
+            _python("floor", "--mask-in-python"),
+            ("orjson", "pybase64"),
+        ),
     )
 }
+
+
+def title(name: str) -> str:
+    """How a peer is called in tables."""
+    return PEERS[name].title

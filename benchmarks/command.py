@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-from benchmarks import report
+from benchmarks import report, targets
 from benchmarks.bench import Bench
 from benchmarks.catalogue import PEERS
 from benchmarks.processes import ROOT, Server
 
-SUITES = ("costs", "startup", "crowd", "pace", "growth")
+SUITES = ("costs", "profile", "startup", "crowd", "pace", "growth")
 DOCUMENT = "performance.md"
 
 
@@ -22,9 +22,7 @@ def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"what to run; all of {', '.join(SUITES)} by default")
     parser.add_argument("--peers", default=",".join(PEERS), help="names, joined by commas: %(default)s")
     parser.add_argument("--rounds", type=int, default=0, help="how often the costs are measured; 5 by default, 1 with --quick")
-    parser.add_argument(
-        "--quick", action="store_true", help="less than a minute instead of less than ten; for a look, not for the record"
-    )
+    parser.add_argument("--quick", action="store_true", help="two minutes instead of twenty; for a look, not for the record")
     parser.add_argument(
         "--output", type=Path, help=f"directory for JSON, plot and tables; with --output docs, {DOCUMENT} is brought up to date"
     )
@@ -53,6 +51,8 @@ def main(given: Sequence[str] | None = None) -> int:
             suite.run(bench)
             parts[name] = suite.table(bench.records)
             print(f"\n{parts[name]}\n", flush=True)
+    parts = {"targets": targets.table(bench.records), **parts}
+    print(parts["targets"], flush=True)
     if arguments.output:
         _write(arguments.output, about, bench, parts)
     return int(any("error" in record["result"] for record in bench.records))

@@ -8,8 +8,7 @@ from typing import Any
 
 import matplotlib
 
-from benchmarks.bench import title
-from benchmarks.catalogue import PEERS
+from benchmarks.catalogue import PEERS, title
 from benchmarks.records import Record, chosen, spread
 
 matplotlib.use("Agg")

@@ -111,13 +111,17 @@ class Measures:
     def receive(self, job: dict[str, Any]) -> dict[str, float]:
         """Sounds that come as fast as they are taken; the first turn is for warming up."""
         with self._session(job, Order("flood", job["size"], job["count"])) as session:
-            sizes: list[int] = []
+            sizes: dict[int, int] = {}
+
+            def see(sound: bytes) -> None:
+                sizes[len(sound)] = sizes.get(len(sound), 0) + 1
+
             for _ in range(2):
                 sizes.clear()
                 with Meter() as meter:
                     self._peer.say(session)
-                    self._peer.take_turn(session, lambda sound: sizes.append(len(sound)))
-        assert sizes == [job["size"]] * job["count"], f"{len(sizes)} sounds came"
+                    self._peer.take_turn(session, see)
+        assert sizes == {job["size"]: job["count"]}, f"{sizes} came"
         return {**meter.each(job["count"]), "megabytes": resident_bytes() / 1e6}
 
     def drip(self, job: dict[str, Any]) -> dict[str, float]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from benchmarks.bench import Bench, title
-from benchmarks.catalogue import FLOOR, GOOGLE, NODE, OURS, PEERS
-from benchmarks.records import Record, Spread, chosen, short, spread
+from benchmarks.bench import Bench
+from benchmarks.catalogue import PEERS, title
+from benchmarks.records import Record, chosen, spread
 
 SUITE = "costs"
 SIZE = 5_760
@@ -44,10 +44,8 @@ def run(bench: Bench) -> None:
 
 
 def table(records: Sequence[Record]) -> str:
-    """One table for ws, one for wss, and the ratios that the targets speak of."""
-    return "\n\n".join(
-        [*(_costs(chosen(records, suite=SUITE, transport=transport), transport) for transport in ("ws", "wss")), _ratios(records)]
-    )
+    """One table for ws, one for wss."""
+    return "\n\n".join(_costs(chosen(records, suite=SUITE, transport=transport), transport) for transport in ("ws", "wss"))
 
 
 def _costs(records: Sequence[Record], transport: str) -> str:
@@ -61,45 +59,3 @@ def _costs(records: Sequence[Record], transport: str) -> str:
             cells = [str(spread(of_peer, figure, measure=measure) or "–") for measure, figure, _ in COLUMNS]
             lines.append(f"| {title(name)} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
-
-
-TARGETS = (
-    ("receive", "cpu", OURS, GOOGLE, 0.15),
-    ("receive", "cpu", OURS, NODE, 1.0),
-    ("receive", "cpu", OURS, FLOOR, 2.5),
-    ("send", "cpu", OURS, GOOGLE, 0.15),
-    ("send", "cpu", OURS, NODE, 0.4),
-    ("send", "cpu", OURS, FLOOR, 1.2),
-    ("round_trip", "p50", OURS, GOOGLE, 0.4),
-    ("round_trip", "p50", OURS, NODE, 1.0),
-    ("receive", "cpu", "genai_live_plain", GOOGLE, 0.35),
-    ("send", "cpu", "genai_live_plain", GOOGLE, 0.35),
-)
-"""Measure, figure, who, against whom, and the ratio aimed at."""
-
-
-def _ratios(records: Sequence[Record]) -> str:
-    lines = ["| ratio | reached | target | |", "|---|---|---|---|"]
-    rows = [
-        (
-            f"{measure} {figure}: {title(who)} / {title(other)}",
-            _ratio(records, measure, figure, (who, "ws"), (other, "ws")),
-            target,
-        )
-        for measure, figure, who, other, target in TARGETS
-    ]
-    rows += [
-        (f"{measure} {figure}: {title(OURS)} over wss / ws", _ratio(records, measure, figure, (OURS, "wss"), (OURS, "ws")), 1.5)
-        for measure, figure in (("receive", "cpu"), ("send", "cpu"), ("round_trip", "p50"))
-    ]
-    for words, ratio, target in rows:
-        if ratio is not None:
-            lines.append(f"| {words} | {short(ratio)} | {target} | {'yes' if ratio <= target else '**no**'} |")
-    return "\n".join(lines)
-
-
-def _ratio(records: Sequence[Record], measure: str, figure: str, one: tuple[str, str], other: tuple[str, str]) -> float | None:
-    spreads: list[Spread | None] = [
-        spread(records, figure, suite=SUITE, measure=measure, peer=peer, transport=transport) for peer, transport in (one, other)
-    ]
-    return spreads[0].median / spreads[1].median if spreads[0] and spreads[1] else None
