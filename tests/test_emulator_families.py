@@ -152,6 +152,38 @@ def test_3_8_interrupted_during_playback_says_activity_interrupted_and_complete(
         assert kinds(wire.turn()) == ["voiceActivity", "interrupted", "turnComplete"]
 
 
+def test_3_8_never_takes_a_call_back(emulator: LiveEmulator) -> None:
+    with session(emulator, LIVE_38, tools=TOOLS) as wire:
+        wire.send(prompt("weather"))
+        found = wire.turn()
+        wire.stream(tone(0.3))
+        wire.send({"realtimeInput": {"audioStreamEnd": True}})
+        found += wire.turn()
+    assert "toolCallCancellation" not in kinds(found)
+
+
+def test_3_1_waits_for_functions_that_would_not_block(emulator: LiveEmulator) -> None:
+    tools = [{"functionDeclarations": [{"name": "get_weather", "behavior": "NON_BLOCKING"}]}]
+    with session(emulator, FLASH_31, tools=tools) as wire:
+        wire.send(prompt("weather"))
+        (call,) = wire.read_until("toolCall")[-1]["toolCall"]["functionCalls"]
+        wire.send({"toolResponse": {"functionResponses": [{"id": call["id"], "name": "get_weather", "response": {}}]}})
+        turn = wire.turn()
+    assert transcript(turn, "outputTranscription").startswith("get_weather answered")
+    assert kinds(turn).count("generationComplete") == 1
+
+
+def test_usage_of_transcribing_models_counts_what_is_new_and_details_exceed_it(emulator: LiveEmulator) -> None:
+    counts = []
+    with session(emulator, TRANSCRIBER) as wire:
+        for _ in range(2):
+            wire.stream(tone(0.5) + silence(0.8))
+            usage = wire.read_until("usageMetadata")[-1]["usageMetadata"]
+            counts.append(usage["promptTokenCount"])
+            assert sum(row["tokenCount"] for row in usage["promptTokensDetails"]) > usage["promptTokenCount"]
+    assert counts[0] == counts[1]
+
+
 def test_usage_of_3_1_and_3_8_does_not_add_up_and_that_of_2_5_does(emulator: LiveEmulator) -> None:
     def missing(model: str) -> int:
         with session(emulator, model) as wire:

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, setup_over_tls
+from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, setup_over_tls, written
+from raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator
@@ -111,6 +112,29 @@ def test_what_is_not_a_message_is_refused_with_1007(emulator: LiveEmulator, fram
     with Wire(emulator.url) as wire:
         wire.send(frame)
         assert wire.closed()[0] == 1007
+
+
+def test_content_right_behind_the_setup_need_not_wait_for_its_answer(emulator: LiveEmulator) -> None:
+    with Wire(emulator.url) as wire:
+        wire.send({"setup": TEXT})
+        wire.send(content("Hello"))
+        assert wire.read() == {"setupComplete": {}}
+        assert written(wire.turn()) == "You said: Hello"
+
+
+def test_pings_are_answered_and_none_are_sent(emulator: LiveEmulator) -> None:
+    with Raw(emulator.port).open(TEXT) as raw:
+        raw.send(frame(PING, b"there?"))
+        assert raw.read() == (PONG, b"there?", True)
+        raw.say(content("Hello"))
+        while b"turnComplete" not in (found := raw.read()).payload:
+            assert found.opcode == BINARY
+
+
+def test_an_upgrade_that_fails_leaves_a_session_that_is_over(emulator: LiveEmulator) -> None:
+    with Raw(emulator.port) as raw:
+        assert raw.send(upgrade().replace(b"Sec-WebSocket-Key", b"X")).head().startswith(b"HTTP/1.1 400 ")
+    assert emulator.current.wait_closed().code == 1006
 
 
 def test_setup_in_a_binary_frame_is_as_good_as_in_a_text_frame(emulator: LiveEmulator) -> None:

@@ -13,13 +13,14 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, silence, spoken, tone, transcript
+from live_wire import SPEECH, TEXT, Wire, content, silence, spoken, tone, transcript
 
 import genai_live
-from genai_live.emulator import LiveEmulator, describe, serve, start_if_asked
+from genai_live.emulator import LiveEmulator, Scenario, describe, serve, start_if_asked, steps
 from genai_live.emulator.certificates import make_tls
 from genai_live.emulator.voice import Recogniser, Synthesiser, make_model
 from genai_live.errors import ConfigError
+from tests.waiting import PATIENCE
 
 needs_speaker = pytest.mark.skipif(not Synthesiser.installed(), reason="the program espeak-ng is not installed")
 needs_recogniser = pytest.mark.skipif(not Recogniser.installed(), reason="the package pocketsphinx is not installed")
@@ -40,6 +41,23 @@ def test_serve_says_where_it_is_and_runs_until_it_is_told_to_stop() -> None:
     serve(emulator, say, stop)
     assert said[0].startswith(f"Live API emulator at {emulator.url} (")
     assert f"GENAI_LIVE_EMULATOR_HOST={emulator.host}" in said[1]
+
+
+def test_serve_tells_what_fails_in_a_scenario() -> None:
+    told, stop = threading.Event(), threading.Event()
+    emulator = LiveEmulator(voice=False, scenario=Scenario(steps.Expect("clientContent", text="weather")))
+
+    def say(line: str) -> None:
+        if line.startswith("Press"):
+            with Wire(emulator.url, setup=TEXT) as wire:
+                wire.send(content("Hello"))
+                assert wire.closed()[0] == 1008
+        elif line.startswith("Scenario failed: session 1: expected clientContent with the text 'weather'"):
+            told.set()
+            stop.set()
+
+    serve(emulator, say, stop)
+    assert told.is_set()
 
 
 def test_with_tls_it_says_what_clients_must_trust() -> None:
@@ -105,6 +123,40 @@ def test_voice_that_is_wanted_and_not_there_is_refused(monkeypatch: pytest.Monke
     with pytest.raises(ConfigError, match="voice"):
         make_model((), True)
     assert "measured" in make_model((), None).description
+
+
+def test_a_recogniser_that_fails_leaves_speech_that_is_measured(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(self: Recogniser, samples: object, rate: int) -> str:
+        raise RuntimeError("no memory")
+
+    monkeypatch.setattr(Recogniser, "installed", staticmethod(lambda: True))
+    monkeypatch.setattr(Recogniser, "transcribe", fail)
+    with LiveEmulator(pace=0.0, voice=True) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        wire.stream(tone(0.5) + silence(0.8))
+        assert transcript(wire.turn(), "inputTranscription") == "[0.5 s of speech]"
+    assert "pocketsphinx could not transcribe 0.5 s of speech: no memory" in caplog.text
+
+
+def test_an_emulator_may_stop_while_it_is_listening(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    began, go_on = threading.Event(), threading.Event()
+
+    def listen(self: Recogniser, samples: object, rate: int) -> str:
+        began.set()
+        go_on.wait(PATIENCE)
+        return "too late"
+
+    monkeypatch.setattr(Recogniser, "installed", staticmethod(lambda: True))
+    monkeypatch.setattr(Recogniser, "transcribe", listen)
+    with LiveEmulator(pace=0.0, voice=True) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        wire.stream(tone(0.5) + silence(0.8))
+        assert began.wait(PATIENCE)
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("genai_live emulator voice"):
+            thread.join(PATIENCE)
+    assert not caplog.records
 
 
 @needs_speaker

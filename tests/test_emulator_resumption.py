@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, TEXT, VERTEX, Wire, content, written
+from live_wire import MLDEV, SPEECH, TEXT, VERTEX, Wire, content, silence, tone, written
+from websockets.exceptions import ConnectionClosed
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -30,6 +33,14 @@ def refused(emulator: LiveEmulator, handle: str) -> tuple[int, str]:
     with Wire(emulator.url) as wire:
         wire.send({"setup": resuming(handle)})
         return wire.closed()
+
+
+def resumes(emulator: LiveEmulator, handle: str) -> bool:
+    with Wire(emulator.url) as wire:
+        wire.send({"setup": resuming(handle)})
+        with contextlib.suppress(ConnectionClosed):
+            return "setupComplete" in wire.read()
+    return False
 
 
 def test_an_update_comes_when_it_was_asked_for_and_only_then(emulator: LiveEmulator) -> None:
@@ -79,6 +90,28 @@ def test_a_handle_can_need_time_to_settle() -> None:
             handle = handle_of(wire)
         emulator.sessions[0].wait_closed()
         assert refused(emulator, handle)[0] == 1011
+
+
+def test_a_handle_that_has_settled_is_taken() -> None:
+    scenario = Scenario(steps.Handles(single_use=False, settle=0.05), steps.Converse())
+    with LiveEmulator(pace=0.0, voice=False, scenario=scenario) as emulator:
+        with Wire(emulator.url, setup=resuming()) as wire:
+            handle = handle_of(wire)
+        emulator.sessions[0].wait_closed()
+        until(lambda: resumes(emulator, handle))
+
+
+def test_the_clock_of_the_audio_goes_on_in_a_resumed_session(emulator: LiveEmulator) -> None:
+    setup = {**SPEECH, "model": "models/gemini-3.8-live", "sessionResumption": {}}
+    with Wire(emulator.url, setup=setup) as wire:
+        handle = handle_of(wire)
+        wire.stream(silence(2.0))
+        emulator.wait_for("realtimeInput", count=50)
+    emulator.sessions[0].wait_closed()
+    with Wire(emulator.url, setup={**setup, "sessionResumption": {"handle": handle}}) as wire:
+        wire.stream(tone(0.3))
+        offset = wire.read_until("voiceActivity")[-1]["voiceActivity"]["audioOffset"]
+    assert offset == "2.000s"
 
 
 def test_an_open_call_survives_and_its_response_is_taken_on_the_new_connection(emulator: LiveEmulator) -> None:

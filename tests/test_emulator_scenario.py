@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
 import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
-from websockets.exceptions import InvalidStatus
+from live_wire import SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
+from raw_client import CLOSE, PING, Raw, upgrade
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
 from genai_live.emulator.scenario import Step
@@ -38,11 +38,10 @@ def test_refuse_upgrade_answers_with_any_status_and_body(status: int) -> None:
 
 def test_ignore_upgrade_never_answers() -> None:
     with playing(steps.IgnoreUpgrade()) as emulator:
-        with socket.create_connection(("127.0.0.1", emulator.port)) as raw:
-            raw.sendall(f"GET {MLDEV} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode())
-            raw.settimeout(0.3)
+        with Raw(emulator.port).send(upgrade()) as raw:
+            raw.socket.settimeout(0.3)
             with pytest.raises(TimeoutError):
-                raw.recv(1)
+                raw.socket.recv(1)
         emulator.assert_complete()
 
 
@@ -288,13 +287,9 @@ def test_fragments_come_as_many_frames_of_one_message() -> None:
 def test_trickle_sends_one_byte_at_a_time() -> None:
     script = (steps.Expect("setup"), steps.Trickle(), steps.SetupComplete(), steps.Close(1000, "slowly"))
     pieces = []
-    with playing(*script) as emulator, socket.create_connection(("127.0.0.1", emulator.port), timeout=10) as raw:
-        key = "Sec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\nSec-WebSocket-Version: 13"
-        raw.sendall(f"GET {MLDEV} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n\r\n".encode())
-        assert raw.recv(4096).endswith(b"\r\n\r\n")
-        setup = json.dumps({"setup": TEXT}).encode()
-        raw.sendall(bytes([0x81, 0x80 | len(setup), 0, 0, 0, 0]) + setup)
-        while piece := raw.recv(4096):
+    with playing(*script) as emulator, Raw(emulator.port).open() as raw:
+        raw.say({"setup": TEXT})
+        while piece := raw.socket.recv(4096):
             pieces.append(piece)
     assert b'"setupComplete": {}' in b"".join(pieces)
     assert len(pieces) > 5, "the kernel may join a few bytes, but not all of them"
@@ -313,15 +308,35 @@ def test_stop_reading_fills_the_client_s_buffers_until_it_reads_again() -> None:
         emulator.wait_for("clientContent")
 
 
+def test_a_scenario_that_stops_reading_holds_the_client_up() -> None:
+    failed = threading.Event()
+    with playing(steps.StopReading(), steps.Silence()) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+
+        def send() -> None:
+            with pytest.raises(ConnectionClosed):
+                for _ in range(100):
+                    wire.send(content("x" * 12_000_000))
+            failed.set()
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        with pytest.raises(TimeoutError):
+            emulator.wait_for("clientContent", timeout=0.3)
+        assert not failed.is_set()
+        emulator.stop()
+        sender.join()
+
+
 def test_a_scenario_can_stop_reading_for_a_while() -> None:
     script = (steps.StopReading(), steps.Wait(0.05), steps.ResumeReading(), steps.Expect("clientContent"), steps.Reply("Read"))
     with playing(*script) as emulator, Wire(emulator.url, setup=TEXT) as wire:
         assert written(wire.ask("Hello")) == "Read"
 
 
-def test_ping_is_answered_by_the_client() -> None:
-    with playing(steps.Ping(), steps.Reply("still here")) as emulator, Wire(emulator.url, setup=TEXT) as wire:
-        assert written(wire.turn()) == "still here"
+def test_ping_is_a_ping_frame_between_the_messages() -> None:
+    with playing(steps.Ping(), steps.Reply("still here")) as emulator, Raw(emulator.port).open(TEXT) as raw:
+        assert raw.read() == (PING, b"emulator", True)
+        assert b"still here" in raw.read().payload
 
 
 @pytest.mark.parametrize("phase", ["upgrade", "setup", "clientContent"])
@@ -335,6 +350,52 @@ def test_close_and_abort_work_in_any_phase(phase: str) -> None:
                     wire.send(content("Hello"))
                 assert wire.closed()[0] == seen
             emulator.assert_complete()
+
+
+@pytest.mark.parametrize("last", [steps.Close(1011, "Deadline expired before operation could complete."), steps.Abort()])
+@pytest.mark.parametrize(
+    ("before", "seen"),
+    [
+        ([steps.Reply("A long story", audio=30.0, wait=False), steps.Wait(0.4)], "modelTurn"),
+        ([steps.CallTool("f")], "toolCall"),
+        ([steps.Reply("Played for a while", audio=3.0, wait=False), steps.Wait(1.0)], "generationComplete"),
+        ([steps.Fragments(7), steps.Update()], "sessionResumptionUpdate"),
+        ([steps.GoAway(1.0)], "goAway"),
+    ],
+)
+def test_close_and_abort_work_while_something_is_going_on(before: list[Step], seen: str, last: Step) -> None:
+    script = Scenario(*before, last)
+    with LiveEmulator(voice=False, scenario=script) as emulator:
+        with Wire(emulator.url, setup=SPEECH) as wire:
+            wire.read_until(seen)
+            expected = (last.code, last.reason) if isinstance(last, steps.Close) else (1006, "")
+            assert wire.closed() == expected
+        emulator.assert_complete()
+
+
+def test_a_close_may_have_no_code() -> None:
+    with playing(steps.Close(1005)) as emulator, Raw(emulator.port).open(TEXT) as raw:
+        assert raw.read() == (CLOSE, b"", True)
+
+
+def test_thoughts_are_counted_apart_from_the_total() -> None:
+    with playing(steps.Reply("Hi", thought="The user greets me.")) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        usage = wire.turn()[-1]["usageMetadata"]
+    assert usage["thoughtsTokenCount"] == 5
+    assert usage["promptTokenCount"] + usage["responseTokenCount"] == usage["totalTokenCount"]
+
+
+@pytest.mark.parametrize("step", [steps.Reply("x", audio="gone.wav"), steps.SetupComplete({"x": b""}), steps.Send({"x": {1}})])
+def test_a_step_that_cannot_be_done_fails_the_scenario_and_nothing_else(step: Step, caplog: pytest.LogCaptureFixture) -> None:
+    with playing(steps.Expect("clientContent"), step) as emulator:
+        for number in (1, 2):
+            with Wire(emulator.url) as wire:
+                wire.send({"setup": SPEECH})
+                wire.send(content("Go"))
+                code, reason = wire.closed()
+                assert (code, reason[:9]) == (1008, "scenario:")
+            assert len(emulator.failures) == number
+    assert not caplog.records
 
 
 def test_expect_close_waits_for_the_client_to_go() -> None:

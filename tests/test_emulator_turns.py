@@ -79,6 +79,13 @@ def test_only_what_follows_the_model_s_last_turn_is_answered(emulator: LiveEmula
         assert written(wire.turn()) == "You said: new"
 
 
+def test_a_turn_of_role_system_is_no_question(emulator: LiveEmulator) -> None:
+    turns = [{"role": "system", "parts": [{"text": "Be brief."}]}, {"role": "user", "parts": [{"text": "Hi"}]}]
+    with Wire(emulator.url, setup=TEXT) as wire:
+        wire.send({"clientContent": {"turns": turns, "turnComplete": True}})
+        assert written(wire.turn()) == "You said: Hi"
+
+
 def test_initial_history_is_taken_without_an_answer(emulator: LiveEmulator) -> None:
     with Wire(emulator.url, setup={**TEXT, "historyConfig": {"initialHistoryInClientContent": True}}) as wire:
         wire.send(content("This is history."))
@@ -125,6 +132,20 @@ def test_speech_is_answered_with_itself_at_24_khz_and_both_transcripts(emulator:
     assert transcript(turn, "outputTranscription") == "I heard 1.0 s of speech."
     blob = next(m for m in turn if spoken(m))["serverContent"]["modelTurn"]["parts"][0]["inlineData"]
     assert blob["mimeType"] == "audio/pcm;rate=24000"
+
+
+def test_transcripts_come_in_fragments_and_in_the_documented_order() -> None:
+    words = "Can you tell me what time it is?"
+    with LiveEmulator(pace=0.0, voice=False, hears=[words]) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        wire.stream(tone(0.5) + silence(0.8))
+        turn = wire.turn()
+    order = kinds(turn)
+    assert order.count("inputTranscription") == 3
+    assert transcript(turn, "inputTranscription") == words
+    last_input, first_sound = order[::-1].index("inputTranscription"), order.index("modelTurn")
+    assert len(order) - 1 - last_input < first_sound, "what was heard comes before the answer to it"
+    assert max(at for at, kind in enumerate(order) if kind == "outputTranscription") < order.index("generationComplete")
+    assert order[-2:] == ["generationComplete", "turnComplete"]
 
 
 def test_nothing_is_transcribed_that_was_not_asked_for(emulator: LiveEmulator) -> None:

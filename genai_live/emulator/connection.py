@@ -166,7 +166,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def ignore(self) -> None:
-        """Never answers the request; reads on, to notice when the client goes."""
+        """Leaves unread what the client still says; reads on, to notice when it goes."""
         self._ignored = True
         self._head.clear()
         self.resume_reading()
@@ -186,6 +186,7 @@ class Connection(asyncio.Protocol):
         websocket.send_response(response)
         self._flush()
         if response.status_code != 101:
+            self.ignore()
             return
         listener.opened()
         self.resume_reading()

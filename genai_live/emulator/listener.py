@@ -11,7 +11,7 @@ LONGEST_REASON = 123
 
 def cut_reason(reason: str) -> str:
     """The longest beginning of ``reason`` that fits a Close frame, cut at a character boundary."""
-    return reason.encode()[:LONGEST_REASON].decode("utf-8", "ignore")
+    return reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
 
 
 @dataclass(frozen=True)

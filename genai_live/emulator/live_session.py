@@ -47,6 +47,12 @@ class LiveSession(Session):
         self.session_id = str(uuid.UUID(int=server.random.getrandbits(128), version=4))
         self._contents = Prompt()
         self._history_due = False
+        self._audio_seconds = 0.0
+
+    @property
+    def audio_seconds(self) -> float:
+        """Audio heard from the session's start, earlier connections included."""
+        return self.utterances.seconds if self.utterances is not None else self._audio_seconds
 
     @property
     def state(self) -> str:
@@ -62,6 +68,7 @@ class LiveSession(Session):
         """The connection is gone."""
         if self.conversation is not None:
             self.conversation.end()
+        self._audio_seconds = self.audio_seconds
         self.utterances = None  # its audio; the session itself stays for tests to look at
         super().ended(ending)
 
@@ -86,7 +93,7 @@ class LiveSession(Session):
         if memory is not None:
             self.conversation.open_calls = memory.open_calls
             self.conversation.counter.prompt = memory.prompt_tokens
-            self.utterances.seconds = memory.audio_seconds
+            self.utterances.seconds = memory.holder.audio_seconds
         return options.setup
 
     def _check(self, options: SessionOptions) -> SavedSession | None:
@@ -114,9 +121,8 @@ class LiveSession(Session):
     def resumption_update(self) -> dict[str, Any]:
         """A new handle for the session as it is now."""
         assert self.conversation is not None
-        assert self.utterances is not None
         options, talk = self.conversation.options, self.conversation
-        memory = SavedSession(options.model, self, talk.open_calls, talk.counter.prompt, self.utterances.seconds)
+        memory = SavedSession(options.model, self, talk.open_calls, talk.counter.prompt)
         update: dict[str, Any] = {"newHandle": self.server.handles.give(memory), "resumable": True}
         if (options.resumption or {}).get("transparent"):
             update["lastConsumedClientMessageIndex"] = str(self.messages_since_setup)

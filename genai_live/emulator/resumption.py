@@ -30,6 +30,10 @@ class Holder(Protocol):
     def ended_at(self) -> float:
         """When its connection ended, on the monotonic clock."""
 
+    @property
+    def audio_seconds(self) -> float:
+        """Audio that it has heard: the clock of a resumed session goes on from there (measured)."""
+
 
 @dataclass
 class SavedSession:
@@ -39,7 +43,6 @@ class SavedSession:
     holder: Holder
     open_calls: dict[str, Any] = field(default_factory=dict)
     prompt_tokens: dict[str, int] = field(default_factory=dict)
-    audio_seconds: float = 0.0
     used: bool = False
 
 

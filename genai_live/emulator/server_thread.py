@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from genai_live.errors import ConfigError
 
 if TYPE_CHECKING:
-    from genai_live.emulator.connection import RequestHandler
+    from genai_live.emulator.connection import Connection, RequestHandler
 from genai_live.emulator.certificates import Tls, TlsChoice, make_tls
 
 PATIENCE = 10.0
@@ -46,6 +46,8 @@ class ServerThread:
         self._failure: BaseException | None = None
         self.port = port
         """The port it listens on, once started."""
+        self.connections: set[Connection] = set()
+        """The connections that stand; on the thread of the server only."""
 
     @property
     def running(self) -> bool:
@@ -123,9 +125,8 @@ class ServerThread:
 
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        connections: set[Connection] = set()
         server = await self._loop.create_server(
-            lambda: Connection(self._handler, self._largest_message, connections),
+            lambda: Connection(self._handler, self._largest_message, self.connections),
             self._host,
             self._wanted_port,
             ssl=self._tls.context if self._tls is not None else None,
@@ -135,7 +136,7 @@ class ServerThread:
         await self._stopping.wait()
         server.close()
         await self._handler.close()
-        for connection in list(connections):
+        for connection in list(self.connections):
             connection.abort()
         # One turn of the loop: aborted transports report connection_lost in it.
         await asyncio.sleep(0)

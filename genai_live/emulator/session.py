@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from genai_live.emulator.connection import Connection
 
 NOT_JSON = "Invalid JSON payload received. Expected a value."
+HALF_A_CHARACTER = re.compile(rb"\\\\u[dD][89a-fA-F]")
+"""Escapes of surrogates. Python's own JSON takes them one by one; protobuf's, like orjson, wants pairs."""
+
 TOO_DEEP = "Invalid JSON payload received. Message too deep."
 
 INTERNAL_ERROR_CODE, INTERNAL_ERROR = 1011, "Internal error encountered."
@@ -140,6 +145,8 @@ class Session:
         """The kind and the content of a message; raises Refused."""
         try:
             message = _json.loads(data)
+            if HALF_A_CHARACTER.search(data):
+                json.dumps(message, ensure_ascii=False).encode()
         except ValueError:
             raise Refused(NOT_JSON) from None
         return self.server.validator(self.route.backend).check_one_of(self.message_type, message)
