@@ -67,10 +67,7 @@ def _idle(name: str, peer: str) -> Reached:
 
 def _carried(peer: str) -> Reached:
     def reached(records: Records) -> float | None:
-        measured = {record["peer"] for record in records if record["suite"] == "crowd"}
-        if not {peer, GOOGLE} <= measured:
-            return None
-        return crowd.carried(records, peer) / max(1, crowd.carried(records, GOOGLE))
+        return _quotient(crowd.carried(records, peer), crowd.carried(records, GOOGLE))
 
     return reached
 

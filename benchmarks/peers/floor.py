@@ -157,4 +157,4 @@ class Floor:
 
 
 if __name__ == "__main__":
-    _peer.run(Floor())
+    _peer.run(Floor())  # type: ignore[arg-type] # it does not pace

@@ -137,4 +137,4 @@ def look(message: Any, see: Callable[[bytes], object]) -> str:
 
 
 if __name__ == "__main__":
-    _peer.run(GoogleGenai())
+    _peer.run(GoogleGenai())  # type: ignore[arg-type] # it does not pace

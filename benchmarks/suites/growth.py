@@ -1,4 +1,4 @@
-"""Whether cost grows no faster than the work: with the size of messages, their number, and that of sessions. The driver's thread."""
+"""Whether cost grows no faster than the work: the size of messages, their number, that of sessions. The driver's thread."""
 
 from __future__ import annotations
 
@@ -54,10 +54,8 @@ def table(records: Sequence[Record]) -> str:
 
 def _sizes(records: Sequence[Record]) -> str:
     peers = (OURS, FLOOR)
-    lines = [
-        "| bytes of sound | " + " | ".join(f"{measure}, µs: {title(peer)} | ns a byte" for measure in ("receive", "send") for peer in peers) + " |",
-        "|---" * 9 + "|",
-    ]  # fmt: skip
+    headings = [f"{measure}, µs: {title(peer)} | ns a byte" for measure in ("receive", "send") for peer in peers]
+    lines = [f"| bytes of sound | {' | '.join(headings)} |", "|---" * (2 * len(headings) + 1) + "|"]
     for size in SIZES:
         cells = []
         for measure in ("receive", "send"):
