@@ -188,6 +188,72 @@ def test_a_setup_larger_than_the_peer_takes_ends_in_time() -> None:
     stalls_in(Phase.SETUP, connect)
 
 
+# Asking for a token.
+
+
+def stall_answer(entrance: Door, stop: threading.Event) -> None:
+    entrance.accept()
+    stop.wait(PATIENCE)
+
+
+def drip_head(entrance: Door, stop: threading.Event) -> None:
+    peer = entrance.accept()
+    peer.send(b"HTTP/1.1 200 OK\r\nX-Padding: ")
+    drip(peer, b"x", stop)
+
+
+def drip_answer(entrance: Door, stop: threading.Event) -> None:
+    peer = entrance.accept()
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+    drip(peer, b" ", stop)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("stall", [stall_tls, stall_answer, drip_head, drip_answer])
+def test_a_token_that_does_not_come_is_not_waited_for_and_leaves_nothing(
+    stall: Callable[[Door, threading.Event], None], tls: bool
+) -> None:
+    stop = threading.Event()
+    with door(tls=tls) as entrance:
+        stalling = beside(stall, entrance, stop)
+        client = client_of(entrance.url, timeout=LIMIT * 1000)
+        with returns_within(LIMIT), pytest.raises(errors.ConnectTimeout, match=r"http_options\.timeout"):
+            client.auth_tokens.create()
+        until(lambda: not [thread for thread in threading.enumerate() if thread.name == "genai-live-rest"])
+        stop.set()
+        stalling.exception(PATIENCE)
+
+
+def test_a_token_server_whose_name_is_not_found_out_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def never(*arguments: Any, **named: Any) -> list[Any]:
+        answered.wait(PATIENCE)
+        raise socket.gaierror("too late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", never)
+    try:
+        with returns_within(LIMIT), pytest.raises(errors.ConnectTimeout):
+            client_of("http://nowhere.example", timeout=LIMIT * 1000).auth_tokens.create()
+    finally:
+        answered.set()
+
+
+def test_an_answer_without_an_end_is_not_read_for_ever() -> None:
+    def flood(entrance: Door) -> None:
+        peer = entrance.accept()
+        peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        while True:
+            peer.send(b" " * 100_000)
+
+    with door() as entrance:
+        flooding = beside(flood, entrance)
+        with pytest.raises(errors.APIError, match="other than a JSON object") as raised:
+            client_of(entrance.url).auth_tokens.create()
+        assert isinstance(flooding.exception(PATIENCE), ConnectionError)
+        assert len(raised.value.body) < 2_000_000
+
+
 # Sending to a peer that stopped reading.
 
 

@@ -148,7 +148,7 @@ def test_after_connect_was_interrupted_the_client_connects() -> None:
 
 def test_in_a_token_request() -> None:
     with raw_server(hold) as url:
-        interrupt('interrupted(client.auth_tokens.create, "create", "send")', url)
+        interrupt('interrupted(client.auth_tokens.create, "create", "wait"); wait_for(lambda: not own_threads())', url)
 
 
 # Waiting
@@ -343,6 +343,7 @@ with connect() as session:
         assert interrupt(body, url).told["done"] is False
 
 
+HITS = 60
 STORM = f"""
 if len(sys.argv) > 2:
     client = Client(api_key="k", http_options={{"base_url": sys.argv[1], "ca_bundle": sys.argv[2]}})
@@ -356,8 +357,9 @@ def handler(*_):
         raise KeyboardInterrupt
 
 def storm():
-    pause = threading.Event()
-    for number in range(400):
+    pause, number = threading.Event(), 0
+    while hits < {HITS}:  # a busy machine comes to fewer sends between two signals
+        number += 1
         pause.wait(0.0005 + number % 7 / 2000)
         os.kill(os.getpid(), signal.SIGINT)
     over.set()
@@ -419,7 +421,7 @@ def test_a_storm_of_interrupts_while_sending_never_tears_a_frame(tls: bool, ca: 
         outcome = run(STORM, url, *([ca] if tls else []))
     assert outcome.stderr == ""
     told = outcome.told
-    assert told["hits"] > 20
+    assert told["hits"] >= HITS
     assert told["answer"] == "got it"
     assert told["threads"] == []
     for numbers in arrived:

@@ -1,7 +1,8 @@
-"""REST by the WebSocket's rules for proxies and certificates, with errors of this library. Blocks on the thread that sends.
+"""REST by the WebSocket's rules for proxies and certificates, with errors of this library. The caller waits; a thread sends.
 
-Requests' own environment handling stays off: it would let REQUESTS_CA_BUNDLE overrule a bundle that the caller named, and
-~/.netrc overrule the credential.
+Neither a name lookup nor an answer that comes byte by byte keeps a limit of its own: so the caller waits beside the request, and
+ends it when the time is over. Requests' own environment handling stays off: it would let REQUESTS_CA_BUNDLE overrule a bundle
+that the caller named, and ~/.netrc overrule the credential.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import random
 import re
 import ssl
+import threading
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -22,7 +24,8 @@ from genai_live._close_reasons import Verdict, judged, of_status
 from genai_live._deadline import Deadline
 from genai_live._network.headers import check_headers, revealed, secrets_in
 from genai_live._network.options import ConnectionOptions
-from genai_live._network.proxy import proxy_verdict
+from genai_live._network.proxy import Proxy, proxy_verdict
+from genai_live._network.tcp import Held
 from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
 from genai_live.errors import APIError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
@@ -35,6 +38,8 @@ _TUNNEL_REFUSED = re.compile(r"^Tunnel connection failed: (\d{3})")
 """How http.client says that a proxy refused CONNECT: the only trace of the status."""
 _WORDS_OF_BODY = 300
 """Characters of a body that an error's sentence quotes; ``body`` has all of it."""
+_ANSWER_BYTES = 1 << 20
+"""Bytes of an answer that are read: a token's takes less than a thousand."""
 _RETRY_STATUSES = (408, 429, 500, 502, 503, 504)
 """HTTP statuses worth another try when http_options.retry_options does not list them: Google's own clients' choice."""
 
@@ -107,8 +112,9 @@ def post(
     """
     check_headers(headers)
     outcome: dict[str, Any] | BaseException
+    deadline, retry = Deadline(seconds_for(http_options)), _Retry.of(http_options.retry_options)
     try:
-        outcome = _Post(address, headers, body, options).outcome(http_options)
+        outcome = _Post(address, headers, body, options).within(deadline, retry)
     except BaseException as error:  # Ctrl-C too
         outcome = error
     if isinstance(outcome, BaseException):
@@ -125,57 +131,97 @@ class _Post:
         self._headers = headers
         self._body = body
         self._options = options
+        self._held = Held()
 
-    def outcome(self, http_options: HttpOptions) -> dict[str, Any] | LiveError:
-        """The answer, or the error of the last try; raises what nobody expects."""
-        deadline = Deadline(seconds_for(http_options))
-        retry = _Retry.of(http_options.retry_options)
+    def within(self, deadline: Deadline, retry: _Retry) -> dict[str, Any] | BaseException:
+        """The answer, or the error of the last try. Caller's thread; Ctrl-C ends the request too."""
+        outcomes: list[dict[str, Any] | BaseException] = []
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                outcomes.append(self._outcome(deadline, retry))
+            except BaseException as error:  # the caller's to see, whatever it is
+                outcomes.append(error)
+            done.set()
+
+        threading.Thread(target=run, name="genai-live-rest", daemon=True).start()
+        try:
+            deadline.wait(done)
+        finally:
+            if not done.is_set():
+                self._held.abort()
+        return outcomes[0] if outcomes else self._timed_out()
+
+    def _outcome(self, deadline: Deadline, retry: _Retry) -> dict[str, Any] | LiveError:
         tried = 0
-        with session(self._options, self._address) as rest:
-            while True:
-                tried += 1
-                outcome = self._attempt(rest, deadline)
-                again = isinstance(outcome, ConnectError) or (isinstance(outcome, APIError) and outcome.status in retry.statuses)
-                pause = retry.pause(tried)
-                if not again or tried >= retry.attempts or pause >= (deadline.left() or 0.0):
-                    return outcome
-                time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
+        try:
+            with session(self._options, self._address, self._held) as rest:
+                while True:
+                    tried += 1
+                    outcome = self._attempt(rest, deadline)
+                    again = isinstance(outcome, ConnectError) or (
+                        isinstance(outcome, APIError) and outcome.status in retry.statuses
+                    )
+                    pause = retry.pause(tried)
+                    if not again or tried >= retry.attempts or pause >= (deadline.left() or 0.0):
+                        return outcome
+                    time.sleep(pause)
+        finally:
+            self._held.close()
 
     def _attempt(self, rest: requests.Session, deadline: Deadline) -> dict[str, Any] | LiveError:
-        address = self._address
+        address, left = self._address, deadline.left()
+        if left == 0:  # which requests takes for a mistake
+            return self._timed_out()
         try:
             # A redirect would take the key to another host.
             answer = rest.post(
-                address.safe_url, data=self._body, headers=revealed(self._headers), timeout=deadline.left(), allow_redirects=False
+                address.safe_url,
+                data=self._body,
+                headers=revealed(self._headers),
+                timeout=left,
+                allow_redirects=False,
+                stream=True,
             )
+            content = _beginning(answer)
         except requests.RequestException as error:
             return self._named(error)
-        text = redacted(answer.text, secrets_in(self._headers, address.url, address.safe_url))
+        text = redacted(content.decode("utf-8", "replace"), secrets_in(self._headers, address.url, address.safe_url))
         if not answer.ok or answer.is_redirect:
             return _refused(address, answer.status_code, text)
         try:
-            data = _json.loads(answer.content)
+            data = _json.loads(content)
         except ValueError:
             data = None
         if not isinstance(data, dict):
             return APIError(f"{address.safe_url} answered with something other than a JSON object", answer.status_code, text)
         return data
 
-    def _named(self, error: requests.RequestException) -> ConnectError:
-        """The library's error for one of requests', which is not chained: it holds the request, and that holds the key."""
+    def _timed_out(self) -> ConnectTimeout:
+        words = "the time was used up. Try a longer http_options.timeout, or check the network."
+        return ConnectTimeout(f"{self._where()}: {words}", Phase.DIALLING)
+
+    def _where(self) -> str:
+        proxy = self._proxy()
+        through = f" through the proxy {proxy}" if proxy is not None else ""
+        return f"the request to {self._address.safe_url}{through} failed"
+
+    def _proxy(self) -> Proxy | None:
         parts = urlsplit(self._address.safe_url)
         secure = parts.scheme == "https"
-        proxy = self._options.proxy_for(parts.hostname or "", parts.port or (443 if secure else 80), secure=secure)
-        through = f" through the proxy {proxy}" if proxy is not None else ""
-        where = f"the request to {self._address.safe_url}{through} failed"
+        return self._options.proxy_for(parts.hostname or "", parts.port or (443 if secure else 80), secure=secure)
+
+    def _named(self, error: requests.RequestException) -> ConnectError:
+        """The library's error for one of requests', which is not chained: it holds the request, and that holds the key."""
         if isinstance(error, requests.Timeout):
-            words = "the time was used up. Try a longer http_options.timeout, or check the network."
-            return ConnectTimeout(f"{where}: {words}", Phase.DIALLING)
+            return self._timed_out()
+        proxy = self._proxy()
         phase, words, advice, kind = self._meaning(error)
         meaning, refused = Verdict(kind, kind is ErrorKind.NETWORK, advice), _TUNNEL_REFUSED.search(words)
         if refused is not None and proxy is not None:
             meaning = proxy_verdict(int(refused[1]), proxy)
-        failure = ConnectError(f"{where}: {words}. {meaning.advice}", phase)
+        failure = ConnectError(f"{self._where()}: {words}. {meaning.advice}", phase)
         judged(failure, meaning)
         failure.status = int(refused[1]) if refused else None
         return failure
@@ -195,6 +241,15 @@ class _Post:
         if isinstance(error, requests.exceptions.ProxyError):
             return Phase.PROXY, words, "Check http_options.proxy and the proxy variables.", ErrorKind.NETWORK
         return Phase.DIALLING, words, "Check the network and the address.", ErrorKind.NETWORK
+
+
+def _beginning(answer: requests.Response) -> bytes:
+    content = bytearray()
+    for piece in answer.iter_content(65_536):
+        content += piece
+        if len(content) > _ANSWER_BYTES:
+            break  # what it is, is seen already
+    return bytes(content)
 
 
 _E = TypeVar("_E", bound=BaseException)
@@ -231,15 +286,17 @@ def _service_words(text: str) -> str:
         return text
 
 
-def session(options: ConnectionOptions, address: Address | None = None) -> requests.Session:
+def session(options: ConnectionOptions, address: Address | None = None, held: Held | None = None) -> requests.Session:
     """A new session for these options; to be closed by its owner. What is sent to ``safe_url`` reaches the address itself.
+
+    ``held`` gets a second descriptor of every connection, by which another thread can end it.
 
     Raises:
         ConfigError: the CA bundle cannot be read.
     """
     new = requests.Session()
     new.trust_env = False
-    adapter = _Adapter(options, address)
+    adapter = _Adapter(options, address, held)
     new.mount("https://", adapter)
     new.mount("http://", adapter)
     return new
@@ -248,8 +305,9 @@ def session(options: ConnectionOptions, address: Address | None = None) -> reque
 class _Adapter(HTTPAdapter):
     """Sends through the proxy and with the TLS context that the options choose, whatever the session was told."""
 
-    def __init__(self, options: ConnectionOptions, address: Address | None) -> None:
+    def __init__(self, options: ConnectionOptions, address: Address | None, held: Held | None) -> None:
         self._options = options
+        self._held = held
         self._context = trust(options.ssl_context, options.ca_bundle).context
         has_query = address is not None and address.url != address.safe_url
         self._query = Secret(address.url.partition("?")[2]) if address is not None and has_query else None
@@ -272,6 +330,8 @@ class _Adapter(HTTPAdapter):
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         if self._query is not None:
             pool.ConnectionCls = _filling_in(pool.ConnectionCls, self._query)
+        if self._held is not None:
+            pool.ConnectionCls = _held_by(self._held, pool.ConnectionCls)
         return pool
 
     def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
@@ -293,3 +353,15 @@ def _filling_in(connection: Any, query: Secret) -> Any:
             super().putrequest(method, f"{url.partition('?')[0]}?{query.reveal()}", *args, **kwargs)
 
     return Filling
+
+
+def _held_by(held: Held, connection: Any) -> Any:
+    """A connection that another thread can end; by a descriptor of its own, because TLS takes over that of the socket."""
+
+    class Holding(connection):  # type: ignore[misc]  # which of urllib3's it is, the pool knows
+        def _new_conn(self) -> Any:
+            sock = super()._new_conn()
+            held.add(sock.dup())
+            return sock
+
+    return Holding
