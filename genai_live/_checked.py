@@ -72,7 +72,7 @@ class Checker:
         """The JSON of one field's value; raises ConfigError when the backend lacks the field, or the type is wrong."""
         self._check_support(field, path)
         if field.kind not in ("message", "enum"):
-            return _written(field, value, path)
+            return written(field, value, path)
         if field.shape == "boxed":
             return [self._item(field, value, path)]
         if field.shape == "list":
@@ -104,7 +104,7 @@ class Checker:
         warn_once(f"{path}: documented for {self.backend.other} only; {self.backend} may refuse it")
 
 
-def _written(field: WireField, value: Any, path: str) -> Any:
+def written(field: WireField, value: Any, path: str) -> Any:
     """The JSON of a value that is neither message nor enum."""
     try:
         return _writer(field)(value)

@@ -6,15 +6,15 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from genai_live import _backends
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
-from genai_live._checked import warn_once
+from genai_live._checked import spelled, unknown_key, warn_once, written
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError
-from genai_live.types import HttpOptions
+from genai_live.types import HttpOptions, HttpRetryOptions, Message, fields_of
 
 EMULATOR_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
 """host:port of an emulator that every client then talks to, without a key."""
@@ -37,6 +37,8 @@ _TLS_SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 
 _is_header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110, section 5.6.2
 _ends_in_port = re.compile(r".+:[0-9]+/?").fullmatch
+_is_path_step = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:.-]*[A-Za-z0-9])?").fullmatch
+_is_location = re.compile(r"[A-Za-z0-9-]+").fullmatch
 _is_visible_ascii = re.compile(r"[\x21-\x7e]+").fullmatch
 
 _log = logging.getLogger("genai_live")
@@ -152,24 +154,33 @@ def _key(value: object, source: str) -> Secret | None:
 
 def read_http_options(given: object, path: str = "http_options") -> HttpOptions:
     """A copy of the caller's ``http_options``; raises ConfigError for an unknown name or a value of the wrong type."""
-    if isinstance(given, HttpOptions):
-        options = {name: value for name, value in vars(given).items() if name != "extra"}
-        if given.extra:
-            HttpOptions(**given.extra)  # raises: these are names that it does not know
-    elif given is None or isinstance(given, Mapping):
-        options = {str(name): value for name, value in (given or {}).items()}
-    else:
-        raise ConfigError(f"expected HttpOptions or a dict, got {type(given).__name__}", path)
-    try:
-        copy = HttpOptions(**options)
-    except ConfigError as error:
-        raise ConfigError(str(error), path) from None
+    copy = _copied(HttpOptions, {} if given is None else given, path)
     for name in ("base_url", "api_version", "proxy"):
         setattr(copy, name, _text(getattr(copy, name), f"{path}.{name}"))
     copy.headers = _headers(copy.headers, f"{path}.headers")
+    if copy.retry_options is not None:
+        copy.retry_options = _retry_options(copy.retry_options, f"{path}.retry_options")
     for name in _NOT_USED:
         if getattr(copy, name) is not None:
             warn_once(f"{path}.{name} does nothing here; use proxy, ca_bundle, ssl_context and max_message_bytes instead")
+    return copy
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _copied(cls: type[M], given: object, path: str) -> M:
+    known, unknown = spelled(cls, given, path)
+    if unknown:
+        raise unknown_key(cls, next(iter(unknown)), path)
+    return cls(**known)
+
+
+def _retry_options(given: object, path: str) -> HttpRetryOptions:
+    copy = _copied(HttpRetryOptions, given, path)
+    for field in fields_of(HttpRetryOptions):
+        if getattr(copy, field.name) is not None:
+            written(field, getattr(copy, field.name), f"{path}.{field.name}")  # raises: a wrong type
     return copy
 
 
@@ -250,6 +261,7 @@ def _resolve_vertex(
     arguments: Arguments, environment: Mapping[str, str], address: Address | None, options: HttpOptions, emulated: bool
 ) -> Settings:
     key, project, location = _vertex_credentials(arguments, environment, emulated)
+    _check_place(project, location)
     if key is not None and is_ephemeral(key):
         raise ConfigError(f"ephemeral tokens belong to {MLDEV}; {VERTEX} takes google-auth credentials or an API key", "api_key")
     custom = address is not None and not _backends.is_google_host(address.host)
@@ -275,6 +287,14 @@ def _resolve_vertex(
         location=location,
         emulated=emulated,
     )
+
+
+def _check_place(project: str | None, location: str | None) -> None:
+    """The location becomes part of a host's name, and the connection carries credentials there."""
+    if project is not None:
+        _path_step(project, "project")
+    if location is not None and not _is_location(location):
+        raise ConfigError(f"{location!r} is no location such as 'us-central1', 'eu' or 'global'", "location")
 
 
 def _raise_no_project() -> str:
@@ -304,11 +324,20 @@ def _vertex_credentials(
 
 def _api_version(settings: Settings, options: HttpOptions, environment: Mapping[str, str]) -> str:
     if options.api_version:
-        return options.api_version
+        return _path_step(options.api_version, "http_options.api_version")
     if settings.is_ephemeral:
         return EPHEMERAL_TOKEN_API_VERSION
     named = environment.get(API_VERSION_VARIABLE, "").strip()
-    return settings.backend.beta_api_version if named == "beta" else named or settings.backend.api_version
+    if named == "beta":
+        return settings.backend.beta_api_version
+    return _path_step(named, API_VERSION_VARIABLE) if named else settings.backend.api_version
+
+
+def _path_step(text: str, source: str) -> str:
+    """The text, which becomes a step of a path or a label of a host; raises ConfigError where it would be more than that."""
+    if not _is_path_step(text):
+        raise ConfigError(f"{text!r} is not one word of letters, digits and -._:", source)
+    return text
 
 
 def parse_address(url: str, source: str) -> Address:
@@ -322,7 +351,8 @@ def parse_address(url: str, source: str) -> Address:
         port = parts.port
     except ValueError:
         raise ConfigError("is not a URL such as https://host:port/path", source) from None
-    secure = _TLS_SCHEMES.get(parts.scheme.lower()) if "://" in url else None
+    # urlsplit drops line breaks and tabs, and lets blanks through.
+    secure = _TLS_SCHEMES.get(parts.scheme.lower()) if "://" in url and not re.search(r"\s", url) else None
     if secure is None or not parts.hostname or parts.fragment:
         raise ConfigError("is not a URL such as https://host:port/path, of scheme http, https, ws or wss", source)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname

@@ -211,10 +211,26 @@ def test_a_base_url_keeps_its_security_and_its_path_and_gets_single_slashes(base
     assert url == f"{address}google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
 
 
-@pytest.mark.parametrize("base_url", ["host:80", "ftp://host", "https://", "https://host/#part", "https://host:port", "//host"])
+@pytest.mark.parametrize(
+    "base_url",
+    ["host:80", "ftp://host", "https://", "https://host/#part", "https://host:port", "//host", "http://a b", "http://a\tb"],
+)
 def test_what_is_no_base_url_is_refused(base_url: str) -> None:
     with pytest.raises(ConfigError, match=r"^http_options\.base_url: is not a URL"):
         ApiClient(KEY, http_options={"base_url": base_url})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [({"location": "evil.example/"}, "location"), ({"location": "us central1"}, "location"), ({"project": "a/b?c"}, "project")],
+)
+def test_a_place_that_would_send_credentials_elsewhere_is_refused(env: Any, arguments: dict[str, str], path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        ApiClient(vertexai=True, **{"project": "p", **arguments})
+    assert caught.value.path == path
+    env(**{"GOOGLE_CLOUD_PROJECT": "p", **{f"GOOGLE_CLOUD_{name.upper()}": value for name, value in arguments.items()}})
+    with pytest.raises(ConfigError):
+        ApiClient(vertexai=True)
 
 
 def test_each_backend_reads_its_own_base_url_variable(env: Any) -> None:
@@ -372,9 +388,13 @@ def test_the_callers_headers_win_whatever_their_spelling() -> None:
         ({"headers": {"a b": "c"}}, "is not the name of an HTTP header"),
         ({"headers": {"a": 1}}, "expected str for 'a', got int"),
         ({"headers": ["a"]}, "expected a dict of str, got list"),
-        ({"base_urls": "x"}, r"http_options: .*did you mean 'base_url'"),
+        ({"base_urls": "x"}, r"^http_options\.base_urls: unknown key; did you mean 'base_url'"),
         ({"base_url": 1}, r"http_options\.base_url: expected a str, got int"),
-        ("http://x", "http_options: expected HttpOptions or a dict, got str"),
+        ({"api_version": "v1/../v2"}, r"http_options\.api_version: 'v1/\.\./v2' is not one word"),
+        ({"retry_options": {"atempts": 3}}, r"^http_options\.retry_options\.atempts: unknown key; did you mean 'attempts'"),
+        ({"retry_options": {"attempts": "often"}}, r"^http_options\.retry_options\.attempts: expected a whole number"),
+        ({"retry_options": 3}, r"^http_options\.retry_options: expected HttpRetryOptions or a dict of it, got int"),
+        ("http://x", "^http_options: expected HttpOptions or a dict of it, got str"),
     ],
 )
 def test_wrong_http_options_are_refused(given: Any, message: str) -> None:

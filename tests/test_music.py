@@ -351,6 +351,7 @@ def test_a_config_that_cannot_be_is_refused_with_the_name_of_its_field(config: A
         (types.WeightedPrompt(text="Jazz", weight=1.0), "prompts: takes a list"),
         ([{"text": "Jazz", "weight": 1.0}, {"text": "rain", "weight": 0}], r"prompts\[1\]\.weight: is 0"),
         ([{"text": "Jazz", "weight": -0.0}], r"prompts\[0\]\.weight: is 0"),
+        ([{"weight": 1.0}], r"prompts\[0\]\.text: is missing"),
         ([types.WeightedPrompt(text="Jazz", weight=float("nan"))], r"prompts\[0\]\.weight: is NaN"),
         ([{"text": "Jazz", "weight": float("inf")}], r"prompts\[0\]\.weight: is Infinity"),
         ([{"text": "Jazz", "wieght": 1.0}], r"prompts\[0\]\.wieght: unknown key; did you mean 'weight'"),

@@ -29,7 +29,7 @@ def weighted_prompts(prompts: Any, backend: Backend) -> dict[str, Any]:
     """A clientContent message: what the music should be like from now on.
 
     Raises:
-        ConfigError: no prompt, or one whose weight is 0 or not finite.
+        ConfigError: no prompt, or one without text, or whose weight is 0 or not finite.
     """
     if not isinstance(prompts, (list, tuple)):
         raise ConfigError(f"takes a list of WeightedPrompt or dicts of it, not {type(prompts).__name__}", "prompts")
@@ -41,6 +41,8 @@ def weighted_prompts(prompts: Any, backend: Backend) -> dict[str, Any]:
 
 def _prompt(checker: Checker, prompt: Any, path: str) -> dict[str, Any]:
     written = checker.message(WeightedPrompt, prompt, path)
+    if not written.get("text"):
+        raise ConfigError("is missing; say what the music should be like", f"{path}.text")
     weight = written.get("weight", 1.0)
     if isinstance(weight, str):  # how protobuf JSON spells NaN and the infinities
         raise ConfigError(f"is {weight}; it must be a finite number, and not 0", f"{path}.weight")
