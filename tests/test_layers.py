@@ -30,6 +30,7 @@ LAYERS: list[set[str]] = [
     {"_client_messages.setup", "_client_messages.inputs", "_client_messages.music_inputs"},
     {"turn", "callbacks"},
     {"_connection.masking", "_connection.usage", "_connection.keepalive", "_connection.retries"},
+    {"_connection.ending", "_connection.succession"},
     {"_connection.frames", "_connection.protocol"},
     {"_connection.resumption"},
     {"_connection.transport", "_connection.inbox", "_connection.dispatch", "_connection.reader"},

@@ -8,24 +8,24 @@ the session goes on over another connection (``continuing.py``).
 from __future__ import annotations
 
 import logging
-import os
 import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Generic, NamedTuple, NoReturn
+from typing import Generic, NoReturn
 
-from genai_live._close_reasons import Verdict, closed_error, judged, setup_rejected
+from genai_live._close_reasons import setup_rejected
 from genai_live._connection import frames
 from genai_live._connection.attempt import Attempt, Plan
 from genai_live._connection.delivery import Delivery
+from genai_live._connection.ending import Ending
 from genai_live._connection.frames import Violation
 from genai_live._connection.inbox import Inbox
 from genai_live._connection.keepalive import KeepAlive, Need
+from genai_live._connection.open_connection import Counters
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
+from genai_live._connection.succession import ALONE, Succession
 from genai_live._connection.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
 from genai_live._secret import redacted, without_frames
@@ -34,7 +34,6 @@ from genai_live.errors import (
     CloseInfo,
     ConnectError,
     ConnectTimeout,
-    ForkedSession,
     Phase,
     SentBy,
     SessionClosed,
@@ -48,43 +47,11 @@ CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
 
 
-class Counters(NamedTuple):
-    """What went over the wire."""
-
-    messages_written: int = 0
-    bytes_written: int = 0
-    bytes_read: int = 0
-
-    def plus(self, other: Counters) -> Counters:
-        """The sums."""
-        return Counters(*map(sum, zip(self, other, strict=True)))
-
-
-@dataclass(frozen=True)
-class Succession:
-    """What makes a connection one of several of a session; without it a connection is all of its session.
-
-    Both run on the reader thread, or on the one that dials.
-    """
-
-    goes_on: Callable[[], bool]
-    """Called once, at the end; True when another connection follows, so that nobody is told of an end."""
-    look_ahead: Callable[[float], float]
-    """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
-    pause: float = 0.0
-    """Seconds before it is dialled; its end cuts them short."""
-    opens_session: bool = True
-    """False when it continues one, so that no ``connect()`` waits for it."""
-
-
-_ALONE = Succession(lambda: False, lambda now: _NEVER)
-
-
 class Connection(Generic[ServerMessage]):
     """What the reader thread and the session share."""
 
     def __init__(
-        self, plan: Plan, delivery: Delivery[ServerMessage], reader: Reader, succession: Succession = _ALONE
+        self, plan: Plan, delivery: Delivery[ServerMessage], reader: Reader, succession: Succession = ALONE
     ) -> None:
         options = plan.options
         self.plan = plan
@@ -99,22 +66,11 @@ class Connection(Generic[ServerMessage]):
         self.needs_attention = False
         self.ended = threading.Event()
         """Set when everybody has been told of the end."""
-        self._pid = os.getpid()
-        self._fork: dict[int, CloseInfo] = {}
-        """What a child process says of the session, by its id."""
+        self._ending = Ending()
         self._attempt = Attempt(plan)
         self._succession = succession
         self._open_by = Deadline(None)
         """Until when setupComplete must have come, where no ``connect()`` waits for it."""
-        self.failure: ConnectError | None = None
-        """Why it was never set up."""
-        self._verdict: CloseInfo | None = None
-        self._decided = threading.Event()
-        self._verdict_lock = threading.RLock()
-        """Guards ``_verdict``: the first end that anybody sees is the end that all are told. Rank 0, nothing is taken inside it.
-        Reentrant, because the garbage collector may drop a Session inside it, whose ``abort`` comes here."""
-        self._close_by = 0.0
-        """Monotonic time until which the peer's Close frame is waited for."""
         self._arrived: deque[frames.Event] = deque()
         """Read and not yet taken."""
         self._write_failure = ""
@@ -139,15 +95,15 @@ class Connection(Generic[ServerMessage]):
             self._caller_tells = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
             raise
-        if self.protocol.state in (State.OPENING, State.SETUP) and self._verdict is None:
+        if self.protocol.state in (State.OPENING, State.SETUP) and self._ending.info is None:
             self._fail(self._took_too_long(deadline))
             self._give_up("")
-        if self.failure is None and self._verdict is not None and not self.delivery.opened.wait(CLOSE_GRACE):
-            raise setup_rejected(self._verdict, self.plan.safe_url)  # an end was found at the same moment as this one
-        if self.failure is not None:
+        if self._ending.failure is None and self._ending.info is not None and not self.delivery.opened.wait(CLOSE_GRACE):
+            raise setup_rejected(self._ending.info, self.plan.safe_url)  # an end was found at the same moment as this one
+        if self._ending.failure is not None:
             # Without the frames of the thread that dialled: they hold credentials and sockets as long as somebody keeps the
             # error.
-            raise without_frames(self.failure)
+            raise without_frames(self._ending.failure)
 
     def continue_session(self, timeout: float) -> None:
         """Starts to dial after the pause, with ``timeout`` seconds for everything up to setupComplete; returns at once."""
@@ -161,7 +117,7 @@ class Connection(Generic[ServerMessage]):
 
     def dial(self, deadline: Deadline) -> bool:
         """Opens the transport and writes the setup message. Blocks; the thread that dials."""
-        if self._decided.wait(self._succession.pause):
+        if self._ending.decided.wait(self._succession.pause):
             self.retire()
             return False
         try:
@@ -173,7 +129,7 @@ class Connection(Generic[ServerMessage]):
             info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
             failure = setup_rejected(info, self.plan.safe_url) if info else self._attempt.failure(error, self.phase)
         else:
-            if self._verdict is None:
+            if self._ending.info is None:
                 return True
             failure = ConnectError("", self.phase)  # given up meanwhile: the caller has its own error
         self._fail(failure)
@@ -188,12 +144,12 @@ class Connection(Generic[ServerMessage]):
 
     def _fail(self, failure: ConnectError) -> None:
         """Ends an attempt that did not get as far as setupComplete; the first failure stands."""
-        self._decide(failure.close_info, failure=failure)
+        self._ending.decide(failure.close_info, failure=failure)
 
     def _give_up(self, words: str) -> None:
         """Ends an attempt from the caller's thread: what is under way fails soon, and cleans up after itself."""
         self._fail(ConnectError(words, self.phase))
-        self._close_by = 0.0
+        self._ending.close_by = 0.0
         self._attempt.abort()
         if self.transport is not None:
             self.transport.shut()
@@ -210,10 +166,10 @@ class Connection(Generic[ServerMessage]):
     def wanted(self) -> int:
         """Selector events to watch for, or ``ENDED``."""
         assert self.transport is not None
-        if self._verdict is not None and self._close_by == 0.0:
+        if self._ending.is_over:
             return ENDED
         # While closing it reads on: the server's Close frame comes behind what else it sent.
-        reading = 0 if self._holding_back and self._verdict is None else selectors.EVENT_READ
+        reading = 0 if self._holding_back and self._ending.info is None else selectors.EVENT_READ
         return reading | (selectors.EVENT_WRITE if self.transport.wants_flush else 0)
 
     @property
@@ -274,26 +230,26 @@ class Connection(Generic[ServerMessage]):
 
     def _take_close(self, payload: bytes | bytearray) -> None:
         info = self._close_info_in(payload)
-        if self._decide(info):
+        if self._ending.decide(info):
             answer = info.code if info.code != frames.NO_STATUS else NORMAL_CLOSURE
             self._write_soon(frames.close_frame(answer))
-        self._close_by = 0.0
+        self._ending.close_by = 0.0
         self.needs_attention = True
 
     def _lose(self, code: int, reason: str) -> None:
         """The connection is over without a Close frame of the server."""
-        self._decide(self.protocol.close_info(code, reason, SentBy.NETWORK))
-        self._close_by = 0.0
+        self._ending.decide(self.protocol.close_info(code, reason, SentBy.NETWORK))
+        self._ending.close_by = 0.0
         self.needs_attention = True
 
     # Time: the reader thread.
 
     def on_time(self, now: float) -> float:
         """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
-        if self._verdict is not None:
-            if now >= self._close_by:
-                self._close_by = 0.0
-            return self._close_by or _NEVER
+        if self._ending.info is not None:
+            if now >= self._ending.close_by:
+                self._ending.close_by = 0.0
+            return self._ending.close_by or _NEVER
         if self._write_failure:
             self._hear_last_words()
             return now
@@ -301,7 +257,7 @@ class Connection(Generic[ServerMessage]):
             self._fail(self._took_too_long(self._open_by))
             return now
         ahead = self._succession.look_ahead(now)
-        if self._verdict is not None:
+        if self._ending.info is not None:
             return now
         if not self._holding_back and self.transport is not None and self.transport.has_unread:
             self._read()  # what came in one TLS record with the answer to the upgrade
@@ -326,28 +282,17 @@ class Connection(Generic[ServerMessage]):
         """A write has failed, so nothing more will come; but what came before may hold a Close frame that says why."""
         assert self.transport is not None
         heard = -1
-        while self._verdict is None and heard != self.transport.bytes_read:
+        while self._ending.info is None and heard != self.transport.bytes_read:
             heard = self.transport.bytes_read
             self._read()
-        self._decide(self._write_failed(self.transport, self._write_failure))
+        self._ending.decide(self._write_failed(self.transport, self._write_failure))
         self._lose(frames.ABNORMAL, "")
 
     # Ending.
 
-    def _decide(self, info: CloseInfo, close_by: float = 0.0, failure: ConnectError | None = None) -> bool:
-        """Settles how this connection ends; False when that was settled before. Any thread."""
-        with self._verdict_lock:
-            if self._verdict is not None:
-                return False
-            # The verdict comes last: whoever sees it must find the rest in place.
-            self._close_by, self.failure = close_by, failure
-            self._verdict = info
-        self._decided.set()
-        return True
-
     def retire(self) -> None:
         """Closes the socket and tells everybody of the end. The reader thread, or the one that dialled in vain; once."""
-        info = self._verdict
+        info = self._ending.info
         assert info is not None
         if self._retired:
             return
@@ -355,12 +300,12 @@ class Connection(Generic[ServerMessage]):
         if self.transport is not None:
             self.transport.shut()
             self.transport.release()
-        if self.protocol.state is State.SETUP and self.failure is None:
-            self.failure = setup_rejected(info, self.plan.safe_url)
+        if self.protocol.state is State.SETUP and self._ending.failure is None:
+            self._ending.failure = setup_rejected(info, self.plan.safe_url)
         if not self._is_followed():
             self.protocol.move(Event.ENDED)
             self.delivery.end()
-            if self.failure is None or not self._caller_tells:
+            if self._ending.failure is None or not self._caller_tells:
                 self.tell_end()
         self.ended.set()
 
@@ -373,11 +318,11 @@ class Connection(Generic[ServerMessage]):
 
     def tell_end(self) -> None:
         """Calls the callbacks that are for the end. The thread that retires the connection, or the one whose connect() failed."""
-        info, callbacks = self._verdict, self.dispatcher.callbacks
+        info, callbacks = self._ending.info, self.dispatcher.callbacks
         assert info is not None
-        if self.failure is not None or not info.clean:
-            opening = self.failure is not None and self._succession.opens_session
-            self.dispatcher.call(callbacks.on_error, self.failure if opening else self.end_error())
+        if self._ending.failure is not None or not info.clean:
+            opening = self._ending.failure is not None and self._succession.opens_session
+            self.dispatcher.call(callbacks.on_error, self._ending.failure if opening else self.end_error())
         self.dispatcher.call(callbacks.on_close, info)
 
     def fail(self, error: Exception) -> None:
@@ -410,13 +355,13 @@ class Connection(Generic[ServerMessage]):
         elif self._succession.opens_session:
             self._give_up("closed while connecting")
         else:
-            self._decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT))
+            self._ending.decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT))
             self._attempt.abort()
 
     def _say_goodbye(self, transport: Transport, deadline: Deadline) -> None:
         left = deadline.left()
         patience = self._keepalive.silence_limit if left is None else left
-        if not self._decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT), time.monotonic() + patience):
+        if not self._ending.decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT), time.monotonic() + patience):
             return
         self.protocol.move(Event.CLOSE_ASKED)
         frame = frames.close_frame(NORMAL_CLOSURE)
@@ -426,15 +371,15 @@ class Connection(Generic[ServerMessage]):
             else:
                 transport.write(frame, deadline)
         except TransportLost:
-            self._close_by = 0.0
+            self._ending.close_by = 0.0
         self._attend_soon()
 
     def abort(self, reason: str = "aborted by this program") -> None:
         """Ends the connection without a word. Any thread, never blocks."""
         if self.forked:
             return
-        self._decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
-        self._close_by = 0.0
+        self._ending.decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
+        self._ending.close_by = 0.0
         self._attempt.abort()
         if self.transport is not None:
             self.transport.shut()
@@ -449,34 +394,28 @@ class Connection(Generic[ServerMessage]):
     @property
     def forked(self) -> bool:
         """True in a child of the process that opened the connection."""
-        return self._pid != os.getpid()
+        return self._ending.forked
 
     @property
     def close_info(self) -> CloseInfo | None:
         """How the connection ended; None while it is open. A child of the process that opened it has an end of its own."""
-        if self._verdict is None and self.forked:
-            # A single step, and no lock: the one that holds a lock here may be a thread that was not forked.
-            words = "used in a forked process"
-            info = CloseInfo(frames.ABNORMAL, words, SentBy.CLIENT, self.protocol.phase, self.protocol.answer_due)
-            return self._fork.setdefault(os.getpid(), info)
-        return self._verdict
+        return self._ending.seen_while(self.protocol.phase, turn_open=self.protocol.answer_due)
+
+    @property
+    def failure(self) -> ConnectError | None:
+        """Why it was never set up."""
+        return self._ending.failure
 
     def check_usable(self) -> None:
         """Raises the error of the end, if there was one, or of the fork."""
-        info = self.close_info
-        if info is not None and info is not self._verdict:
-            raise ForkedSession("the session belongs to the process that opened it: connect again in this one", info)
-        if info is not None:
+        if self.close_info is not None:
             raise self.end_error()
 
     def end_error(self) -> SessionClosed:
         """A new error that tells an observer how the connection ended."""
         info = self.close_info
         assert info is not None
-        error = closed_error(info)
-        if self.failure is not None:
-            judged(error, Verdict(self.failure.kind, self.failure.retryable, self.failure.advice))
-        return error
+        return self._ending.error(info)
 
     @property
     def is_reader_thread(self) -> bool:
@@ -504,7 +443,7 @@ class Connection(Generic[ServerMessage]):
             TimeoutError: the deadline passed.
         """
         frame = frames.frame(frames.TEXT, payload)
-        if self._verdict is not None or self._pid != os.getpid():
+        if self._ending.info is not None or self._ending.forked:
             self.check_usable()
         assert self.transport is not None
         if kind is not Sent.NOTHING:
@@ -528,15 +467,15 @@ class Connection(Generic[ServerMessage]):
 
     def _lose_while_writing(self, transport: Transport, error: TransportLost, deadline: Deadline) -> NoReturn:
         """Raises the error of the end. A peer that closed says why in bytes that are still to be read: they decide."""
-        if self._verdict is None and not isinstance(error, WriteTimedOut):
+        if self._ending.info is None and not isinstance(error, WriteTimedOut):
             info = self._look_for_close_frame() if self.reader.is_current else None
             if info is not None:
-                self._decide(info)
+                self._ending.decide(info)
             elif not self.reader.is_current:
                 self._write_failure = str(error)
                 self._attend_soon()
-                self._decided.wait(deadline.left())  # at once, unless the reader is inside a callback
-        if self._decide(self._write_failed(transport, str(error))):
+                self._ending.decided.wait(deadline.left())  # at once, unless the reader is inside a callback
+        if self._ending.decide(self._write_failed(transport, str(error))):
             transport.shut()
         self._attend_soon()
         self.check_usable()

@@ -14,11 +14,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from genai_live._connection.attempt import Plan
-from genai_live._connection.connection import Connection, Counters, Succession
+from genai_live._connection.connection import Connection
 from genai_live._connection.delivery import Delivery
+from genai_live._connection.open_connection import Counters
 from genai_live._connection.protocol import LiveProtocol, Sent, State
 from genai_live._connection.reader import Reader
 from genai_live._connection.resumption import ACTIVITY_START, End, Outage, Outbox, Try, leave_by
+from genai_live._connection.succession import Succession
 from genai_live._deadline import Deadline
 from genai_live.errors import CloseInfo, SentBy, SessionClosed
 from genai_live.reconnection import Reconnected, Reconnecting, ReconnectPolicy

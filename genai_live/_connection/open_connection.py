@@ -1,20 +1,31 @@
-"""What a session asks of its connection, whether that is one, or several in a row. Declarations only."""
+"""What a session asks of its connection, whether that is one, or several in a row. Declarations, and the counters it gives."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from genai_live._connection.protocol import BidiProtocol, Sent
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
-    from genai_live._connection.connection import Counters
     from genai_live._connection.delivery import Delivery
     from genai_live._connection.dispatch import Dispatcher
     from genai_live._connection.inbox import Inbox
     from genai_live._connection.transport import Transport
     from genai_live._deadline import Deadline
     from genai_live.errors import CloseInfo, SessionClosed
+
+
+class Counters(NamedTuple):
+    """What went over the wire."""
+
+    messages_written: int = 0
+    bytes_written: int = 0
+    bytes_read: int = 0
+
+    def plus(self, other: Counters) -> Counters:
+        """The sums."""
+        return Counters(*map(sum, zip(self, other, strict=True)))
 
 
 class OpenConnection(Protocol[ServerMessage]):
