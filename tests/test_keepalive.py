@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import timeit
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -147,6 +148,8 @@ SHORT = {"ping_interval": 0.1, "silence_limit": 0.8}
 """Seconds; what a test does beside them takes longer than the limit, so that a wrong decision would be seen."""
 LONGER = 1.6
 """Seconds: well over the limit."""
+A_MOMENT = 0.3
+"""Seconds in which a wrong decision about what has just been is seen."""
 
 
 @contextmanager
@@ -176,10 +179,13 @@ def live_for(seconds: float, session: Session) -> None:
     assert not session._connection.ended.wait(seconds), session.close_info
 
 
-def test_an_idle_link_whose_peer_pongs_stays_open() -> None:
+def test_an_idle_link_whose_peer_pongs_stays_open_and_a_turn_goes_on_after_it() -> None:
     with opened(http_options=SHORT) as (session, peer), answering(session, peer) as got:
         live_for(LONGER, session)
         assert got.count(PING) >= 3
+        asking = beside(session.ask, "still there?", PATIENCE)
+        peer.send(frame(BINARY, text_part("yes")) + frame(BINARY, TURN_COMPLETE))
+        assert asking.result(PATIENCE).text == "yes"
 
 
 def test_a_link_with_traffic_is_not_pinged() -> None:
@@ -216,7 +222,7 @@ def test_a_callback_that_takes_longer_than_the_limit_kills_nothing() -> None:
     with opened(http_options=SHORT, callbacks={"on_message": on_message}) as (session, peer), answering(session, peer):
         peer.send(frame(BINARY, text_part("x")))
         assert done.wait(PATIENCE)
-        live_for(LONGER, session)
+        live_for(A_MOMENT, session)
         assert session.stats.slow_callbacks == 1
 
 
@@ -261,7 +267,7 @@ def test_another_session_of_a_shared_reader_that_takes_long_kills_nothing() -> N
             peer.send(frame(PONG))  # it answers in time, and for a while nobody is there to read it
             with answering(other, peer):
                 assert done.wait(PATIENCE)
-                live_for(LONGER, other)
+                live_for(A_MOMENT, other)
 
 
 PEER_IN_ANOTHER_PROCESS = """
@@ -275,17 +281,21 @@ with door() as entrance:
 """
 
 
-def test_a_lock_of_the_interpreter_held_by_another_thread_kills_nothing() -> None:
+def hold_the_lock(seconds: float) -> None:
     """sum() over a range is one call into C: it lets no other thread run until it is done."""
+    a_million = min(timeit.repeat(lambda: sum(range(1_000_000)), number=1, repeat=5))
+    sum(range(int(seconds / a_million * 1_000_000)))
+
+
+def test_a_lock_of_the_interpreter_held_by_another_thread_kills_nothing() -> None:
     command = [sys.executable, "-c", PEER_IN_ANOTHER_PROCESS]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         try:
             options: dict[str, Any] = {"ping_interval": 0.05, "silence_limit": 0.4}
             with client_of(process.stdout.readline().strip(), **options).live.connect(model=MODEL) as session:
-                for _ in range(2):
-                    sum(range(40_000_000))
-                    live_for(0.1, session)
+                hold_the_lock(2 * options["silence_limit"])
+                live_for(A_MOMENT, session)
         finally:
             process.kill()
 
@@ -383,7 +393,7 @@ def pair_of_addresses() -> tuple[str, str]:
 @pytest.mark.parametrize("calls", ["receive", "send"])
 def test_a_peer_that_vanished_without_a_word_is_found(calls: str) -> None:
     with cable() as (start, pull), client_of(start(), ping_interval=0.3, silence_limit=1.5).live.connect(model=MODEL) as session:
-        live_for(LONGER, session)
+        live_for(A_MOMENT, session)
         calling = beside(session.collect) if calls == "receive" else beside(send_slowly, session)
         pull()
         error = calling.exception(PATIENCE)
@@ -396,11 +406,3 @@ def send_slowly(session: Session) -> None:
     while not session._connection.ended.wait(0.02):
         session.send_realtime_input(audio=bytes(640))
     session.send_realtime_input(audio=bytes(640))
-
-
-def test_a_turn_goes_on_after_a_long_idle_time() -> None:
-    with opened(http_options=SHORT) as (session, peer), answering(session, peer):
-        live_for(LONGER, session)
-        asking = beside(session.ask, "still there?", PATIENCE)
-        peer.send(frame(BINARY, text_part("yes")) + frame(BINARY, TURN_COMPLETE))
-        assert asking.result(PATIENCE).text == "yes"
