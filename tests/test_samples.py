@@ -56,6 +56,16 @@ def test_hello_needs_no_key_and_no_network_with_its_own_emulator(tmp_path: Path)
     assert Audio.load(tmp_path / "hello.wav").rate == 24_000
 
 
+@pytest.mark.parametrize("name", ["hello", "callbacks", "tool_call", "video_frames", "wav_in_wav_out", "music"])
+def test_a_sample_without_a_key_says_in_one_sentence_where_to_get_one(name: str, tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, str(SAMPLES / f"{name}.py")], capture_output=True, text=True, cwd=tmp_path, timeout=WITHIN, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith(f"{name}.py: the Gemini Developer API needs an API key: ")
+    assert ended.stderr.count("\n") == 1
+
+
 def test_callbacks_are_told_everything_in_order(tmp_path: Path, emulator: LiveEmulator) -> None:
     printed = run("callbacks.py", directory=tmp_path, emulator=emulator).splitlines()
     assert printed[0] == "Connected."

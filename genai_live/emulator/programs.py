@@ -7,9 +7,12 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from genai_live.emulator.server import LiveEmulator
+from genai_live.errors import LiveError
 
 HOST_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
 """Every Client of this process and its children talks to the emulator at ``host:port``, without a key."""
@@ -20,9 +23,13 @@ FLAG = "--emulator"
 def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulator | None:
     """Starts an embedded emulator when ``--emulator`` is among the arguments, which loses it; stops it at exit.
 
-    ``argv`` is ``sys.argv`` by default; ``options`` are those of LiveEmulator. Sets GENAI_LIVE_EMULATOR_HOST, so that every
-    Client made afterwards talks to it. Returns the emulator, or None when it was not asked for.
+    For the first lines of a script: without ``argv``, which is ``sys.argv`` by default, an error of this library from then on
+    ends the script with its sentence instead of a traceback. ``options`` are those of LiveEmulator. Sets
+    GENAI_LIVE_EMULATOR_HOST, so that every Client made afterwards talks to it. Returns the emulator, or None when it was not
+    asked for.
     """
+    if argv is None:
+        sys.excepthook = _tell_in_a_sentence
     arguments = sys.argv if argv is None else argv
     if FLAG not in arguments:
         return None
@@ -31,6 +38,13 @@ def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulato
     atexit.register(emulator.stop)
     os.environ[HOST_VARIABLE] = emulator.host
     return emulator
+
+
+def _tell_in_a_sentence(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+    if isinstance(error, LiveError):
+        print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, traceback)
 
 
 def serve(emulator: LiveEmulator, say: Callable[[str], object] = print, until: threading.Event | None = None) -> None:
