@@ -145,8 +145,8 @@ class _Post:
                 outcomes.append(error)
             done.set()
 
-        threading.Thread(target=run, name="genai-live-rest", daemon=True).start()
         try:
+            threading.Thread(target=run, name="genai-live-rest", daemon=True).start()  # it waits too, for the thread to run
             deadline.wait(done)
         finally:
             if not done.is_set():
