@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.servers import AUTHORITY, PATIENCE
+from tests.servers import PATIENCE, served
 
 
 @dataclass
@@ -148,10 +148,7 @@ def _pump(one: socket.socket, other: socket.socket) -> None:
 
 @contextmanager
 def _serving(serve: Callable[[socket.socket], None], *, tls: bool) -> Iterator[tuple[str, int]]:
-    context = None
-    if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        AUTHORITY.issue_cert("localhost").configure_cert(context)
+    context = served() if tls else None
     listener = socket.create_server(("127.0.0.1", 0))
     open_sockets: list[socket.socket] = []
     threads: list[threading.Thread] = []

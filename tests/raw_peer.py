@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import socket
-import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from genai_live import Session
-from tests.servers import AUTHORITY, MODEL, PATIENCE, SETUP_COMPLETE, client_of
+from tests.servers import MODEL, PATIENCE, SETUP_COMPLETE, client_of, served
 
 T = TypeVar("T")
 
@@ -153,11 +152,8 @@ class Door:
     def __init__(self, listener: socket.socket, *, tls: bool = False) -> None:
         self._listener = listener
         self._accepted: list[socket.socket] = []
-        self._context = None
+        self._context = served() if tls else None
         address, port = listener.getsockname()[:2]
-        if tls:
-            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            AUTHORITY.issue_cert("localhost").configure_cert(self._context)
         self.url = f"https://localhost:{port}" if tls else f"http://{address}:{port}"
 
     def accept_tcp(self) -> socket.socket:

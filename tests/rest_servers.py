@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from tests.servers import AUTHORITY, PATIENCE
+from tests.servers import PATIENCE, served
 
 Answer = tuple[int, Any]
 """HTTP status, and the body: JSON-able, or str as it is."""
@@ -67,9 +66,7 @@ def running(handler: type[BaseHTTPRequestHandler], *, tls: bool = False) -> Iter
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     if tls:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        AUTHORITY.issue_cert("localhost").configure_cert(context)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.socket = served().wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import socket
 import ssl
@@ -86,10 +87,22 @@ def live_server(
         yield f"https://localhost:{stack.enter_context(tls_front(port, served()))}" if tls else f"http://127.0.0.1:{port}"
 
 
+@functools.cache
 def served(*names: str, **validity: Any) -> ssl.SSLContext:
-    """What a server of these names presents: a certificate of the tests' authority."""
+    """What a server of these names presents: a certificate of the tests' authority.
+
+    Made once: to read a key while other threads use TLS failed once in some ten thousand times ("PEM lib", OpenSSL 3.0).
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     AUTHORITY.issue_cert(*(names or ("localhost",)), **validity).configure_cert(context)
+    return context
+
+
+@functools.cache
+def trusting() -> ssl.SSLContext:
+    """What a client has that trusts the tests' authority."""
+    context = ssl.create_default_context()
+    AUTHORITY.configure_trust(context)
     return context
 
 
@@ -143,9 +156,7 @@ def raw_server(handler: Callable[[socket.socket], object]) -> Iterator[str]:
 def client_of(base_url: str, *, shared_reader: bool = False, **http_options: Any) -> Client:
     """A client of the Developer API that talks to a test server, and trusts the tests' authority."""
     if base_url.startswith("https"):
-        context = ssl.create_default_context()
-        AUTHORITY.configure_trust(context)
-        http_options.setdefault("ssl_context", context)
+        http_options.setdefault("ssl_context", trusting())
     return Client(api_key="test-key", http_options={"base_url": base_url, **http_options}, shared_reader=shared_reader)
 
 

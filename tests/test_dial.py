@@ -34,6 +34,7 @@ from tests.servers import (
     live_server,
     raw_server,
     refusing,
+    served,
     text_part,
     wait_until_closed,
 )
@@ -249,11 +250,8 @@ def test_a_header_that_would_start_another_is_refused_and_not_shown(value: str) 
 
 def test_what_comes_in_one_record_with_the_answer_to_the_upgrade_is_not_left_in_memory() -> None:
     """OpenSSL then holds it, and no descriptor becomes readable."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("localhost").configure_cert(context)
-
     def handler(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
+        with served().wrap_socket(connection, server_side=True) as secure:
             peer = Peer(secure)
             held_back: list[bytes] = []
             peer.send = held_back.append  # type: ignore[method-assign, assignment]
@@ -276,8 +274,7 @@ def test_what_comes_in_one_record_with_the_answer_to_the_upgrade_is_not_left_in_
 @contextmanager
 def tls_in_tls() -> Iterator[tuple[TlsInTls, ssl.SSLSocket, ssl.SSLObject, tuple[ssl.MemoryBIO, ssl.MemoryBIO]]]:
     """Both ends of such a connection: the client's socket; the server's outer socket, inner object and its memory."""
-    server_context, client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
-    AUTHORITY.issue_cert("localhost").configure_cert(server_context)
+    server_context, client_context = served(), ssl.create_default_context()
     AUTHORITY.configure_trust(client_context)
     near, far = socket.socketpair()
     arrived, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
