@@ -82,5 +82,17 @@ class Client:
         """True when this is a client of Vertex AI."""
         return self._api_client.backend.is_vertex
 
+    def close(self) -> None:
+        """Does nothing: a client holds settings and keeps nothing open. Sessions are closed one by one, and outlive their client.
+
+        Here so that ``with Client() as client`` and scripts written for Google's SDK work.
+        """
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
     def __repr__(self) -> str:
         return f"Client({repr(self._api_client).partition('(')[2]}"

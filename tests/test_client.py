@@ -25,6 +25,13 @@ def test_a_client_offers_live_sessions_and_tokens() -> None:
     assert Client(KEY, enterprise=True).vertexai
 
 
+def test_a_client_may_stand_in_a_with_statement_like_googles() -> None:
+    with Client("key") as client, client.aio as same:
+        assert same is client
+    client.close()
+    assert client.live.connect
+
+
 def test_repr_says_which_service_and_no_secret() -> None:
     text = repr(Client(KEY, http_options={"headers": {"Authorization": "Bearer x1y2"}}))
     assert text.startswith("Client(backend=mldev, api_key=<set>")
