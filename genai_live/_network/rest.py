@@ -145,13 +145,14 @@ class _Post:
                 outcomes.append(error)
             done.set()
 
+        in_time = False
         try:
             threading.Thread(target=run, name="genai-live-rest", daemon=True).start()  # it waits too, for the thread to run
-            deadline.wait(done)
+            in_time = deadline.wait(done)
         finally:
-            if not done.is_set():
+            if not in_time:
                 self._held.abort()
-        return outcomes[0] if outcomes else self._timed_out()
+        return outcomes[0] if in_time else self._timed_out()  # later an outcome tells of the abort
 
     def _outcome(self, deadline: Deadline, retry: _Retry) -> dict[str, Any] | LiveError:
         tried = 0
