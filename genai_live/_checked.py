@@ -8,12 +8,12 @@ wire's names.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import difflib
 import enum
 import functools
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from genai_live._backends import Backend
@@ -34,7 +34,7 @@ _warned: set[str] = set()
 """What has been warned about, so that a warning is one for each process and not one for each message."""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Checker:
     """The rules of one conversion: whose backend, which other shapes a type may have."""
 
@@ -43,6 +43,8 @@ class Checker:
     """For types that take more shapes than objects and dicts of theirs."""
     keep_unknown: bool = False
     """True where a message object may have come from the server: what it holds in ``extra`` goes back as it is."""
+    places: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Where keys belong that stand in a wrong place: for each spelling its full path."""
 
     def message(self, cls: type[Message], value: Any, path: str) -> dict[str, Any]:
         """The JSON of ``value`` as a ``cls``: camelCase, no nulls, falsy values kept, nothing shared with the input.
@@ -57,7 +59,8 @@ class Checker:
             value = long_form
         given, extra = spelled(cls, value, path)
         if extra and not (self.keep_unknown and isinstance(value, Message)):
-            raise unknown_key(cls, next(iter(extra)), path)
+            key = next(iter(extra))
+            raise unknown_key(cls, key, path, f"it is {self.places[key]}" if key in self.places else "")
         result = {str(name): _values.write_json(item) for name, item in extra.items()}
         for field in fields_of(cls):
             if field.name in given and not field.local:
@@ -173,6 +176,23 @@ def kind_of(value: object) -> str:
     if type(value).__module__.startswith("google.genai"):
         return f"google.genai's {name}; take types from genai_live, or pass its .model_dump(exclude_none=True)"
     return name
+
+
+@functools.cache
+def places_in(root: type[Message], leave_out: frozenset[type[Message]]) -> dict[str, str]:
+    """For each spelling of a name that only one type below ``root`` has: the dotted way to it, in Python's names."""
+    ways: dict[str, list[str]] = {}
+    waiting: list[tuple[type[Message], str]] = [(root, "")]
+    seen = {root, *leave_out}
+    while waiting:
+        cls, way = waiting.pop(0)
+        for spelling, name in names_of(cls).items():
+            ways.setdefault(spelling, []).append(way + name)
+        for field in fields_of(cls):
+            if field.kind == "message" and field.shape == "one" and field.type is not None and field.type not in seen:
+                seen.add(field.type)
+                waiting.append((field.type, f"{way}{field.name}."))
+    return {spelling: found[0] for spelling, found in ways.items() if len(found) == 1 or "." not in found[0]}
 
 
 def unknown_key(cls: type[Message], key: str, path: str, hint: str = "") -> ConfigError:

@@ -489,6 +489,27 @@ def test_history_and_a_config_that_denies_it_contradict_each_other() -> None:
     assert refused(config, history="x").startswith("config.history_config.initial_history_in_client_content: ")
 
 
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"handle": "x"}, "config.handle: unknown key; it is config.session_resumption.handle"),
+        ({"silenceDurationMs": 5}, "it is config.realtime_input_config.automatic_activity_detection.silence_duration_ms"),
+        (
+            {"realtime_input_config": {"disabled": True}},
+            "it is config.realtime_input_config.automatic_activity_detection.disabled",
+        ),
+        ({"speech_config": {"voice_name": "Puck"}}, "it is config.speech_config.voice_config.prebuilt_voice_config.voice_name"),
+        ({"generation_config": {"input_audio_transcription": {}}}, "unknown key; it is config.input_audio_transcription"),
+        ({"candidate_count": 1}, "it is config.generation_config.candidate_count"),
+        ({"stop_sequences": ["x"]}, "config.stop_sequences: unknown key; not usable in a Live session"),
+        ({"abort_signal": 1}, "connect(timeout=...) limits connecting"),
+        ({"type": "x"}, "config.type: unknown key; LiveConnectConfig has no such field"),
+    ],
+)
+def test_a_setting_on_the_wrong_level_is_told_where_it_lives(config: Any, words: str) -> None:
+    assert words in refused(config)
+
+
 def test_extra_setup_adds_what_the_library_does_not_know() -> None:
     extra = {"brandNew": {"snake_key": [1, b"\xff"]}, "generationConfig": {"alsoNew": 0}}
     assert setup({"temperature": 0.5}, extra_setup=extra) == {

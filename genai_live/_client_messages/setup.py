@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from genai_live._backends import Backend
-from genai_live._checked import Checker, merged, not_endless, spelled, unknown_key
+from genai_live._checked import Checker, merged, not_endless, places_in, spelled, unknown_key
 from genai_live._client_messages.contents import FORMS
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
 from genai_live.errors import ConfigError
-from genai_live.types import GenerationConfig, LiveClientSetup, LiveConnectConfig
+from genai_live.types import Content, GenerationConfig, HttpOptions, LiveClientSetup, LiveConnectConfig, Schema
 from genai_live.types._base import Message, WireField, fields_of, names_of
 from genai_live.types._values import WrongType, write_json
 
@@ -36,6 +36,8 @@ _NOT_IN_LIVE = {
     "audio_timestamp": "Live input is timed by its arrival",
 }
 """Members of generation_config that the service's Live reference lists as unsupported, with the reason to tell."""
+_WITH_COMMON_NAMES: frozenset[type[Message]] = frozenset({Content, HttpOptions, Schema})
+"""Types whose fields have names such as "type" and "headers": to say where one of these lives would say nothing."""
 _FOREIGN_KEYS = {
     "audioConfig": "the input's rate is part of its MIME type (audio/pcm;rate=16000), the output is PCM whose rate its MIME type"
     " tells (24,000 Hz), and the voice is speech_config",
@@ -44,6 +46,9 @@ _FOREIGN_KEYS = {
     "inputTranscription": "did you mean 'input_audio_transcription'?",
     "voice": "the voice is speech_config, for example speech_config='Puck'",
     "model": "the model is an argument of connect()",
+    "systemPrompt": "did you mean 'system_instruction'?",
+    "vad": "speech detection is realtime_input_config={'automatic_activity_detection': {...}}",
+    "abortSignal": "connect(timeout=...) limits connecting, and close() ends a session from any thread",
     "callbacks": "the callbacks are an argument of connect()",
 }
 """Keys that documentation or other clients have and this config has not, with the place where the setting lives."""
@@ -127,9 +132,9 @@ def config_fields(backend: Backend, config: LiveConnectConfig | Mapping[str, Any
     given, extra = _given(config, path)
     if extra:
         key = next(iter(extra))
-        raise unknown_key(LiveConnectConfig, key, path, _foreign_hint(key))
+        raise unknown_key(LiveConnectConfig, key, path, _foreign_hint(key, path))
     with not_endless(path):
-        setup = _fields(Checker(backend, FORMS), given, path)
+        setup = _fields(Checker(backend, FORMS, places=_places(path)), given, path)
     _check_modalities(setup, given, path)
     return setup
 
@@ -138,8 +143,20 @@ def _given(config: LiveConnectConfig | Mapping[str, Any] | None, path: str = PAT
     return spelled(LiveConnectConfig, {} if config is None else config, path)
 
 
-def _foreign_hint(key: str) -> str:
-    return next((hint for name, hint in _FOREIGN_KEYS.items() if key.replace("_", "").lower() == name.lower()), "")
+def _foreign_hint(key: str, path: str) -> str:
+    for name, hint in _FOREIGN_KEYS.items():
+        if key.replace("_", "").lower() == name.lower():
+            return hint
+    not_in_live = _NOT_IN_LIVE.get(names_of(GenerationConfig).get(key, ""))
+    if not_in_live is not None:
+        return f"not usable in a Live session: {not_in_live}"
+    place = _places(path).get(key)
+    return f"it is {place}" if place is not None else ""
+
+
+def _places(path: str) -> dict[str, str]:
+    """Where each setting lives, for one that was put on another level."""
+    return {key: f"{path}.{way}" for key, way in places_in(LiveConnectConfig, _WITH_COMMON_NAMES).items()}
 
 
 def _fields(checker: Checker, given: Mapping[str, Any], path: str) -> dict[str, Any]:
