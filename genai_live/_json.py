@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -63,22 +65,28 @@ b64encode: Callable[[bytes], bytes] = pybase64.b64encode if pybase64 else base64
 """Encodes to standard base64 with padding."""
 
 
+if pybase64:
+    _decode_strictly: Callable[..., bytes] = functools.partial(pybase64.b64decode, altchars=None, validate=True)
+elif sys.version_info >= (3, 11):
+    _decode_strictly = functools.partial(binascii.a2b_base64, strict_mode=True)
+else:
+    _decode_strictly = functools.partial(base64.b64decode, validate=True)
+
+
 def b64decode(text: str | bytes | bytearray) -> bytes:
     """Decodes base64 in the standard or the URL-safe alphabet, padded or not; raises ValueError for anything else."""
-    if pybase64:
-        try:
-            # What the service writes takes 0.7 µs; looking for the other variants first would take 1.5.
-            return pybase64.b64decode(text, None, True)
-        except ValueError:
-            pass
-    return _b64decode_any(text)
+    try:
+        # What the service writes takes 0.7 µs; looking for the other variants first would take 1.5.
+        return _decode_strictly(text)
+    except ValueError:
+        return _b64decode_any(text)
 
 
 def _b64decode_any(text: str | bytes | bytearray) -> bytes:
     data = text.encode("ascii", "strict") if isinstance(text, str) else text
     data = data.translate(_URL_SAFE_TO_STANDARD).rstrip(b"=") if b"-" in data or b"_" in data else data
-    data += b"=" * (-len(data) % 4)
+    data = data + b"=" * (-len(data) % 4)  # not in place: a bytearray is the caller's
     try:
-        return pybase64.b64decode(data, validate=True) if pybase64 else base64.b64decode(data, validate=True)
+        return _decode_strictly(data)
     except binascii.Error as error:
         raise ValueError(f"not base64: {error}") from error
