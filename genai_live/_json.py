@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import json
 import sys
 from collections.abc import Callable
@@ -65,12 +64,12 @@ b64encode: Callable[[bytes], bytes] = pybase64.b64encode if pybase64 else base64
 """Encodes to standard base64 with padding."""
 
 
-if pybase64:
-    _decode_strictly: Callable[..., bytes] = functools.partial(pybase64.b64decode, altchars=None, validate=True)
-elif sys.version_info >= (3, 11):
-    _decode_strictly = functools.partial(binascii.a2b_base64, strict_mode=True)
-else:
-    _decode_strictly = functools.partial(base64.b64decode, validate=True)
+def _decode_strictly(text: str | bytes | bytearray) -> bytes:
+    if pybase64:
+        return pybase64.b64decode(text, None, True)  # by name these two would take 0.2 µs of 0.6
+    if sys.version_info >= (3, 11):
+        return binascii.a2b_base64(text, strict_mode=True)
+    return base64.b64decode(text, validate=True)
 
 
 def b64decode(text: str | bytes | bytearray) -> bytes:
