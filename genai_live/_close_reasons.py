@@ -38,6 +38,11 @@ _BAD_REQUEST = Verdict(
     False,
     "Check what was sent last against the model's documentation; the same request will be refused again.",
 )
+_UNKNOWN_FIELD = Verdict(
+    ErrorKind.BAD_REQUEST,
+    False,
+    "Leave that field out, or set http_options={'api_version': 'v1alpha'}: older API versions do not know the newest fields.",
+)
 _REGION = Verdict(ErrorKind.AUTH, False, "The service is not offered where this machine is; use a region that has it.")
 _UNAVAILABLE = Verdict(ErrorKind.UNAVAILABLE, True, "The service had a fault of its own; try again after a second or more.")
 _EXPIRED = Verdict(
@@ -53,6 +58,7 @@ _BY_REASON: tuple[tuple[str, Verdict], ...] = (
     ("api key not found", _AUTH),
     ("your api key was reported as leaked", _AUTH),
     ("permission denied", _AUTH),
+    ("method doesn't allow unregistered callers", _AUTH),
     ("request had invalid authentication", _AUTH),
     ("request is missing required authentication", _AUTH),
     ("token has expired", _AUTH),
@@ -72,6 +78,7 @@ _BY_REASON: tuple[tuple[str, Verdict], ...] = (
     ("the service is currently unavailable", _UNAVAILABLE),
     ("internal error", _UNAVAILABLE),
     ("request trace id", _UNAVAILABLE),
+    ("invalid json payload received. unknown name", _UNKNOWN_FIELD),
     ("invalid json payload", _BAD_REQUEST),
     ("request contains an invalid argument", _BAD_REQUEST),
     ("precondition check failed", _BAD_REQUEST),

@@ -24,6 +24,7 @@ SEEN = [
     (1008, "Publisher Model `projects/p/locations/l/publishers/google/mo", ErrorKind.MODEL_NOT_FOUND, False),
     (1008, "Your API key was reported as leaked. Please use another API key.", ErrorKind.AUTH, False),
     (1008, "Permission denied on resource project None.", ErrorKind.AUTH, False),
+    (1008, "Method doesn't allow unregistered callers (callers without established identity).", ErrorKind.AUTH, False),
     (1008, "The operation was aborted.", ErrorKind.EXPIRED, True),
     (1008, "Operation is not implemented, or supported, or enabled.", ErrorKind.BAD_REQUEST, False),
     (1011, "Internal error encountered.", ErrorKind.UNAVAILABLE, True),
@@ -44,6 +45,11 @@ def test_reasons_that_the_service_was_seen_to_give_are_classified(
     assert isinstance(error, ClosedByServer)
     assert (error.kind, error.retryable) == (kind, retryable)
     assert reason in str(error)
+
+
+def test_a_field_that_an_api_version_does_not_know_is_told_with_the_version_that_does() -> None:
+    reason = "Invalid JSON payload received. Unknown name \"proactivity\" at 'setup': Cannot find field."
+    assert "'api_version': 'v1alpha'" in str(closed_error(CloseInfo(1007, reason, SentBy.SERVER, Phase.SETUP)))
 
 
 def test_a_reason_cut_at_123_bytes_is_still_recognised() -> None:
