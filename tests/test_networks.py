@@ -267,6 +267,13 @@ def test_who_looks_the_name_up_is_what_the_scheme_says(scheme: str, host: str, b
         assert asked == {host} or (scheme == "socks5" and asked <= {"127.0.0.1", "::1"})
 
 
+@both_legs
+def test_a_name_that_nobody_knows_is_told_as_that(leg: Leg) -> None:
+    with pytest.raises(errors.ConnectError, match="Check the host's name") as raised:
+        leg(client("http://no-such-host.invalid"))
+    assert (raised.value.phase, raised.value.retryable) == (errors.Phase.NAME_LOOKUP, True)
+
+
 # Certificates
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import re
+import socket
 import ssl
 import threading
 import time
@@ -241,6 +242,8 @@ class _Post:
         words = (failed.strerror or str(failed)) if failed is not None else "no connection"
         if isinstance(error, requests.exceptions.ProxyError):
             return Phase.PROXY, words, "Check http_options.proxy and the proxy variables.", ErrorKind.NETWORK
+        if isinstance(failed, socket.gaierror):
+            return Phase.NAME_LOOKUP, words, "Check the host's name, the region and the network.", ErrorKind.NETWORK
         return Phase.DIALLING, words, "Check the network and the address.", ErrorKind.NETWORK
 
 
