@@ -21,6 +21,8 @@ _LISTS = (
     list, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Collection, collections.abc.Set,
 )  # fmt: skip
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
+_TYPED_DICT_MARKS = ("Required", "NotRequired", "ReadOnly")
+"""What may stand around the type of a TypedDict's field; by name, because typing_extensions has its own before Python 3.13."""
 _ACCEPTED = (
     "str, int, float, bool, None, lists, dicts with str keys, Literal, Enum, unions, dataclasses, TypedDicts, pydantic models"
 )
@@ -65,6 +67,14 @@ def _parameters_schema(function: Callable[..., Any], name: str, parameters: list
         hints = typing.get_type_hints(_plain(function), include_extras=True)
     except NameError as error:
         raise ConfigError(f"an annotation of {name!r} names something that does not exist: {error}") from None
+    try:
+        return _object_schema(parameters, hints, name)
+    except RecursionError:
+        words = f"a type in the annotations of {name!r} contains itself; pass a FunctionDeclaration with a schema of your own"
+        raise ConfigError(words) from None
+
+
+def _object_schema(parameters: list[inspect.Parameter], hints: dict[str, Any], name: str) -> dict[str, Any]:
     definitions: dict[str, Any] = {}
     properties: dict[str, Any] = {}
     for parameter in parameters:
@@ -108,6 +118,8 @@ def _schema(hint: Any, where: str, definitions: dict[str, Any]) -> dict[str, Any
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
         return {**_schema(arguments[0], where, definitions), **_description(arguments[1:])}
+    if getattr(origin, "_name", None) in _TYPED_DICT_MARKS:
+        return _schema(arguments[0], where, definitions)
     if origin is Literal:
         return _enum_schema(list(arguments))
     if origin is Union or origin is python_types.UnionType:
@@ -157,13 +169,20 @@ def _record_schema(hint: Any, where: str, definitions: dict[str, Any]) -> dict[s
         schema: dict[str, Any] = dict(hint.model_json_schema())
         definitions.update(schema.pop("$defs", {}))
         return schema
-    if dataclasses.is_dataclass(hint):
-        missing = dataclasses.MISSING
-        required = [f.name for f in dataclasses.fields(hint) if f.default is missing and f.default_factory is missing]
-    elif typing.is_typeddict(hint):
-        required = sorted(hint.__required_keys__)  # type: ignore[attr-defined]
-    else:
+    is_typed_dict = hasattr(hint, "__required_keys__")  # typing.is_typeddict does not know those of typing_extensions
+    if not (dataclasses.is_dataclass(hint) or is_typed_dict):
         return None
     hints = typing.get_type_hints(hint, include_extras=True)
+    if is_typed_dict:
+        required = [name for name, item in hints.items() if _is_required(hint, name, item)]
+    else:
+        missing = dataclasses.MISSING
+        required = [f.name for f in dataclasses.fields(hint) if f.default is missing and f.default_factory is missing]
     properties = {name: _schema(item, f"{where}, field {name!r},", definitions) for name, item in hints.items()}
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def _is_required(cls: Any, name: str, item: Any) -> bool:
+    """Whether a TypedDict requires a key; the class itself does not see marks in annotations that are text."""
+    mark = getattr(typing.get_origin(item), "_name", None)
+    return mark == "Required" or (mark != "NotRequired" and name in cls.__required_keys__)

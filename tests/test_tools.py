@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Optional, TypedDict, Union
 
 import pydantic
 import pytest
+import typing_extensions
 
 from genai_live import tools
 from genai_live.errors import ConfigError
@@ -18,6 +19,16 @@ from genai_live.errors import ConfigError
 class Colour(enum.Enum):
     RED = "red"
     BLUE = "blue"
+
+
+class Marked(typing_extensions.TypedDict, total=False):
+    left: typing_extensions.Required[int]
+    right: typing_extensions.NotRequired[str]
+
+
+@dataclasses.dataclass
+class Endless:
+    within: list[Endless]
 
 
 @dataclasses.dataclass
@@ -108,6 +119,17 @@ def test_a_function_becomes_a_declaration() -> None:
     }
 
 
+def test_the_marks_of_a_typed_dict_say_what_is_required() -> None:
+    def move(to: Marked) -> None: ...
+
+    schema = tools.declaration(move).parameters_json_schema
+    assert schema["properties"]["to"] == {
+        "type": "object",
+        "properties": {"left": {"type": "integer"}, "right": {"type": "string"}},
+        "required": ["left"],
+    }
+
+
 def test_a_function_without_parameters_has_no_schema_and_without_docstring_no_description() -> None:
     def now() -> str:
         return ""
@@ -179,9 +201,14 @@ def lost(a: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821
     pass
 
 
+def endless(a: Endless) -> None:
+    pass
+
+
 @pytest.mark.parametrize(
     ("function", "words"),
     [
+        (endless, "a type in the annotations of 'endless' contains itself; pass a FunctionDeclaration"),
         (lambda a: a, "a tool needs a function with a name"),
         (functools.partial(unsayable, a=b""), "a tool needs a function with a name"),
         (later, "the function 'later' is async"),
