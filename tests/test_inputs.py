@@ -213,6 +213,13 @@ def test_what_is_no_realtime_input_is_refused(arguments: dict[str, Any], words: 
     assert words in str(caught.value)
 
 
+def test_a_blob_of_googles_sdk_is_refused_with_what_to_take_instead() -> None:
+    from google.genai import types as google_types
+
+    with pytest.raises(ConfigError, match=r"got google\.genai's Blob; take types from genai_live"):
+        realtime(audio=google_types.Blob(data=PCM, mime_type="audio/pcm"))
+
+
 def test_every_kind_of_bytes_is_sound() -> None:
     for sound in (b"\1\2\3\4", bytearray(b"\1\2\3\4"), memoryview(b"\1\0\2\0\3\0\4\0")[::2]):
         assert realtime(audio=sound)["audio"]["data"] == "AQIDBA=="

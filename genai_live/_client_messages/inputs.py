@@ -10,7 +10,7 @@ from typing import Any
 
 from genai_live import _json
 from genai_live._backends import Backend
-from genai_live._checked import Checker, not_endless, spelled, unknown_key
+from genai_live._checked import Checker, kind_of, not_endless, spelled, unknown_key
 from genai_live._client_messages.contents import FORMS, USER_ROLE, contents, image_blob, is_image
 from genai_live._client_messages.tool_list import tool_list
 from genai_live.errors import ConfigError
@@ -177,7 +177,7 @@ def _blob_fields(value: Any, path: str, kind: str) -> dict[str, Any]:
     shapes = {"audio/": "bytes, a Blob or a dict of one", "image/": "a Blob, a dict of one or a PIL image"}
     accepted = shapes.get(kind, "a Blob, a dict of one, a PIL image, or a list of them")
     hint = f"; bytes need a MIME type: Blob(data=..., mime_type={'image/jpeg'!r})" if isinstance(value, _BYTES) else ""
-    raise ConfigError(f"expected {accepted}, got {type(value).__name__}{hint or _bytes_hint(value)}", path)
+    raise ConfigError(f"expected {accepted}, got {kind_of(value)}{hint or _bytes_hint(value)}", path)
 
 
 def _elsewhere(mime_type: str, kind: str) -> str:
