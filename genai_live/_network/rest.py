@@ -178,15 +178,15 @@ class _Post:
             return self._timed_out()
         try:
             # A redirect would take the key to another host.
-            answer = rest.post(
+            with rest.post(
                 address.safe_url,
                 data=self._body,
                 headers=revealed(self._headers),
                 timeout=left,
                 allow_redirects=False,
                 stream=True,
-            )
-            content = _beginning(answer)
+            ) as answer:
+                content = _beginning(answer)
         except requests.RequestException as error:
             return self._named(error)
         text = redacted(content.decode("utf-8", "replace"), secrets_in(self._headers, address.url, address.safe_url))
@@ -365,7 +365,11 @@ def _held_by(held: Held, connection: Any) -> Any:
     class Holding(connection):  # type: ignore[misc]  # which of urllib3's it is, the pool knows
         def _new_conn(self) -> Any:
             sock = super()._new_conn()
-            held.add(sock.dup())
+            try:
+                held.add(sock.dup())
+            except BaseException:
+                sock.close()
+                raise
             return sock
 
     return Holding
