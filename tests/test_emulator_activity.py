@@ -111,6 +111,21 @@ def test_the_clock_of_the_stream_goes_on_over_pauses_and_rates() -> None:
     assert round(start.activity.offset, 2) == 1.0
 
 
+def test_another_rate_ends_what_is_being_said() -> None:
+    detector = UtteranceDetector(DetectorSettings())
+    assert utterances(detector.audio(tone(0.5, rate=22_050), "audio/pcm;rate=22050")) == []
+    heard = detector.audio(silence(1.0), "audio/pcm;rate=16000")
+    assert utterances(heard) == [(0.5, 0.5)]
+    assert not detector.listening
+
+
+def test_a_rate_beyond_all_sense_is_no_rate() -> None:
+    detector = UtteranceDetector(DetectorSettings())
+    detector.audio(silence(1.0), "audio/pcm;rate=" + "9" * 5000)
+    detector.audio(silence(1.0), "audio/pcm;rate=0")
+    assert not detector.listening
+
+
 def test_audio_without_a_rate_is_16_khz() -> None:
     detector = UtteranceDetector(DetectorSettings())
     detector.audio(silence(1.0), "audio/pcm")

@@ -13,7 +13,7 @@ from genai_live.emulator.voice_activity import Activity, ActivityDetector, Detec
 DEFAULT_RATE = 16_000
 """Hz of audio whose MIME type does not say: the rate the service works at."""
 
-_RATE = re.compile(r"rate=(\d+)")
+_RATE = re.compile(r"rate=(\d{1,9})")
 
 _PIECE_SECONDS = 0.1
 """Audio is looked at in pieces of at most this length, so that a whole recording in one message is cut as finely as a stream."""
@@ -55,7 +55,7 @@ class SpeechEvent:
 
 @dataclass
 class UtteranceDetector:
-    """One session's ear."""
+    """What one session's audio holds: utterances, found by voice activity detection or marked by the client."""
 
     settings: DetectorSettings
     _detector: ActivityDetector | None = None
@@ -75,15 +75,17 @@ class UtteranceDetector:
         """Hears one message of audio."""
         found = _RATE.search(mime)
         rate = int(found[1]) if found and int(found[1]) > 0 else DEFAULT_RATE
-        detector = self._detector_for(rate)
+        events = self._change_rate(rate) if self._detector is not None and self._detector.rate != rate else []
+        if self._detector is None:
+            self._detector = ActivityDetector(self.settings, rate, self.seconds)
         samples = samples_of(pcm)
         self.seconds += len(samples) / rate
         piece = max(1, round(rate * _PIECE_SECONDS))
         if len(samples) <= piece:
-            return self._hear(detector, samples)
-        return [
-            heard for at in range(0, len(samples), piece) for heard in self._hear(detector, samples[at : at + piece])
-        ]
+            return events + self._hear(self._detector, samples)
+        for at in range(0, len(samples), piece):
+            events += self._hear(self._detector, samples[at : at + piece])
+        return events
 
     def start(self) -> list[SpeechEvent]:
         """The client says that speech starts (automatic detection is disabled)."""
@@ -99,10 +101,13 @@ class UtteranceDetector:
             return []
         return [self._finish(activity, 0.0) for activity in self._detector.finish()]
 
-    def _detector_for(self, rate: int) -> ActivityDetector:
-        if self._detector is None or self._detector.rate != rate:
-            self._detector = ActivityDetector(self.settings, rate, self.seconds)
-        return self._detector
+    def _change_rate(self, rate: int) -> list[SpeechEvent]:
+        """A stream of another rate begins: what is being said ends with the old one."""
+        events = self.pause()
+        self._detector = ActivityDetector(self.settings, rate, self.seconds)
+        self._preroll.clear()
+        self._preroll_samples = 0
+        return events
 
     def _hear(self, detector: ActivityDetector, samples: array[int]) -> list[SpeechEvent]:
         self._keep(samples, detector.rate)
