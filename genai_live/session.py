@@ -32,8 +32,9 @@ ANSWER_BEGINS_WITHIN = 4.0
 class Session(MessageStream[LiveServerMessage]):
     """One conversation with a model. Made by :meth:`Live.connect`; usable from many threads, one of them receiving.
 
-    A session ends when it is closed, by the server, or with the network. From then on every method that needs the connection
-    raises :class:`~genai_live.errors.SessionClosed` with the same ``close_info``. It is a context manager that closes itself.
+    A session ends when it is closed, by the server, or with the network; one that reconnects, only when that cannot be mended.
+    From then on every method that needs the connection raises :class:`~genai_live.errors.SessionClosed` with the same
+    ``close_info``. It is a context manager that closes itself.
     """
 
     def __init__(

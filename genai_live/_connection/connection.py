@@ -1,8 +1,8 @@
 """One session's connection: opened, set up, read, timed and ended by its reader thread; written to by the caller's threads.
 
 The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
-The way of an end: whoever sees it first decides its ``CloseInfo`` (``_decide``), and ``retire`` tells everybody, unless
-the session goes on over another connection (``continuing.py``).
+The way of an end: whoever sees it first decides its ``CloseInfo`` (``ending.py``), and ``retire`` tells everybody, unless the
+session goes on over another connection (``continuing.py``).
 """
 
 from __future__ import annotations
