@@ -21,7 +21,7 @@ from genai_live.cli import answerer, asking, demo, record, view
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
 from genai_live.cli.view import Look, look_for
-from genai_live.emulator import LiveEmulator
+from genai_live.emulator import LiveEmulator, Scenario, steps
 from genai_live.errors import CloseInfo, Phase, ReceiveTimeout, SentBy, SessionClosed
 from genai_live.types import LiveServerMessage
 
@@ -48,6 +48,17 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveEmulator]:
 @pytest.fixture
 def short_question(tmp_path: Path) -> Path:
     return Audio(SPEECH.data[: 2 * 16_000], 16_000).save(tmp_path / "question.wav")
+
+
+class Lines(io.StringIO):
+    """What is typed, line by line, each when it is read."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def readline(self, size: int | None = -1) -> str:
+        return next(self._lines, "")
 
 
 def failure(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = cli.FAILED) -> str:
@@ -107,6 +118,23 @@ def test_chat_in_text_asks_for_text(
     monkeypatch.setattr("sys.stdin", io.StringIO("Good morning"))
     assert cli.main(["chat", "--text", "--emulator"]) == 0
     assert capsys.readouterr().out == "You said: Good morning\n"
+
+
+def test_chat_goes_on_over_another_connection_when_the_service_ends_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = Scenario(steps.Converse(turns=1), steps.Close(1011, "Internal error encountered."))
+    with LiveEmulator(pace=0.0, scenario=[ended]) as emulator:
+        monkeypatch.setenv("GENAI_LIVE_EMULATOR_HOST", emulator.host)
+
+        def lines() -> Iterator[str]:
+            yield "Good morning\n"
+            emulator.sessions[0].wait_closed(WITHIN)
+            yield "Good night\n"
+
+        monkeypatch.setattr("sys.stdin", Lines(lines()))
+        assert cli.main(["chat"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["You said: Good morning", "You said: Good night"]
 
 
 def test_version_and_help_are_printed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from typing_extensions import assert_type
 
-from genai_live import ApiClient, Client, Live, LiveCallbacks, Session, Turn, errors, types
+from genai_live import ApiClient, Client, Live, LiveCallbacks, ReconnectPolicy, Session, Turn, errors, types
 from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
 
@@ -108,6 +108,20 @@ def call_back(client: Client) -> None:
         )
         with client.live.connect(model="m", callbacks=callbacks) as session:
             session.finish(timeout=5.0)
+
+
+def outlive_connections(client: Client) -> None:
+    client.live.connect(model="m", reconnect={"give_up_after": 60}).close()
+    with client.live.connect(model="m", reconnect=ReconnectPolicy(fresh_session=True)) as session:
+        for message in session:
+            if message.reconnecting is not None:
+                print(message.reconnecting.close_info.reason, message.reconnecting.turn_lost)
+            if message.reconnected is not None:
+                print(message.reconnected.state_restored, message.reconnected.seconds + message.reconnected.attempts)
+        try:
+            print(session.ask("Hello").text, session.stats.dropped)
+        except errors.TurnLost as lost:
+            print(lost.close_info.code, len(lost.messages))
 
 
 def handle_errors(client: Client) -> None:

@@ -10,6 +10,7 @@ from genai_live.cli import answerer
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import seconds
 from genai_live.cli.view import LABEL_COLUMNS, labelled
+from genai_live.errors import TurnLost
 from genai_live.session import Session
 
 SPEECH = {"response_modalities": ["AUDIO"], "output_audio_transcription": {}}
@@ -38,13 +39,18 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     config = TEXT if arguments.text else SPEECH
     with (
         answerer.answerer(arguments.model, arguments.emulator) as who,
-        who.client.live.connect(model=who.model, config=config) as session,
+        who.client.live.connect(model=who.model, config=config, reconnect=True) as session,  # who types may think for an hour
     ):
         if typed:
             screen.say(f"{who.sentence} An empty line or Ctrl-D ends the conversation.")
         for question in _questions(typed):
             session.send_text(question)
-            _show_answer(session, arguments.timeout, screen, typed)
+            try:
+                _show_answer(session, arguments.timeout, screen, typed)
+            except TurnLost as lost:
+                if not typed:
+                    raise  # nobody is there to ask again
+                screen.say(f"\n{lost}")
 
 
 def _questions(typed: bool) -> Iterator[str]:
