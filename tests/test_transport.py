@@ -63,7 +63,7 @@ def test_a_peer_that_does_not_read_ends_a_write_at_its_deadline() -> None:
 def test_a_writer_that_waits_for_another_has_a_deadline_too() -> None:
     with pair() as (transport, peer, _):
         first = beside(transport.write, text(BIG), Deadline(PATIENCE))
-        wait_until(transport._send_lock.locked)
+        wait_until(lambda: transport._writing)
         with pytest.raises(WriteTimedOut, match="another thread"):
             transport.write(text(b"second"), Deadline(SOON))
         assert peer.read_frame() == (TEXT, BIG)
@@ -213,6 +213,34 @@ def test_an_interruption_between_the_system_call_and_its_record_ends_the_connect
         broken.interrupt = False
         with pytest.raises(TransportLost, match="interrupted"):
             transport.write(text(b"two"), Deadline(PATIENCE))
+
+
+def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_writer_out() -> None:
+    class Interrupted:
+        def __init__(self) -> None:
+            self.lock = threading.RLock()
+            self.interrupt = True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.lock, name)
+
+        def acquire(self, *arguments: Any, **named: Any) -> bool:
+            taken = self.lock.acquire(*arguments, **named)
+            if self.interrupt:
+                raise KeyboardInterrupt
+            return taken
+
+    with pair() as (transport, peer, _):
+        transport._send_lock = lock = Interrupted()  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            transport.write(text(b"one"), Deadline(PATIENCE))
+        transport._soon.append(text(b"two"))
+        with pytest.raises(KeyboardInterrupt):
+            transport.flush()
+        lock.interrupt = False
+        beside(transport.write, text(b"three"), Deadline(PATIENCE)).result(PATIENCE)
+        assert [peer.read_frame()[1] for _ in range(2)] == [b"two", b"three"]
+        assert not transport.interrupted
 
 
 # Reading.

@@ -73,8 +73,11 @@ class Transport:
         self._parser = FrameParser(max_message_bytes)
         self._want_write = want_write
         self._closed = False
-        self._send_lock = threading.Lock()
-        """Rank 1. Guards the order of frames and ``_partial``: held while one frame goes out, also while the peer is slow."""
+        self._send_lock = threading.RLock()
+        """Rank 1. Guards the order of frames and ``_partial``: held while one frame goes out, also while the peer is slow.
+        Reentrant, so that it knows its owner, and because a signal handler may send: it finishes the frame under way first."""
+        self._writing = False
+        """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._soon: deque[bytes] = deque()
@@ -137,11 +140,12 @@ class Transport:
         Raises:
             TransportLost: the connection is over, or the deadline passed (``WriteTimedOut``), which ends it too.
         """
-        if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
-            left = deadline.left()
-            if not self._send_lock.acquire(timeout=-1 if left is None else left):
-                raise WriteTimedOut("another thread's frame could not be written in time")
         try:
+            if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+                left = deadline.left()
+                if not self._send_lock.acquire(timeout=-1 if left is None else left):
+                    raise WriteTimedOut("another thread's frame could not be written in time")
+            self._writing = True
             if self._partial or self._soon or self._pong:
                 self._write_waiting(deadline)
             self._begin(frame)
@@ -149,10 +153,12 @@ class Transport:
         except Exception:
             raise
         except BaseException:
-            self.interrupted = self._torn
+            self.interrupted = self._owns_send_lock and self._torn
             raise
         finally:
-            self._send_lock.release()
+            if self._owns_send_lock:
+                self._writing = False
+                self._send_lock.release()
             if self._partial:
                 self._want_write()
         if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
@@ -174,14 +180,22 @@ class Transport:
 
     def flush(self) -> None:
         """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
-        while (self._soon or self._partial or self._pong) and self._send_lock.acquire(blocking=False):
+        while self._soon or self._partial or self._pong:
             try:
+                if not self._send_lock.acquire(blocking=False):
+                    return
                 done = self._write_waiting(None)
             finally:
-                self._send_lock.release()
+                if self._owns_send_lock:
+                    self._send_lock.release()
             if not done:
                 self._want_write()
                 return
+
+    @property
+    def _owns_send_lock(self) -> bool:
+        """Asks the lock: Ctrl-C may come after it was taken and before this program has noted that."""
+        return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
 
     @property
     def waiting_bytes(self) -> int:
@@ -191,7 +205,7 @@ class Transport:
     @property
     def wants_flush(self) -> bool:
         """True when bytes wait and no thread is about to write them."""
-        return bool(self._soon or self._partial or self._pong) and not self._send_lock.locked()
+        return bool(self._soon or self._partial or self._pong) and not self._writing
 
     def _write_waiting(self, deadline: Deadline | None) -> bool:
         """Requires the send lock. False when the socket is full and there is no deadline to wait for."""
