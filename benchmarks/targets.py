@@ -80,11 +80,11 @@ def _late(wait: bool) -> Reached:
     return reached
 
 
-def _growth(what: str, by: str, small: int, large: int, name: str = "cpu", **wanted: object) -> Reached:
+def _growth(what: str, by: str, small: int, large: int, name: str = "cpu", *, peer: str = OURS, **wanted: object) -> Reached:
     """How many times more a unit of work costs when there is much of it; 1 is linear."""
 
     def reached(records: Records) -> float | None:
-        held = [figure(records, name, OURS, suite="growth", what=what, **{by: amount}, **wanted) for amount in (small, large)]
+        held = [figure(records, name, peer, suite="growth", what=what, **{by: amount}, **wanted) for amount in (small, large)]
         grown = _quotient(held[1], held[0])
         return grown if grown is None or what != "size" else grown / (large / small)
 
@@ -122,7 +122,7 @@ TARGETS = (
     Target(
         "memory: after 1,000,000 messages / after 10,000", 1.2, _growth("count", "count", 5_000, 500_000, name="megabytes")
     ),
-    Target("a message: 400 sessions / 50 sessions", 1.5, _growth("sessions", "sessions", 50, 400)),
+    Target("a message: 400 sessions / 50 sessions", 1.5, _growth("sessions", "sessions", 50, 400, peer=SHARED)),
 )  # fmt: skip
 """In the order of the suites. What has two peers in it is a ratio of medians of one run."""
 
