@@ -331,7 +331,7 @@ def test_a_callback_without_a_receiver_keeps_only_the_newest_messages() -> None:
 def test_two_receivers_at_once_are_a_clear_error_for_the_second_and_nothing_for_the_first(call: str) -> None:
     with opened() as (session, peer):
         first = beside(session.collect, PATIENCE)
-        until(session._connection.inbox._receiving.locked)
+        until(lambda: session._connection.inbox.is_taken)
         with pytest.raises(errors.WrongThread, match="another thread is already receiving"):
             CALLS[call](session)
         peer.send(frame(BINARY, text_part("x")) + frame(BINARY, TURN_COMPLETE))
@@ -342,7 +342,7 @@ def test_two_receivers_at_once_are_a_clear_error_for_the_second_and_nothing_for_
 def test_a_wrong_second_receiver_has_sent_nothing() -> None:
     with opened() as (session, peer):
         first = beside(session.collect, PATIENCE)
-        until(session._connection.inbox._receiving.locked)
+        until(lambda: session._connection.inbox.is_taken)
         with pytest.raises(errors.WrongThread):
             session.ask("lost?")
         session.send_text("first")

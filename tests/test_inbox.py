@@ -86,7 +86,7 @@ def test_a_second_receiver_is_told_so_and_the_first_goes_on() -> None:
 
 def waiting_receiver(inbox: Inbox[LiveServerMessage]) -> Future[LiveServerMessage | None]:
     receiving = beside(inbox.get, Deadline(PATIENCE))
-    while not inbox._receiving.locked():
+    while not inbox.is_taken:
         threading.Event().wait(0.001)
     return receiving
 
@@ -228,7 +228,7 @@ def test_ctrl_c_interrupts_a_wait_at_once_and_the_next_receiver_is_welcome() -> 
     inbox = inbox_of(100)
 
     def interrupt() -> None:
-        while not inbox._receiving.locked():
+        while not inbox.is_taken:
             threading.Event().wait(0.001)
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -238,3 +238,13 @@ def test_ctrl_c_interrupts_a_wait_at_once_and_the_next_receiver_is_welcome() -> 
     interrupting.result(PATIENCE)
     inbox.put(a_message(1), 1)
     assert number_of(inbox.get(NOW)) == 1
+
+
+def test_a_claim_that_ctrl_c_left_behind_keeps_its_own_thread_from_nothing() -> None:
+    inbox = inbox_of(100)
+    inbox._claim_for_this_thread()  # and then Ctrl-C, before anything was noted
+    inbox.put(a_message(1), 1)
+    assert number_of(inbox.get(NOW)) == 1
+    inbox.put(a_message(2), 1)
+    inbox.tell()
+    assert number_of(beside(inbox.get, Deadline(PATIENCE)).result(PATIENCE)) == 2

@@ -440,7 +440,7 @@ def test_callbacks_get_music_messages_and_the_end_and_may_steer_but_not_receive(
 def test_two_threads_may_not_receive_at_once() -> None:
     with music_with(sends()) as session:
         waiting = beside(lambda: list(session))
-        until(session._connection.inbox._receiving.locked)  # nothing else tells that a thread waits already
+        until(lambda: session._connection.inbox.is_taken)  # nothing else tells that a thread waits already
         with pytest.raises(errors.WrongThread):
             next(session.receive(PATIENCE))
         session.close()

@@ -277,6 +277,15 @@ def test_case_7_1_what_follows_a_close_frame_is_ignored(late: bytes) -> None:
         assert received.result(PATIENCE) == [4]
 
 
+def test_a_clean_close_within_a_message_is_an_error_because_the_message_is_lost() -> None:
+    with strict() as (session, server):
+        server.send(frame(TEXT, b'{"serverContent"', fin=False) + close_frame(1000))
+        with pytest.raises(errors.ClosedByServer):
+            list(session)
+        assert session.close_info is not None
+        assert (session.close_info.code, session.close_info.clean) == (1000, False)
+
+
 def test_case_7_3_1_a_close_frame_without_a_code_is_answered() -> None:
     with strict() as (session, server):
         server.send(frame(8))

@@ -12,6 +12,7 @@ import selectors
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import Generic, NoReturn
 
 from genai_live._close_reasons import setup_rejected
@@ -91,6 +92,8 @@ class Connection(Generic[ServerMessage]):
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
+        except RuntimeError as error:  # this process may start no more threads
+            self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
         except BaseException:
             self._caller_tells = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
@@ -497,4 +500,7 @@ class Connection(Generic[ServerMessage]):
 
     def _close_info_in(self, payload: bytes | bytearray) -> CloseInfo:
         code, reason = frames.read_close(payload)
-        return self.protocol.close_info(code, redacted(reason, self._attempt.secrets), SentBy.SERVER)
+        info = self.protocol.close_info(code, redacted(reason, self._attempt.secrets), SentBy.SERVER)
+        assert self.transport is not None
+        # A message that has begun is lost: no clean end, whatever the code says.
+        return replace(info, turn_open=True) if info.clean and self.transport.within_a_message else info

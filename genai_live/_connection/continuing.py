@@ -226,7 +226,17 @@ class ContinuingConnection:
         if was_set_up:
             self._tell_lost(info)
         self._calling_back = None
-        self._connection.continue_session(ATTEMPT_TIMEOUT)
+        return self._begin_attempt(ended)
+
+    def _begin_attempt(self, ended: Connection[LiveServerMessage]) -> bool:
+        try:
+            self._connection.continue_session(ATTEMPT_TIMEOUT)
+        except RuntimeError:  # this process may start no more threads: what has ended stays the end
+            logger.exception("reconnecting failed")
+            with self._lock:
+                self._connection = ended
+                self._end()
+            return False
         return True
 
     def _next_try(self, ended: Connection[LiveServerMessage]) -> Try | None:

@@ -107,6 +107,11 @@ class FrameParser:
         self._fragments_bytes = 0
         self._finished = False
 
+    @property
+    def within_a_message(self) -> bool:
+        """True when a message has begun in fragments and its end has not come."""
+        return self._fragments_opcode != CONTINUATION
+
     def feed(self, data: bytes) -> list[Event]:
         """Takes the next bytes; returns the messages and control frames that they complete."""
         if self._finished:

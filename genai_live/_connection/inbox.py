@@ -15,6 +15,7 @@ from genai_live.types._server_messages import ServerMessage
 
 _SLICE = 0.1 if sys.platform == "win32" else None
 """Seconds of one wait: on Windows a wait on a lock cannot be interrupted by Ctrl-C, so it is cut into short ones."""
+_RECEIVER = "receiver"
 _TAKEN = "another thread is already receiving from this session: let one thread receive, or use callbacks"
 
 
@@ -26,7 +27,7 @@ class Inbox(Generic[ServerMessage]):
     over TLS 29 instead of 45.
 
     Counting needs no lock: ``_put_bytes`` and ``_forgotten_bytes`` are written by the reader alone, ``_got_bytes`` by whoever
-    holds ``_receiving``.
+    has the claim.
     """
 
     def __init__(
@@ -50,8 +51,9 @@ class Inbox(Generic[ServerMessage]):
         self._forgotten_bytes = 0
         self._paused = False
         self._ended = False
-        self._receiving = threading.Lock()
-        """Held while one thread waits; a second one is told so instead of stealing messages."""
+        self._claim: dict[str, int] = {}
+        """The thread that receives, while one does; a second one is told so instead of stealing messages. Not a lock, because
+        Ctrl-C may come between taking one and noting it: a thread that finds its own claim simply goes on."""
 
     @property
     def waiting_bytes(self) -> int:
@@ -110,14 +112,14 @@ class Inbox(Generic[ServerMessage]):
         Raises:
             WrongThread: another thread is waiting for messages.
         """
-        self._claim()
         try:
+            self._claim_for_this_thread()
             while not self._ended:
                 self._note(self._messages.popleft())
         except IndexError:
             return
         finally:
-            self._receiving.release()
+            self._let_go()
 
     def get(self, deadline: Deadline) -> ServerMessage | None:
         """The next message, or None at the end, again and again. Blocks; Ctrl-C interrupts it.
@@ -126,21 +128,30 @@ class Inbox(Generic[ServerMessage]):
             TimeoutError: nothing came before the deadline.
             WrongThread: another thread is already waiting here.
         """
-        self._claim()
         try:
+            self._claim_for_this_thread()
             message = None if self._ended else self._note(self._wait(deadline))
         finally:
-            self._receiving.release()
+            self._let_go()
         return self._decode(message) if isinstance(message, (bytes, bytearray)) else message
 
     def check_free(self) -> None:
         """Raises WrongThread when another thread is waiting for messages."""
-        if self._receiving.locked():
+        if self.is_taken:
             raise WrongThread(_TAKEN)
 
-    def _claim(self) -> None:
-        if not self._receiving.acquire(blocking=False):
+    @property
+    def is_taken(self) -> bool:
+        """True while another thread waits for messages."""
+        return self._claim.get(_RECEIVER, threading.get_ident()) != threading.get_ident()
+
+    def _claim_for_this_thread(self) -> None:
+        if self._claim.setdefault(_RECEIVER, threading.get_ident()) != threading.get_ident():
             raise WrongThread(_TAKEN)
+
+    def _let_go(self) -> None:
+        if self._claim.get(_RECEIVER) == threading.get_ident():
+            del self._claim[_RECEIVER]
 
     def _wait(self, deadline: Deadline) -> tuple[ServerMessage | bytes | bytearray, int] | None:
         while True:
@@ -163,7 +174,7 @@ class Inbox(Generic[ServerMessage]):
                 raise TimeoutError from None
 
     def _note(self, item: tuple[ServerMessage | bytes | bytearray, int] | None) -> ServerMessage | bytes | bytearray | None:
-        """Requires ``_receiving``."""
+        """Requires the claim."""
         if item is None:
             self._ended = True
             return None

@@ -123,6 +123,11 @@ class Transport:
         return events
 
     @property
+    def within_a_message(self) -> bool:
+        """True when the peer has begun a message and not ended it. The reader thread."""
+        return self._parser.within_a_message
+
+    @property
     def has_unread(self) -> bool:
         """True when bytes have arrived that do not make the descriptor readable. The reader thread."""
         if self._pending is None:
