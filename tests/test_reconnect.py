@@ -615,3 +615,24 @@ def test_credentials_are_fetched_anew_for_every_connection() -> None:
         with live.connect(model=MODEL, reconnect=QUICK, timeout=PATIENCE) as session:
             received_until(session, "reconnected")
     assert seen == ["key-0", "key-1"]
+
+
+def test_a_session_that_finds_no_thread_to_reconnect_on_ends_as_its_connection_did(monkeypatch: pytest.MonkeyPatch) -> None:
+    start, may_drop = threading.Thread.start, threading.Event()
+
+    def none_left(thread: threading.Thread) -> None:
+        if thread.name.startswith("genai-live-reader"):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def first(connection: ServerConnection) -> None:
+        may_drop.wait(PATIENCE)
+        dropped_with("h1")(connection)
+
+    with session_over(first) as (session, _):
+        monkeypatch.setattr(threading.Thread, "start", none_left)
+        may_drop.set()
+        with pytest.raises(ConnectionLost):
+            received_until(session, "reconnected")
+        assert session.close_info is not None
+        assert session.close_info.sent_by is SentBy.NETWORK

@@ -135,7 +135,7 @@ class ServerThread:
         self._listening.set()
         await self._stopping.wait()
         server.close()
-        # A client that was accepted in this very turn has a task that has not begun: cancelled now, it would not close its socket.
+        # A client that was accepted in this turn has a task that has not begun: cancelled now, it would not close its socket.
         await asyncio.sleep(0)
         await self._handler.close()
         for connection in list(self.connections):
