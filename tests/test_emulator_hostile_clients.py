@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import random
 import struct
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -304,3 +306,15 @@ def test_stop_returns_at_once_while_a_tls_handshake_is_under_way() -> None:
         stopper.start()
         stopper.join(5.0)
         assert not stopper.is_alive()
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_client_that_comes_as_the_emulator_stops_leaves_nothing_behind(tls: bool) -> None:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always", ResourceWarning)
+        for _ in range(20):
+            emulator = LiveEmulator(tls=tls, voice=False).start()
+            with Raw(emulator.port).send(b"\x16\x03\x01"):
+                emulator.stop()
+            gc.collect()
+    assert [str(warning.message) for warning in found] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -15,6 +16,9 @@ from genai_live.emulator.certificates import Tls, TlsChoice, make_tls
 
 PATIENCE = 10.0
 """Longest wait, in seconds, for the server thread to listen, to do one small thing, or to end."""
+
+TURNS = 10
+"""Of the loop: setting up an accepted TLS connection takes five of them, ending one takes three."""
 
 MISSING_WEBSOCKETS = "The emulator needs the package websockets: run  pip install 'genai-live[emulator]'"
 
@@ -134,11 +138,32 @@ class ServerThread:
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._stopping.wait()
-        server.close()
-        # A client that was accepted in this turn has a task that has not begun: cancelled now, it would not close its socket.
-        await asyncio.sleep(0)
+        await _stop_accepting(server)
         await self._handler.close()
+        await self._cut_connections()
+
+    async def _cut_connections(self) -> None:
+        """Cuts the connections that stand, and those that are still being set up."""
         for connection in list(self.connections):
             connection.abort()
-        # One turn of the loop: aborted transports report connection_lost in it.
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:  # TLS handshakes
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await _turns()
+
+
+async def _stop_accepting(server: asyncio.Server) -> None:
+    """Closes a server between two clients: one that was just accepted cannot be attached to a closed server, and would leak."""
+    loop = asyncio.get_running_loop()
+    for listening in server.sockets:
+        with contextlib.suppress(NotImplementedError):  # the loop of Windows, which has no readers
+            loop.remove_reader(listening.fileno())
+    await _turns()
+    server.close()
+
+
+async def _turns() -> None:
+    """Lets the loop do what was begun: an accepted socket has a transport, and an aborted transport reports its end."""
+    for _ in range(TURNS):
         await asyncio.sleep(0)
