@@ -79,6 +79,7 @@ def live_server(
     with ExitStack() as stack:
         sock = listener or socket.create_server(("127.0.0.1", 0), backlog=128)
         server = serve(quietly, sock=sock, **options)
+        server.SHUTDOWN_POLLING_INTERVAL = 0.001  # 0.1 s otherwise, which a thousand tests would wait for
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         stack.callback(thread.join, PATIENCE)
