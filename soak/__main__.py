@@ -42,15 +42,16 @@ def run(name: str, minutes: float) -> Result:
 
 
 def record(results: list[Result]) -> None:
+    """Puts the results in the place of earlier ones of the same runs."""
     text = REPORT.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    versions = f"CPython {platform.python_version()}, {ssl.OPENSSL_VERSION}, {platform.system()} {platform.machine()}"
-    lines = [f"Last recorded {time.strftime('%Y-%m-%d')} on {versions}.", ""]
-    lines += ["| Run | Result | What was counted |", "|---|---|---|"]
+    table, _, tail = rest.partition(END)
+    rows = {line.split("`")[1]: line for line in table.splitlines() if line.startswith("| `")}
+    versions = f"{time.strftime('%Y-%m-%d')}, CPython {platform.python_version()}, {ssl.OPENSSL_VERSION}, {platform.system()}"
     for result in results:
         verdict = "passed" if result.passed else "failed"
-        lines.append(f"| `{result.name}` | {verdict}, {result.seconds:.0f} s | {'; '.join(result.facts)} |")
+        rows[result.name] = f"| `{result.name}` | {verdict}, {result.seconds:.0f} s | {'; '.join(result.facts)} | {versions} |"
+    lines = ["| Run | Result | What was counted | When, with what |", "|---|---|---|---|", *rows.values()]
     REPORT.write_text("\n".join([head + BEGIN, "", *lines, "", END + tail]), encoding="utf-8")
 
 
