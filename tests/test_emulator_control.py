@@ -162,7 +162,7 @@ def test_write_bytes_breaks_the_protocol(emulator: LiveEmulator) -> None:
 def test_a_client_that_does_not_read_holds_up_its_own_answer_only() -> None:
     with LiveEmulator(pace=0.0, voice=False, hears=["go"]) as emulator, Wire(emulator.url, MLDEV, SPEECH) as slow:
         slow.socket.socket.setsockopt(1, 8, 4096)
-        slow.stream(tone(5.0))
+        slow.stream(tone(2.0))
         slow.send({"realtimeInput": {"audioStreamEnd": True}})
         with Wire(emulator.url, setup=TEXT) as quick:
             assert written(quick.ask("Hello")) == "You said: Hello"
