@@ -31,6 +31,8 @@ _CHANGEABLE = (Message, list, dict, bytes)
 
 _makers: dict[tuple[type[Message], bytes], Make] = {}
 """By class and the bytes around the sound. Only single steps on a dict; what two threads learn twice is the same."""
+_latest: dict[type[Message], tuple[bytes, bytes, Make, int]] = {}
+"""What stood before and behind the sound of the latest message, how to make such a message, and how long it is at the least."""
 _seen_once: set[tuple[type[Message], bytes]] = set()
 """Where something else changes with every message, such as a count of tokens, learning would never be worth its 40 µs."""
 
@@ -41,6 +43,14 @@ def read(cls: type[M], payload: bytes | bytearray) -> M:
     Raises:
         ValueError: no JSON object, or something in it that should be base64 is not.
     """
+    latest = _latest.get(cls)
+    if latest is not None:  # compared with what came last: 1.9 µs in all, where finding its place takes 2.3
+        before, after, make, shortest = latest
+        if len(payload) >= shortest and payload.startswith(before) and payload.endswith(after):
+            try:
+                return make(_json.b64decode(payload[len(before) : -len(after)]))  # type: ignore[no-any-return]
+            except ValueError:
+                pass  # more than one sound, escaped characters, or no base64
     if len(payload) >= _SHORTEST:
         start = payload.find(_OPENING) + len(_OPENING)
         end = payload.find(b'"', start)
@@ -48,9 +58,12 @@ def read(cls: type[M], payload: bytes | bytearray) -> M:
             around = b"".join((payload[:start], payload[end:]))
             make = _makers.get((cls, around)) or _learn(cls, around, start)
             try:
-                return make(_json.b64decode(payload[start:end]))  # type: ignore[no-any-return]
+                message = make(_json.b64decode(payload[start:end]))
             except ValueError:
                 pass  # not learnt, escaped characters, or no base64: the long way tells them apart
+            else:
+                _latest[cls] = (bytes(payload[:start]), bytes(payload[end:]), make, len(around) + _SHORTEST)
+                return message  # type: ignore[no-any-return]
     return _wire.decode(cls, _json.loads(payload))
 
 

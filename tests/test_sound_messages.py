@@ -23,6 +23,7 @@ ENCODED = base64.b64encode(SOUND).decode()
 @pytest.fixture(autouse=True)
 def nothing_learnt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_sound_messages, "_makers", {})
+    monkeypatch.setattr(_sound_messages, "_latest", {})
     monkeypatch.setattr(_sound_messages, "_seen_once", set())
 
 

@@ -101,7 +101,10 @@ class FrameParser:
     def __init__(self, max_message_bytes: int) -> None:
         self.violation: Violation | None = None
         self._max_message_bytes = max_message_bytes
-        self._rest = bytearray()
+        self._begun = bytearray()
+        """A frame that is not whole yet."""
+        self._missing = 0
+        """Bytes that it lacks, as far as is known: of its header, or of all."""
         self._fragments: list[bytes | bytearray] = []
         self._fragments_opcode = CONTINUATION
         self._fragments_bytes = 0
@@ -114,50 +117,59 @@ class FrameParser:
 
     def feed(self, data: bytes) -> list[Event]:
         """Takes the next bytes; returns the messages and control frames that they complete."""
-        if self._finished:
-            return []
         events: list[Event] = []
-        # A frame that lies whole in one read is cut from it directly; only what straddles reads goes through the buffer.
-        buffer: bytes | bytearray = data
-        if self._rest:
-            self._rest += data
-            buffer = self._rest
         try:
-            used = self._cut(buffer, events)
+            used = self._complete(data, events) if self._begun else 0
+            if not self._begun:
+                used = self._cut(data, used, events)
+                self._begun += data[used:]
         except Violation as violation:
             self.violation, self._finished = violation, True
-            return events
-        if buffer is self._rest:
-            del self._rest[:used]  # moves the start of the bytearray, copies nothing
-        elif used < len(data):
-            self._rest += data[used:]
         return events
 
-    def _cut(self, buffer: bytes | bytearray, events: list[Event]) -> int:
-        """Appends every whole frame's event; returns the number of bytes used."""
-        size, position = len(buffer), 0
-        while size - position >= SHORTEST_HEADER and not self._finished:
-            first, length, start = buffer[position], buffer[position + 1], position + 2
+    def _complete(self, data: bytes, events: list[Event]) -> int:
+        """Adds to the frame that has begun what it lacks and no more: whole frames are cut from the read they lie in, and nearly
+        every read begins within one. Returns the number of bytes used."""
+        used = 0
+        while self._begun and used < len(data):
+            piece = data[used : used + self._missing]
+            self._begun += piece
+            used += len(piece)
+            if self._cut(self._begun, 0, events):
+                self._begun = bytearray()
+        return used
+
+    def _cut(self, buffer: bytes | bytearray, position: int, events: list[Event]) -> int:
+        """Appends the event of every whole frame from ``position`` on; returns where the first begins that is not whole."""
+        size = len(buffer)
+        while not self._finished:
+            start = position + SHORTEST_HEADER
+            if start > size:
+                self._missing = start - size
+                return position
+            first, length = buffer[position], buffer[position + 1]
             if length >= LENGTH_IN_2_BYTES:  # or the mask bit, which a server must not set (section 5.1)
                 if length & MASKED:
                     raise Violation(PROTOCOL_ERROR, "the server sent a masked frame")
                 start += 2 if length == LENGTH_IN_2_BYTES else 8
                 if start > size:
-                    break
+                    self._missing = start - size
+                    return position
                 length = int.from_bytes(buffer[position + 2 : start], "big")
             end = start + length
             # A whole message in one frame, as the service sends: what follows would find nothing to say (0.4 µs of 14).
-            if first in _WHOLE and self._fragments_opcode == CONTINUATION and length <= self._max_message_bytes:
-                if end > size:
-                    break
+            plain = first in _WHOLE and self._fragments_opcode == CONTINUATION and length <= self._max_message_bytes
+            if not plain:
+                self._check(first, length)
+            if end > size:
+                self._missing = end - size
+                return position
+            if plain:
                 events.append((first & 0xF, buffer[start:end]))
             else:
-                self._check(first, length)
-                if end > size:
-                    break
                 self._take(first, buffer[start:end], events)
             position = end
-        return position
+        return size
 
     def _check(self, first: int, length: int) -> None:
         """Judges a frame by its header, before its payload is waited for."""
