@@ -19,6 +19,7 @@ from genai_live.turn import Turn, assemble
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
 if TYPE_CHECKING:
+    from genai_live._connection.timetable import Pacing
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
@@ -158,7 +159,7 @@ class Session(MessageStream[LiveServerMessage]):
 
         ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100. ``realtime`` paces the chunks as
         a microphone would; otherwise they go out at once. ``wait=True`` blocks the caller until all is sent; ``wait=False``
-        returns at once and one thread paces the streams of all sessions. ``end`` tells the server afterwards that no more comes,
+        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the server afterwards that no more comes,
         where it detects speech by itself. The handle tells ``done`` and ``progress`` and can ``mute`` and ``cancel``.
 
         Raises:
@@ -335,6 +336,11 @@ class Session(MessageStream[LiveServerMessage]):
     def _send_audio_stream_end(self, *, wait: bool = True) -> None:
         message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
         self._connection.send(_json.dumps(message), wait=wait)
+
+    @property
+    def _pacing(self) -> Pacing | None:
+        """The thread that paces this session's streams; None for the one of the process."""
+        return self._connection.pacing
 
     @property
     def _unsent_bytes(self) -> int:

@@ -29,7 +29,7 @@ LAYERS: list[set[str]] = [
     {"_client_messages.contents", "_client_messages.tool_list", "_client_messages.model_families"},
     {"_client_messages.setup", "_client_messages.inputs", "_client_messages.music_inputs"},
     {"turn", "callbacks"},
-    {"_connection.masking", "_connection.usage", "_connection.keepalive", "_connection.retries"},
+    {"_connection.masking", "_connection.usage", "_connection.keepalive", "_connection.retries", "_connection.timetable"},
     {"_connection.ending", "_connection.succession"},
     {"_connection.frames", "_connection.protocol"},
     {"_connection.resumption"},

@@ -205,6 +205,104 @@ def test_the_reader_knows_its_own_thread() -> None:
     assert seen == [True]
 
 
+class Steps:
+    """Work that is due at once, so many times; notes the thread that serves it."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.threads: set[threading.Thread] = set()
+        self.over = threading.Event()
+
+    def step(self, now: float) -> float | None:
+        self.threads.add(threading.current_thread())
+        self.left -= 1
+        if self.left > 0:
+            return now
+        self.over.set()
+        return None
+
+
+def test_a_shared_reader_serves_what_is_due_on_the_thread_that_reads() -> None:
+    stub = Stub()
+    read_on: list[threading.Thread] = []
+    stub.do_on_ready = lambda: read_on.append(threading.current_thread())
+    with reading(stub) as reader:
+        works = [Steps(3), Steps(5)]
+        for work in works:
+            reader.pace(work)
+        assert all(work.over.wait(PATIENCE) for work in works)
+        assert is_served(stub)
+        assert works[0].threads == works[1].threads == set(read_on)
+
+
+def test_work_that_is_always_due_keeps_no_connection_waiting() -> None:
+    stub = Stub()
+    endless = Steps(1 << 62)
+    with reading(stub) as reader:
+        reader.pace(endless)
+        assert is_served(stub)
+        endless.left = 1
+        assert endless.over.wait(PATIENCE)
+
+
+def test_work_outlives_the_connections_and_the_thread_ends_with_it() -> None:
+    """A session that reconnects has no connection for a while, and its sound goes on."""
+    reader = Reader(shared=True)
+    for _ in range(5):
+        work = Steps(2)
+        reader.pace(work)
+        assert work.over.wait(PATIENCE)
+        for thread in work.threads:
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+def test_work_that_waits_can_be_hurried() -> None:
+    served = threading.Semaphore(0)
+
+    class Waits:
+        def step(self, now: float) -> float | None:
+            served.release()
+            return NEVER
+
+    work = Waits()
+    reader = Reader(shared=True)
+    reader.pace(work)
+    for _ in range(3):
+        assert served.acquire(timeout=PATIENCE)
+        reader.hurry(work)
+    work.step = lambda now: None  # type: ignore[method-assign]
+    reader.hurry(work)
+
+
+def test_no_thread_for_work_is_told_and_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    reader, work = Reader(shared=True), Steps(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            reader.pace(work)
+    reader.hurry(work)
+    assert work.threads == set()
+
+
+def test_no_descriptor_for_the_reader_leaves_work_to_the_next_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left() -> Any:
+        raise OSError(24, "Too many open files")
+
+    reader, work = Reader(shared=True), Steps(3)
+    with monkeypatch.context() as patch:
+        patch.setattr("genai_live._connection.reader.socket", SimpleNamespace(socketpair=none_left))
+        reader.pace(work)
+        for thread in threading.enumerate():
+            if thread.name == "genai-live-reader":
+                thread.join(PATIENCE)
+    reader.hurry(work)
+    assert work.over.wait(PATIENCE)
+
+
 def test_no_descriptor_for_the_reader_is_told_by_connect_and_hangs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     def none_left() -> Any:
         raise OSError(24, "Too many open files")

@@ -1,11 +1,13 @@
-"""Streaming sound into a session: on the caller's thread, and on the pacing thread of the process.
+"""Streaming sound into a session: on the caller's thread, on the pacing thread of the process, and on a shared reader.
 
-What goes over the wire is tested with the emulator in test_samples and test_cli; here a sink that notes what it is given stands
-for the session, so that the network can be slow, and the session end, at the moment that matters.
+What goes over the wire is tested with the emulator in test_samples and test_cli; here a sink that notes what it is given mostly
+stands for the session, so that the network can be slow, and the session end, at the moment that matters.
 """
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import queue
 import subprocess
@@ -16,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from websockets.sync.server import ServerConnection
 
 from genai_live._streaming import audio_stream
 from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
@@ -23,6 +26,7 @@ from genai_live._streaming.pacing_thread import PacingThread, pacing_thread
 from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
 from genai_live.audio import SILENCE_DBFS, Audio, Pacer
 from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed
+from tests.servers import MODEL, answer_setup, client_of, live_server
 
 WITHIN = 20.0
 """Seconds that a test waits for what must happen, on a machine that may be busy."""
@@ -35,6 +39,7 @@ class Sink:
     """Stands for a session: notes what is sent."""
 
     _automatic_detection = True
+    _pacing = None
 
     def __init__(self, chunks_until_end: int | None = None) -> None:
         self.sent: list[tuple[bytes, str, bool]] = []
@@ -188,7 +193,7 @@ def test_sixty_seconds_of_sound_are_sent_in_sixty_seconds_however_late_each_wake
     """The clock is passed in: every step of the pacing comes 3 ms late, and the last chunk still goes out on time."""
     sink = Sink()
     stream = AudioStream(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), Pacer(16_000), end=True)
-    paced = audio_stream._PacedStream(stream)
+    paced = audio_stream._PacedStream(stream, pacing_thread)
     now: float | None = 1_000.0
     last = 0.0
     while now is not None:
@@ -448,35 +453,85 @@ def test_something_that_fails_in_the_pacing_thread_is_logged_and_dropped(caplog:
         def step(self, now: float) -> float | None:
             raise RuntimeError("a bug")
 
-    paced = PacingThread()
-    paced.start(Failing())
+    PacingThread().pace(Failing())
     wait_for_thread_end("genai-live-pacing")
-    assert "could not be paced" in caplog.text
+    assert "work that was due failed" in caplog.text
 
 
-def test_what_is_woken_while_it_is_served_is_served_again_at_once() -> None:
-    """A source that gets its sound in the moment its stream finds it empty must not wait for the next look."""
-    paced = PacingThread()
-    served: list[float] = []
+def test_no_thread_for_pacing_is_told_by_the_call_and_the_next_stream_tries_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none_left(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
 
-    class WakesItself:
-        def step(self, now: float) -> float | None:
-            served.append(now)
-            paced.wake(self)
-            return None if len(served) == 2 else now + 3_600
-
-    paced.start(WakesItself())
     wait_for_thread_end("genai-live-pacing")
-    assert len(served) == 2
+    sink = Sink()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", none_left)
+        with pytest.raises(RuntimeError, match="can't start new thread"):
+            stream_audio(sink, CHUNK, wait=False)
+    assert stream_audio(sink, CHUNK, wait=False).wait(WITHIN)
+    assert sink.pcm == CHUNK
 
 
-def test_waking_what_is_over_does_nothing() -> None:
+def test_hurrying_what_is_over_does_nothing() -> None:
     class Over:
         def step(self, now: float) -> float | None:
             raise AssertionError
 
-    pacing_thread.wake(Over())
+    pacing_thread.hurry(Over())
     wait_for_thread_end("genai-live-pacing")
+
+
+# A reader that sessions share
+
+
+def heard(connection: ServerConnection, audio: list[bytes], over: threading.Event) -> None:
+    """Takes sound until the client says that it ends."""
+    answer_setup(connection)
+    for raw in connection:
+        said = json.loads(raw)["realtimeInput"]
+        if "audio" in said:
+            audio.append(base64.b64decode(said["audio"]["data"]))
+        if "audioStreamEnd" in said:
+            over.set()
+
+
+def test_a_shared_reader_paces_the_sound_of_its_sessions_and_no_other_thread_does() -> None:
+    sounds: list[list[bytes]] = []
+    overs: list[threading.Event] = []
+
+    def hear(connection: ServerConnection) -> None:
+        sounds.append([])
+        overs.append(threading.Event())
+        heard(connection, sounds[-1], overs[-1])
+
+    wait_for_thread_end("genai-live-pacing")
+    with live_server(hear) as url:
+        client = client_of(url, shared_reader=True)
+        sessions = [client.live.connect(model=MODEL) for _ in range(3)]
+        streams = [session.stream_audio(CHUNK * 4, wait=False) for session in sessions]
+        assert "genai-live-pacing" not in {thread.name for thread in threading.enumerate()}
+        assert all(stream.wait(WITHIN) for stream in streams)
+        assert all(over.wait(WITHIN) for over in overs)
+        for session in sessions:
+            session.close()
+    assert [b"".join(sound) for sound in sounds] == [CHUNK * 4] * 3
+
+
+def test_a_stream_on_a_shared_reader_ends_with_its_session_and_tells_why() -> None:
+    with live_server(lambda connection: heard(connection, [], threading.Event())) as url:
+        client = client_of(url, shared_reader=True)
+        other = client.live.connect(model=MODEL)
+        session = client.live.connect(model=MODEL)
+        silent = LiveSource()
+        stream = session.stream_audio(silent, wait=False)
+        silent.feed(CHUNK)
+        wait_until_passed(stream, 0.04)
+        session.close()
+        silent.feed(CHUNK)
+        with pytest.raises(SessionClosed):
+            stream.wait(WITHIN)
+        silent.feed(None)
+        other.close()
 
 
 FORKED = """

@@ -27,6 +27,7 @@ from genai_live._connection.open_connection import Counters
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._connection.succession import ALONE, Succession
+from genai_live._connection.timetable import Pacing
 from genai_live._connection.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
 from genai_live._secret import redacted, without_frames
@@ -424,6 +425,11 @@ class Connection(Generic[ServerMessage]):
     def is_reader_thread(self) -> bool:
         """True on the thread that calls back: a call that waits for messages would wait for itself."""
         return self.reader.is_current
+
+    @property
+    def pacing(self) -> Pacing | None:
+        """The thread that paces what is streamed into the session; None where the reader is its alone, and has enough to do."""
+        return self.reader if self.reader.shared else None
 
     dropped = 0
     """A connection that is all of its session drops nothing."""

@@ -29,6 +29,7 @@ from genai_live.types import LiveServerMessage
 if TYPE_CHECKING:
     from genai_live._connection.dispatch import Dispatcher
     from genai_live._connection.inbox import Inbox
+    from genai_live._connection.timetable import Pacing
     from genai_live._connection.transport import Transport
 
 logger = logging.getLogger("genai_live")
@@ -98,6 +99,11 @@ class ContinuingConnection:
     def tell_end(self) -> None:
         """As ``Connection.tell_end``."""
         self._connection.tell_end()
+
+    @property
+    def pacing(self) -> Pacing | None:
+        """As ``Connection.pacing``: a shared reader is that of all connections."""
+        return self._connection.pacing
 
     @property
     def transport(self) -> Transport | None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from genai_live._connection.delivery import Delivery
     from genai_live._connection.dispatch import Dispatcher
     from genai_live._connection.inbox import Inbox
+    from genai_live._connection.timetable import Pacing
     from genai_live._connection.transport import Transport
     from genai_live._deadline import Deadline
     from genai_live.errors import CloseInfo, SessionClosed
@@ -39,6 +40,8 @@ class OpenConnection(Protocol[ServerMessage]):
     def dispatcher(self) -> Dispatcher: ...
     @property
     def inbox(self) -> Inbox[ServerMessage]: ...
+    @property
+    def pacing(self) -> Pacing | None: ...
     @property
     def transport(self) -> Transport | None: ...
     @property

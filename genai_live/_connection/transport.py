@@ -27,8 +27,9 @@ READ_BYTES = 65_536
 TLS_RECORD_BYTES = 16_384
 """What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
 READS_IN_A_ROW = 4
-"""Reads before what they brought is handed on, and other connections of the same reader get their turn: 256 KiB. With 16 a message
-of a burst cost 10.6 µs in place of 9.3, because the whole no longer fits into a core's cache; with 1 it cost 10.7, in wake-ups."""
+"""Reads before what they brought is handed on, and other connections of the same reader get their turn: 256 KiB. With 16 a
+message of a burst cost 10.6 µs in place of 9.3, because the whole no longer fits into a core's cache; with 1 it cost 10.7, in
+wake-ups."""
 _RETRY_AFTER = 0.05
 """Seconds after which a write that OpenSSL wants to read for is tried again: the reader may have taken the bytes it waits for."""
 

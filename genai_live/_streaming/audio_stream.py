@@ -1,7 +1,8 @@
 """``stream_audio``: sound sent into a session as fast as it was spoken, or at once.
 
-With ``wait`` everything runs on the caller's thread. Without, the one pacing thread of the process sends, and an iterable of the
-caller's is pulled on a thread of its own, so that one that blocks keeps no other stream waiting.
+With ``wait`` everything runs on the caller's thread. Without, the one pacing thread of the process sends, or the reader that the
+session shares with others; an iterable of the caller's is pulled on a thread of its own, so that one that blocks keeps no other
+stream waiting.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from genai_live._connection.timetable import EARLY, Pacing
 from genai_live._deadline import Deadline
-from genai_live._streaming.pacing_thread import EARLY, pacing_thread
+from genai_live._streaming.pacing_thread import pacing_thread
 from genai_live._streaming.sound_source import PulledAhead, SoundSource, open_source
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Pacer, level_dbfs, mime_type_of
 from genai_live.errors import CloseInfo, ConfigError, LiveError, SessionClosed
@@ -40,6 +42,10 @@ class SoundSink(Protocol):
     @property
     def _automatic_detection(self) -> bool:
         """True when the server detects speech by itself, and so has to be told where the sound ends."""
+
+    @property
+    def _pacing(self) -> Pacing | None:
+        """The thread that paces its streams; None for the one of the process."""
 
     @property
     def _unsent_bytes(self) -> int:
@@ -182,7 +188,7 @@ class AudioStream:
         state = "cancelled" if self.cancelled else "failed" if self._error else "done" if self.done else "streaming"
         return f"AudioStream({state}, {sent:.2f} s" + (f" of {total:.2f} s)" if total is not None else ")")
 
-    # Sending: the caller's thread, or the pacing thread.
+    # Sending: the caller's thread, or the one that paces.
 
     def _run(self) -> None:
         """Sends everything on this thread; raises what ended it early."""
@@ -198,11 +204,12 @@ class AudioStream:
         self.wait()
 
     def _start(self) -> None:
-        """Has everything sent by the pacing thread."""
+        """Has everything sent by the thread that paces."""
         try:
-            paced = _PacedStream(self)
-            self._when_cancelled = lambda: pacing_thread.wake(paced)
-            pacing_thread.start(paced)
+            pacing = self._session._pacing or pacing_thread
+            paced = _PacedStream(self, pacing)
+            self._when_cancelled = lambda: pacing.hurry(paced)
+            pacing.pace(paced)
         except RuntimeError as error:  # no more threads can be started
             self._finish(error, wait=False)
             raise
@@ -248,15 +255,15 @@ class AudioStream:
 
 
 class _PacedStream:
-    """A stream that the pacing thread sends; it never blocks there."""
+    """A stream that another thread sends; it never blocks there."""
 
-    def __init__(self, stream: AudioStream) -> None:
+    def __init__(self, stream: AudioStream, pacing: Pacing) -> None:
         self._stream = stream
         source = stream._source
-        self._pulled = PulledAhead(source.chunks, lambda: pacing_thread.wake(self)) if source.may_block else None
+        self._pulled = PulledAhead(source.chunks, lambda: pacing.hurry(self)) if source.may_block else None
 
     def step(self, now: float) -> float | None:
-        """Sends the chunk that is due, if there is one and the network takes it; the pacing thread calls it."""
+        """Sends the chunk that is due, if there is one and the network takes it; the thread that paces calls it."""
         try:
             due = self._send_due(now)
         except BaseException as error:  # what a caller's iterable raised may be anything; the handle has it
@@ -273,6 +280,7 @@ class _PacedStream:
             return None
         due = now if pacer is None else pacer.due(now)
         if due > now + EARLY:
+            self._check_session()
             return due
         if session._unsent_bytes > _UNSENT_LIMIT:
             return now + _UNSENT_RETRY
@@ -285,10 +293,14 @@ class _PacedStream:
         return now if pacer is None else pacer.due(now)
 
     def _starved(self, now: float) -> float:
-        """The source has nothing yet and will wake the stream. An ended session raises its error when it is sent something."""
+        """The source has nothing yet and will wake the stream."""
+        self._check_session()
+        return now + _STARVED_LOOK
+
+    def _check_session(self) -> None:
+        """Raises the session's error when it has ended: that is what sending something does then."""
         if self._stream._session.close_info is not None:
             self._stream._session._send_audio(b"", _MIME_TYPE, wait=False)
-        return now + _STARVED_LOOK
 
     def _finish(self, error: BaseException | None) -> None:
         if self._pulled is not None:

@@ -1,0 +1,94 @@
+"""What is due when: work done a little at a time, such as sound that is sent as fast as it was spoken. Without thread or clock;
+whoever keeps a timetable guards it."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+from typing import Protocol
+
+logger = logging.getLogger("genai_live")
+
+_NEVER = float("inf")
+EARLY = 0.001
+"""Seconds before its time at which work may be served: what is due together shares one wake-up, and a selector that waits for
+whole milliseconds is not late."""
+
+
+class Timed(Protocol):
+    """What is served."""
+
+    def step(self, now: float) -> float | None:
+        """Does what is due at ``now`` (monotonic seconds) without blocking; returns when to come again, None when it is over."""
+
+
+class Pacing(Protocol):
+    """A thread that keeps a timetable. Both methods may be called on any thread and never block."""
+
+    def pace(self, work: Timed) -> None:
+        """Serves the work from now on, until its step returns None. RuntimeError: this process may start no more threads."""
+
+    def hurry(self, work: Timed) -> None:
+        """Serves the work now, whatever it waits for. Nothing happens when it is over."""
+
+
+class Timetable:
+    """Works and the times at which they are due, in monotonic seconds."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Timed]] = []
+        self._entries: dict[Timed, int | None] = {}
+        """For each work the number of its entry in the heap that counts, others are stale; None while it is served."""
+        self._numbers = itertools.count()
+
+    def __bool__(self) -> bool:
+        return bool(self._entries)
+
+    @property
+    def next_due(self) -> float:
+        """When to look again: not later than anything is due; infinity when there is nothing."""
+        return self._due[0][0] if self._due else _NEVER
+
+    def put(self, work: Timed, due: float) -> None:
+        """Adds the work, or moves it to another time."""
+        number = next(self._numbers)
+        self._entries[work] = number
+        heapq.heappush(self._due, (due, number, work))
+
+    def hurry(self, work: Timed, now: float) -> bool:
+        """Moves the work to ``now``; False when it is over."""
+        if work in self._entries:
+            self.put(work, now)
+            return True
+        return False
+
+    def take(self, now: float) -> list[Timed]:
+        """What is due, to be served and then put back; each once, so that work that is always due keeps nothing else waiting."""
+        taken = []
+        while self._due and self._due[0][0] <= now + EARLY:
+            _, number, work = heapq.heappop(self._due)
+            if self._entries.get(work) == number:
+                self._entries[work] = None
+                taken.append(work)
+        return taken
+
+    def put_back(self, work: Timed, due: float | None) -> None:
+        """The work was served, and is due again at ``due``; None when it is over."""
+        if due is None:
+            self._entries.pop(work, None)
+        elif self._entries.get(work, 0) is None:  # else it was hurried meanwhile, and that is earlier
+            self.put(work, due)
+
+    def take_all(self) -> list[Timed]:
+        """Everything, due or not, to be served and then put back."""
+        return self.take(_NEVER)
+
+
+def served(work: Timed, now: float) -> float | None:
+    """Has the work do what is due; returns when it is due again. Never raises."""
+    try:
+        return work.step(now)
+    except Exception:  # a stream keeps its errors to itself; one that fails to must not end the others
+        logger.exception("work that was due failed and is dropped; the rest goes on")
+        return None
