@@ -27,8 +27,8 @@ class Client:
         project: Google Cloud project, for Vertex AI.
         location: Google Cloud location, for Vertex AI; "global" by default.
         http_options: HttpOptions, or a dict of them: base_url, api_version, headers, proxy, ca_bundle, and limits. Never changed.
-        shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them; it also paces
-            their ``stream_audio(wait=False)``. A slow callback keeps all of them waiting, unless it runs on an executor.
+        shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them; it paces
+            their ``stream_audio(wait=False)`` too. A slow callback keeps all of them waiting, unless it runs on an executor.
         enterprise: Another name of ``vertexai``, as in Google's SDK.
 
     Raises:

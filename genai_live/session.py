@@ -159,8 +159,9 @@ class Session(MessageStream[LiveServerMessage]):
 
         ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100. ``realtime`` paces the chunks as
         a microphone would; otherwise they go out at once. ``wait=True`` blocks the caller until all is sent; ``wait=False``
-        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the server afterwards that no more comes,
-        where it detects speech by itself. The handle tells ``done`` and ``progress`` and can ``mute`` and ``cancel``.
+        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the
+        server afterwards that no more comes, where it detects speech by itself. The handle tells ``done`` and ``progress`` and
+        can ``mute`` and ``cancel``.
 
         Raises:
             ConfigError: the source is not what it should be.

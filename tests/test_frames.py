@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import struct
 
@@ -11,7 +12,21 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from genai_live._connection.frames import BINARY, CLOSE, PING, TEXT, FrameParser, Violation, close_frame, frame, read_close
+from genai_live._base64_text import Base64Text
+from genai_live._connection.frames import (
+    BINARY,
+    CLOSE,
+    PIECE_BYTES,
+    PING,
+    TEXT,
+    FrameParser,
+    LargeFrame,
+    Violation,
+    close_frame,
+    frame,
+    message_frame,
+    read_close,
+)
 
 LIMIT = 1 << 20
 
@@ -38,6 +53,36 @@ def test_another_implementation_reads_our_frames_of_every_length_form(size: int)
     payload = os.urandom(size)
     parsed = read_by_websockets(frame(BINARY, payload))
     assert (parsed.opcode, parsed.data, parsed.fin) == (Opcode.BINARY, payload, True)
+
+
+@pytest.mark.parametrize("size", [PIECE_BYTES + 1, 3 * PIECE_BYTES, 1_000_003])
+def test_another_implementation_reads_a_large_frame_however_it_is_cut(size: int) -> None:
+    payload = os.urandom(size)
+    large = message_frame(payload)
+    assert isinstance(large, LargeFrame)
+    for most in (997, PIECE_BYTES - 1, size):
+        written = bytearray()
+        while len(written) < len(large):
+            written += large.from_byte(len(written))[:most]
+        parsed = read_by_websockets(bytes(written))
+        assert (parsed.opcode, parsed.data, parsed.fin) == (Opcode.TEXT, payload, True)
+
+
+def test_a_part_of_a_large_frame_is_the_same_whenever_it_is_asked_for() -> None:
+    large = message_frame(os.urandom(200_000))
+    assert isinstance(large, LargeFrame)
+    for offset in (0, 1, 13, 14, 15, 65_550, len(large) - 1):
+        assert large.from_byte(offset) == large.from_byte(offset)
+
+
+def test_base64_that_is_made_piece_by_piece_is_read_whole() -> None:
+    sound = os.urandom(300_001)
+    large = message_frame(Base64Text(b'{"data":"', sound, b'"}'))
+    assert isinstance(large, LargeFrame)
+    written = bytearray()
+    while len(written) < len(large):
+        written += large.from_byte(len(written))
+    assert read_by_websockets(bytes(written)).data == b'{"data":"' + base64.b64encode(sound) + b'"}'
 
 
 def test_every_frame_has_a_mask_of_its_own() -> None:

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "genai_live"
 
 LAYERS: list[set[str]] = [
     {"errors", "_json", "_secret", "_version"},
-    {"_deadline", "reconnection"},
+    {"_deadline", "reconnection", "_base64_text"},
     {"types"},
     {"_wire"},
     {"_sound_messages"},

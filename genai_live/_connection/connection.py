@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import replace
 from typing import Generic, NoReturn
 
+from genai_live._base64_text import Payload
 from genai_live._close_reasons import setup_rejected
 from genai_live._connection import frames
 from genai_live._connection.attempt import Attempt, Plan
@@ -128,7 +129,7 @@ class Connection(Generic[ServerMessage]):
             self.transport = self._attempt.open(deadline, self._attend_soon)
             self.protocol.move(Event.UPGRADED)
             self._keepalive.heard(time.monotonic())
-            self.transport.write(frames.frame(frames.TEXT, self.plan.setup), deadline)
+            self.transport.write(frames.message_frame(self.plan.setup), deadline)
         except BaseException as error:  # SystemExit too: the caller waits for this thread's word
             info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
             failure = setup_rejected(info, self.plan.safe_url) if info else self._attempt.failure(error, self.phase)
@@ -442,7 +443,7 @@ class Connection(Generic[ServerMessage]):
             return Counters()
         return Counters(transport.messages_written, transport.bytes_written, transport.bytes_read)
 
-    def send(self, payload: bytes, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
+    def send(self, payload: Payload, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
         """Writes one text message. Blocks while the peer does not read, up to the write timeout; ``wait=False`` never blocks.
 
         A ``deadline`` that passes before that ends only the wait: what is left of a frame that has begun goes out later.
@@ -451,7 +452,7 @@ class Connection(Generic[ServerMessage]):
             SessionClosed: or one of its kinds; the message was not delivered.
             TimeoutError: the deadline passed.
         """
-        frame = frames.frame(frames.TEXT, payload)
+        frame = frames.message_frame(payload)
         if self._ending.info is not None or self._ending.forked:
             self.check_usable()
         assert self.transport is not None

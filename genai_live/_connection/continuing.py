@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from genai_live._base64_text import Payload
 from genai_live._connection.attempt import Plan
 from genai_live._connection.connection import Connection
 from genai_live._connection.delivery import Delivery
@@ -144,7 +145,7 @@ class ContinuingConnection:
         if self.close_info is not None:
             self._connection.check_usable()
 
-    def send(self, payload: bytes, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
+    def send(self, payload: Payload, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
         """As ``Connection.send``; without a connection the message waits in the outbox, and this returns at once.
 
         Raises:

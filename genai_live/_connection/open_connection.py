@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from genai_live._base64_text import Payload
 from genai_live._connection.protocol import BidiProtocol, Sent
 from genai_live.types._server_messages import ServerMessage
 
@@ -59,7 +60,7 @@ class OpenConnection(Protocol[ServerMessage]):
     def end_error(self) -> SessionClosed: ...
     def check_usable(self) -> None: ...
     def send(
-        self, payload: bytes, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None
+        self, payload: Payload, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None
     ) -> None: ...
     def close(self, deadline: Deadline) -> None: ...
     def abort(self, reason: str = ...) -> None: ...

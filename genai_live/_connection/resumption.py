@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from genai_live._base64_text import Payload
 from genai_live._close_reasons import closed_error
 from genai_live._connection.protocol import Sent
 from genai_live.errors import NORMAL_CLOSURE, CloseInfo, ConnectError, ErrorKind, OutboxFull, Phase, SentBy
@@ -125,12 +126,12 @@ class Outbox:
         """Pieces of audio and video that were dropped, over the session's life."""
         self._limit_bytes = limit_bytes
         self._bytes = 0
-        self._messages: deque[tuple[bytes, bool]] = deque()
+        self._messages: deque[tuple[Payload, bool]] = deque()
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, payload: bytes, kind: Sent) -> None:
+    def put(self, payload: Payload, kind: Sent) -> None:
         """Adds a message, and drops the oldest audio and video where the bound asks for it.
 
         Raises:
@@ -153,7 +154,7 @@ class Outbox:
         excess = self._bytes + size - self._limit_bytes
         if excess <= 0:
             return
-        kept: deque[tuple[bytes, bool]] = deque()
+        kept: deque[tuple[Payload, bool]] = deque()
         for payload, droppable in self._messages:
             if droppable and excess > 0:
                 excess -= len(payload)
@@ -164,7 +165,7 @@ class Outbox:
         self._messages = kept
 
     @property
-    def first(self) -> bytes:
+    def first(self) -> Payload:
         """The message that has waited longest."""
         return self._messages[0][0]
 

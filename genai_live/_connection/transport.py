@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from genai_live._connection.frames import CLOSE, FINAL, Event, FrameParser, Violation
+from genai_live._connection.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
 from genai_live._deadline import Deadline
 
 if TYPE_CHECKING:
@@ -76,18 +76,20 @@ class Transport:
         self._want_write = want_write
         self._closed = False
         self._send_lock = threading.RLock()
-        """Rank 1. Guards the order of frames and ``_partial``: held while one frame goes out, also while the peer is slow.
+        """Rank 1. Guards the order of frames and ``_frame``: held while one frame goes out, also while the peer is slow.
         Reentrant, so that it knows its owner, and because a signal handler may send: it finishes the frame under way first."""
         self._writing = False
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
-        self._soon: deque[bytes] = deque()
+        self._soon: deque[Frame] = deque()
         """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
-        self._partial: bytes | memoryview = b""
-        """What is left of the frame that is under way."""
+        self._frame: Frame = b""
+        """The frame that is under way; empty when none is."""
+        self._sent = 0
+        """Bytes of it that went out. Each of the two is written in one step, so that Ctrl-C finds them right at any moment."""
         self._torn = False
         """True while the socket is called; the next call finds it True when Ctrl-C came between call and record."""
         self.interrupted = False
@@ -139,7 +141,7 @@ class Transport:
 
     # Writing: any thread.
 
-    def write(self, frame: bytes, deadline: Deadline) -> None:
+    def write(self, frame: Frame, deadline: Deadline) -> None:
         """Writes one whole frame; blocks while the peer does not read, until the deadline.
 
         A Ctrl-C meanwhile leaves the rest of the frame to the next writer or the reader: half a frame cannot be taken back.
@@ -153,7 +155,7 @@ class Transport:
                 if not self._send_lock.acquire(timeout=-1 if left is None else left):
                     raise WriteTimedOut("another thread's frame could not be written in time")
             self._writing = True
-            if self._partial or self._soon or self._pong:
+            if self._frame or self._soon or self._pong:
                 self._write_waiting(deadline)
             self._begin(frame)
             self._push(deadline)
@@ -166,12 +168,12 @@ class Transport:
             if self._owns_send_lock:
                 self._writing = False
                 self._send_lock.release()
-            if self._partial:
+            if self._frame:
                 self._want_write()
         if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
             self.flush()
 
-    def write_soon(self, frame: bytes) -> None:
+    def write_soon(self, frame: Frame) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
 
         Raises:
@@ -187,7 +189,7 @@ class Transport:
 
     def flush(self) -> None:
         """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
-        while self._soon or self._partial or self._pong:
+        while self._soon or self._frame or self._pong:
             try:
                 if not self._send_lock.acquire(blocking=False):
                     return
@@ -207,16 +209,16 @@ class Transport:
     @property
     def waiting_bytes(self) -> int:
         """Bytes that ``write_soon`` took and the socket did not yet."""
-        return len(self._partial) + sum(map(len, tuple(self._soon)))
+        return max(0, len(self._frame) - self._sent) + sum(map(len, tuple(self._soon)))
 
     @property
     def wants_flush(self) -> bool:
         """True when bytes wait and no thread is about to write them."""
-        return bool(self._soon or self._partial or self._pong) and not self._writing
+        return bool(self._soon or self._frame or self._pong) and not self._writing
 
     def _write_waiting(self, deadline: Deadline | None) -> bool:
         """Requires the send lock. False when the socket is full and there is no deadline to wait for."""
-        if self._partial and not self._push(deadline):
+        if self._frame and not self._push(deadline):
             return False
         while self._pong or self._soon:
             self._begin((self._pong or self._soon).popleft())
@@ -224,17 +226,18 @@ class Transport:
                 return False
         return True
 
-    def _begin(self, frame: bytes) -> None:
+    def _begin(self, frame: Frame) -> None:
         """Requires the send lock, and that no frame is under way."""
         if self._said_goodbye:  # RFC 6455 section 5.5.1: no frame may follow a Close frame
             raise TransportLost("a Close frame has been sent")
-        self._said_goodbye = frame[0] == _CLOSE_HEAD
-        self._partial = frame
+        self._said_goodbye = isinstance(frame, bytes) and frame[0] == _CLOSE_HEAD
+        self._sent = 0
+        self._frame = frame
 
     def _push(self, deadline: Deadline | None) -> bool:
         """Requires the send lock. Writes the frame under way; False when the socket is full and there is no deadline."""
         self._write_some()
-        if self._partial:
+        if self._frame:
             if deadline is None:
                 return False
             try:
@@ -248,7 +251,7 @@ class Transport:
         """Requires the send lock. Waits for the peer to read, as often as it takes."""
         with selectors.DefaultSelector() as selector:  # not select(): descriptors may be above 1023
             selector.register(self.fileno, selectors.EVENT_WRITE)
-            while self._partial:
+            while self._frame:
                 left = deadline.left()
                 if left == 0:
                     raise WriteTimedOut(f"the peer has not read for {deadline.seconds:g} s")
@@ -257,7 +260,12 @@ class Transport:
 
     def _write_some(self) -> None:
         """Requires the send lock. Writes as much of the frame under way as the socket takes."""
-        while self._partial:
+        while self._frame:
+            frame, sent = self._frame, self._sent
+            if not isinstance(frame, bytes):
+                piece: bytes | bytearray | memoryview = frame.from_byte(sent)
+            else:
+                piece = memoryview(frame)[sent:] if sent else frame
             if self._torn:
                 raise TransportLost(INTERRUPTED)
             self._torn = True
@@ -265,14 +273,16 @@ class Transport:
                 with self._call_lock:
                     if self._closed:
                         raise TransportLost("the connection is closed")
-                    sent = self._socket.send(self._partial)
+                    count = self._socket.send(piece)
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return
             except (OSError, ValueError) as error:
                 raise TransportLost(_words(error)) from error
-            self.bytes_written += sent
-            self._partial = b"" if sent == len(self._partial) else memoryview(self._partial)[sent:]
+            self.bytes_written += count
+            self._sent = sent + count
+            if self._sent == len(frame):
+                self._frame = b""
             self._torn = False
 
     # Ending.
