@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "genai_live"
 
 LAYERS: list[set[str]] = [
-    {"errors", "_json", "_secret", "_version"},
+    {"errors", "_json", "_secret", "_version", "_process"},
     {"_deadline", "reconnection", "_base64_text"},
     {"types"},
     {"_wire"},

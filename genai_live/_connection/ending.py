@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 
-from genai_live import errors
+from genai_live import _process, errors
 from genai_live._close_reasons import Verdict, closed_error, judged
 from genai_live.errors import CloseInfo, ConnectError, SentBy, SessionClosed
 
@@ -20,7 +20,7 @@ class Ending:
         self.close_by = 0.0
         """Monotonic time until which the peer's Close frame is waited for; 0 for not at all."""
         self.decided = threading.Event()
-        self._pid = os.getpid()
+        self._process = _process.current
         self._in_children: dict[int, CloseInfo] = {}
         """What child processes say of the session, by their ids."""
         self._lock = threading.RLock()
@@ -46,7 +46,7 @@ class Ending:
     @property
     def forked(self) -> bool:
         """True in a child of the process that opened the connection."""
-        return self._pid != os.getpid()
+        return self._process is not _process.current
 
     def seen_while(self, phase: errors.Phase, *, turn_open: bool) -> CloseInfo | None:
         """The record, or None; a child of the process that opened the connection has an end of its own."""

@@ -4,6 +4,7 @@ calls it."""
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 
 from genai_live._base64_text import Payload
@@ -26,6 +27,7 @@ CODE_BYTES = 2
 LONGEST_CONTROL_PAYLOAD = 125
 """Bytes, RFC 6455 section 5.5; a close reason therefore has at most 123."""
 
+_MEDIUM_HEAD = struct.Struct("!BBH").pack
 PIECE_BYTES = 1 << 16
 """Bytes that are masked at once, and written at once: a megabyte of text takes 1.3 ms that way, and 2.1 ms where the whole is
 masked (see ``Base64Text``)."""
@@ -44,7 +46,7 @@ def frame(opcode: int, payload: bytes, *, random_key: Callable[[int], bytes] = o
     if size < LENGTH_IN_2_BYTES:
         head = bytes((FINAL | opcode, MASKED | size))
     elif size < 1 << 16:
-        head = bytes((FINAL | opcode, MASKED | LENGTH_IN_2_BYTES, size >> 8, size & 0xFF))
+        head = _MEDIUM_HEAD(FINAL | opcode, MASKED | LENGTH_IN_2_BYTES, size)
     else:
         head = _long_head(opcode, size)
     return b"".join((head, key, masked(payload, key)))

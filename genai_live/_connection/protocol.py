@@ -77,6 +77,9 @@ class Sent(Enum):
     ACTIVITY_START = "activityStart"
 
 
+_AUDIO = Sent.AUDIO
+"""What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
+
 @dataclass(frozen=True)
 class Resumption:
     """What is needed to go on after this connection: pass ``handle`` to ``connect(resume=...)``."""
@@ -143,10 +146,8 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def receive(self, payload: bytes | bytearray) -> ServerMessage:
         """Decodes one message and notes what it says."""
-        message = self.decode(payload)
-        if message.decode_error is not None:
-            return message
         try:
+            message = _sound_messages.read(self.message_type, payload)
             self._note(message)
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             return self._undecodable(payload, error)
@@ -253,7 +254,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
 
     def note_sent(self, kind: Sent) -> None:
         """Notes what a client message asks for."""
-        if kind is Sent.AUDIO:
+        if kind is _AUDIO:
             self.audio_since_turn = True
         elif kind is Sent.ANSWER:
             self.turn_open, self.activity_open = True, False

@@ -7,7 +7,6 @@ paces the sound that is streamed into them; dialling, and anything else that wai
 from __future__ import annotations
 
 import contextlib
-import os
 import selectors
 import socket
 import threading
@@ -16,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
+from genai_live import _process
 from genai_live._connection.timetable import EARLY, Timed, Timetable, served
 from genai_live._deadline import Deadline
 
@@ -66,7 +66,7 @@ class Reader:
 
     def __init__(self, *, shared: bool) -> None:
         self.shared = shared
-        self._pid = os.getpid()
+        self._process = _process.current
         self._new: deque[Readable] = deque()
         self._start_lock = threading.Lock()
         """Guards ``_thread``, ``_wake_writer`` and ``_timetable``: a reader about to end, and something about to come."""
@@ -164,12 +164,12 @@ class Reader:
     def _check_process(self) -> None:
         """In a child process starts over: the thread does not exist there, whoever held the lock neither, and what is read and
         paced is the parent's."""
-        if self._pid != os.getpid():
+        if self._process is not _process.current:
             with _child_lock:
-                if self._pid != os.getpid():
+                if self._process is not _process.current:
                     self._start_lock, self._new, self._timetable = threading.Lock(), deque(), Timetable()
                     self._thread = self._wake_writer = None
-                    self._pid = os.getpid()
+                    self._process = _process.current
 
     # The loop: the reader thread.
 
@@ -248,7 +248,7 @@ class _Loop:
         self._reader = reader
 
     def run(self) -> None:
-        select, monotonic, pid, reader = self._selector.select, time.monotonic, os.getpid(), self._reader
+        select, monotonic, reader, process = self._selector.select, time.monotonic, self._reader, _process.current
         tick = 0.0
         while True:
             # Deadlines move only away while bytes come, so one look at all of them at the earliest is enough: with hundreds of
@@ -265,7 +265,7 @@ class _Loop:
                 except Exception as error:  # one session's trouble must not end the others, nor end itself in silence
                     connection.fail(error)
                 attention = attention or connection.needs_attention
-                if pid != os.getpid():
+                if process is not _process.current:
                     return  # a callback forked, and returned in the child: the bytes are the parent's
             now = monotonic()
             if reader.next_due <= now + EARLY:
