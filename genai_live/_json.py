@@ -64,7 +64,7 @@ b64encode: Callable[[bytes], bytes] = pybase64.b64encode if pybase64 else base64
 """Encodes to standard base64 with padding."""
 
 
-def _decode_strictly(text: str | bytes | bytearray) -> bytes:
+def _decode_strictly(text: str | bytes | bytearray | memoryview) -> bytes:
     if pybase64:
         return pybase64.b64decode(text, None, True)  # by name these two would take 0.2 µs of 0.6
     if sys.version_info >= (3, 11):
@@ -72,7 +72,7 @@ def _decode_strictly(text: str | bytes | bytearray) -> bytes:
     return base64.b64decode(text, validate=True)
 
 
-def b64decode(text: str | bytes | bytearray) -> bytes:
+def b64decode(text: str | bytes | bytearray | memoryview) -> bytes:
     """Decodes base64 in the standard or the URL-safe alphabet, padded or not; raises ValueError for anything else."""
     try:
         # What the service writes takes 0.7 µs; looking for the other variants first would take 1.5.
@@ -81,10 +81,10 @@ def b64decode(text: str | bytes | bytearray) -> bytes:
         return _b64decode_any(text)
 
 
-def _b64decode_any(text: str | bytes | bytearray) -> bytes:
-    data = text.encode("ascii", "strict") if isinstance(text, str) else text
+def _b64decode_any(text: str | bytes | bytearray | memoryview) -> bytes:
+    data = text.encode("ascii", "strict") if isinstance(text, str) else bytes(text)
     data = data.translate(_URL_SAFE_TO_STANDARD).rstrip(b"=") if b"-" in data or b"_" in data else data
-    data = data + b"=" * (-len(data) % 4)  # not in place: a bytearray is the caller's
+    data += b"=" * (-len(data) % 4)
     try:
         return _decode_strictly(data)
     except binascii.Error as error:

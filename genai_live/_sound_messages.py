@@ -48,7 +48,8 @@ def read(cls: type[M], payload: bytes | bytearray) -> M:
         before, after, make, shortest = latest
         if len(payload) >= shortest and payload.startswith(before) and payload.endswith(after):
             try:
-                return make(_json.b64decode(payload[len(before) : -len(after)]))  # type: ignore[no-any-return]
+                # A view: without pybase64 a slice, which is one more block of memory, makes 24 µs of 17.
+                return make(_json.b64decode(memoryview(payload)[len(before) : -len(after)]))  # type: ignore[no-any-return]
             except ValueError:
                 pass  # more than one sound, escaped characters, or no base64
     if len(payload) >= _SHORTEST:
