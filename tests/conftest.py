@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from tests.side_by_side import SideBySide
 from tests.waiting import PATIENCE
 
 VARIABLES = (
@@ -33,6 +34,11 @@ VARIABLES = (
     "all_proxy",
     "no_proxy",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "waits: mostly waits, and does so beside the others of its module (tests/side_by_side.py)")
+    config.pluginmanager.register(SideBySide())
 
 
 @pytest.fixture(autouse=True)
