@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from genai_live import Session
-from tests.servers import MODEL, PATIENCE, SETUP_COMPLETE, client_of, send_at_once, served
+from tests.servers import MODEL, PATIENCE, SETUP_COMPLETE, client_of, served
+from tests.waiting import send_at_once
 
 T = TypeVar("T")
 

@@ -17,7 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from genai_live import Client, Session
 from tests.tls_front import tls_front
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, send_at_once
 
 Handler = Callable[[ServerConnection], object]
 MODEL = "models/test"
@@ -113,12 +113,6 @@ def refusing() -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
-
-
-def send_at_once(connection: socket.socket) -> None:
-    """What is small does not wait for the 40 ms that the peer takes to acknowledge what came before."""
-    if connection.family == socket.AF_INET:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 @contextmanager
