@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from tests.side_by_side import SideBySide
 from tests.waiting import PATIENCE
 
 VARIABLES = (
@@ -33,6 +35,17 @@ VARIABLES = (
     "all_proxy",
     "no_proxy",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "waits: mostly waits, and does so beside the others of its module (tests/side_by_side.py)")
+    config.pluginmanager.register(SideBySide())
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

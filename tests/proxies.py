@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.servers import PATIENCE, served
+from tests.waiting import send_at_once
 
 
 @dataclass
@@ -54,6 +55,7 @@ def http_proxy(*, user: str = "", tls: bool = False, answer: bytes = b"") -> Ite
             )
         else:
             with socket.create_connection((parts.hostname, parts.port or 80), PATIENCE) as there:
+                send_at_once(there)
                 if method == "CONNECT":
                     connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 else:
@@ -96,6 +98,7 @@ def socks5_proxy(*, user: str = "", refusal: int = 0, scheme: str = "socks5h") -
         connection.sendall(bytes((5, refusal, 0, 1)) + bytes(6))
         if not refusal:
             with socket.create_connection((host, port), PATIENCE) as there:
+                send_at_once(there)
                 _pump(connection, there)
 
     with _serving(serve, tls=False) as (host, port):
@@ -170,6 +173,7 @@ def _serving(serve: Callable[[socket.socket], None], *, tls: bool) -> Iterator[t
                 connection, _ = listener.accept()
             except OSError:
                 return
+            send_at_once(connection)
             open_sockets.append(connection)
             threads.append(threading.Thread(target=handle, args=(connection,), daemon=True))
             threads[-1].start()

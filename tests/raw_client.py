@@ -8,7 +8,9 @@ import struct
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from live_wire import MLDEV, PATIENCE
+from live_wire import MLDEV
+
+from tests.waiting import PATIENCE
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 

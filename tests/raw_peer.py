@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 from genai_live import Session
 from tests.servers import MODEL, PATIENCE, SETUP_COMPLETE, client_of, served
+from tests.waiting import send_at_once
 
 T = TypeVar("T")
 
@@ -46,8 +47,7 @@ class Peer:
 
     def __init__(self, connection: socket.socket) -> None:
         connection.settimeout(PATIENCE)
-        if connection.family == socket.AF_INET:
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or a reset overtakes what was sent before it
+        send_at_once(connection)  # or a reset overtakes what was sent before it
         self.socket = connection
 
     # What a good server does.
@@ -159,6 +159,7 @@ class Door:
     def accept_tcp(self) -> socket.socket:
         """A connection as it comes from the network, before TLS."""
         connection, _ = self._listener.accept()
+        send_at_once(connection)
         self._accepted.append(connection)
         return connection
 

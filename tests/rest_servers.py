@@ -67,7 +67,7 @@ def running(handler: type[BaseHTTPRequestHandler], *, tls: bool = False) -> Iter
     server.daemon_threads = True
     if tls:
         server.socket = served().wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.001}, daemon=True)
     thread.start()
     try:
         yield f"https://localhost:{server.server_port}" if tls else f"http://127.0.0.1:{server.server_port}"

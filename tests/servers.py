@@ -17,7 +17,7 @@ from websockets.sync.server import ServerConnection, serve
 
 from genai_live import Client, Session
 from tests.tls_front import tls_front
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, send_at_once
 
 Handler = Callable[[ServerConnection], object]
 MODEL = "models/test"
@@ -134,6 +134,7 @@ def raw_server(handler: Callable[[socket.socket], object]) -> Iterator[str]:
                 connection, _ = listener.accept()
             except OSError:
                 return
+            send_at_once(connection)
             accepted.append(connection)
             threads.append(threading.Thread(target=quietly, args=(connection,), daemon=True))
             threads[-1].start()

@@ -89,6 +89,7 @@ STALLS: dict[str, tuple[Callable[[Door, threading.Event], None], Phase, bool]] =
 }
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("name", STALLS)
 def test_a_stall_in_any_phase_of_connecting_ends_in_time_and_is_named(name: str) -> None:
     stall, phase, tls = STALLS[name]
@@ -107,6 +108,7 @@ def test_a_stall_in_any_phase_of_connecting_ends_in_time_and_is_named(name: str)
     check_told(stalls_in(phase, connect))
 
 
+@pytest.mark.waits
 def test_a_refusal_whose_body_never_ends_is_told_in_time() -> None:
     stop = threading.Event()
     with door() as entrance:
@@ -150,6 +152,7 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytes
         answered.set()
 
 
+@pytest.mark.waits
 def test_credentials_that_do_not_come_are_not_waited_for() -> None:
     asked, answered = threading.Event(), threading.Event()
 
@@ -167,12 +170,14 @@ def test_credentials_that_do_not_come_are_not_waited_for() -> None:
     assert raised.value.phase is Phase.CREDENTIALS
 
 
+@pytest.mark.waits
 def test_a_proxy_that_does_not_answer_is_not_waited_for() -> None:
     with door() as proxy:
         client = client_of("http://service.example", proxy=proxy.url)
         connect_in_time(client, Phase.PROXY)
 
 
+@pytest.mark.waits
 def test_a_setup_larger_than_the_peer_takes_ends_in_time() -> None:
     config = {"system_instruction": "x" * 8_000_000}
 
@@ -208,6 +213,7 @@ def drip_answer(entrance: Door, stop: threading.Event) -> None:
     drip(peer, b" ", stop)
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("stall", [stall_tls, stall_answer, drip_head, drip_answer])
 def test_a_token_that_does_not_come_is_not_waited_for_and_leaves_nothing(
@@ -262,6 +268,7 @@ def fill(session: Session) -> None:
         session.send_realtime_input(audio=FULL)
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("tls", [False, True])
 def test_every_sender_to_a_peer_that_does_not_read_returns_in_time_with_the_same_end(tls: bool) -> None:
     with opened(tls=tls, receive_buffer=4096, http_options={"write_timeout": LIMIT}) as (session, _):
@@ -271,6 +278,7 @@ def test_every_sender_to_a_peer_that_does_not_read_returns_in_time_with_the_same
         assert all(isinstance(end, errors.ConnectionLost) and end.close_info is session.close_info for end in ends)
 
 
+@pytest.mark.waits
 def test_ask_spends_its_timeout_on_sending_and_the_session_lives_on() -> None:
     with opened(receive_buffer=4096) as (session, peer):
         with returns_within(LIMIT), pytest.raises(errors.ReceiveTimeout, match="does not read"):
@@ -282,6 +290,7 @@ def test_ask_spends_its_timeout_on_sending_and_the_session_lives_on() -> None:
         later.result(PATIENCE)
 
 
+@pytest.mark.waits
 def test_finish_spends_its_timeout_on_sending_too() -> None:
     with opened(receive_buffer=4096) as (session, _):
         beside(fill, session)
@@ -346,6 +355,7 @@ CLOSINGS: dict[str, Callable[[Session], object]] = {
 OVER_TLS = ("close", "close by six threads at once")
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("situation", SITUATIONS)
 @pytest.mark.parametrize(
     ("closing", "tls", "shared_reader"),
@@ -360,11 +370,13 @@ def test_closing_beside_a_mute_peer_returns_in_time(closing: str, situation: str
         until(session._connection.ended.is_set)
 
 
+@pytest.mark.waits
 def test_leaving_the_with_block_beside_a_mute_peer_takes_the_default_limit() -> None:
     with opened() as (session, _), returns_within(2.0), session:
         beside(list, session)
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_abort_never_blocks(situation: str) -> None:
     with opened(receive_buffer=4096, http_options=QUIET) as (session, peer):
@@ -374,6 +386,7 @@ def test_abort_never_blocks(situation: str) -> None:
         assert session._connection.ended.wait(PATIENCE)
 
 
+@pytest.mark.waits
 def test_a_sender_that_waits_is_told_of_the_close_by_another_thread() -> None:
     with opened(receive_buffer=4096, http_options=QUIET) as (session, _):
         sending = beside(fill, session)
@@ -384,6 +397,7 @@ def test_a_sender_that_waits_is_told_of_the_close_by_another_thread() -> None:
         assert error.close_info is session.close_info
 
 
+@pytest.mark.waits
 def test_close_in_a_callback_while_a_sender_waits_ends_both() -> None:
     held: list[Session] = []
     took: list[float] = []
@@ -406,6 +420,7 @@ def test_close_in_a_callback_while_a_sender_waits_ends_both() -> None:
         assert took[0] < LIMIT + PROMISED + LOADED
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("receiver", ["iteration", "receive", "collect"])
 def test_close_and_a_receiver_return_while_a_callback_still_runs(receiver: str) -> None:
     waiting: Callable[[Session], object] = {
@@ -432,6 +447,7 @@ def test_close_and_a_receiver_return_while_a_callback_still_runs(receiver: str) 
         assert session._connection.ended.wait(PATIENCE)
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("callback", ["on_message", "on_error", "on_close"])
 @pytest.mark.parametrize("on_executor", [False, True])
 def test_close_in_every_callback_returns(callback: str, on_executor: bool) -> None:
@@ -455,6 +471,7 @@ def test_close_in_every_callback_returns(callback: str, on_executor: bool) -> No
             assert session._connection.ended.wait(PATIENCE)
 
 
+@pytest.mark.waits
 def test_sessions_that_close_each_other_in_their_callbacks_do_not_wait_for_ever() -> None:
     held: list[Session] = []
     both = threading.Barrier(2)
@@ -496,6 +513,7 @@ def test_a_hundred_receivers_learn_of_a_close_by_another_thread() -> None:
             assert receiving.result(PATIENCE) == []
 
 
+@pytest.mark.waits
 def test_close_before_there_is_a_socket_gives_the_attempt_up() -> None:
     asked = threading.Event()
     seen: list[Any] = []
@@ -515,6 +533,7 @@ def test_close_before_there_is_a_socket_gives_the_attempt_up() -> None:
     until(lambda: len(seen) == 1)
 
 
+@pytest.mark.waits
 def test_close_without_a_limit_ends_with_the_limit_of_silence() -> None:
     limit = 1.5  # holds for the answer to the setup too, which may take a moment on a busy machine
     with opened(http_options={"ping_interval": limit / 4, "silence_limit": limit}) as (session, _), returns_within(limit):

@@ -163,6 +163,7 @@ def test_whatever_every_callback_does_everything_comes_once(
         check_everything_came_once(recorder, session)
 
 
+@pytest.mark.waits
 @on_both
 def test_a_callback_may_close_and_the_rest_is_told_once(on_executor: bool) -> None:
     def closes(name: str, recorder: Recorder) -> None:
@@ -238,6 +239,7 @@ def test_an_on_close_that_raises_reports_it_and_ends_all_the_same(caplog: pytest
     assert "on_close" in caplog.text
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("waits", ["iteration", "collect"])
 def test_a_slow_callback_keeps_no_message_from_being_counted_or_received(waits: str) -> None:
     with opened(callbacks={"on_message": lambda _: threading.Event().wait(0.02)}) as (session, peer):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -45,9 +47,8 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveEmulator]:
         yield emulator
 
 
-@pytest.fixture
-def short_question(tmp_path: Path) -> Path:
-    return Audio(SPEECH.data[: 2 * 16_000], 16_000).save(tmp_path / "question.wav")
+def a_short_question(directory: Path) -> Path:
+    return Audio(SPEECH.data[: 2 * 16_000], 16_000).save(directory / "question.wav")
 
 
 class Lines(io.StringIO):
@@ -78,30 +79,39 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = c
 # Commands that succeed
 
 
-def test_demo_asks_the_bundled_question_without_a_key_and_saves_the_answer(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    assert cli.main(["demo"]) == 0
-    printed = capsys.readouterr().out
+@pytest.mark.waits
+def test_demo_asks_the_bundled_question_without_a_key_and_saves_the_answer() -> None:
+    with TemporaryDirectory() as directory:
+        process = start("demo", directory=directory)
+        printed, error = process.communicate(timeout=WITHIN)
+        assert (process.returncode, error) == (0, "")
+        answer = Path(directory).resolve() / "answer.wav"
+        assert f"Saved to {answer}" in printed
+        assert Audio.load(answer).seconds > 1
     first = printed.splitlines()[0]
     assert "No GEMINI_API_KEY is set, so the emulator on this machine answers" in first
     assert "--model" in first
-    assert "asking: 1.0 of 4.6 s sent, level" in printed
+    sent = re.findall(r"^asking: (\d\.\d) of 4\.6 s sent, level ", printed, re.MULTILINE)
+    assert len(sent) > 1
+    assert all(float(seconds) >= line for line, seconds in enumerate(sent)), "one line a second; a busy machine's is late"
     assert "you: " in printed
     assert "model: " in printed
     assert "s of speech; its first sound came" in printed
-    assert f"Saved to {tmp_path / 'answer.wav'}" in printed
-    assert Audio.load("answer.wav").seconds > 1
     assert "\x1b" not in printed, "stdout is not a terminal: no control codes"
 
 
-def test_talk_sends_a_file_and_saves_the_answer(
-    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, short_question: Path
-) -> None:
-    assert cli.main(["talk", "--in", str(short_question), "--out", "out.wav", "--model", "gemini-3.8-live"]) == 0
-    assert f"The emulator at {emulator.host} answers" in capsys.readouterr().out
-    assert Audio.load("out.wav")
-    assert emulator.wait_for("setup").message["setup"]["model"] == "models/gemini-3.8-live"
+@pytest.mark.waits
+def test_talk_sends_a_file_and_saves_the_answer() -> None:
+    with TemporaryDirectory() as directory, LiveEmulator(pace=0.0, voice=False) as emulator:
+        question = a_short_question(Path(directory))
+        told = {"GENAI_LIVE_EMULATOR_HOST": emulator.host}
+        arguments = ("talk", "--in", str(question), "--out", "out.wav", "--model", "gemini-3.8-live")
+        process = start(*arguments, directory=directory, more_environment=told)
+        printed, error = process.communicate(timeout=WITHIN)
+        assert (process.returncode, error) == (0, "")
+        assert f"The emulator at {emulator.host} answers" in printed
+        assert Audio.load(Path(directory) / "out.wav")
+        assert emulator.wait_for("setup").message["setup"]["model"] == "models/gemini-3.8-live"
 
 
 def test_chat_answers_piped_lines_one_by_one(
@@ -161,14 +171,15 @@ def test_wrong_words_are_told_in_one_sentence_with_status_2(capsys: pytest.Captu
 
 
 def test_files_that_cannot_be_used_are_told_before_anything_is_started(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, short_question: Path
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (tmp_path / "not.wav").write_bytes(b"not a WAV file")
     Audio(b"", 16_000).save("empty.wav")
     assert "No such file" in failure(capsys, "talk", "--in", "gone.wav", "--out", "o.wav", "--emulator")
     assert "is not a WAV file" in failure(capsys, "talk", "--in", "not.wav", "--out", "o.wav", "--emulator")
+    question = str(a_short_question(tmp_path))
     assert "has no sound in it" in failure(capsys, "talk", "--in", "empty.wav", "--out", "o.wav", "--emulator")
-    assert "there is no directory" in failure(capsys, "talk", "--in", str(short_question), "--out", "gone/o.wav", "--emulator")
+    assert "there is no directory" in failure(capsys, "talk", "--in", question, "--out", "gone/o.wav", "--emulator")
     assert "is a directory" in failure(capsys, "demo", "--out", str(tmp_path))
     assert "is not a file" in failure(capsys, "emulate", "--cert", "gone.pem", "--key", "gone.pem")
     assert "No such file" in failure(capsys, "emulate", "--scenario", "gone.json")
@@ -193,10 +204,12 @@ def test_streams_that_the_caller_closed_are_no_failure(monkeypatch: pytest.Monke
         getattr(sys, name).close()
 
 
-def test_input_that_is_no_text_is_sent_as_far_as_it_is(emulator: LiveEmulator) -> None:
-    told = subprocess.run(
-        [sys.executable, "-m", "genai_live.cli", "chat"], input=b"caf\xe9\n", capture_output=True, timeout=WITHIN, check=True
-    )
+@pytest.mark.waits
+def test_input_that_is_no_text_is_sent_as_far_as_it_is() -> None:
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        environment = {**os.environ, "GENAI_LIVE_EMULATOR_HOST": emulator.host}
+        command = [sys.executable, "-m", "genai_live.cli", "chat"]
+        told = subprocess.run(command, input=b"caf\xe9\n", env=environment, capture_output=True, timeout=WITHIN, check=True)
     assert "caf\N{REPLACEMENT CHARACTER}" in told.stdout.decode()
 
 
@@ -261,9 +274,15 @@ def test_an_error_nobody_thought_of_is_one_sentence_too_and_a_traceback_with_deb
 # As a process: signals and pipes
 
 
-def start(*arguments: str, stdin: int | None = None, more_environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+def start(
+    *arguments: str,
+    stdin: int | None = None,
+    more_environment: dict[str, str] | None = None,
+    directory: str | None = None,
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "genai_live.cli", *arguments],
+        cwd=directory,
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -272,6 +291,7 @@ def start(*arguments: str, stdin: int | None = None, more_environment: dict[str,
     )
 
 
+@pytest.mark.waits
 def test_ctrl_c_ends_a_demo_with_one_line_and_status_130() -> None:
     process = start("demo")
     assert process.stdout is not None
@@ -282,6 +302,7 @@ def test_ctrl_c_ends_a_demo_with_one_line_and_status_130() -> None:
     assert (process.returncode, error) == (130, "genai-live: interrupted\n")
 
 
+@pytest.mark.waits
 def test_the_emulator_serves_until_ctrl_c_and_a_client_finds_it_by_the_line_it_prints() -> None:
     process = start("emulate", "--port", "0", "--instant")
     chat = start("chat", stdin=subprocess.PIPE, more_environment={"GENAI_LIVE_EMULATOR_HOST": started(process)})
@@ -302,27 +323,31 @@ def started(process: subprocess.Popen[str]) -> str:
     raise AssertionError(process.communicate()[1])
 
 
-def test_what_was_recorded_is_replayed(emulator: LiveEmulator, tmp_path: Path) -> None:
-    recording = tmp_path / "session.jsonl"
-    recorder = start("record", "--out", str(recording), "--to", emulator.url, "--port", "0")
-    said = [chat_with(started(recorder))]
-    recorder.send_signal(signal.SIGINT)
-    assert recorder.communicate(timeout=WITHIN)[0].endswith("Stopped. 1 session recorded.\n")
-    assert recorder.returncode == 0
-    replay = start("emulate", "--replay", str(recording), "--port", "0", "--pace", "0")
-    said.append(chat_with(started(replay)))
-    replay.send_signal(signal.SIGINT)
-    replay.communicate(timeout=WITHIN)
+@pytest.mark.waits
+def test_what_was_recorded_is_replayed() -> None:
+    with TemporaryDirectory() as directory, LiveEmulator(pace=0.0, voice=False) as emulator:
+        recording = Path(directory) / "session.jsonl"
+        recorder = start("record", "--out", str(recording), "--to", emulator.url, "--port", "0")
+        said = [chat_with(started(recorder))]
+        recorder.send_signal(signal.SIGINT)
+        assert recorder.communicate(timeout=WITHIN)[0].endswith("Stopped. 1 session recorded.\n")
+        assert recorder.returncode == 0
+        replay = start("emulate", "--replay", str(recording), "--port", "0", "--pace", "0")
+        said.append(chat_with(started(replay)))
+        replay.send_signal(signal.SIGINT)
+        replay.communicate(timeout=WITHIN)
     assert said == ["You said: Are you there?\n"] * 2
 
 
-def test_a_scenario_file_says_what_the_emulator_does(tmp_path: Path) -> None:
-    scenario = tmp_path / "scenario.json"
-    scenario.write_text('{"steps": [{"expect": "clientContent"}, {"reply": "As the scenario says."}]}')
-    process = start("emulate", "--scenario", str(scenario), "--port", "0", "--pace", "0")
-    assert chat_with(started(process)) == "As the scenario says.\n"
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=WITHIN)
+@pytest.mark.waits
+def test_a_scenario_file_says_what_the_emulator_does() -> None:
+    with TemporaryDirectory() as directory:
+        scenario = Path(directory) / "scenario.json"
+        scenario.write_text('{"steps": [{"expect": "clientContent"}, {"reply": "As the scenario says."}]}')
+        process = start("emulate", "--scenario", str(scenario), "--port", "0", "--pace", "0")
+        assert chat_with(started(process)) == "As the scenario says.\n"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=WITHIN)
 
 
 def chat_with(host: str) -> str:
@@ -340,17 +365,19 @@ def test_a_key_is_passed_on_to_google_only(monkeypatch: pytest.MonkeyPatch) -> N
     assert record.credentials("https://googleapis.com.example.org") == {}
 
 
-def test_output_that_nobody_reads_any_more_ends_a_command_without_noise(emulator: LiveEmulator) -> None:
-    process = start("chat", stdin=subprocess.PIPE)
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stdin is not None
-    process.stdin.write("Hello\nHello\n")
-    process.stdin.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == ""
-    assert process.wait(WITHIN) == 1
-    process.stderr.close()
+@pytest.mark.waits
+def test_output_that_nobody_reads_any_more_ends_a_command_without_noise() -> None:
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        process = start("chat", stdin=subprocess.PIPE, more_environment={"GENAI_LIVE_EMULATOR_HOST": emulator.host})
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stdin is not None
+        process.stdin.write("Hello\nHello\n")
+        process.stdin.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert process.wait(WITHIN) == 1
+        process.stderr.close()
 
 
 # Who answers

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -88,7 +89,7 @@ def stalled(phase: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[]
         if phase == "credentials":
             api_client = ApiClient("test-key", http_options={"base_url": "http://127.0.0.1:1"})
             yield lambda: Live(api_client, auth=blocker)
-        elif phase == "name lookup":
+        elif phase == ALONE:
             monkeypatch.setattr(socket, "getaddrinfo", blocker)
             yield lambda: client_of("http://name.invalid").live
         elif phase == "dialling":
@@ -118,11 +119,17 @@ def own_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name.startswith("genai-live")]
 
 
-@pytest.mark.parametrize("phase", ["credentials", "name lookup", "dialling", *STALLS])
-def test_a_stall_ends_within_the_timeout_and_names_the_phase(phase: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "SOCKS" in phase:
-        pytest.importorskip("socks", reason="PySocks is in the extra test")
-    with stalled(phase, monkeypatch) as make:
+ALONE = "name lookup"
+"""Changed for the whole process; the others wait at the same time."""
+
+
+@pytest.mark.parametrize(
+    "phase", [ALONE, *(pytest.param(phase, marks=pytest.mark.waits) for phase in ("credentials", "dialling", *STALLS))]
+)
+def test_a_stall_ends_within_the_timeout_and_names_the_phase(phase: str) -> None:
+    if "SOCKS" in phase and find_spec("socks") is None:
+        pytest.skip("PySocks is in the extra test")
+    with pytest.MonkeyPatch.context() as monkeypatch, stalled(phase, monkeypatch) as make:
         live = make()
         for limit in LIMITS:
             begun = time.monotonic()
@@ -180,6 +187,7 @@ def test_a_refused_upgrade_has_its_status_and_body_however_it_is_sent(server: Ca
     assert (error.kind, error.retryable) == (errors.ErrorKind.AUTH, False)
 
 
+@pytest.mark.waits
 def test_a_status_is_not_lost_to_a_body_that_never_comes() -> None:
     server = answering("403 Forbidden\r\nContent-Length: 1000", b"begun", then=hold)
     with raw_server(server) as url, pytest.raises(errors.HandshakeRejected) as raised:
@@ -276,6 +284,7 @@ def answering_first(statuses: list[int]) -> Callable[[ServerConnection, Any], An
     return process
 
 
+@pytest.mark.waits
 def test_503_503_101_opens_a_session_when_retries_are_asked_for() -> None:
     statuses = [503, 503]
     told: list[Any] = []
@@ -288,6 +297,7 @@ def test_503_503_101_opens_a_session_when_retries_are_asked_for() -> None:
     assert statuses == []
 
 
+@pytest.mark.waits
 def test_when_the_last_try_fails_its_end_is_told_once() -> None:
     statuses = [500, 502, 503, 504]
     told: list[Any] = []
@@ -315,6 +325,7 @@ def test_without_retries_503_is_one_try() -> None:
     assert statuses == [503]
 
 
+@pytest.mark.waits
 def test_a_service_that_comes_up_late_is_reached_within_the_timeout() -> None:
     """Nobody listens at first: the network's own failure."""
     tries = threading.Semaphore(0)
@@ -335,6 +346,7 @@ def test_a_service_that_comes_up_late_is_reached_within_the_timeout() -> None:
         assert session.ask("Hello", timeout=PATIENCE).text == "Hello"
 
 
+@pytest.mark.waits
 def test_unavailable_in_setup_is_tried_again_and_a_bad_request_is_not() -> None:
     unavailable, invalid = "The service is currently unavailable.", "Request contains an invalid argument."
     for code, reason, tries in ((1011, unavailable, 2), (1007, invalid, 1)):
@@ -349,6 +361,7 @@ def test_unavailable_in_setup_is_tried_again_and_a_bad_request_is_not() -> None:
         assert len(seen) == tries
 
 
+@pytest.mark.waits
 def test_the_timeout_spans_all_tries() -> None:
     statuses = [503] * 1000
     with live_server(process_request=answering_first(statuses)) as url:

@@ -70,6 +70,7 @@ def test_families_take_turns_beginning_with_the_resolvers_choice() -> None:
     assert interleaved([]) == []
 
 
+@pytest.mark.waits
 def test_an_address_that_does_not_answer_costs_a_moment_and_not_the_timeout() -> None:
     with deaf_listener() as deaf, raw_server(lambda connection: connection.sendall(b"hello")) as good, held() as sockets:
         sock = tcp.connect([at(deaf), at(deaf), at(good)], Deadline(PATIENCE), sockets)
@@ -94,6 +95,7 @@ def test_when_all_refuse_the_last_reason_is_told() -> None:
         tcp.connect([], Deadline(PATIENCE), sockets)
 
 
+@pytest.mark.waits
 def test_when_none_answers_the_deadline_holds_for_all_of_them() -> None:
     with deaf_listener() as deaf, held() as sockets, pytest.raises(TimeoutError):
         tcp.connect([at(deaf)] * 3, Deadline(0.6), sockets)

@@ -145,6 +145,7 @@ def test_abort_is_no_close(emulator: LiveEmulator) -> None:
         assert emulator.current.wait_closed().code == 1006
 
 
+@pytest.mark.waits
 def test_interrupt_acts_as_the_user_would() -> None:
     with LiveEmulator(voice=False) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
         wire.send(content("Something that takes a while"))
@@ -159,6 +160,7 @@ def test_write_bytes_breaks_the_protocol(emulator: LiveEmulator) -> None:
         assert wire.closed()[0] == 1006
 
 
+@pytest.mark.waits
 def test_a_client_that_does_not_read_holds_up_its_own_answer_only() -> None:
     with LiveEmulator(pace=0.0, voice=False, hears=["go"]) as emulator, Wire(emulator.url, MLDEV, SPEECH) as slow:
         slow.socket.socket.setsockopt(1, 8, 4096)

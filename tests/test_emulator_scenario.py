@@ -36,6 +36,7 @@ def test_refuse_upgrade_answers_with_any_status_and_body(status: int) -> None:
     assert (answer.status_code, answer.body, answer.headers["Retry-After"]) == (status, b'{"error": "no"}', "7")
 
 
+@pytest.mark.waits
 def test_ignore_upgrade_never_answers() -> None:
     with playing(steps.IgnoreUpgrade()) as emulator:
         with Raw(emulator.port).send(upgrade()) as raw:
@@ -60,6 +61,7 @@ def test_close_in_place_of_setup_complete() -> None:
         emulator.assert_complete()
 
 
+@pytest.mark.waits
 def test_silence_after_setup_says_nothing_until_the_client_goes() -> None:
     with playing(steps.Expect("setup"), steps.Silence()) as emulator:
         with Wire(emulator.url) as wire:
@@ -197,6 +199,7 @@ def test_cancel_calls_takes_them_back() -> None:
         assert kinds(wire.turn())[:2] == ["toolCall", "toolCallCancellation"]
 
 
+@pytest.mark.waits
 def test_interrupt_ends_a_reply_that_runs() -> None:
     long = steps.Reply("A long story", audio=30.0, wait=False)
     scenario = Scenario(long, steps.Wait(0.5), steps.Interrupt())
@@ -206,6 +209,7 @@ def test_interrupt_ends_a_reply_that_runs() -> None:
     assert "generationComplete" not in turn
 
 
+@pytest.mark.waits
 def test_a_user_who_speaks_over_a_reply_interrupts_it() -> None:
     scenario = Scenario(steps.Reply("A long story", audio=30.0))
     with LiveEmulator(voice=False, scenario=scenario) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
@@ -229,6 +233,7 @@ def test_converse_behaves_naturally_for_some_turns_and_a_scenario_that_is_over_f
 # -- the connection ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.waits
 def test_go_away_comes_at_its_time_beside_a_natural_conversation() -> None:
     with playing(steps.At(0.05, steps.GoAway(0.5)), steps.At(0.1, steps.Close(1008, "gone"))) as emulator:
         with Wire(emulator.url, setup=TEXT) as wire:
@@ -284,6 +289,7 @@ def test_fragments_come_as_many_frames_of_one_message() -> None:
         assert len(list(wire.socket.recv_streaming())) == 1
 
 
+@pytest.mark.waits
 def test_trickle_sends_one_byte_at_a_time() -> None:
     script = (steps.Expect("setup"), steps.Trickle(), steps.SetupComplete(), steps.Close(1000, "slowly"))
     pieces = []
@@ -295,6 +301,7 @@ def test_trickle_sends_one_byte_at_a_time() -> None:
     assert len(pieces) > 5, "the kernel may join a few bytes, but not all of them"
 
 
+@pytest.mark.waits
 def test_stop_reading_fills_the_client_s_buffers_until_it_reads_again() -> None:
     sent = threading.Event()
     with LiveEmulator(voice=False) as emulator, Wire(emulator.url, setup=TEXT) as wire:
@@ -308,6 +315,7 @@ def test_stop_reading_fills_the_client_s_buffers_until_it_reads_again() -> None:
         emulator.wait_for("clientContent")
 
 
+@pytest.mark.waits
 def test_a_scenario_that_stops_reading_holds_the_client_up() -> None:
     failed = threading.Event()
     with playing(steps.StopReading(), steps.Silence()) as emulator, Wire(emulator.url, setup=TEXT) as wire:
@@ -352,6 +360,7 @@ def test_close_and_abort_work_in_any_phase(phase: str) -> None:
             emulator.assert_complete()
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("last", [steps.Close(1011, "Deadline expired before operation could complete."), steps.Abort()])
 @pytest.mark.parametrize(
     ("before", "seen"),

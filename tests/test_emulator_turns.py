@@ -109,6 +109,7 @@ def test_pictures_are_seen(emulator: LiveEmulator) -> None:
     assert {"modality": "IMAGE", "tokenCount": 3 * 258} in turn[-1]["usageMetadata"]["promptTokensDetails"]
 
 
+@pytest.mark.waits
 def test_content_interrupts_a_running_answer_before_its_own_is_given() -> None:
     with LiveEmulator(voice=False) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
         wire.send(content("Tell me a very long story about everything that ever happened"))
@@ -210,6 +211,7 @@ def test_activity_signals_of_the_other_mode_end_the_session(emulator: LiveEmulat
         assert wire.closed()[0] == 1007
 
 
+@pytest.mark.waits
 def test_speech_over_the_answer_interrupts_it() -> None:
     with LiveEmulator(voice=False) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
         wire.send(content("Say something that takes a while to say, please"))
@@ -218,7 +220,8 @@ def test_speech_over_the_answer_interrupts_it() -> None:
         assert kinds(wire.turn()) == ["interrupted", "turnComplete"]
 
 
-def test_with_no_interruption_the_answer_is_finished_and_the_speech_answered_after_it(emulator: LiveEmulator) -> None:
+@pytest.mark.waits
+def test_with_no_interruption_the_answer_is_finished_and_the_speech_answered_after_it() -> None:
     setup = {**SPEECH, "realtimeInputConfig": {"activityHandling": "NO_INTERRUPTION"}}
     with LiveEmulator(voice=False) as slow, Wire(slow.url, setup=setup) as wire:
         wire.send(content("Hi"))
@@ -228,6 +231,7 @@ def test_with_no_interruption_the_answer_is_finished_and_the_speech_answered_aft
     assert transcript(second, "inputTranscription") == "[0.2 s of speech]"
 
 
+@pytest.mark.waits
 def test_turn_complete_waits_for_the_assumed_playback_unless_told_not_to() -> None:
     def gap(**options: Any) -> float:
         with LiveEmulator(voice=False, **options) as emulator, Wire(emulator.url, setup=SPEECH) as wire:
@@ -309,6 +313,7 @@ def test_a_silent_response_is_stored_and_not_spoken_of(emulator: LiveEmulator) -
         assert written(wire.ask("Still there?")) == "You said: Still there?"
 
 
+@pytest.mark.waits
 def test_a_response_that_interrupts_cuts_into_the_answer() -> None:
     tool = {"functionDeclarations": [{"name": "get_weather", "behavior": "NON_BLOCKING"}]}
     with LiveEmulator(voice=False) as emulator, Wire(emulator.url, setup={**SPEECH, "tools": [tool]}) as wire:

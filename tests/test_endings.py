@@ -237,6 +237,7 @@ def in_phase(name: str, options: dict[str, Any]) -> Iterator[tuple[Session, Peer
         yield session, peer, observers, waited
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize(("way", "phase"), ENDS)
 def test_an_end_is_told_to_every_observer_every_time(way: str, phase: str) -> None:
     end = WAYS[way]
@@ -255,6 +256,7 @@ def tell_quietly_once(session: Session) -> None:
     assert (error is None) == info.clean
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("waits", ["receive", "collect"])
 @pytest.mark.parametrize("way", ["close() in a thread", "server 1000 with reason", "server 1011", "reset", "a reserved bit"])
 @pytest.mark.parametrize("phase", ["idle", "mid-turn"])
@@ -278,6 +280,7 @@ def test_a_thread_that_waits_learns_of_the_end(way: str, phase: str, waits: str,
             assert error.close_info is session.close_info
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("way", [name for name in WAYS if name not in ("half-open", "write timeout")])
 def test_what_comes_while_we_close_changes_nothing(way: str) -> None:
     observers = Observers()
@@ -426,6 +429,7 @@ REFUSALS: dict[str, Refusal] = {
 }
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("name", REFUSALS)
 def test_a_connect_that_fails_tells_the_caller_and_the_callbacks_the_same(name: str) -> None:
     refusal = REFUSALS[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -179,6 +180,7 @@ def live_for(seconds: float, session: Session) -> None:
     assert not session._connection.ended.wait(seconds), session.close_info
 
 
+@pytest.mark.waits
 def test_an_idle_link_whose_peer_pongs_stays_open_and_a_turn_goes_on_after_it() -> None:
     with opened(http_options=SHORT) as (session, peer), answering(session, peer) as got:
         live_for(LONGER, session)
@@ -188,6 +190,7 @@ def test_an_idle_link_whose_peer_pongs_stays_open_and_a_turn_goes_on_after_it() 
         assert asking.result(PATIENCE).text == "yes"
 
 
+@pytest.mark.waits
 def test_a_link_with_traffic_is_not_pinged() -> None:
     with opened(http_options={"ping_interval": 5.0}) as (session, peer), answering(session, peer) as got:
         for _ in range(20):
@@ -196,6 +199,7 @@ def test_a_link_with_traffic_is_not_pinged() -> None:
         assert PING not in got
 
 
+@pytest.mark.waits
 def test_a_server_that_streams_and_ignores_pings_stays_connected() -> None:
     with opened(http_options=SHORT) as (session, peer):
         for _ in range(40):
@@ -203,6 +207,7 @@ def test_a_server_that_streams_and_ignores_pings_stays_connected() -> None:
             live_for(0.05, session)
 
 
+@pytest.mark.waits
 def test_bytes_of_one_long_message_count_as_life() -> None:
     whole = frame(BINARY, text_part("x" * 400_000))
     with opened(http_options=SHORT) as (session, peer):
@@ -212,6 +217,7 @@ def test_bytes_of_one_long_message_count_as_life() -> None:
         assert len(next(iter(session)).text or "") == 400_000
 
 
+@pytest.mark.waits
 def test_a_callback_that_takes_longer_than_the_limit_kills_nothing() -> None:
     done = threading.Event()
 
@@ -226,6 +232,7 @@ def test_a_callback_that_takes_longer_than_the_limit_kills_nothing() -> None:
         assert session.stats.slow_callbacks == 1
 
 
+@pytest.mark.waits
 def test_a_consumer_that_stops_for_longer_than_the_limit_loses_nothing() -> None:
     count = 300
     with opened(http_options={**SHORT, "queue_bytes": 20_000}, receive_buffer=4096) as (session, peer):
@@ -242,6 +249,7 @@ def send_all(peer: Peer, frames: list[bytes]) -> None:
         peer.send(each)
 
 
+@pytest.mark.waits
 def test_another_session_of_a_shared_reader_that_takes_long_kills_nothing() -> None:
     inside, done = threading.Event(), threading.Event()
 
@@ -303,6 +311,7 @@ def test_a_lock_of_the_interpreter_held_by_another_thread_kills_nothing() -> Non
 # Links that are dead.
 
 
+@pytest.mark.waits
 def test_a_peer_that_went_silent_is_found_in_receive_and_never_told_as_the_servers_close() -> None:
     with opened(http_options=SHORT) as (session, _):
         receiving = beside(session.collect)
@@ -313,6 +322,7 @@ def test_a_peer_that_went_silent_is_found_in_receive_and_never_told_as_the_serve
         assert error.retryable
 
 
+@pytest.mark.waits
 def test_a_peer_that_went_silent_is_found_in_send() -> None:
     with opened(http_options=SHORT, receive_buffer=4096) as (session, _):
         error = beside(send_for_ever, session).exception(PATIENCE)
@@ -340,10 +350,15 @@ def test_a_ping_that_cannot_be_written_ends_the_session_as_every_loss_does(monke
         assert [type(each) for each in seen] == [errors.ConnectionLost]
 
 
+CABLES = itertools.count()
+"""Two tests pull one, at the same time."""
+
+
 @contextmanager
 def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
     """A peer in a network of its own, and how to pull the plug: from then on packets vanish, and nobody sends RST."""
-    ip, name = shutil.which("ip"), f"gl{os.getpid()}"
+    number = os.getpid() * 2 + next(CABLES) % 2
+    ip, name = shutil.which("ip"), f"gl{number}"
     if ip is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("needs the right to make network namespaces")
 
@@ -351,7 +366,7 @@ def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
         return subprocess.run([ip, *arguments], capture_output=True, check=False).returncode == 0
 
     inside = ("netns", "exec", name, ip)
-    near, far = pair_of_addresses()
+    near, far = pair_of_addresses(number)
     made = (
         run("netns", "add", name)
         and run("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
@@ -384,12 +399,13 @@ def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
         run("link", "del", f"{name}a")
 
 
-def pair_of_addresses() -> tuple[str, str]:
-    """Both ends of a network of its own for each process: two runs of the tests at once must not meet."""
-    number = os.getpid() * 4 % (1 << 16)
-    return tuple(f"10.213.{(number + end) >> 8}.{(number + end) & 255}" for end in (1, 2))  # type: ignore[return-value]
+def pair_of_addresses(number: int) -> tuple[str, str]:
+    """Both ends of a network of its own for each cable: two runs of the tests at once must not meet."""
+    first = number * 4 % (1 << 16)
+    return tuple(f"10.213.{(first + end) >> 8}.{(first + end) & 255}" for end in (1, 2))  # type: ignore[return-value]
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("calls", ["receive", "send"])
 def test_a_peer_that_vanished_without_a_word_is_found(calls: str) -> None:
     with cable() as (start, pull), client_of(start(), ping_interval=0.3, silence_limit=1.5).live.connect(model=MODEL) as session:

@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -170,6 +171,7 @@ def test_vertex_ai_is_refused_before_anything_is_looked_up_or_dialled(arguments:
         client.live.music.connect(model="lyria-realtime-exp")
 
 
+@pytest.mark.waits
 def test_connect_waits_for_setup_complete_and_says_so_when_its_time_is_up() -> None:
     with live_server(wait_until_closed) as url:
         stalls_in(errors.Phase.SETUP, lambda limit: client_of(url).live.music.connect(model=MODEL, timeout=limit))
@@ -399,6 +401,7 @@ def test_an_unknown_kind_of_message_is_delivered_and_one_that_is_not_json_is_an_
     assert told == [undecodable.decode_error]
 
 
+@pytest.mark.waits
 def test_a_timeout_holds_for_each_message_and_says_that_nothing_plays() -> None:
     with music_with(sends(music(chunk(b"abcd")))) as session:
         until(lambda: session.stats.waiting_messages == 1)
@@ -467,6 +470,7 @@ def test_a_saved_recording_is_a_wav_file_of_the_little_endian_samples_that_came(
         assert file.readframes(1) == frame
 
 
+@pytest.mark.waits
 def test_music_that_came_before_a_timeout_is_not_lost() -> None:
     def goes_on_when_told(connection: ServerConnection) -> None:
         connection.recv(timeout=PATIENCE)
@@ -672,6 +676,7 @@ def test_the_emulator_tells_of_a_prompt_that_it_leaves_out() -> None:
         assert told.text == "a filtered thing"
 
 
+@pytest.mark.waits
 def test_the_emulator_falls_silent_on_pause() -> None:
     with emulated() as (session, emulator):
         session.play()
@@ -684,10 +689,12 @@ def test_the_emulator_falls_silent_on_pause() -> None:
         assert session.record(0.5, PATIENCE).seconds == 0.5
 
 
-def test_the_sample_saves_a_wav_file(tmp_path: Path) -> None:
-    target = tmp_path / "tune.wav"
-    command = [sys.executable, str(SAMPLE), "--emulator", "--seconds", "1", str(target)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    assert said.stdout == f"1 s of music, 48000 Hz, 2 channels: {target}\n"
-    with wave.open(str(target)) as file:
-        assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (48_000, 2, 48_000)
+@pytest.mark.waits
+def test_the_sample_saves_a_wav_file() -> None:
+    with TemporaryDirectory() as directory:
+        target = Path(directory) / "tune.wav"
+        command = [sys.executable, str(SAMPLE), "--emulator", "--seconds", "1", str(target)]
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert said.stdout == f"1 s of music, 48000 Hz, 2 channels: {target}\n"
+        with wave.open(str(target)) as file:
+            assert (file.getframerate(), file.getnchannels(), file.getnframes()) == (48_000, 2, 48_000)

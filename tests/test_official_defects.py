@@ -104,6 +104,7 @@ def test_defect_01_connect_fails_with_the_servers_words_when_the_session_closes_
         client_of("http://127.0.0.1:1").live.connect(model=MODEL)
 
 
+@pytest.mark.waits
 def test_defect_02_connecting_has_a_time_limit() -> None:
     with pytest.raises(errors.ConnectTimeout):
         connect(wait_until_closed, timeout=0.2)
@@ -305,6 +306,7 @@ def test_defect_30_a_session_serves_several_threads_without_an_event_loop() -> N
     assert sorted(heard) == ["0", "1", "2", "3"]
 
 
+@pytest.mark.waits
 def test_defect_31_a_server_that_is_silent_about_setup_is_given_up_in_that_phase() -> None:
     stalls_in(Phase.SETUP, lambda limit: connect(wait_until_closed, timeout=limit))
 
@@ -544,6 +546,7 @@ def test_defect_65_a_slip_of_the_pen_in_an_enum_does_not_reach_the_server() -> N
         setup({"response_modalities": ["AUDOI"]})
 
 
+@pytest.mark.waits
 def test_defect_66_time_limits_are_kept() -> None:
     release = threading.Event()
 

@@ -7,7 +7,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -30,10 +33,11 @@ def blocks(document: str, language: str) -> list[str]:
 SNIPPETS = blocks(README, "python")
 
 
-@pytest.fixture
-def emulator() -> Iterator[LiveEmulator]:
-    with LiveEmulator(pace=0.0, voice=False) as emulator:
-        yield emulator
+@contextmanager
+def beginning() -> Iterator[tuple[Path, LiveEmulator]]:
+    """An empty directory, and an emulator."""
+    with TemporaryDirectory() as directory, LiveEmulator(pace=0.0, voice=False) as emulator:
+        yield Path(directory), emulator
 
 
 def run(script: str, emulator: LiveEmulator | None, directory: Path, settings: dict[str, str] | None = None) -> str:
@@ -56,16 +60,20 @@ def run(script: str, emulator: LiveEmulator | None, directory: Path, settings: d
 # README.md
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
-def test_every_snippet_of_the_readme_runs_as_it_is(snippet: str, emulator: LiveEmulator, tmp_path: Path) -> None:
-    (tmp_path / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
-    assert run(snippet, emulator, tmp_path) != ""
+def test_every_snippet_of_the_readme_runs_as_it_is(snippet: str) -> None:
+    with beginning() as (directory, emulator):
+        (directory / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
+        assert run(snippet, emulator, directory) != ""
 
 
-def test_the_quickstart_has_eight_lines_and_saves_the_models_voice(emulator: LiveEmulator, tmp_path: Path) -> None:
+@pytest.mark.waits
+def test_the_quickstart_has_eight_lines_and_saves_the_models_voice() -> None:
     assert len([line for line in SNIPPETS[0].splitlines() if line]) == 8
-    assert "You said: Hello! What can you do?" in run(SNIPPETS[0], emulator, tmp_path)
-    assert (tmp_path / "hello.wav").exists()
+    with beginning() as (directory, emulator):
+        assert "You said: Hello! What can you do?" in run(SNIPPETS[0], emulator, directory)
+        assert (directory / "hello.wav").exists()
 
 
 def test_the_readme_begins_with_the_lines_that_ci_runs() -> None:
@@ -119,23 +127,28 @@ def test_the_moved_script_is_the_official_one_with_another_import_and_without_as
     assert moved(blocks(MIGRATING, "py")[0]) == blocks(MIGRATING, "python")[0]
 
 
-def test_the_moved_script_answers_what_the_official_one_does(emulator: LiveEmulator, tmp_path: Path) -> None:
-    pytest.importorskip("google.genai")
+@pytest.mark.waits
+def test_the_moved_script_answers_what_the_official_one_does() -> None:
+    if find_spec("google.genai") is None:
+        pytest.skip("google-genai is in the extra test")
     official = blocks(MIGRATING, "py")[0] + "import asyncio\nprint(asyncio.run(main('Hello')))"
-    with LiveEmulator(tls=True, pace=0.0, voice=False) as secure:  # that client makes every address wss
-        settings = {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": secure.url, "SSL_CERT_FILE": str(secure.ca_path)}
-        their_answer = run(official, None, tmp_path, settings)
-    our_answer = run(blocks(MIGRATING, "python")[0] + "print(main('Hello'))", emulator, tmp_path)
+    with beginning() as (directory, emulator):
+        with LiveEmulator(tls=True, pace=0.0, voice=False) as secure:  # that client makes every address wss
+            settings = {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": secure.url, "SSL_CERT_FILE": str(secure.ca_path)}
+            their_answer = run(official, None, directory, settings)
+        our_answer = run(blocks(MIGRATING, "python")[0] + "print(main('Hello'))", emulator, directory)
     assert our_answer == their_answer == "You said: Hello\n"
 
 
-def test_every_example_of_the_javascript_page_runs_in_python(emulator: LiveEmulator, tmp_path: Path) -> None:
+@pytest.mark.waits
+def test_every_example_of_the_javascript_page_runs_in_python() -> None:
     """They build on each other, as on the page: together they are one program."""
-    printed = run("\n".join(blocks(MIGRATING, "python")[1:]), emulator, tmp_path)
+    with beginning() as (directory, emulator):
+        printed = run("\n".join(blocks(MIGRATING, "python")[1:]), emulator, directory)
+        kinds = {message.kind for message in emulator.received}
     assert "Connected to the socket." in printed
     assert "Received message from the server:" in printed
     assert "Connection closed: 1000" in printed
     assert "Connection established" in printed
     assert "image/png" in printed
-    kinds = {message.kind for message in emulator.received}
     assert {"clientContent", "realtimeInput.mediaChunks", "realtimeInput.audio", "toolResponse"} <= kinds

@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,10 +21,11 @@ WITHIN = 120.0
 """Seconds for one sample on a machine that may be busy; the longest streams 4.6 s of speech."""
 
 
-@pytest.fixture
-def emulator() -> Iterator[LiveEmulator]:
-    with LiveEmulator(pace=0.0, voice=False) as emulator:
-        yield emulator
+@contextmanager
+def beginning() -> Iterator[tuple[Path, LiveEmulator]]:
+    """An empty directory, and an emulator."""
+    with TemporaryDirectory() as directory, LiveEmulator(pace=0.0, voice=False) as emulator:
+        yield Path(directory), emulator
 
 
 def run(name: str, *arguments: str, directory: Path, emulator: LiveEmulator | None) -> str:
@@ -44,60 +47,81 @@ def run(name: str, *arguments: str, directory: Path, emulator: LiveEmulator | No
     return done.stdout
 
 
-def test_hello_prints_the_answer_and_saves_its_voice(tmp_path: Path, emulator: LiveEmulator) -> None:
-    printed = run("hello.py", directory=tmp_path, emulator=emulator)
-    assert "Model: You said: Hello! What can you do?" in printed
-    assert Audio.load(tmp_path / "hello.wav").seconds > 1
+@pytest.mark.waits
+def test_hello_prints_the_answer_and_saves_its_voice() -> None:
+    with beginning() as (directory, emulator):
+        printed = run("hello.py", directory=directory, emulator=emulator)
+        assert "Model: You said: Hello! What can you do?" in printed
+        assert Audio.load(directory / "hello.wav").seconds > 1
 
 
-def test_hello_needs_no_key_and_no_network_with_its_own_emulator(tmp_path: Path) -> None:
-    printed = run("hello.py", "--emulator", directory=tmp_path, emulator=None)
-    assert "You said: Hello!" in printed
-    assert Audio.load(tmp_path / "hello.wav").rate == 24_000
+@pytest.mark.waits
+def test_hello_needs_no_key_and_no_network_with_its_own_emulator() -> None:
+    with beginning() as (directory, _):
+        printed = run("hello.py", "--emulator", directory=directory, emulator=None)
+        assert "You said: Hello!" in printed
+        assert Audio.load(directory / "hello.wav").rate == 24_000
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("name", ["hello", "callbacks", "tool_call", "video_frames", "wav_in_wav_out", "music"])
-def test_a_sample_without_a_key_says_in_one_sentence_where_to_get_one(name: str, tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, str(SAMPLES / f"{name}.py")], capture_output=True, text=True, cwd=tmp_path, timeout=WITHIN, check=False
-    )
-    assert ended.returncode == 1
-    assert ended.stderr.startswith(f"{name}.py: the Gemini Developer API needs an API key: ")
-    assert ended.stderr.count("\n") == 1
+def test_a_sample_without_a_key_says_in_one_sentence_where_to_get_one(name: str) -> None:
+    with beginning() as (directory, _):
+        ended = subprocess.run(
+            [sys.executable, str(SAMPLES / f"{name}.py")],
+            capture_output=True,
+            text=True,
+            cwd=directory,
+            timeout=WITHIN,
+            check=False,
+        )
+        assert ended.returncode == 1
+        assert ended.stderr.startswith(f"{name}.py: the Gemini Developer API needs an API key: ")
+        assert ended.stderr.count("\n") == 1
 
 
-def test_callbacks_are_told_everything_in_order(tmp_path: Path, emulator: LiveEmulator) -> None:
-    printed = run("callbacks.py", directory=tmp_path, emulator=emulator).splitlines()
-    assert printed[0] == "Connected."
-    assert printed[1] == "You said: Tell me a short story."
-    assert "bytes of 24 kHz PCM" in printed[2]
-    assert printed[3].startswith("The session was closed by client")
+@pytest.mark.waits
+def test_callbacks_are_told_everything_in_order() -> None:
+    with beginning() as (directory, emulator):
+        printed = run("callbacks.py", directory=directory, emulator=emulator).splitlines()
+        assert printed[0] == "Connected."
+        assert printed[1] == "You said: Tell me a short story."
+        assert "bytes of 24 kHz PCM" in printed[2]
+        assert printed[3].startswith("The session was closed by client")
 
 
-def test_wav_in_wav_out_asks_aloud_and_saves_the_answer(tmp_path: Path, emulator: LiveEmulator) -> None:
-    printed = run("wav_in_wav_out.py", directory=tmp_path, emulator=emulator)
-    assert "s of speech" in printed
-    assert Audio.load(tmp_path / "answer.wav").seconds > 0.5
-    assert emulator.wait_for("realtimeInput.audioStreamEnd")
+@pytest.mark.waits
+def test_wav_in_wav_out_asks_aloud_and_saves_the_answer() -> None:
+    with beginning() as (directory, emulator):
+        printed = run("wav_in_wav_out.py", directory=directory, emulator=emulator)
+        assert "s of speech" in printed
+        assert Audio.load(directory / "answer.wav").seconds > 0.5
+        assert emulator.wait_for("realtimeInput.audioStreamEnd")
 
 
-def test_wav_in_wav_out_takes_the_names_of_both_files(tmp_path: Path, emulator: LiveEmulator) -> None:
-    question = Audio.load(SAMPLES.parent / "genai_live/cli/data/question.wav")
-    Audio(question.data[: 2 * 16_000 * 2], 16_000).save(tmp_path / "in.wav")
-    run("wav_in_wav_out.py", "in.wav", "out.wav", directory=tmp_path, emulator=emulator)
-    assert Audio.load(tmp_path / "out.wav")
+@pytest.mark.waits
+def test_wav_in_wav_out_takes_the_names_of_both_files() -> None:
+    with beginning() as (directory, emulator):
+        question = Audio.load(SAMPLES.parent / "genai_live/cli/data/question.wav")
+        Audio(question.data[: 2 * 16_000 * 2], 16_000).save(directory / "in.wav")
+        run("wav_in_wav_out.py", "in.wav", "out.wav", directory=directory, emulator=emulator)
+        assert Audio.load(directory / "out.wav")
 
 
-def test_tool_call_runs_the_function_and_prints_what_the_model_makes_of_it(tmp_path: Path, emulator: LiveEmulator) -> None:
-    printed = run("tool_call.py", directory=tmp_path, emulator=emulator)
-    assert "The model calls get_weather({'city': 'Lisbon'})." in printed
-    assert '"temperature": 22' in printed.split("Model:")[1]
+@pytest.mark.waits
+def test_tool_call_runs_the_function_and_prints_what_the_model_makes_of_it() -> None:
+    with beginning() as (directory, emulator):
+        printed = run("tool_call.py", directory=directory, emulator=emulator)
+        assert "The model calls get_weather({'city': 'Lisbon'})." in printed
+        assert '"temperature": 22' in printed.split("Model:")[1]
 
 
-def test_video_frames_sends_every_frame_and_then_asks(tmp_path: Path, emulator: LiveEmulator) -> None:
-    printed = run("video_frames.py", directory=tmp_path, emulator=emulator)
-    assert [line for line in printed.splitlines() if line.startswith("Showing")] == [f"Showing {n}.jpg" for n in (1, 2, 3)]
-    assert "I saw 3 images" in printed
+@pytest.mark.waits
+def test_video_frames_sends_every_frame_and_then_asks() -> None:
+    with beginning() as (directory, emulator):
+        printed = run("video_frames.py", directory=directory, emulator=emulator)
+        assert [line for line in printed.splitlines() if line.startswith("Showing")] == [f"Showing {n}.jpg" for n in (1, 2, 3)]
+        assert "I saw 3 images" in printed
 
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.py")), ids=lambda path: path.name)

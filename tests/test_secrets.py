@@ -261,7 +261,7 @@ FAILURES: dict[str, Callable[[ExitStack], dict[str, Any]]] = {
     "repeated in the reason": lambda stack: {"url": stack.enter_context(live_server(repeats_in_reason))},
 }
 OF_THE_WEBSOCKET = ("hung up in setup", "wrong accept", "repeated in the reason")
-SHORT = 0.3
+SHORT = 0.1
 """Seconds, for ways that end by the timeout."""
 
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, send_at_once
 
 ROOM = 65_536
 """Bytes that are kept for a side that does not read: beyond them the other side is not read, so that it feels it."""
@@ -41,6 +41,8 @@ def tls_front(port: int, context: ssl.SSLContext) -> Iterator[int]:
         with suppress(OSError), connection:
             connection.settimeout(PATIENCE)
             with context.wrap_socket(connection, server_side=True) as near, socket.create_connection(("127.0.0.1", port)) as far:
+                send_at_once(near)
+                send_at_once(far)
                 _Pair(near, far).run(over)
 
     acceptor = threading.Thread(target=accept, daemon=True)

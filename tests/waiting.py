@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -22,6 +23,12 @@ def until(true: Callable[[], object]) -> None:
     while not true():
         assert time.monotonic() < ends, "this never happened"
         pause.wait(0.005)
+
+
+def send_at_once(connection: socket.socket) -> None:
+    """What is small does not wait for the 40 ms that the peer takes to acknowledge what came before."""
+    if connection.family == socket.AF_INET:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def stalls_in(phase: Phase, connect: Callable[[float], object]) -> ConnectTimeout:
