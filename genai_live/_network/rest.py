@@ -85,7 +85,11 @@ class _Retry(NamedTuple):
 
     def pause(self, tried: int) -> float:
         """Seconds to wait after so many tries."""
-        return min(self.max_delay, self.delay * self.base ** (tried - 1) + random.uniform(0, self.jitter))
+        try:
+            planned = self.delay * self.base ** (tried - 1)
+        except OverflowError:  # hundreds of tries, with pauses that are cut short by ``max_delay``
+            planned = self.max_delay
+        return min(self.max_delay, planned + random.uniform(0, self.jitter))
 
 
 def _or(value: Any, default: Any) -> Any:

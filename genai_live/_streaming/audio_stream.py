@@ -144,8 +144,11 @@ class AudioStream:
         return level_dbfs(self._last)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early."""
-        is_done = Deadline(timeout).wait(self._done)
+        """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early.
+
+        ConfigError: ``timeout`` is no number of seconds.
+        """
+        is_done = Deadline.of(timeout).wait(self._done)
         if is_done and self._error is not None:
             raise self._error
         return is_done
