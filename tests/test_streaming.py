@@ -321,6 +321,20 @@ def test_a_stream_that_is_done_cannot_be_cancelled() -> None:
     assert not stream.cancelled
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_into_a_session_that_has_ended_nothing_is_streamed_not_even_nothing(wait: bool) -> None:
+    """Also while an earlier stream, whose source has nothing, has not noticed the end yet."""
+    sink, ever = Sink(), threading.Event()
+    first = stream_audio(sink, (CHUNK for _ in range(ever.wait(WITHIN))), wait=False)
+    sink.end()
+    for source in (CHUNK, b"", iter([])):
+        with pytest.raises(ClosedByServer):
+            stream_audio(sink, source, wait=wait)
+    ever.set()
+    with pytest.raises(ClosedByServer):
+        first.wait(WITHIN)
+
+
 def test_a_second_stream_into_the_same_session_is_refused_until_the_first_is_done() -> None:
     sink = Sink()
     first = stream_audio(sink, CHUNK * 1_500, wait=False)

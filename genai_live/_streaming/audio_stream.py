@@ -78,20 +78,28 @@ def stream_audio(
     pacing thread sends. ``end`` says audioStreamEnd after the last chunk, if the server detects speech by itself: it then
     answers without waiting for silence (Live API reference, realtimeInput.audioStreamEnd).
 
-    Raises ConfigError when the source is not what it should be, or the session is already streaming. With ``wait``, raises what
-    the source raises, and SessionClosed when the session ends meanwhile; without, the handle has the error.
+    Raises ConfigError when the source is not what it should be, or the session is already streaming, and SessionClosed when the
+    session has ended. With ``wait``, raises what the source raises, and SessionClosed when the session ends meanwhile; without,
+    the handle has the error.
     """
     for name, flag in (("realtime", realtime), ("wait", wait), ("end", end)):
         if not isinstance(flag, bool):
             raise ConfigError(f"expected True or False, got {type(flag).__name__}", name)
+    _raise_if_ended(session)
     stream = AudioStream(session, open_source(source, rate, chunk_ms), Pacer(INPUT_RATE) if realtime else None, end)
     if _streaming.setdefault(id(session), stream) is not stream:
+        _raise_if_ended(session)  # meanwhile: the other stream has not noticed yet, and is no reason any more
         raise ConfigError("this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it")
     if wait:
         stream._run()
     else:
         stream._start()
     return stream
+
+
+def _raise_if_ended(session: SoundSink) -> None:
+    if session.close_info is not None:
+        session._send_audio(b"", _MIME_TYPE, wait=False)  # nothing is sent: a session that has ended raises its error
 
 
 class AudioStream:
@@ -289,8 +297,7 @@ class _PacedStream:
 
     def _starved(self, now: float) -> float:
         """The source has nothing yet and will wake the stream. An ended session raises its error when it is sent something."""
-        if self._stream._session.close_info is not None:
-            self._stream._session._send_audio(b"", _MIME_TYPE, wait=False)
+        _raise_if_ended(self._stream._session)
         return now + _STARVED_LOOK
 
     def _finish(self, error: BaseException | None) -> None:

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .._arguments import file_path
 from ..errors import ConfigError
 from .pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
 from .wav import read_wav, write_wav
@@ -60,7 +61,7 @@ class Audio:
         Blocks on the file system. Raises ConfigError when the file cannot be written.
         """
         write_wav(path, self.data, self.rate, self.channels)
-        return Path(path)
+        return Path(file_path(path, "path"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Audio:
