@@ -30,6 +30,9 @@ _STARVED_LOOK = 0.5
 """Seconds between two looks at the session of a stream whose source has nothing: it may have ended meanwhile."""
 
 
+_SECOND_STREAM = "this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it"
+
+
 class SoundSink(Protocol):
     """What streaming needs of a session."""
 
@@ -87,13 +90,18 @@ def stream_audio(
             raise ConfigError(f"expected True or False, got {type(flag).__name__}", name)
     _raise_if_ended(session)
     stream = AudioStream(session, open_source(source, rate, chunk_ms), Pacer(INPUT_RATE) if realtime else None, end)
-    if _streaming.setdefault(id(session), stream) is not stream:
-        _raise_if_ended(session)  # meanwhile: the other stream has not noticed yet, and is no reason any more
-        raise ConfigError("this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it")
-    if wait:
-        stream._run()
-    else:
-        stream._start()
+    try:
+        if _streaming.setdefault(id(session), stream) is not stream:
+            raise ConfigError(_SECOND_STREAM)
+        if wait:
+            stream._run()
+        else:
+            stream._start()
+    except BaseException:
+        if _streaming.get(id(session)) is stream:  # Ctrl-C just before it began, or before its handle was in anybody's hands
+            stream.cancel()
+            _streaming.pop(id(session), None)
+        raise
     return stream
 
 
