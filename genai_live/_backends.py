@@ -109,6 +109,8 @@ def check_model(model: object) -> str:
     if found or any(character.isspace() for character in model):
         what = repr(found) if found else "white space"
         raise ConfigError(f"{model!r} contains {what}, which no model name does", "model")
+    if not model.isprintable():  # half of a surrogate pair too, which UTF-8 cannot say
+        raise ConfigError(f"{model!r} contains a character that no model name does", "model")
     return model
 
 

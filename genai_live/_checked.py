@@ -224,7 +224,15 @@ def enum_value(cls: type[enum.Enum], value: Any, path: str) -> str:
     if near is not None:
         raise ConfigError(f"{value!r} is not known; did you mean {members[near]!r}?", path)
     warn_once(f"{path}: {value!r} is not a {cls.__name__} that this release knows; it is sent as it is")
-    return value
+    return text_of(value, path)
+
+
+def text_of(value: Any, path: str) -> str:
+    """Text as it is sent; raises ConfigError for anything else, and for what UTF-8 cannot say."""
+    try:
+        return _values.write_string(value)
+    except WrongType as error:
+        raise ConfigError(error.text, path) from None
 
 
 @functools.cache

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import threading
 import time
 
+from genai_live._arguments import came
 from genai_live.errors import ConfigError
 
 _SLICE = 0.1 if sys.platform == "win32" else None
@@ -36,8 +36,8 @@ class Deadline:
             return cls(None)
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
             raise ConfigError(f"expected seconds as a number, or None for no limit, got {type(timeout).__name__}", name)
-        if math.isnan(timeout) or timeout < 0:
-            raise ConfigError(f"expected seconds from 0 up, or None for no limit, got {timeout!r}", name)
+        if not timeout >= 0:  # NaN is not; and an int may be larger than every float
+            raise ConfigError(f"expected seconds from 0 up, or None for no limit, got {came(timeout)}", name)
         return cls(timeout)
 
     def left(self) -> float | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import base64
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn, TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
@@ -38,12 +40,30 @@ SHOWN = repr(Secret(""))
 
 
 def redacted(text: str, secrets: Iterable[Secret]) -> str:
-    """Foreign words without our credentials: a server or a gateway may repeat in its answer what it was sent."""
+    """Foreign words without our credentials: a server or a gateway may repeat in its answer what it was sent, and cut it off."""
     for secret in secrets:
-        # The last word by itself too: what follows "Bearer", "Token" or "Basic".
-        for part in (secret.reveal(), *secret.reveal().split()[-1:]):
+        for part in _parts(secret.reveal()):
             if len(part) >= _SHORTEST_REDACTED:
-                text = text.replace(part, SHOWN)
+                text = _without_beginning(text.replace(part, SHOWN), part)
+    return text
+
+
+def _parts(text: str) -> Iterator[str]:
+    """What gives a credential away: itself, what follows "Bearer" or "Token", the token without "auth_tokens/", a password."""
+    yield text
+    for word in text.split()[-1:]:
+        yield word
+        yield word.rpartition("/")[2]
+        if text.lower().startswith("basic "):
+            with contextlib.suppress(ValueError):
+                yield base64.b64decode(word).decode("utf-8", "replace").partition(":")[2]
+
+
+def _without_beginning(text: str, part: str) -> str:
+    """A close reason ends after 123 bytes, be it in the middle of a key: what there is of one at the end goes too."""
+    for size in range(min(len(part) - 1, len(text)), _SHORTEST_REDACTED - 1, -1):
+        if text.endswith(part[:size]):
+            return text[:-size] + SHOWN
     return text
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from genai_live import _backends
+from genai_live._arguments import number_from_0
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
 from genai_live._checked import spelled, unknown_key, warn_once, written
 from genai_live._secret import Secret
@@ -179,8 +180,12 @@ def _copied(cls: type[M], given: object, path: str) -> M:
 def _retry_options(given: object, path: str) -> HttpRetryOptions:
     copy = _copied(HttpRetryOptions, given, path)
     for field in fields_of(HttpRetryOptions):
-        if getattr(copy, field.name) is not None:
-            written(field, getattr(copy, field.name), f"{path}.{field.name}")  # raises: a wrong type
+        value = getattr(copy, field.name)
+        if value is None:
+            continue
+        written(field, value, f"{path}.{field.name}")  # raises: a wrong type
+        if field.shape != "list":  # numbers as text, which JSON has, are none to wait for
+            number_from_0(value, f"{path}.{field.name}")
     return copy
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
 from genai_live._connection.attempt import WebSocketFactory
@@ -12,15 +13,14 @@ from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._opaque import opaque
+from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
+from genai_live.errors import ConfigError
 from genai_live.music import LiveMusic
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import Session
 from genai_live.types import LiveConnectConfig
-
-if TYPE_CHECKING:
-    from genai_live.api_client import ApiClient
 
 
 class Live:
@@ -31,6 +31,9 @@ class Live:
         auth: Where credentials come from; by default what the settings say.
         websocket_factory: Opens the WebSocket instead of this library: ``factory(url, headers, timeout)`` returns a connected
             ``websocket.WebSocket``; it is called on the thread that dials.
+
+    Raises:
+        ConfigError: one of them is of the wrong type.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class Live:
         *,
         shared_reader: bool = False,
     ) -> None:
+        _check(api_client, auth, websocket_factory)
+        flag(shared_reader, "shared_reader")
         self._api_client = api_client
         self._opener = Opener(auth, websocket_factory, shared_reader=shared_reader)
         self._music = LiveMusic(api_client, self._opener)
@@ -106,3 +111,13 @@ class Live:
         if first is not None:
             session._send_history(first, deadline)
         return session
+
+
+def _check(api_client: object, auth: object, websocket_factory: object) -> None:
+    if not isinstance(api_client, ApiClient):
+        raise ConfigError(f"must be an ApiClient, not {came(api_client)}", "api_client")
+    if auth is not None and not callable(getattr(auth, "headers", None)):
+        raise ConfigError(f"must have a method headers(deadline), and {came(auth)} has none", "auth")
+    if websocket_factory is not None and not callable(websocket_factory):
+        words = f"must be a function that returns a websocket.WebSocket, not {came(websocket_factory)}"
+        raise ConfigError(words, "websocket_factory")

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genai_live import _json
+from genai_live._arguments import came, is_number
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
 from genai_live._connection.open_connection import OpenConnection
@@ -176,8 +177,8 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < math.inf:
-            raise ConfigError(f"is {seconds!r}; it must be a number of seconds above 0", "seconds")
+        if not is_number(seconds) or not 0 < seconds < math.inf:
+            raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
         while not self._tape.holds(seconds):
             message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")

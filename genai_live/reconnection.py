@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from genai_live._arguments import flag, number_above_0
 from genai_live.errors import CloseInfo, ConfigError
 
 GIVE_UP_AFTER = 120.0
@@ -45,11 +46,8 @@ class ReconnectPolicy:
 
     def __post_init__(self) -> None:
         for name in ("give_up_after", "first_pause", "outbox_bytes"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
-                raise ConfigError(f"must be a number above 0, not {value!r}", f"reconnect.{name}")
-        if not isinstance(self.fresh_session, bool):
-            raise ConfigError(f"must be True or False, not {self.fresh_session!r}", "reconnect.fresh_session")
+            number_above_0(getattr(self, name), f"reconnect.{name}")
+        flag(self.fresh_session, "reconnect.fresh_session")
 
     @classmethod
     def of(cls, given: object) -> ReconnectPolicy | None:

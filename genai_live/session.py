@@ -165,7 +165,7 @@ class Session(MessageStream[LiveServerMessage]):
 
         Raises:
             ConfigError: the source is not what it should be.
-            SessionClosed: the session ended meanwhile (``wait=True``; otherwise the handle has the error).
+            SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
         """
         return stream_audio(self, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end)
 

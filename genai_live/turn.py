@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from genai_live import audio
-from genai_live.audio import Audio
-from genai_live.types import FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
+from genai_live.audio import SAMPLE_BYTES, Audio
+from genai_live.errors import ConfigError
+from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
 
 OUTPUT_RATE = 24_000
 """Hz of the service's speech where its MIME type names no rate (Vertex AI sends plain ``audio/pcm``)."""
@@ -82,5 +83,14 @@ def _transcript(contents: Iterable[LiveServerContent], name: str) -> str:
 
 def _speech(parts: Iterable[Part]) -> Audio:
     blobs = [part.inline_data for part in parts if part.inline_data and (part.inline_data.mime_type or "").startswith("audio/")]
-    rate = audio.rate_of(blobs[0].mime_type or "") if blobs else OUTPUT_RATE
-    return Audio(b"".join(blob.data or b"" for blob in blobs), rate)
+    data = b"".join(blob.data or b"" for blob in blobs)
+    whole = len(data) - len(data) % SAMPLE_BYTES  # half a sample at the end cannot be heard, and is no reason to lose the turn
+    return Audio(data[:whole], _rate_of(blobs[0]) if blobs else OUTPUT_RATE)
+
+
+def _rate_of(blob: Blob) -> int:
+    """Hz; a rate that is none is the server's slip, and the turn is told all the same."""
+    try:
+        return audio.rate_of(blob.mime_type or "")
+    except ConfigError:
+        return OUTPUT_RATE

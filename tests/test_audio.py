@@ -8,7 +8,9 @@ import math
 import struct
 import sys
 import wave
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +27,7 @@ from genai_live.audio import (
     rate_of,
     to_input,
     to_mono,
+    write_wav,
 )
 from genai_live.errors import ConfigError
 
@@ -44,6 +47,37 @@ def wav_file(
     chunk = struct.pack("<4sI", b"fmt ", len(fmt)) + fmt + struct.pack("<4sI", b"data", size) + data
     path.write_bytes(struct.pack("<4sI4s", b"RIFF", (4 + len(chunk)) & 0xFFFFFFFF, b"WAVE") + chunk)
     return path
+
+
+# What is no sound
+
+NOTHINGS = [None, 5, 1.5, True, "text", [1], {"a": 1}, object(), print]
+DOORS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
+    "pcm": (level_dbfs, NOTHINGS),
+    "pcm of chunks": (chunks, [None, 5, 1.5, True, print]),
+    "mime_type": (rate_of, [None, 5, b"audio/pcm", ["audio/pcm"]]),
+    "mime_type of channels": (channels_of, [None, 5, b"audio/pcm"]),
+    "rate": (mime_type_of, [None, "16000", 0, True, 1e4, 10**400]),
+    "rate by default": (lambda value: rate_of("audio/pcm", value), ["16000", 0]),
+    "channels": (lambda value: mime_type_of(16_000, value), [None, "2", 0, True, 2.0, 10**400]),
+    "channels of chunks": (lambda value: chunks(b"", 16_000, 40, value), [0, -1, None, 1.5]),
+    "audio": (to_mono, NOTHINGS),
+    "rate of a resampler": (Resampler, [1.5, float("nan"), float("inf"), 0, None, 10**400]),
+    "rate of a pacer": (Pacer, [0, None, "16000", float("nan")]),
+    "path": (Audio.load, [None, 5, 1.5, True, [1], object(), "nul\0", "\ud800"]),
+    "path to save": (Audio(b"", 16_000).save, [None, 5, 1.5, True, "nul\0"]),
+    "rate to save": (lambda value: write_wav("never.wav", b"", value), [None, "x", -1, 2**32]),
+    "channels to save": (lambda value: write_wav("never.wav", b"", 16_000, value), [None, 0, 2**15]),
+    "pcm to save": (lambda value: write_wav("never.wav", value, 16_000), NOTHINGS),
+}
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_what_is_no_sound_or_no_number_is_refused_by_the_arguments_name(name: str) -> None:
+    call, wrong = DOORS[name]
+    for value in wrong:
+        with pytest.raises(ConfigError, match=rf"^{name.partition(' ')[0]}: "):
+            call(value)
 
 
 # Levels
@@ -166,7 +200,7 @@ def test_chunks_shorter_than_20_or_longer_than_100_ms_are_refused_at_once(chunk_
 
 @pytest.mark.parametrize("rate", [0, -1, 16_000.0, "16000", None, True])
 def test_a_rate_that_is_not_a_positive_whole_number_is_refused_at_once(rate: object) -> None:
-    with pytest.raises(ConfigError, match="rate is"):
+    with pytest.raises(ConfigError, match="rate: must be a positive whole number"):
         chunks(b"", rate=rate)  # type: ignore[arg-type]
 
 

@@ -15,6 +15,8 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import Client, Live, errors
+from genai_live._deadline import Deadline
+from genai_live._network.http_answer import Answer
 from genai_live._network.options import ConnectionOptions
 from genai_live.api_client import ApiClient
 from genai_live.auth import GoogleAuth
@@ -192,7 +194,16 @@ def test_a_status_is_not_lost_to_a_body_that_never_comes() -> None:
     server = answering("403 Forbidden\r\nContent-Length: 1000", b"begun", then=hold)
     with raw_server(server) as url, pytest.raises(errors.HandshakeRejected) as raised:
         client_of(url).live.connect(model=MODEL, timeout=PATIENCE)
-    assert raised.value.status == 403
+    assert (raised.value.status, raised.value.body) == (403, "begun")
+
+
+def test_waiting_for_a_body_leaves_time_to_tell_the_status() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        far.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 1000\r\n\r\nbegun")
+        deadline = Deadline(1.0)
+        assert Answer(near, deadline, method="GET").body() == "begun"
+        assert not deadline.passed
 
 
 def test_a_body_without_end_is_cut() -> None:

@@ -24,6 +24,7 @@ from tests.servers import (
     answer_setup,
     live_server,
     text_part,
+    wait_until_closed,
 )
 from tests.test_interrupts import text_of
 from tests.waiting import until
@@ -137,6 +138,36 @@ atexit.register(lambda: os.write(1, b"leaving\\n"))
             if took[-1] < LEAVES_WITHIN:
                 break
     assert min(took) < LEAVES_WITHIN
+
+
+def test_a_script_that_forgets_close_is_not_kept_by_what_its_executor_has_still_to_do() -> None:
+    def talkative(connection: ServerConnection) -> None:
+        answer_setup(connection)
+        for _ in range(1_000):
+            connection.send(text_part("."))
+        wait_until_closed(connection)
+
+    body = """
+from concurrent.futures import ThreadPoolExecutor
+begun, pause = threading.Event(), threading.Event()
+callbacks = {'on_message': lambda m: (begun.set(), pause.wait(0.1)), 'executor': ThreadPoolExecutor(1)}
+session = connect(callbacks=callbacks)
+begun.wait()
+os.write(1, b"leaving\\n")
+"""
+    took = []
+    with live_server(talkative) as url:
+        for _ in range(TRIES):
+            with start(body, url, flags=("-W", "default")) as process:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "leaving\n"
+                left_at = time.monotonic()
+                _, stderr = process.communicate(timeout=PATIENCE)
+                took.append(time.monotonic() - left_at)
+            assert (process.returncode, stderr) == (0, "")
+            if took[-1] < LEAVES_WITHIN:
+                return
+    raise AssertionError(f"the script stayed {took} s")
 
 
 def test_a_session_that_is_dropped_says_so_and_is_closed() -> None:

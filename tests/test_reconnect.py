@@ -636,3 +636,28 @@ def test_a_session_that_finds_no_thread_to_reconnect_on_ends_as_its_connection_d
             received_until(session, "reconnected")
         assert session.close_info is not None
         assert session.close_info.sent_by is SentBy.NETWORK
+
+
+def test_what_a_sender_is_told_first_the_session_says_too() -> None:
+    """An end that is final, seen by a sender while the reader, who will tell everybody else, is inside a callback."""
+    in_callback, go_on = threading.Event(), threading.Event()
+
+    def on_message(_: types.LiveServerMessage) -> None:
+        in_callback.set()
+        go_on.wait(PATIENCE)
+
+    def leg(connection: ServerConnection) -> None:
+        connection.send(text_part("hold"))
+        wait_until_closed(connection)
+
+    with live_server(Service(leg)) as url:
+        session = client_of(url).live.connect(model=MODEL, callbacks={"on_message": on_message}, reconnect=QUICK)
+        assert in_callback.wait(PATIENCE)
+        connection: Any = session._connection
+        connection._connection.abort("Ctrl-C in the middle of a frame")  # what a send that was interrupted does
+        with pytest.raises(SessionClosed) as raised:
+            session.send_text("x")
+        assert session.close_info == raised.value.close_info
+        go_on.set()
+        session.close()
+        assert session.close_info == raised.value.close_info

@@ -237,7 +237,7 @@ def test_a_policy_is_taken_as_a_flag_an_object_or_a_dict(given: object, policy: 
         (1, "takes True, False or a ReconnectPolicy, not int"),
         ({"forever": True}, "unknown setting 'forever'; known are give_up_after, first_pause, fresh_session, outbox_bytes"),
         ({"give_up_after": 0}, "reconnect.give_up_after: must be a number above 0, not 0"),
-        ({"outbox_bytes": "1"}, "reconnect.outbox_bytes: must be a number above 0, not '1'"),
+        ({"outbox_bytes": "1"}, "reconnect.outbox_bytes: must be a number above 0, not str"),
         ({"first_pause": float("nan")}, "reconnect.first_pause: must be a number above 0, not nan"),
         ({"fresh_session": 1}, "reconnect.fresh_session: must be True or False, not 1"),
     ],

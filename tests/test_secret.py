@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import pickle
@@ -39,6 +40,20 @@ def test_foreign_words_are_shown_without_the_secret_and_without_what_follows_its
     assert redacted(f"you sent 'Bearer {CANARY}'", [bearer]) == "you sent '<set>'"
     assert redacted(f"token {CANARY} is bad", [bearer]) == "token <set> is bad"
     assert redacted("nothing of it", [bearer]) == "nothing of it"
+
+
+def test_a_token_is_known_without_its_path_and_a_password_without_its_base64() -> None:
+    token, basic = Secret(f"Token auth_tokens/{CANARY}"), Secret(f"Basic {base64.b64encode(f'user:{CANARY}'.encode()).decode()}")
+    assert redacted(f"no token {CANARY}", [token]) == "no token <set>"
+    assert redacted(f"auth_tokens/{CANARY} has expired", [token]) == "<set> has expired"
+    assert redacted(f"wrong password {CANARY}", [basic]) == "wrong password <set>"
+    assert redacted("wrong", [Secret("Basic no base64")]) == "wrong"
+
+
+@pytest.mark.parametrize("size", range(8, len(CANARY)))
+def test_a_reason_that_is_cut_in_the_middle_of_a_key_does_not_show_its_beginning(size: int) -> None:
+    assert redacted(f"API key not valid: {CANARY[:size]}", [Secret(CANARY)]) == "API key not valid: <set>"
+    assert redacted(f"API key not valid: {CANARY[:size]}", [Secret(f"Bearer {CANARY}")]) == "API key not valid: <set>"
 
 
 def test_a_text_too_short_to_be_a_key_does_not_shred_foreign_words() -> None:

@@ -176,12 +176,28 @@ KINDS = ["key", "token", "bearer", "own header", "user and password", "query"]
 # Ways to fail: each gives the URL and the options of a client that will
 
 
-def echoing(connection: socket.socket) -> None:
-    """A gateway that tells its visitors what they sent."""
+def request_of(connection: socket.socket) -> bytes:
     head = b""
     while b"\r\n\r\n" not in head:
         head += connection.recv(65_536)
+    return head
+
+
+def echoing(connection: socket.socket) -> None:
+    """A gateway that tells its visitors what they sent."""
+    head = request_of(connection)
     connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%b" % (len(head), head))
+
+
+def repeats_in_its_headers(connection: socket.socket) -> None:
+    """As ``echoing``, in the head of the answer, which websocket-client's trace shows."""
+    sent = request_of(connection).replace(b"\r\n", b" ")[:4_000]
+    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /?%b\r\nX-Debug: %b\r\nContent-Length: 0\r\n\r\n" % (sent, sent))
+
+
+def repeats_everything(connection: socket.socket) -> None:
+    """What echo servers do: no HTTP at all."""
+    connection.sendall(request_of(connection))
 
 
 def hang_up_in_upgrade(connection: socket.socket) -> None:
@@ -229,6 +245,13 @@ def untrusted(stack: ExitStack) -> dict[str, Any]:
     return {"url": stack.enter_context(live_server(tls=True))}
 
 
+def echoes_as_proxy(connection: socket.socket) -> None:
+    sent = request_of(connection)
+    words = sent.replace(b"\r\n", b" ")
+    head = b"HTTP/1.1 407 %b\r\nProxy-Authenticate: %b\r\nContent-Length: %d\r\n\r\n" % (words, words, len(sent))
+    connection.sendall(head + sent)
+
+
 def behind(how: str) -> Callable[[ExitStack], dict[str, Any]]:
     def enter(stack: ExitStack) -> dict[str, Any]:
         pair = f"{CANARIES['proxy user']}:{CANARIES['proxy password']}"
@@ -237,6 +260,8 @@ def behind(how: str) -> Callable[[ExitStack], dict[str, Any]]:
             proxy = stack.enter_context(socks5_proxy(user="other:one"))
         elif how == "gone":
             proxy = Seen(stack.enter_context(refusing()))
+        elif how == "echo":
+            proxy = Seen(stack.enter_context(raw_server(echoes_as_proxy)))
         else:
             proxy = stack.enter_context(http_proxy(user="other:one"))
         return {"url": "https://service.invalid", "proxy": proxy.with_user(pair)}
@@ -254,6 +279,9 @@ FAILURES: dict[str, Callable[[ExitStack], dict[str, Any]]] = {
     "proxy gone": behind("gone"),
     "SOCKS proxy wants another": behind("SOCKS"),
     "refused with an echo": raw(echoing),
+    "repeated in the answer's headers": raw(repeats_in_its_headers),
+    "repeated as the answer": raw(repeats_everything),
+    "repeated by the proxy": behind("echo"),
     "hung up in upgrade": raw(hang_up_in_upgrade),
     "hung up in setup": raw(hang_up_in_setup),
     "stalled": raw(stall),

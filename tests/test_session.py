@@ -467,3 +467,14 @@ def test_two_hundred_sessions_leave_no_thread_and_no_descriptor() -> None:
             client.live.connect(model=MODEL).close()
         until(lambda: not own_threads())
         until(lambda: descriptors() <= before)  # the server's sockets are of this process too, and may still be ending
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data"), [("audio/pcm;rate=0", "AAABAA=="), ("audio/pcm;rate=24000", "AAABAAU="), ("audio/pcm", "AAABAAU=")]
+)
+def test_a_slip_in_the_servers_sound_costs_no_turn(mime_type: str, data: str) -> None:
+    """A rate that is none, and half a sample at the end."""
+    speech = {"inlineData": {"mimeType": mime_type, "data": data}}
+    with session_with(sends(message(serverContent={"modelTurn": {"parts": [speech]}}), TURN_COMPLETE)) as session:
+        turn = session.collect(timeout=PATIENCE)
+        assert (turn.audio.data, turn.audio.rate) == (b"\0\0\1\0", 24_000)

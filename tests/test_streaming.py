@@ -326,6 +326,33 @@ def test_a_stream_that_is_done_cannot_be_cancelled() -> None:
     assert not stream.cancelled
 
 
+@pytest.mark.parametrize("wait", [True, False])
+def test_into_a_session_that_has_ended_nothing_is_streamed_not_even_nothing(wait: bool) -> None:
+    """Also while an earlier stream, whose source has nothing, has not noticed the end yet."""
+    sink, source = Sink(), LiveSource()
+    first = stream_audio(sink, source, wait=False)
+    sink.end()
+    for sound in (CHUNK, b"", iter([])):
+        with pytest.raises(ClosedByServer):
+            stream_audio(sink, sound, wait=wait)
+    with pytest.raises(ClosedByServer):
+        first.wait(WITHIN)
+
+
+@pytest.mark.parametrize(("wait", "step"), [(True, "_run"), (False, "_start")])
+def test_ctrl_c_before_a_stream_has_begun_leaves_the_session_free_for_another(
+    wait: bool, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: AudioStream) -> None:
+        raise KeyboardInterrupt
+
+    sink = Sink()
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(AudioStream, step, interrupted)
+        stream_audio(sink, CHUNK, wait=wait)
+    assert stream_audio(sink, CHUNK, realtime=False).done
+
+
 def test_a_second_stream_into_the_same_session_is_refused_until_the_first_is_done() -> None:
     sink = Sink()
     first = stream_audio(sink, CHUNK * 1_500, wait=False)

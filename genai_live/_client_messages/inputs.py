@@ -11,12 +11,11 @@ from typing import Any
 from genai_live import _json
 from genai_live._backends import Backend
 from genai_live._base64_text import LARGE_BYTES, Base64Text, Payload
-from genai_live._checked import Checker, kind_of, not_endless, spelled, unknown_key
+from genai_live._checked import Checker, kind_of, not_endless, spelled, text_of, unknown_key
 from genai_live._client_messages.contents import FORMS, USER_ROLE, contents, image_blob, is_image
 from genai_live._client_messages.tool_list import tool_list
 from genai_live.errors import ConfigError
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
-from genai_live.types._values import WrongType, write_string
 
 INPUT_RATE = 16_000
 """Samples per second that the models hear at; bare bytes are taken to have it."""
@@ -44,7 +43,7 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
     """
     content: dict[str, Any] = {}
     if type(turns) is str:  # what is said most, without the checks of what cannot be wrong: 0.5 µs instead of 24
-        content["turns"] = [{"role": USER_ROLE, "parts": [{"text": _text_of(turns, path)}]}]
+        content["turns"] = [{"role": USER_ROLE, "parts": [{"text": text_of(turns, path)}]}]
     elif turns is not None:
         checker = Checker(backend, FORMS, keep_unknown=True)
         several = isinstance(turns, _CONTAINERS) and len(turns) > 1
@@ -111,14 +110,7 @@ def _video(checker: Checker, value: Any) -> tuple[str, Any]:
 
 
 def _text(checker: Checker, value: Any) -> tuple[str, Any]:
-    return "text", _text_of(value, "text")
-
-
-def _text_of(value: Any, path: str) -> str:
-    try:
-        return write_string(value)
-    except WrongType as error:
-        raise ConfigError(error.text, path) from None
+    return "text", text_of(value, "text")
 
 
 def _activity_start(checker: Checker, value: Any) -> tuple[str, Any]:

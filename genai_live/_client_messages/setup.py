@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from genai_live._backends import Backend
-from genai_live._checked import Checker, merged, not_endless, places_in, spelled, unknown_key
+from genai_live._checked import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
 from genai_live._client_messages.contents import FORMS
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
@@ -208,7 +208,7 @@ def _add_session(setup: dict[str, Any], resume: str | None, resumable: bool, his
             raise ConfigError(
                 f"expected the handle of an earlier session, a str that is not empty, got {type(resume).__name__}", "resume"
             )
-        setup["sessionResumption"] = {**setup.get("sessionResumption", {}), "handle": resume}
+        setup["sessionResumption"] = {**setup.get("sessionResumption", {}), "handle": text_of(resume, "resume")}
     elif resumable:
         setup.setdefault("sessionResumption", {})
     if history is not None:

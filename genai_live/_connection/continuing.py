@@ -159,6 +159,7 @@ class ContinuingConnection:
                     return connection.send(payload, kind, wait=wait, deadline=deadline)
                 except SessionClosed:
                     if self.forked or not self._may_go_on(connection):
+                        self._close_for_all()
                         raise
                     dead = connection
             with self._lock:
@@ -169,11 +170,15 @@ class ContinuingConnection:
                 self.protocol.note_sent(kind)
                 return
 
-    def close(self, deadline: Deadline) -> None:
-        """As ``Connection.close``; no connection follows."""
+    def _close_for_all(self) -> None:
+        """From now on ``close_info`` says what a sender is about to be told; the reader, who ends the session, may come later."""
         if not self.forked:
             with self._lock:
                 self._closing = True
+
+    def close(self, deadline: Deadline) -> None:
+        """As ``Connection.close``; no connection follows."""
+        self._close_for_all()
         if self._calling_back is threading.current_thread():
             self._connection.begin_close(deadline)
         else:
@@ -181,10 +186,8 @@ class ContinuingConnection:
 
     def abort(self, reason: str = "aborted by this program") -> None:
         """As ``Connection.abort``; no connection follows."""
-        if not self.forked:
-            with self._lock:
-                self._closing = True
-            self._connection.abort(reason)
+        self._close_for_all()
+        self._connection.abort(reason)
 
     # What the connection of the moment tells. Its reader thread, or the thread that dials.
 

@@ -4,6 +4,7 @@ ends the reader."""
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -80,7 +81,7 @@ class Dispatcher:
             self._run_waiting()
 
     def _run_waiting(self) -> None:
-        while True:
+        while not _program_is_over():
             with self._waiting_lock:
                 if not self._waiting:
                     self._running = False
@@ -128,3 +129,9 @@ class Dispatcher:
             )
         self.slow += 1
         self.longest = max(self.longest, took)
+
+
+def _program_is_over() -> bool:
+    """True once the interpreter waits for the threads of executors: a script that forgot ``close()`` is not kept by a queue."""
+    # It has no public name. Every other sign of the end comes after those threads have ended.
+    return bool(getattr(sys.modules.get("concurrent.futures.thread"), "_shutdown", False))

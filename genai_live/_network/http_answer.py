@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
-from http.client import HTTPException, HTTPMessage, HTTPResponse, IncompleteRead
+from http.client import HTTPException, HTTPMessage, HTTPResponse
 from typing import Any
 
 from genai_live._deadline import Deadline
@@ -12,7 +13,8 @@ from genai_live._deadline import Deadline
 BODY_BYTES = 65_536
 """Bytes of a refusal's body that are read: a gateway's page for browsers can be long."""
 BODY_WAIT = 2.0
-"""Seconds that a refusal's body is waited for: the status alone says most, and must not be lost to a body that never comes."""
+"""Seconds that a refusal's body is waited for, and at most half of those that are left: the status alone says most, and must not
+be lost to a body that never comes."""
 _WORDS = 300
 """Characters of a body that an error's sentence quotes."""
 
@@ -47,13 +49,12 @@ class Answer:
 
     def body(self) -> str:
         """As much of the body as comes soon."""
-        self._source.deadline = Deadline(min(BODY_WAIT, self._source.deadline.left() or BODY_WAIT))
-        try:
-            data = self._response.read(BODY_BYTES)
-        except IncompleteRead as error:
-            data = error.partial
-        except (OSError, HTTPException):
-            data = b""
+        left = self._source.deadline.left()
+        self._source.deadline = Deadline(BODY_WAIT if left is None else min(BODY_WAIT, left / 2))
+        data = bytearray()
+        with contextlib.suppress(OSError, HTTPException):  # what came before counts
+            while len(data) < BODY_BYTES and (piece := self._response.read1(BODY_BYTES - len(data))):
+                data += piece
         return data.decode("utf-8", "replace")
 
 

@@ -7,6 +7,7 @@ import ssl
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from genai_live._arguments import file_path, number_above_0, whole_number
 from genai_live._network.proxy import Proxy, environment_proxy, parse_proxy
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError
@@ -45,9 +46,7 @@ class ConnectionOptions:
     def __post_init__(self) -> None:
         for name in ("ping_interval", "silence_limit", "write_timeout", "max_message_bytes", "queue_bytes"):
             _check_limit(name, getattr(self, name))
-        retries = self.connect_retries
-        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise ConfigError(f"must be a whole number, 0 or above, not {retries!r}", "http_options.connect_retries")
+        whole_number(self.connect_retries, "http_options.connect_retries", 0)
         if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
             raise ConfigError(f"must be an ssl.SSLContext, not {type(self.ssl_context).__name__}", "http_options.ssl_context")
 
@@ -79,11 +78,11 @@ class ConnectionOptions:
 
 
 def _check_limit(name: str, value: object) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value > 0):
-        raise ConfigError(f"must be a number above 0, not {value!r}", f"http_options.{name}")
+    if value is not None:
+        number_above_0(value, f"http_options.{name}")
 
 
 def _path(given: object) -> str:
     if not isinstance(given, str | os.PathLike):
         raise ConfigError(f"must be the path of a PEM file, not {type(given).__name__}", "http_options.ca_bundle")
-    return os.fsdecode(given)
+    return file_path(given, "http_options.ca_bundle")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import os
 from collections.abc import Mapping
@@ -44,6 +45,19 @@ class Proxy(NamedTuple):
     def resolves_names(self) -> bool:
         """True when the proxy looks names up, False when this machine does, as the scheme says."""
         return self.scheme in ("socks5h", "socks4a")
+
+    @property
+    def authorization(self) -> Secret | None:
+        """The value of Proxy-Authorization (RFC 7617); None without a user."""
+        if self.user is None:
+            return None
+        pair = f"{self.user.reveal()}:{self.password.reveal() if self.password else ''}"
+        return Secret(f"Basic {base64.b64encode(pair.encode()).decode()}")
+
+    @property
+    def secrets(self) -> list[Secret]:
+        """What a proxy may repeat in its words, and nobody may see."""
+        return [secret for secret in (self.authorization, self.user, self.password) if secret is not None]
 
     @property
     def url(self) -> Secret:

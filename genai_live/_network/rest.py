@@ -85,7 +85,11 @@ class _Retry(NamedTuple):
 
     def pause(self, tried: int) -> float:
         """Seconds to wait after so many tries."""
-        return min(self.max_delay, self.delay * self.base ** (tried - 1) + random.uniform(0, self.jitter))
+        try:
+            planned = self.delay * self.base ** (tried - 1)
+        except OverflowError:  # hundreds of tries, with pauses that are cut short by ``max_delay``
+            planned = self.max_delay
+        return min(self.max_delay, planned + random.uniform(0, self.jitter))
 
 
 def _or(value: Any, default: Any) -> Any:
@@ -189,7 +193,7 @@ class _Post:
                 content = _beginning(answer)
         except requests.RequestException as error:
             return self._named(error)
-        text = redacted(content.decode("utf-8", "replace"), secrets_in(self._headers, address.url, address.safe_url))
+        text = redacted(content.decode("utf-8", "replace"), self._secrets())
         if not answer.ok or answer.is_redirect:
             return _refused(address, answer.status_code, text)
         try:
@@ -209,6 +213,12 @@ class _Post:
         through = f" through the proxy {proxy}" if proxy is not None else ""
         return f"the request to {self._address.safe_url}{through} failed"
 
+    def _secrets(self) -> list[Secret]:
+        """What the service, and a proxy before it, may repeat."""
+        proxy = self._proxy()
+        mine = secrets_in(self._headers, self._address.url, self._address.safe_url)
+        return mine if proxy is None else mine + proxy.secrets
+
     def _proxy(self) -> Proxy | None:
         parts = urlsplit(self._address.safe_url)
         secure = parts.scheme == "https"
@@ -223,7 +233,7 @@ class _Post:
         meaning, refused = Verdict(kind, kind is ErrorKind.NETWORK, advice), _TUNNEL_REFUSED.search(words)
         if refused is not None and proxy is not None:
             meaning = proxy_verdict(int(refused[1]), proxy)
-        failure = ConnectError(f"{self._where()}: {words}. {meaning.advice}", phase)
+        failure = ConnectError(f"{self._where()}: {redacted(words, self._secrets())}. {meaning.advice}", phase)
         judged(failure, meaning)
         failure.status = int(refused[1]) if refused else None
         return failure

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import socket
 from typing import Any
 
@@ -33,9 +32,8 @@ def through_http(sock: socket.socket, proxy: Proxy, host: str, port: int, deadli
 
 def _request(proxy: Proxy, authority: str) -> bytes:
     lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
-    if proxy.user is not None:
-        pair = f"{proxy.user.reveal()}:{proxy.password.reveal() if proxy.password else ''}"
-        lines.append(f"Proxy-Authorization: Basic {base64.b64encode(pair.encode()).decode()}")
+    if proxy.authorization is not None:
+        lines.append(f"Proxy-Authorization: {proxy.authorization.reveal()}")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
@@ -43,11 +41,12 @@ def _refused(proxy: Proxy, authority: str, answer: Answer) -> ConnectError:
     meaning = proxy_verdict(answer.status, proxy)
     schemes = answer.headers.get_all("Proxy-Authenticate") or []
     wants = f" (it asks for {', '.join(schemes)})" if schemes else ""
-    words = f"the proxy {proxy} answered CONNECT {authority} with {answer.status} {answer.reason}{wants}"
+    said = redacted(f"{answer.reason}{wants}", proxy.secrets)
+    words = f"the proxy {proxy} answered CONNECT {authority} with {answer.status} {said}"
     error = ConnectError(f"{words}. {meaning.advice}", Phase.PROXY)
     judged(error, meaning)
     error.status = answer.status
-    error.body = redacted(answer.body(), [secret for secret in (proxy.user, proxy.password) if secret])
+    error.body = redacted(answer.body(), proxy.secrets)
     return error
 
 

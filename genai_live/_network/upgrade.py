@@ -1,6 +1,7 @@
 """The WebSocket upgrade, by websocket-client over a socket of ours. Blocks, within one deadline, on the thread that dials.
 
-websocket-client's trace and every traceback see ``<set>`` where a credential stands: it is filled in below them.
+websocket-client's trace and every traceback see ``<set>`` where a credential stands: it is filled in below them, and taken out
+where the server's answer repeats it.
 """
 
 from __future__ import annotations
@@ -81,7 +82,11 @@ class _HandshakeSocket:
         self._sock = sock
         self._headers = headers
         self._deadline = deadline
-        self._head = bytearray()
+        self._secrets = secrets_in(headers, url, safe_url)
+        self._head = b""
+        """The answer's head, without what it repeats of the request's credentials."""
+        self._taken = 0
+        """Bytes of it that websocket-client has."""
         self._query: tuple[bytes, Secret] | None = None
         if url != safe_url:
             shown = safe_url.partition("?")[2]
@@ -105,20 +110,32 @@ class _HandshakeSocket:
         return data
 
     def recv(self, size: int) -> bytes:
-        if self._head.endswith(_END_OF_HEAD):
+        if not self._head:
+            self._head = redacted(self._read_head().decode("latin-1"), self._secrets).encode("latin-1")
+        data = self._head[self._taken : self._taken + size]
+        self._taken += len(data)
+        if not data and self._head.endswith(_END_OF_HEAD):
             raise _BodyFollows
-        if len(self._head) > _HEAD_BYTES:
-            raise OSError(f"the answer's headers are longer than {_HEAD_BYTES} bytes")
-        self._sock.settimeout(self._deadline.left_or_raise())
-        data = self._sock.recv(size)
-        self._head += data
         return data
+
+    def _read_head(self) -> bytes:
+        """The head, byte by byte, for what follows it is a body, or frames; what there is of it where the connection ends."""
+        head = bytearray()
+        while not head.endswith(_END_OF_HEAD):
+            if len(head) > _HEAD_BYTES:
+                raise OSError(f"the answer's headers are longer than {_HEAD_BYTES} bytes")
+            self._sock.settimeout(self._deadline.left_or_raise())
+            data = self._sock.recv(1)
+            if not data:
+                break
+            head += data
+        return bytes(head)
 
     def refusal(self) -> Answer | None:
         """The answer if it is one, and not the upgrade that was asked for."""
         if not self._head.endswith(_END_OF_HEAD):
             return None
-        answer = Answer(self._sock, self._deadline, method="GET", begun=bytes(self._head))
+        answer = Answer(self._sock, self._deadline, method="GET", begun=self._head)
         return None if answer.status == SWITCHING_PROTOCOLS else answer
 
     def gettimeout(self) -> float | None:

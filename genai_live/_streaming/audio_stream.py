@@ -32,6 +32,9 @@ _STARVED_LOOK = 0.5
 """Seconds between two looks at the session of a stream whose source has nothing: it may have ended meanwhile."""
 
 
+_SECOND_STREAM = "this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it"
+
+
 class SoundSink(Protocol):
     """What streaming needs of a session."""
 
@@ -84,20 +87,33 @@ def stream_audio(
     pacing thread sends. ``end`` says audioStreamEnd after the last chunk, if the server detects speech by itself: it then
     answers without waiting for silence (Live API reference, realtimeInput.audioStreamEnd).
 
-    Raises ConfigError when the source is not what it should be, or the session is already streaming. With ``wait``, raises what
-    the source raises, and SessionClosed when the session ends meanwhile; without, the handle has the error.
+    Raises ConfigError when the source is not what it should be, or the session is already streaming, and SessionClosed when the
+    session has ended. With ``wait``, raises what the source raises, and SessionClosed when the session ends meanwhile; without,
+    the handle has the error.
     """
     for name, flag in (("realtime", realtime), ("wait", wait), ("end", end)):
         if not isinstance(flag, bool):
             raise ConfigError(f"expected True or False, got {type(flag).__name__}", name)
+    _raise_if_ended(session)
     stream = AudioStream(session, open_source(source, rate, chunk_ms), Pacer(INPUT_RATE) if realtime else None, end)
-    if _streaming.setdefault(id(session), stream) is not stream:
-        raise ConfigError("this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it")
-    if wait:
-        stream._run()
-    else:
-        stream._start()
+    try:
+        if _streaming.setdefault(id(session), stream) is not stream:
+            raise ConfigError(_SECOND_STREAM)
+        if wait:
+            stream._run()
+        else:
+            stream._start()
+    except BaseException:
+        if _streaming.get(id(session)) is stream:  # Ctrl-C just before it began, or before its handle was in anybody's hands
+            stream.cancel()
+            _streaming.pop(id(session), None)
+        raise
     return stream
+
+
+def _raise_if_ended(session: SoundSink) -> None:
+    if session.close_info is not None:
+        session._send_audio(b"", _MIME_TYPE, wait=False)  # nothing is sent: a session that has ended raises its error
 
 
 class AudioStream:
@@ -150,8 +166,11 @@ class AudioStream:
         return level_dbfs(self._last)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early."""
-        is_done = Deadline(timeout).wait(self._done)
+        """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early.
+
+        ConfigError: ``timeout`` is no number of seconds.
+        """
+        is_done = Deadline.of(timeout).wait(self._done)
         if is_done and self._error is not None:
             raise self._error
         return is_done
@@ -280,7 +299,7 @@ class _PacedStream:
             return None
         due = now if pacer is None else pacer.due(now)
         if due > now + EARLY:
-            self._check_session()
+            _raise_if_ended(session)
             return due
         if session._unsent_bytes > _UNSENT_LIMIT:
             return now + _UNSENT_RETRY
@@ -294,13 +313,8 @@ class _PacedStream:
 
     def _starved(self, now: float) -> float:
         """The source has nothing yet and will wake the stream."""
-        self._check_session()
+        _raise_if_ended(self._stream._session)
         return now + _STARVED_LOOK
-
-    def _check_session(self) -> None:
-        """Raises the session's error when it has ended: that is what sending something does then."""
-        if self._stream._session.close_info is not None:
-            self._stream._session._send_audio(b"", _MIME_TYPE, wait=False)
 
     def _finish(self, error: BaseException | None) -> None:
         if self._pulled is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .pcm import check_rate
+
 CATCH_UP_SPEED = 2.0
 """How many times faster than real time late sound goes out: a late second is made up in one second, and a server that
 paces its voice activity detector by the clock is never ahead by more than the lateness itself."""
@@ -22,7 +24,7 @@ class Pacer:
     __slots__ = ("_earliest", "_rate", "_samples", "_start")
 
     def __init__(self, rate: int) -> None:
-        self._rate = rate
+        self._rate = check_rate(rate)
         self._samples = 0
         self._start: float | None = None
         self._earliest = 0.0

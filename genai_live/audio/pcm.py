@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 
+from .._arguments import came, octets, text, whole_number
 from ..errors import ConfigError
 
 INPUT_RATE = 16_000
@@ -20,6 +21,11 @@ SAMPLE_BYTES = 2
 
 SILENCE_DBFS = -96.0
 """dBFS reported for silence: the range of 16 bits (20 * log10(2**-16) = -96.3), so that a level is always a finite number."""
+
+HIGHEST_RATE = 2**32 - 1
+"""Hz: what the header of a WAV file has room for."""
+MOST_CHANNELS = 2**15 - 1
+"""Likewise: the bytes of one moment of all channels are a number of 16 bits there."""
 
 SHORTEST_CHUNK_MS = 20
 LONGEST_CHUNK_MS = 100
@@ -40,7 +46,8 @@ PcmBytes = bytes | bytearray | memoryview
 
 def mime_type_of(rate: int, channels: int = 1) -> str:
     """The MIME type that says "16-bit PCM at ``rate`` Hz" (Live API reference, realtimeInput.audio)."""
-    return f"audio/pcm;rate={rate}" + (f";channels={channels}" if channels > 1 else "")
+    check_rate(rate)
+    return f"audio/pcm;rate={rate}" + (f";channels={channels}" if check_channels(channels) > 1 else "")
 
 
 def rate_of(mime_type: str, default: int = OUTPUT_RATE) -> int:
@@ -48,7 +55,7 @@ def rate_of(mime_type: str, default: int = OUTPUT_RATE) -> int:
 
     Raises ConfigError when the type is not audio or its rate is not a positive number.
     """
-    return _parameter(mime_type, "rate", default)
+    return _parameter(mime_type, "rate", check_rate(default))
 
 
 def channels_of(mime_type: str) -> int:
@@ -60,7 +67,7 @@ def channels_of(mime_type: str) -> int:
 
 
 def _parameter(mime_type: str, name: str, default: int) -> int:
-    kind, *parameters = mime_type.split(";")
+    kind, *parameters = text(mime_type, "mime_type").split(";")
     if not kind.strip().lower().startswith("audio/"):
         raise ConfigError(f"{mime_type!r} is not the MIME type of audio; audio/pcm;rate=16000 is one")
     for parameter in parameters:
@@ -76,23 +83,29 @@ def _parameter(mime_type: str, name: str, default: int) -> int:
 
 def check_rate(rate: object) -> int:
     """``rate`` itself; raises ConfigError when it is not a positive whole number of Hz."""
-    if isinstance(rate, bool) or not isinstance(rate, int) or rate <= 0:
-        raise ConfigError(f"rate is {rate!r}; it must be a positive whole number of samples a second, such as 16000")
+    if isinstance(rate, bool) or not isinstance(rate, int) or not 0 < rate <= HIGHEST_RATE:
+        raise ConfigError(f"must be a positive whole number of samples a second, such as 16000, not {came(rate)}", "rate")
     return rate
+
+
+def check_channels(channels: object) -> int:
+    """``channels`` itself; raises ConfigError when it is not a whole number from 1 to what a WAV file can say."""
+    return whole_number(channels, "channels", 1, MOST_CHANNELS)
 
 
 def check_chunk_ms(chunk_ms: object) -> float:
     """``chunk_ms`` itself; raises ConfigError when it is not a number from 20 to 100 milliseconds."""
     is_number = isinstance(chunk_ms, (int, float)) and not isinstance(chunk_ms, bool)
     if not is_number or not SHORTEST_CHUNK_MS <= chunk_ms <= LONGEST_CHUNK_MS:  # type: ignore[operator]
-        raise ConfigError(f"chunk_ms is {chunk_ms!r}; it must be {SHORTEST_CHUNK_MS} to {LONGEST_CHUNK_MS} milliseconds")
+        accepted = f"{SHORTEST_CHUNK_MS} to {LONGEST_CHUNK_MS} milliseconds"
+        raise ConfigError(f"must be {accepted}, not {came(chunk_ms)}", "chunk_ms")
     return chunk_ms  # type: ignore[return-value]
 
 
 def samples_of(pcm: PcmBytes) -> array.array[int]:
     """The samples as native numbers; raises ConfigError when the last one is cut in half."""
     samples = array.array("h")
-    if len(pcm) % SAMPLE_BYTES:
+    if len(octets(pcm, "pcm")) % SAMPLE_BYTES:
         raise ConfigError(f"{len(pcm)} bytes are not whole 16-bit samples: the number of bytes is odd")
     samples.frombytes(pcm)
     if sys.byteorder == "big":
@@ -141,8 +154,10 @@ def chunks(
     so a slow one blocks whoever asks. Raises ConfigError at once for a wrong rate or chunk_ms, and while iterating for
     a piece that is not bytes, for bytes that begin as a WAV file does, and for an end in the middle of a sample.
     """
-    size = chunk_bytes(check_rate(rate), check_chunk_ms(chunk_ms), channels)
+    size = chunk_bytes(check_rate(rate), check_chunk_ms(chunk_ms), check_channels(channels))
     pieces = (pcm,) if isinstance(pcm, (bytes, bytearray, memoryview)) else pcm
+    if not isinstance(pieces, Iterable):
+        raise ConfigError(f"must be bytes of 16-bit PCM or an iterable of them, not {came(pcm)}", "pcm")
     return _cut(pieces, size, SAMPLE_BYTES * channels)
 
 

@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .._arguments import file_path
 from ..errors import ConfigError
-from .pcm import SAMPLE_BYTES, check_rate, level_dbfs, mime_type_of
+from .pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
 from .wav import read_wav, write_wav
 
 
@@ -28,8 +29,7 @@ class Audio:
         if not isinstance(self.data, bytes):
             object.__setattr__(self, "data", bytes(self.data))
         check_rate(self.rate)
-        if isinstance(self.channels, bool) or not isinstance(self.channels, int) or self.channels < 1:
-            raise ConfigError(f"channels is {self.channels!r}; it must be 1 or more")
+        check_channels(self.channels)
         if len(self.data) % (SAMPLE_BYTES * self.channels):
             raise ConfigError(f"{len(self.data)} bytes are not whole 16-bit samples of {self.channels} channel(s)")
 
@@ -61,7 +61,7 @@ class Audio:
         Blocks on the file system. Raises ConfigError when the file cannot be written.
         """
         write_wav(path, self.data, self.rate, self.channels)
-        return Path(path)
+        return Path(file_path(path, "path"))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Audio:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import array
 from typing import Any
 
+from .._arguments import came
 from ..errors import ConfigError
-from .pcm import INPUT_RATE, pcm_of, samples_of
+from .pcm import INPUT_RATE, check_rate, pcm_of, samples_of
 from .recording import Audio
 
 _HOW_TO_INSTALL = "install it with: pip install 'genai-live[audio]'"
@@ -29,6 +30,8 @@ def to_input(audio: Audio) -> Audio:
 
 def to_mono(audio: Audio) -> Audio:
     """The mean of all channels; mono sound comes back as it is."""
+    if not isinstance(audio, Audio):
+        raise ConfigError(f"must be Audio, not {came(audio)}; Audio.load(path) and Audio(data, rate) make one", "audio")
     count = audio.channels
     if count == 1:
         return audio
@@ -45,6 +48,8 @@ class Resampler:
     """
 
     def __init__(self, from_rate: int, to_rate: int = INPUT_RATE) -> None:
+        check_rate(from_rate)
+        check_rate(to_rate)
         try:
             import numpy
             import soxr

@@ -11,8 +11,9 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
+from .._arguments import file_path, octets
 from ..errors import ConfigError
-from .pcm import RIFF_MAGIC, SAMPLE_BYTES
+from .pcm import RIFF_MAGIC, SAMPLE_BYTES, check_channels, check_rate
 
 _PCM_FORMAT = 0x0001
 _FLOAT_FORMAT = 0x0003
@@ -40,7 +41,7 @@ class WavData(NamedTuple):
 
 def read_wav(path: str | os.PathLike[str]) -> WavData:
     """Reads a WAV file of 16-bit PCM; raises ConfigError, with the reason in one sentence, for any other file."""
-    name = os.fspath(path)
+    name = file_path(path, "path")
     try:
         content = Path(name).read_bytes()
     except OSError as error:
@@ -50,12 +51,13 @@ def read_wav(path: str | os.PathLike[str]) -> WavData:
 
 def write_wav(path: str | os.PathLike[str], pcm: bytes, rate: int, channels: int = 1) -> None:
     """Writes 16-bit PCM as a WAV file; raises ConfigError when the bytes are not whole samples or the file cannot be written."""
-    frame = SAMPLE_BYTES * channels
-    if len(pcm) % frame:
+    frame = SAMPLE_BYTES * check_channels(channels)
+    check_rate(rate)
+    if len(octets(pcm, "pcm")) % frame:
         raise ConfigError(f"{len(pcm)} bytes are not whole 16-bit samples of {channels} channel(s)")
     fmt = _FMT.pack(_PCM_FORMAT, channels, rate, rate * frame, frame, 8 * SAMPLE_BYTES)
     header = _HEADER.pack(RIFF_MAGIC, 4 + 2 * _CHUNK.size + _FMT_BYTES + len(pcm), b"WAVE")
-    name = os.fspath(path)
+    name = file_path(path, "path")
     try:
         with open(name, "wb") as file:
             file.write(header + _CHUNK.pack(b"fmt ", _FMT_BYTES) + fmt + _CHUNK.pack(b"data", len(pcm)))

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from genai_live._arguments import came, file_path
 from genai_live.errors import ConfigError
 
 NAMES = ("localhost", "127.0.0.1", "::1")
@@ -15,6 +16,8 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 
 TlsChoice = bool | tuple[str | Path, str | Path] | ssl.SSLContext
 """False: plain. True: throw-away certificate. Or a certificate and a key file, or a context that is ready."""
+_FILES = 2
+"""Of a certificate and its key."""
 
 
 @dataclass
@@ -31,6 +34,14 @@ class Tls:
         if self.temporary and self.ca_path is not None:
             Path(self.ca_path).unlink(missing_ok=True)
 
+
+def check_tls(choice: object) -> TlsChoice:
+    """``choice`` itself; raises ConfigError when it is none."""
+    if isinstance(choice, (bool, ssl.SSLContext)):
+        return choice
+    if not isinstance(choice, tuple) or len(choice) != _FILES:
+        raise ConfigError(f"must be True, False, an ssl.SSLContext or (certificate file, key file), not {came(choice)}", "tls")
+    return file_path(choice[0], "tls"), file_path(choice[1], "tls")
 
 
 def make_tls(choice: TlsChoice) -> Tls | None:

@@ -117,7 +117,7 @@ class Writer:
 
 def read_recording(path: str | Path) -> Iterator[Head | Event]:
     """The lines of a recording; raises ConfigError with the line that is wrong, OSError for a file that cannot be read."""
-    with open(path, encoding="utf-8") as file:
+    with open(path, encoding="utf-8", errors="replace") as file:  # what is no UTF-8 is no line of a recording either
         for number, text in enumerate(file, 1):
             if not text.strip():
                 continue

@@ -9,6 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from genai_live._arguments import file_path
 from genai_live.emulator.scenario import STEPS, At, Handles, Reply, Scenario, SendRaw, Step
 from genai_live.emulator.step_forms import hint
 from genai_live.emulator.validation import camel_case
@@ -21,7 +22,7 @@ def load_script(path: str | Path) -> Scenario | list[Scenario]:
     Raises ConfigError for a file that is not a scenario, OSError for one that cannot be read.
     """
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(file_path(path, "path")).read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is not JSON: {error}", str(path)) from None
     try:

@@ -7,7 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from genai_live.emulator.certificates import TlsChoice
+from genai_live._arguments import file_path, flag, number_from_0, text, texts, whole_number
+from genai_live.emulator.certificates import TlsChoice, check_tls
 from genai_live.emulator.control import SessionControl
 from genai_live.emulator.handshake import Handshake
 from genai_live.emulator.received import Received, ReceivedMessage, Wanted
@@ -18,6 +19,8 @@ from genai_live.emulator.server_thread import ServerThread
 from genai_live.emulator.settings import Settings
 from genai_live.emulator.voice import make_model
 from genai_live.errors import ConfigError
+
+HIGHEST_PORT = 65_535
 
 
 class LiveEmulator:
@@ -42,6 +45,9 @@ class LiveEmulator:
         voice: True recognises and speaks with the extra ``voice``, False does not, None does what is installed.
 
     Use it as a context manager, or call ``start()`` and ``stop()``.
+
+    Raises:
+        ConfigError: an argument is of the wrong type, or cannot be.
     """
 
     def __init__(
@@ -66,21 +72,25 @@ class LiveEmulator:
             raise ConfigError("must be 'assumed' or 'instant'", "playback")
         if frames not in ("binary", "text"):
             raise ConfigError("must be 'binary' or 'text'", "frames")
+        whole_number(port, "port", 0, HIGHEST_PORT)
+        text(host, "host")
+        for name, choice in (("pretty", pretty), ("require_key", require_key), ("voice", False if voice is None else voice)):
+            flag(choice, name)
         if scenario is not None and replay is not None:
             raise ConfigError("a replay is a scenario of its own: give one of the two", "replay")
         settings = Settings(
-            pace=pace,
+            pace=number_from_0(pace, "pace"),
             assume_playback=playback == "assumed",
             text_frames=frames == "text",
             pretty=pretty,
             require_key=require_key,
-            keys=None if keys is None else frozenset(keys),
-            models=None if models is None else frozenset(models),
+            keys=None if keys is None else frozenset(texts(keys, "keys")),
+            models=None if models is None else frozenset(texts(models, "models")),
         )
-        self._model = make_model(hears, voice)
+        self._model = make_model(texts(hears, "hears"), voice)
         self._state = ServerState(settings, self._model)
-        self._handshake = Handshake(self._state, load_recording(replay) if replay is not None else scenario)
-        self._server = ServerThread(self._handshake, host, port, tls, settings.largest_message)
+        self._handshake = Handshake(self._state, load_recording(file_path(replay, "replay")) if replay is not None else scenario)
+        self._server = ServerThread(self._handshake, host, port, check_tls(tls), settings.largest_message)
 
     # -- life ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from genai_live._arguments import is_number
 from genai_live.emulator.validation import snake_case
 from genai_live.errors import ConfigError
 from genai_live.types._base import fields_of
@@ -31,7 +32,7 @@ FIRST_PRIVATE_CODE, LAST_CODE = 3000, 4999
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    return is_number(value) and 0 <= value < math.inf
 
 
 def _is_count(value: Any) -> bool:

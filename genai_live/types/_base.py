@@ -152,7 +152,7 @@ class Message:
         names = names_of(type(self))
         for name, value in fields.items():
             if name == "extra":
-                self.extra.update(value)
+                self.extra.update(_extra(type(self), value))
             elif name not in names:
                 raise errors.ConfigError(unknown_field(type(self), name))
             elif names[name] in self.__dict__:
@@ -286,6 +286,12 @@ def _within(name: str, convert: _values.Convert, value: Any) -> Any:
         return convert(value)
     except _values.WrongType as error:
         raise error.inside(name) from None
+
+
+def _extra(cls: type[Message], value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise errors.ConfigError(f"{cls.__name__}: extra takes a dict with names as keys, not {type(value).__name__}")
+    return value
 
 
 def _present(held: Message) -> dict[str, Any]:
