@@ -49,6 +49,8 @@ class Peer:
         connection.settimeout(PATIENCE)
         send_at_once(connection)  # or a reset overtakes what was sent before it
         self.socket = connection
+        self._reading = threading.Lock()
+        self._writing = threading.Lock()
 
     # What a good server does.
 
@@ -114,13 +116,18 @@ class Peer:
     # What servers and networks do.
 
     def send(self, data: bytes) -> None:
-        self.socket.sendall(data)
+        with self._writing:
+            self.socket.sendall(data)
 
     def end(self) -> None:
-        """The end of the TCP stream, without a Close frame."""
+        """The end of the TCP stream, without a Close frame.
+
+        Other threads leave the socket first: OpenSSL would write on to whatever connection gets the number of the descriptor.
+        """
         with contextlib.suppress(OSError):  # the client was faster
             socket.socket.shutdown(self.socket, socket.SHUT_RDWR)
-        self.socket.close()
+        with self._reading, self._writing:
+            self.socket.close()
 
     def reset(self) -> None:
         """RST: what a crashed process or an impatient middlebox leaves."""
@@ -130,8 +137,9 @@ class Peer:
     def at_end(self) -> bool:
         """Waits for the client to close TCP; what it sends until then is read and forgotten."""
         try:
-            while self.socket.recv(65_536):
-                continue
+            with self._reading:
+                while self.socket.recv(65_536):
+                    continue
         except ConnectionError:
             return True
         return True
@@ -139,7 +147,8 @@ class Peer:
     def _some(self, size: int) -> bytes:
         data = bytearray()
         while len(data) < size:
-            piece = self.socket.recv(min(size - len(data), 1 << 20))
+            with self._reading:
+                piece = self.socket.recv(min(size - len(data), 1 << 20))
             if not piece:
                 raise ConnectionError("the client closed the connection")
             data += piece
@@ -152,6 +161,7 @@ class Door:
     def __init__(self, listener: socket.socket, *, tls: bool = False) -> None:
         self._listener = listener
         self._accepted: list[socket.socket] = []
+        self._peers: list[Peer] = []
         self._context = served() if tls else None
         address, port = listener.getsockname()[:2]
         self.url = f"https://localhost:{port}" if tls else f"http://{address}:{port}"
@@ -169,18 +179,21 @@ class Door:
             connection.settimeout(PATIENCE)
             connection = self._context.wrap_socket(connection, server_side=True)
             self._accepted.append(connection)
-        return Peer(connection)
+        self._peers.append(Peer(connection))
+        return self._peers[-1]
 
     def forget(self) -> None:
         """Closes what was accepted."""
+        for peer in self._peers:
+            peer.end()
         for connection in self._accepted:
             connection.close()
+        self._peers.clear()
         self._accepted.clear()
 
     def close(self) -> None:
         self._listener.close()
-        for connection in self._accepted:
-            connection.close()
+        self.forget()
 
 
 @contextmanager

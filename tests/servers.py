@@ -150,9 +150,10 @@ def raw_server(handler: Callable[[socket.socket], object]) -> Iterator[str]:
         for connection in accepted:
             with suppress(OSError):  # closed by the peer already
                 connection.shutdown(socket.SHUT_RDWR)
-            connection.close()
         for thread in threads:
             thread.join(PATIENCE)
+        for connection in accepted:  # now that no thread uses a descriptor that another connection may get
+            connection.close()
 
 
 def client_of(base_url: str, *, shared_reader: bool = False, **http_options: Any) -> Client:
