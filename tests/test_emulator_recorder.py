@@ -33,6 +33,8 @@ from websockets.exceptions import InvalidStatus
 from genai_live.emulator import LiveEmulator, Recorder, Scenario, steps
 from genai_live.emulator.recording import Event, Head, read_recording
 from genai_live.errors import ConfigError
+from tests.raw_peer import BINARY, beside, close_frame, door, frame
+from tests.waiting import PATIENCE, until
 
 
 @pytest.fixture
@@ -164,6 +166,25 @@ def test_the_backend_s_close_is_passed_on_recorded_and_replayed(out: Path, path:
         assert wire.closed() == (1011, "Deadline expired")
     with replaying(out) as emulator, Wire(emulator.url, path, {"model": "models/emulator"}) as wire:
         assert wire.closed() == (1011, "Deadline expired")
+
+
+def test_what_the_backend_says_when_the_client_has_gone_is_no_part_of_the_session(out: Path) -> None:
+    """Nobody was told it, and a replay could say it to nobody."""
+    with door() as entrance, Recorder(entrance.url, out) as recorder:
+        leaving = beside(open_and_leave, recorder.url)
+        peer = entrance.accept()
+        peer.open()
+        assert peer.read_close()[0] == 1000
+        peer.send(frame(BINARY, b'{"goAway": {}}') + close_frame(1000))
+        peer.end()
+        leaving.result(PATIENCE)
+        until(lambda: not recorder._handler._tasks)
+    assert [(each.sender, each.close) for each in events(out)] == [("client", None), ("server", None), ("client", 1000)]
+
+
+def open_and_leave(url: str) -> None:
+    with Wire(url, setup=TEXT) as wire:
+        wire.socket.close()
 
 
 def test_a_lost_backend_is_passed_on_as_lost(out: Path) -> None:

@@ -235,10 +235,13 @@ def test_converse_behaves_naturally_for_some_turns_and_a_scenario_that_is_over_f
 
 @pytest.mark.waits
 def test_go_away_comes_at_its_time_beside_a_natural_conversation() -> None:
-    with playing(steps.At(0.05, steps.GoAway(0.5)), steps.At(0.1, steps.Close(1008, "gone"))) as emulator:
+    with playing(steps.At(0.05, steps.GoAway(0.5)), steps.At(2.0, steps.Close(1008, "gone"))) as emulator:
         with Wire(emulator.url, setup=TEXT) as wire:
-            assert written(wire.ask("Hello")) == "You said: Hello"
-            assert wire.read() == {"goAway": {"timeLeft": "0.5s"}}
+            said = wire.ask("Hello")
+            if "goAway" not in kinds(said):  # a busy machine may take longer to answer
+                said.append(wire.read())
+            assert written(said) == "You said: Hello"
+            assert {"goAway": {"timeLeft": "0.5s"}} in said
             assert wire.closed() == (1008, "gone")
         emulator.assert_complete()
 

@@ -217,6 +217,8 @@ class RecordedSession:
         try:
             while True:
                 data = await upstream.recv()
+                if self._ended:  # said on its way to a client that has gone: no replay could say it to anybody
+                    continue
                 raw = data.encode() if isinstance(data, str) else bytes(data)
                 self._note_message("server", raw, isinstance(data, str))
                 self._connection.send(raw, isinstance(data, str))
