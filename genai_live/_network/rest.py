@@ -193,6 +193,8 @@ class _Post:
                 content = _beginning(answer)
         except requests.RequestException as error:
             return self._named(error)
+        except LiveError:  # of the environment's proxy, on the way
+            raise
         except ValueError:  # urllib3 says so where it meets a label that is empty or too long, and requests passes it on
             return no_name(urlsplit(address.safe_url).hostname or "")
         text = redacted(content.decode("utf-8", "replace"), self._secrets())
