@@ -274,6 +274,14 @@ def test_a_name_that_nobody_knows_is_told_as_that(leg: Leg) -> None:
     assert (raised.value.phase, raised.value.retryable) == (errors.Phase.NAME_LOOKUP, True)
 
 
+@both_legs
+@pytest.mark.parametrize("host", ["two..dots", "x" * 64 + ".example"])
+def test_a_name_that_no_host_can_have_is_told_as_that(leg: Leg, host: str) -> None:
+    with pytest.raises(errors.ConnectError, match="is no name that a host can have") as raised:
+        leg(client(f"http://{host}"))
+    assert (raised.value.phase, raised.value.retryable) == (errors.Phase.NAME_LOOKUP, False)
+
+
 # Certificates
 
 

@@ -38,6 +38,10 @@ def test_a_proxy_is_a_url_or_a_host_and_port(url: str, expected: tuple[str, str,
         ("http://proxy:many", "port"),
         ("http://proxy:99999", "port"),
         ("http://[::1", "port"),
+        ("socks9://proxy:1080", "not socks9"),
+        ("http://pro xy:3128", "host"),
+        ("http://pro\0xy:3128", "host"),
+        ("http://half\ud800:3128", "host"),
     ],
 )
 def test_anything_else_is_refused_with_a_sentence_when_the_client_is_made(url: str, words: str) -> None:
@@ -124,6 +128,7 @@ def test_no_proxy_goes_direct(monkeypatch: pytest.MonkeyPatch) -> None:
         ("a.service.example", ".service.example"),
         ("a.service.example", "*.service.example"),
         ("service.example.", "service.example"),
+        ("service.example", "service.example."),
         ("service.example", "service.example:443"),
         ("service.example", "nothing,,  service.example"),
         ("10.1.2.3", "10.1.2.3"),

@@ -88,9 +88,9 @@ def _read(url: str) -> Proxy | str:
         port = parts.port or _DEFAULT_PORTS.get(scheme)
     except ValueError:
         return "the port of the proxy is not a number up to 65535, as in http://host:3128"
-    if port is None:
+    if scheme not in _DEFAULT_PORTS or port is None:
         return f"a proxy is http://, https:// or socks5://host:port, not {scheme}://…"
-    if not parts.hostname:
+    if not parts.hostname or not parts.hostname.isprintable() or " " in parts.hostname:
         return "a proxy needs a host, as in http://host:port"
     user, password = (Secret(unquote(part)) if part else None for part in (parts.username, parts.password))
     return Proxy(scheme, parts.hostname, port, user, password)
@@ -148,7 +148,7 @@ def _names(entry: str, host: str, port: int) -> bool:
         if int(number) != port:
             return False
         entry = name
-    entry = entry.strip("[]").removeprefix("*").lstrip(".")
+    entry = entry.strip("[]").removeprefix("*").strip(".")
     return host == entry or (bool(entry) and host.endswith(f".{entry}"))
 
 

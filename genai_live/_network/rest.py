@@ -26,7 +26,7 @@ from genai_live._deadline import Deadline
 from genai_live._network.headers import check_headers, revealed, secrets_in
 from genai_live._network.options import ConnectionOptions
 from genai_live._network.proxy import Proxy, proxy_verdict
-from genai_live._network.tcp import Held
+from genai_live._network.tcp import Held, no_name
 from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
 from genai_live.errors import APIError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
@@ -193,6 +193,10 @@ class _Post:
                 content = _beginning(answer)
         except requests.RequestException as error:
             return self._named(error)
+        except LiveError:  # of the environment's proxy, on the way
+            raise
+        except ValueError:  # urllib3 says so where it meets a label that is empty or too long, and requests passes it on
+            return no_name(urlsplit(address.safe_url).hostname or "")
         text = redacted(content.decode("utf-8", "replace"), self._secrets())
         if not answer.ok or answer.is_redirect:
             return _refused(address, answer.status_code, text)

@@ -16,6 +16,7 @@ from itertools import chain, zip_longest
 from typing import Any
 
 from genai_live._deadline import Deadline
+from genai_live.errors import ConnectError, Phase
 
 STAGGER = 0.25
 """Seconds before the next address is tried beside one that has not answered: Connection Attempt Delay, RFC 8305 section 5."""
@@ -66,8 +67,21 @@ class Held:
 
 
 def look_up(host: str, port: int) -> list[Address]:
-    """The host's addresses, in the order in which they are tried. Blocks as long as the system's resolver does."""
-    return interleaved(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    """The host's addresses, in the order in which they are tried. Blocks as long as the system's resolver does.
+
+    Raises:
+        OSError: the name is not known.
+        ConnectError: it cannot be a name.
+    """
+    try:
+        return interleaved(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+    except ValueError:  # a label that is empty or too long, or a character that no name has: nobody was asked
+        raise no_name(host) from None
+
+
+def no_name(host: str) -> ConnectError:
+    """The error for a host whose name cannot be one."""
+    return ConnectError(f"{host!r} is no name that a host can have: check the address", Phase.NAME_LOOKUP)
 
 
 def interleaved(addresses: Sequence[Address]) -> list[Address]:
