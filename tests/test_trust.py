@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+import trustme
 
 from genai_live import Client, errors
 from genai_live._network.trust import refusal, trust
@@ -40,12 +41,26 @@ def test_a_bundle_of_the_callers_own_beats_the_environment(monkeypatch: pytest.M
     assert len(chosen.context.get_ca_certs()) == 1
 
 
-@pytest.mark.parametrize("number", range(len(BUNDLES)))
-def test_the_environment_is_asked_in_order(monkeypatch: pytest.MonkeyPatch, bundle: str, number: int) -> None:
-    for later in BUNDLES[number + 1 :]:
-        monkeypatch.setenv(later, "/nowhere.pem")
-    monkeypatch.setenv(BUNDLES[number], bundle)
-    assert trust().store == f"{bundle} named by the environment variable {BUNDLES[number]}"
+@pytest.mark.parametrize("name", BUNDLES)
+def test_a_bundle_that_the_environment_names_is_trusted_alone(monkeypatch: pytest.MonkeyPatch, bundle: str, name: str) -> None:
+    monkeypatch.setenv(name, bundle)
+    assert trust().store == f"{bundle} named by the environment variable {name}"
+    assert len(trust().context.get_ca_certs()) == 1
+
+
+def test_what_a_user_names_counts_where_the_machine_names_another(
+    monkeypatch: pytest.MonkeyPatch, bundle: str, tmp_path: Path
+) -> None:
+    machine = str(tmp_path / "machine.pem")
+    trustme.CA().cert_pem.write_to_path(machine)
+    monkeypatch.setenv("SSL_CERT_FILE", machine)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+    monkeypatch.setenv("WEBSOCKET_CLIENT_CA_BUNDLE", machine)
+    assert len(trust().context.get_ca_certs()) == 2
+    assert trust().store == (
+        f"{machine} named by the environment variable SSL_CERT_FILE"
+        f" and {bundle} named by the environment variable REQUESTS_CA_BUNDLE"
+    )
 
 
 def test_without_any_the_system_and_certifi_are_trusted_together() -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from genai_live.errors import ConfigError
 
 _ENVIRONMENT = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
-"""Variables that name a CA bundle, in the order in which they are asked: OpenSSL's own, then those of the packages underneath."""
+"""Variables that name a CA bundle: OpenSSL's own, and those of the packages underneath. What any of them names is trusted: where
+a machine sets one for all programs, another that a user sets for his own must not be without effect."""
 
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _WRONG_NAME, _WRONG_ADDRESS = 62, 64
@@ -25,7 +27,7 @@ class Trust(NamedTuple):
 
 
 def trust(ssl_context: ssl.SSLContext | None = None, ca_bundle: str | None = None) -> Trust:
-    """The caller's context, else the caller's bundle, else the environment's, else certifi's bundle and the system's store.
+    """The caller's context, else the caller's bundle, else all that the environment names, else certifi's and the system's.
 
     Raises:
         ConfigError: the bundle cannot be read, or holds no certificate.
@@ -33,10 +35,14 @@ def trust(ssl_context: ssl.SSLContext | None = None, ca_bundle: str | None = Non
     if ssl_context is not None:
         return Trust(ssl_context, "the ssl_context given in http_options")
     if ca_bundle:
-        return _trust_in(ca_bundle, f"the ca_bundle {ca_bundle} given in http_options", "http_options.ca_bundle")
+        return _trust_in({ca_bundle: "http_options.ca_bundle"}, f"the ca_bundle {ca_bundle} given in http_options")
+    named: dict[str, str] = {}
     for name in _ENVIRONMENT:
         if path := os.environ.get(name):
-            return _trust_in(path, f"{path} named by the environment variable {name}", name)
+            named.setdefault(path, name)
+    if named:
+        words = (f"{path} named by the environment variable {name}" for path, name in named.items())
+        return _trust_in(named, " and ".join(words))
     return Trust(_default_context(), "certifi's bundle and the system's store")
 
 
@@ -52,19 +58,31 @@ def refusal(error: ssl.SSLCertVerificationError, store: str) -> tuple[str, str]:
     return words, f"The certificate was checked against {store}. {cure}"
 
 
-def _trust_in(path: str, store: str, source: str) -> Trust:
+def _trust_in(sources: Mapping[str, str], store: str) -> Trust:
+    """Trusts the bundles at these paths, each with the setting that named it."""
+    return Trust(_context_of(tuple((path, _changed(path, source), source) for path, source in sources.items())), store)
+
+
+def _changed(path: str, source: str) -> int:
     try:
-        return Trust(_context_of(path, os.stat(path).st_mtime_ns), store)
+        return os.stat(path).st_mtime_ns
     except OSError as error:
         words = error.strerror or str(error)
     raise ConfigError(f"{path} cannot be used as a bundle of certificates: {words}", source)
 
 
 @functools.lru_cache(maxsize=8)
-def _context_of(path: str, changed: int) -> ssl.SSLContext:
-    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of a file.
+def _context_of(bundles: tuple[tuple[str, int, str], ...]) -> ssl.SSLContext:
+    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of the files.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.load_verify_locations(**({"capath": path} if os.path.isdir(path) else {"cafile": path}))
+    for path, _, source in bundles:
+        try:
+            context.load_verify_locations(**({"capath": path} if os.path.isdir(path) else {"cafile": path}))
+        except OSError as error:
+            words = error.strerror or str(error)
+        else:
+            continue
+        raise ConfigError(f"{path} cannot be used as a bundle of certificates: {words}", source)
     return context
 
 
