@@ -68,8 +68,9 @@ class Reader:
         self.shared = shared
         self._process = _process.current
         self._new: deque[Readable] = deque()
-        self._start_lock = threading.Lock()
-        """Guards ``_thread``, ``_wake_writer`` and ``_timetable``: a reader about to end, and something about to come."""
+        self._start_lock = threading.RLock()
+        """Guards ``_thread``, ``_wake_writer`` and ``_timetable``: a reader about to end, and something about to come. Reentrant,
+        because a signal handler may cancel a stream."""
         self._timetable = Timetable()
         self._thread: threading.Thread | None = None
         self._wake_writer: socket.socket | None = None
@@ -167,7 +168,7 @@ class Reader:
         if self._process is not _process.current:
             with _child_lock:
                 if self._process is not _process.current:
-                    self._start_lock, self._new, self._timetable = threading.Lock(), deque(), Timetable()
+                    self._start_lock, self._new, self._timetable = threading.RLock(), deque(), Timetable()
                     self._thread = self._wake_writer = None
                     self._process = _process.current
 
