@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import threading
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.sync.server import ServerConnection
 
-from genai_live import LiveCallbacks, errors, types
+from genai_live import LiveCallbacks, Session, errors, types
 from tests.raw_peer import beside
 from tests.servers import (
     MODEL,
@@ -165,7 +166,7 @@ def test_an_undecodable_message_is_an_event_and_the_session_goes_on() -> None:
 # Sending
 
 
-def received_by_server(send: Any, *, count: int = 1) -> list[dict[str, Any]]:
+def received_by_server(send: Any, *, count: int = 1, tls: bool = False) -> list[dict[str, Any]]:
     seen: list[dict[str, Any]] = []
     done = threading.Event()
 
@@ -177,7 +178,7 @@ def received_by_server(send: Any, *, count: int = 1) -> list[dict[str, Any]]:
             if len(seen) == count:
                 done.set()
 
-    with session_with(handler) as session:
+    with session_with(handler, tls=tls) as session:
         send(session)
         assert done.wait(PATIENCE)
     return seen
@@ -192,6 +193,23 @@ def test_audio_goes_out_with_its_rate_and_as_base64() -> None:
     blob = types.Blob(data=b"\1\2", mime_type="audio/pcm;rate=8000")
     (sent,) = received_by_server(lambda session: session.send_realtime_input(audio=blob))
     assert sent == {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=8000", "data": "AQI="}}}
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_long_sounds_and_texts_of_two_threads_arrive_whole(tls: bool) -> None:
+    """They are encoded and masked while they are written, piece by piece, and no other frame may come between the pieces."""
+    sound, text = os.urandom(1_500_000), "ü" * 400_000
+
+    def send(session: Session) -> None:
+        texts = beside(lambda: [session.send_realtime_input(text=text) for _ in range(3)])
+        for _ in range(3):
+            session.send_realtime_input(audio=sound)
+        texts.result(PATIENCE)
+
+    arrived = [each["realtimeInput"] for each in received_by_server(send, count=6, tls=tls)]
+    sounds = [base64.b64decode(each["audio"]["data"]) for each in arrived if "audio" in each]
+    assert sounds == [sound] * 3
+    assert [each["text"] for each in arrived if "text" in each] == [text] * 3
 
 
 def test_a_tool_response_settles_the_call() -> None:
