@@ -20,13 +20,14 @@ from pathlib import Path
 import pytest
 from websockets.sync.server import ServerConnection
 
+from genai_live import Session
 from genai_live._streaming import audio_stream
 from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
 from genai_live._streaming.pacing_thread import PacingThread, pacing_thread
 from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
 from genai_live.audio import SILENCE_DBFS, Audio, Pacer
-from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed
-from tests.servers import MODEL, answer_setup, client_of, live_server
+from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed, WrongThread
+from tests.servers import MODEL, TURN_COMPLETE, answer_setup, client_of, live_server
 
 WITHIN = 20.0
 """Seconds that a test waits for what must happen, on a machine that may be busy."""
@@ -542,6 +543,30 @@ def test_a_shared_reader_paces_the_sound_of_its_sessions_and_no_other_thread_doe
         for session in sessions:
             session.close()
     assert [b"".join(sound) for sound in sounds] == [CHUNK * 4] * 3
+
+
+def test_waiting_for_a_stream_in_a_callback_of_the_reader_that_sends_it_is_refused() -> None:
+    def speak_then_listen(connection: ServerConnection) -> None:
+        answer_setup(connection)
+        connection.send(TURN_COMPLETE)
+        for _ in connection:
+            continue
+
+    told: queue.SimpleQueue[BaseException] = queue.SimpleQueue()
+    streams: list[AudioStream] = []
+
+    def on_message(message: object) -> None:
+        streams.append(opened.get(timeout=WITHIN).stream_audio(CHUNK * 3, wait=False))
+        streams[0].wait()
+
+    opened: queue.SimpleQueue[Session] = queue.SimpleQueue()
+    with live_server(speak_then_listen) as url:
+        client = client_of(url, shared_reader=True)
+        callbacks = {"on_message": on_message, "on_error": told.put}
+        with client.live.connect(model=MODEL, callbacks=callbacks) as session:
+            opened.put(session)
+            assert isinstance(told.get(timeout=WITHIN).__cause__, WrongThread)
+            assert streams[0].wait(WITHIN)
 
 
 def test_a_stream_on_a_shared_reader_ends_with_its_session_and_tells_why() -> None:

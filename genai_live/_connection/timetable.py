@@ -24,7 +24,11 @@ class Timed(Protocol):
 
 
 class Pacing(Protocol):
-    """A thread that keeps a timetable. Both methods may be called on any thread and never block."""
+    """A thread that keeps a timetable. Everything here may be called on any thread and never blocks."""
+
+    @property
+    def is_current(self) -> bool:
+        """True on that thread: whoever waits there for its work waits for himself."""
 
     def pace(self, work: Timed) -> None:
         """Serves the work from now on, until its step returns None. RuntimeError: this process may start no more threads."""

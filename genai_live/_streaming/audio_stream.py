@@ -18,7 +18,7 @@ from genai_live._deadline import Deadline
 from genai_live._streaming.pacing_thread import pacing_thread
 from genai_live._streaming.sound_source import PulledAhead, SoundSource, open_source
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Pacer, level_dbfs, mime_type_of
-from genai_live.errors import CloseInfo, ConfigError, LiveError, SessionClosed
+from genai_live.errors import CloseInfo, ConfigError, LiveError, SessionClosed, WrongThread
 
 _MIME_TYPE = mime_type_of(INPUT_RATE)
 
@@ -32,6 +32,10 @@ _STARVED_LOOK = 0.5
 """Seconds between two looks at the session of a stream whose source has nothing: it may have ended meanwhile."""
 
 
+_OWN_THREAD = (
+    "waiting here would wait for its own thread: this callback runs on the shared reader, which sends the sound; wait on another"
+    " thread, or give LiveCallbacks an executor"
+)
 _SECOND_STREAM = "this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it"
 
 
@@ -134,6 +138,8 @@ class AudioStream:
         self._cancel = threading.Event()
         self._done = threading.Event()
         self._when_cancelled: Callable[[], None] | None = None
+        self._pacing: Pacing | None = None
+        """The thread that sends it, where that is not the caller's."""
 
     @property
     def done(self) -> bool:
@@ -169,7 +175,10 @@ class AudioStream:
         """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early.
 
         ConfigError: ``timeout`` is no number of seconds.
+        WrongThread: called in a callback on the reader that sends the sound, which would wait for itself.
         """
+        if self._pacing is not None and self._pacing.is_current and not self.done:
+            raise WrongThread(_OWN_THREAD)
         is_done = Deadline.of(timeout).wait(self._done)
         if is_done and self._error is not None:
             raise self._error
@@ -226,6 +235,7 @@ class AudioStream:
         """Has everything sent by the thread that paces."""
         try:
             pacing = self._session._pacing or pacing_thread
+            self._pacing = pacing
             paced = _PacedStream(self, pacing)
             self._when_cancelled = lambda: pacing.hurry(paced)
             pacing.pace(paced)

@@ -24,6 +24,11 @@ class PacingThread:
         self._timetable = Timetable()
         self._thread: threading.Thread | None = None
 
+    @property
+    def is_current(self) -> bool:
+        """As ``Pacing.is_current``."""
+        return self._thread is threading.current_thread()
+
     def pace(self, work: Timed) -> None:
         """As ``Pacing.pace``."""
         with self._changed:
