@@ -244,10 +244,10 @@ def test_sessions_of_one_recording_are_played_one_after_the_other(backend: LiveE
                 assert written(wire.ask(text)) == f"You said: {text}"
 
 
-@pytest.mark.parametrize("text", ["", "{}\n", "no json\n", '{"session": 1, "at": 0, "from": "client"}\n'])
-def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"{}\n", b"no json\n", b'{"session": 1, "at": 0, "from": "client"}\n', b"\xff\xfe{}\n"])
+def test_a_file_that_is_no_recording_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.jsonl"
-    path.write_text(text)
+    path.write_bytes(content)
     with pytest.raises(ConfigError):
         LiveEmulator(replay=path)
 
