@@ -9,6 +9,7 @@ from typing import NoReturn, TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
 
+_TOKEN_PREFIX = "auth_tokens/"
 _SHORTEST_REDACTED = 8
 """Characters from which a text is looked for in foreign words: shorter ones would be found everywhere, and are no keys."""
 
@@ -42,27 +43,32 @@ SHOWN = repr(Secret(""))
 def redacted(text: str, secrets: Iterable[Secret]) -> str:
     """Foreign words without our credentials: a server or a gateway may repeat in its answer what it was sent, and cut it off."""
     for secret in secrets:
-        for part in _parts(secret.reveal()):
+        value = secret.reveal()
+        key = _key(value)
+        for part in (value, *value.split()[-1:], key, *_password(value)):
             if len(part) >= _SHORTEST_REDACTED:
-                text = _without_beginning(text.replace(part, SHOWN), part)
+                text = text.replace(part, SHOWN)
+        text = _without_beginning(text, key)
     return text
 
 
-def _parts(text: str) -> Iterator[str]:
-    """What gives a credential away: itself, what follows "Bearer" or "Token", the token without "auth_tokens/", a password."""
-    yield text
-    for word in text.split()[-1:]:
-        yield word
-        yield word.rpartition("/")[2]
-        if text.lower().startswith("basic "):
-            with contextlib.suppress(ValueError):
-                yield base64.b64decode(word).decode("utf-8", "replace").partition(":")[2]
+def _key(value: str) -> str:
+    """What of a credential is secret: not the scheme before it, nor what every ephemeral token begins with."""
+    return "".join(value.split()[-1:]).removeprefix(_TOKEN_PREFIX)
 
 
-def _without_beginning(text: str, part: str) -> str:
+def _password(value: str) -> Iterator[str]:
+    """That of Basic authentication, which a proxy decodes."""
+    scheme, _, pair = value.partition(" ")
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            yield base64.b64decode(pair).decode("utf-8", "replace").partition(":")[2]
+
+
+def _without_beginning(text: str, key: str) -> str:
     """A close reason ends after 123 bytes, be it in the middle of a key: what there is of one at the end goes too."""
-    for size in range(min(len(part) - 1, len(text)), _SHORTEST_REDACTED - 1, -1):
-        if text.endswith(part[:size]):
+    for size in range(min(len(key) - 1, len(text)), _SHORTEST_REDACTED - 1, -1):
+        if text.endswith(key[:size]):
             return text[:-size] + SHOWN
     return text
 

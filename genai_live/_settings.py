@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from genai_live import _backends
-from genai_live._arguments import number_from_0
+from genai_live._arguments import flag, number_from_0
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
 from genai_live._checked import spelled, unknown_key, warn_once, written
 from genai_live._secret import Secret
@@ -116,9 +116,9 @@ def check_arguments(
     Raises:
         ConfigError: one of them is of the wrong type, or two contradict each other.
     """
-    for name, flag in (("vertexai", vertexai), ("enterprise", enterprise)):
-        if flag is not None and not isinstance(flag, bool):
-            raise ConfigError(f"expected True or False, got {type(flag).__name__}", name)
+    for name, value in (("vertexai", vertexai), ("enterprise", enterprise)):
+        if value is not None:
+            flag(value, name)
     if None not in (vertexai, enterprise) and vertexai != enterprise:
         raise ConfigError(f"enterprise={enterprise} and vertexai={vertexai} contradict each other; they mean the same thing")
     if credentials is not None and api_key:

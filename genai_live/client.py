@@ -7,7 +7,6 @@ from typing import Any
 
 from genai_live._opaque import opaque
 from genai_live.api_client import ApiClient
-from genai_live.errors import ConfigError
 from genai_live.live import Live
 from genai_live.tokens import AuthTokens
 from genai_live.types import HttpOptions
@@ -57,8 +56,6 @@ class Client:
             location=location,
             http_options=http_options,
         )
-        if not isinstance(shared_reader, bool):
-            raise ConfigError(f"expected True or False, got {type(shared_reader).__name__}", "shared_reader")
         self._live = Live(self._api_client, shared_reader=shared_reader)
         self._auth_tokens = AuthTokens(self._api_client)
 

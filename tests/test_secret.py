@@ -10,6 +10,7 @@ import traceback
 
 import pytest
 
+from genai_live._network.headers import secrets_in
 from genai_live._secret import Secret, redacted, without_frames
 
 CANARY = "canary-9f8e7d6c5b4a"
@@ -46,6 +47,7 @@ def test_a_token_is_known_without_its_path_and_a_password_without_its_base64() -
     token, basic = Secret(f"Token auth_tokens/{CANARY}"), Secret(f"Basic {base64.b64encode(f'user:{CANARY}'.encode()).decode()}")
     assert redacted(f"no token {CANARY}", [token]) == "no token <set>"
     assert redacted(f"auth_tokens/{CANARY} has expired", [token]) == "<set> has expired"
+    assert redacted(f"no such token: auth_tokens/{CANARY[:9]}", [token]) == "no such token: auth_tokens/<set>"
     assert redacted(f"wrong password {CANARY}", [basic]) == "wrong password <set>"
     assert redacted("wrong", [Secret("Basic no base64")]) == "wrong"
 
@@ -54,6 +56,15 @@ def test_a_token_is_known_without_its_path_and_a_password_without_its_base64() -
 def test_a_reason_that_is_cut_in_the_middle_of_a_key_does_not_show_its_beginning(size: int) -> None:
     assert redacted(f"API key not valid: {CANARY[:size]}", [Secret(CANARY)]) == "API key not valid: <set>"
     assert redacted(f"API key not valid: {CANARY[:size]}", [Secret(f"Bearer {CANARY}")]) == "API key not valid: <set>"
+
+
+def test_what_is_public_of_a_credential_stays_in_a_servers_words() -> None:
+    token, bearer = Secret(f"Token auth_tokens/{CANARY}"), Secret(f"Bearer {CANARY}")
+    words = "the resource name has to begin with auth_tokens/"
+    assert redacted(words, [token, bearer]) == words
+    (sent,) = secrets_in({}, f"https://host/?access_token={CANARY}", "https://host/?<set>")[:1]
+    assert redacted("there is no parameter access_token", [sent]) == "there is no parameter access_token"
+    assert redacted(f"access_token={CANARY}", [sent]) == "access_token=<set>"
 
 
 def test_a_text_too_short_to_be_a_key_does_not_shred_foreign_words() -> None:

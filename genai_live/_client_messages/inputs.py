@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_live import _json
+from genai_live._arguments import flag
 from genai_live._backends import Backend
 from genai_live._base64_text import LARGE_BYTES, Base64Text, Payload
 from genai_live._checked import Checker, kind_of, not_endless, spelled, text_of, unknown_key
@@ -53,7 +54,7 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
                 for index, turn in enumerate(contents(turns, path))
             ]
     if turn_complete is not None:
-        content["turnComplete"] = _flag(turn_complete, "turn_complete")
+        content["turnComplete"] = flag(turn_complete, "turn_complete")
     return {"clientContent": content}
 
 
@@ -122,7 +123,7 @@ def _activity_end(checker: Checker, value: Any) -> tuple[str, Any]:
 
 
 def _audio_stream_end(checker: Checker, value: Any) -> tuple[str, Any]:
-    return "audioStreamEnd", _flag(value, "audio_stream_end")
+    return "audioStreamEnd", flag(value, "audio_stream_end")
 
 
 _REALTIME = {
@@ -204,12 +205,6 @@ def _check_pcm(data: bytes, mime_type: str, path: str) -> None:
         raise ConfigError(
             f"holds {len(data)} bytes, and 16-bit samples have two each: cut the sound at a sample's end", f"{path}.data"
         )
-
-
-def _flag(value: Any, path: str) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigError(f"expected True or False, got {type(value).__name__}", path)
-    return value
 
 
 def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:

@@ -27,11 +27,12 @@ def hidden(headers: Mapping[str, str | Secret]) -> dict[str, str | Secret]:
 
 
 def secrets_in(headers: Mapping[str, str | Secret], url: str, safe_url: str) -> list[Secret]:
-    """What nobody may see of a request: values of headers, and the query that ``safe_url`` does not show, whole and in parts."""
+    """What nobody may see of a request: values of headers, and of the query that ``safe_url`` does not show, as sent and as read."""
     secrets = [value for value in headers.values() if isinstance(value, Secret)]
     if url != safe_url:
         query = url.partition("?")[2]
-        secrets += [Secret(query), *(Secret(value) for _, value in parse_qsl(query))]
+        sent = (part.partition("=")[2] or part for part in query.split("&"))  # names are public, and servers ask for them by name
+        secrets += [Secret(value) for value in (*sent, *(value for _, value in parse_qsl(query)))]
     return secrets
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from genai_live._arguments import flag
 from genai_live._connection.timetable import EARLY, Pacing
 from genai_live._deadline import Deadline
 from genai_live._streaming.pacing_thread import pacing_thread
@@ -30,7 +31,6 @@ _UNSENT_RETRY = 0.02
 
 _STARVED_LOOK = 0.5
 """Seconds between two looks at the session of a stream whose source has nothing: it may have ended meanwhile."""
-
 
 _OWN_THREAD = (
     "waiting here would wait for its own thread: this callback runs on the shared reader, which sends the sound; wait on another"
@@ -95,9 +95,8 @@ def stream_audio(
     session has ended. With ``wait``, raises what the source raises, and SessionClosed when the session ends meanwhile; without,
     the handle has the error.
     """
-    for name, flag in (("realtime", realtime), ("wait", wait), ("end", end)):
-        if not isinstance(flag, bool):
-            raise ConfigError(f"expected True or False, got {type(flag).__name__}", name)
+    for name, value in (("realtime", realtime), ("wait", wait), ("end", end)):
+        flag(value, name)
     _raise_if_ended(session)
     stream = AudioStream(session, open_source(source, rate, chunk_ms), Pacer(INPUT_RATE) if realtime else None, end)
     try:
@@ -334,7 +333,6 @@ class _PacedStream:
 
 _streaming: dict[int, AudioStream] = {}
 """The stream under way of each session, by the session's id; the stream keeps its session alive, so no other has that id."""
-
 
 
 def _end_in_child() -> None:

@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 
-from .._arguments import came, octets, text, whole_number
+from .._arguments import came, is_number, octets, text, whole_number
 from ..errors import ConfigError
 
 INPUT_RATE = 16_000
@@ -95,8 +95,7 @@ def check_channels(channels: object) -> int:
 
 def check_chunk_ms(chunk_ms: object) -> float:
     """``chunk_ms`` itself; raises ConfigError when it is not a number from 20 to 100 milliseconds."""
-    is_number = isinstance(chunk_ms, (int, float)) and not isinstance(chunk_ms, bool)
-    if not is_number or not SHORTEST_CHUNK_MS <= chunk_ms <= LONGEST_CHUNK_MS:  # type: ignore[operator]
+    if not is_number(chunk_ms) or not SHORTEST_CHUNK_MS <= chunk_ms <= LONGEST_CHUNK_MS:  # type: ignore[operator]
         accepted = f"{SHORTEST_CHUNK_MS} to {LONGEST_CHUNK_MS} milliseconds"
         raise ConfigError(f"must be {accepted}, not {came(chunk_ms)}", "chunk_ms")
     return chunk_ms  # type: ignore[return-value]
