@@ -4,7 +4,7 @@ The way through the code, from what a user writes to the bytes and back:
 
 ``client.Client`` keeps settings (``api_client``) -> ``live.Live.connect`` checks the config (``_client_messages.setup``), plans
 the connection and waits (``_connection.opening``) -> ``_connection.reader`` runs the thread that dials (``_network.dial``) and
-reads (``_connection.transport``, ``frames``) -> ``_connection.connection`` has frames turned into messages (``delivery``,
+reads (``_network.transport``, ``frames``) -> ``_connection.connection`` has frames turned into messages (``delivery``,
 ``protocol``, ``_wire``, ``types``), queued (``inbox``) and given to callbacks (``dispatch``) -> ``session.Session`` is what the
 user holds: it sends (``_client_messages.inputs``), receives, and puts turns together (``turn``).
 """

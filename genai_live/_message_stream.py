@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from genai_live._connection.open_connection import OpenConnection
 from genai_live._deadline import Deadline
-from genai_live._opaque import LEAVES_A_SESSION_OPEN
 from genai_live._secret import without_frames
+from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.errors import CloseInfo, ReceiveTimeout, WrongThread
 from genai_live.types._server_messages import ServerMessage
 

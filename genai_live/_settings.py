@@ -12,8 +12,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from genai_live import _backends
 from genai_live._arguments import flag, number_from_0
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
-from genai_live._checked import spelled, unknown_key, warn_once, written
 from genai_live._secret import Secret
+from genai_live._validation import spelled, unknown_key, warn_once, written
 from genai_live.errors import ConfigError
 from genai_live.types import HttpOptions, HttpRetryOptions, Message, fields_of
 

@@ -13,8 +13,8 @@ from genai_live._backends import CONSTRAINED_METHOD, LIVE_METHOD, MUSIC_METHOD, 
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
 from genai_live._network.options import ConnectionOptions
-from genai_live._opaque import opaque
 from genai_live._secret import Secret
+from genai_live._tracebacks import opaque
 from genai_live._version import __version__
 from genai_live.auth import GoogleAuth
 from genai_live.errors import ConfigError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from genai_live._opaque import opaque
+from genai_live._tracebacks import opaque
 from genai_live.api_client import ApiClient
 from genai_live.live import Live
 from genai_live.tokens import AuthTokens

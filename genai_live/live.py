@@ -8,11 +8,11 @@ from typing import Any
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
-from genai_live._connection.attempt import WebSocketFactory
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol
 from genai_live._deadline import Deadline
-from genai_live._opaque import opaque
+from genai_live._network.dial import WebSocketFactory
+from genai_live._tracebacks import opaque
 from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks

@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _json
-from genai_live._client_messages import inputs, model_families
+from genai_live import _json, families
+from genai_live._client_messages import inputs
 from genai_live._connection.open_connection import OpenConnection
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
-from genai_live._opaque import letting_go
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
+from genai_live._tracebacks import letting_go
 from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed, TurnLost
 from genai_live.turn import Turn, assemble
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
@@ -306,7 +306,7 @@ class Session(MessageStream[LiveServerMessage]):
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if model_families.family_of(self._model, backend).text_as_realtime_input:
+        if families.family_of(self._model, backend).text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 

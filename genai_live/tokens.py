@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from genai_live import _json, _wire
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION
-from genai_live._checked import Checker, spelled, unknown_key
 from genai_live._client_messages.setup import config_fields
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
-from genai_live._opaque import opaque
+from genai_live._tracebacks import opaque
+from genai_live._validation import Checker, spelled, unknown_key
 from genai_live.auth import auth_for
 from genai_live.errors import ConfigError
 from genai_live.types import (

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 
 from genai_live import _json, types
 from genai_live._backends import MLDEV, VERTEX, Backend
-from genai_live._checked import merged
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import setup_message
+from genai_live._validation import merged
 from genai_live.api_client import ApiClient
 from genai_live.types._base import Message, WireField, fields_of, names_of
 

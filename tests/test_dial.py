@@ -7,7 +7,7 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from genai_live import errors
 from genai_live._deadline import Deadline
 from genai_live._network import tcp
-from genai_live._network.dial import Dialler
+from genai_live._network.dial import Dialler, Plan
 from genai_live._network.options import ConnectionOptions
 from genai_live._network.tcp import Held, interleaved
 from genai_live._network.tls_in_tls import TlsInTls
@@ -110,8 +110,12 @@ def test_small_messages_are_not_kept_back() -> None:
 # Ending an attempt from another thread
 
 
+def plan_for(url: str, options: ConnectionOptions, headers: Mapping[str, str | Secret] | None = None) -> Plan:
+    return Plan(url, url, lambda deadline: headers or {}, b"", options)
+
+
 def dialler_to(url: str, **options: Any) -> Dialler:
-    return Dialler(url, url, ConnectionOptions.of(client_of(url, **options)._api_client.http_options))
+    return Dialler(plan_for(url, ConnectionOptions.of(client_of(url, **options)._api_client.http_options)))
 
 
 def silent(reached: threading.Event) -> Callable[[socket.socket], None]:
@@ -150,7 +154,7 @@ def test_an_attempt_without_timeout_ends_when_another_thread_ends_it(phase: str)
 
     def dial() -> None:
         try:
-            dialler.open({}, Deadline(None))
+            dialler.open(Deadline(None), lambda: None)
         except errors.ConnectError as error:
             failures.append(error)
 
@@ -172,7 +176,7 @@ def test_an_attempt_that_was_ended_before_it_began_opens_nothing() -> None:
         dialler = dialler_to(url.replace("http", "ws"))
         dialler.abort()
         with pytest.raises(errors.ConnectError, match="given up"):
-            dialler.open({}, Deadline(PATIENCE))
+            dialler.open(Deadline(PATIENCE), lambda: None)
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")
@@ -246,7 +250,7 @@ def test_a_query_of_the_callers_base_url_is_sent_as_it_stands() -> None:
 @pytest.mark.parametrize("value", ["a\r\nX-Evil: 1", "a\nb", "a\rb", "a\0b", "\u4f60\u597d"])
 def test_a_header_that_would_start_another_is_refused_and_not_shown(value: str) -> None:
     with raw_server(lambda connection: None) as url, pytest.raises(errors.ConfigError, match=r"'x-token'") as raised:
-        Dialler(url, url, ConnectionOptions()).open({"x-token": Secret(value)}, Deadline(PATIENCE))
+        Dialler(plan_for(url, ConnectionOptions(), {"x-token": Secret(value)})).open(Deadline(PATIENCE), lambda: None)
     assert value not in str(raised.value)
 
 
@@ -370,6 +374,6 @@ def test_closing_closes_both_layers_and_shutting_down_reaches_the_peer() -> None
 def test_a_socks_proxy_hands_over_a_plain_socket() -> None:
     pytest.importorskip("socks", reason="PySocks is in the extra test")
     with live_server(wait_until_closed) as url, socks5_proxy() as proxy:
-        websocket = dialler_to(url.replace("http", "ws"), proxy=proxy.url).open({}, Deadline(PATIENCE))
+        websocket = dialler_to(url.replace("http", "ws"), proxy=proxy.url).open(Deadline(PATIENCE), lambda: None).websocket
         assert type(websocket.sock) is socket.socket
         websocket.sock.close()

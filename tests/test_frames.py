@@ -13,7 +13,7 @@ from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
 from genai_live._base64_text import Base64Text
-from genai_live._connection.frames import (
+from genai_live._network.frames import (
     BINARY,
     CLOSE,
     PIECE_BYTES,

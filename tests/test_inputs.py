@@ -114,7 +114,7 @@ def test_what_are_no_turns_is_refused(turns: Any, words: str) -> None:
 
 
 def test_turn_complete_is_true_or_false() -> None:
-    with pytest.raises(ConfigError, match=r"^turn_complete: expected True or False, got int"):
+    with pytest.raises(ConfigError, match=r"^turn_complete: must be True or False, not 1"):
         content("a", 1)
 
 
@@ -202,7 +202,7 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
         ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),
         ({"text": b"a"}, "text: expected text, got bytes"),
         ({"text": "\ud83d"}, "text: character 0 is half of a surrogate pair"),
-        ({"audio_stream_end": 1}, "audio_stream_end: expected True or False, got int"),
+        ({"audio_stream_end": 1}, "audio_stream_end: must be True or False, not 1"),
         ({"activity_start": False}, "activity_start: expected ActivityStart or a dict of it, got bool"),
         ({"activity_start": {"x": 1}}, "activity_start.x: unknown key"),
     ],

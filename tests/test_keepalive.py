@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from genai_live import Client, Session, errors
 from genai_live._connection.keepalive import KeepAlive, Need
-from genai_live._connection.transport import TransportLost
 from genai_live._network.options import ConnectionOptions
+from genai_live._network.transport import TransportLost
 from tests.processes import ROOT
 from tests.raw_peer import BINARY, PING, PONG, Peer, beside, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, text_part

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genai_live._connection import masking
+from genai_live._network import masking
 
 PAYLOADS = st.one_of(st.binary(max_size=40), st.binary(min_size=590, max_size=2_000))
 KEYS = st.binary(min_size=4, max_size=4)

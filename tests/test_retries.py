@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from genai_live._close_reasons import judged, of_status
-from genai_live._connection.retries import FIRST_PAUSE, LONGEST_PAUSE, may_pass, next_try_in, pause
+from genai_live._connection.opening import FIRST_PAUSE, LONGEST_PAUSE, may_pass, next_try_in, pause
 from genai_live.errors import (
     ConnectError,
     ConnectTimeout,

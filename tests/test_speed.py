@@ -18,9 +18,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genai_live import _json, _sound_messages, _wire
 from genai_live._client_messages import inputs
-from genai_live._connection import frames, masking
-from genai_live._connection.frames import FrameParser
 from genai_live._connection.protocol import Event, LiveProtocol
+from genai_live._network import frames, masking
+from genai_live._network.frames import FrameParser
 from genai_live.types import LiveServerMessage
 
 pytestmark = pytest.mark.benchmark(timer=time.thread_time, disable_gc=True)

@@ -21,9 +21,9 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import Session
+from genai_live._connection.pacing_thread import PacingThread, pacing_thread
 from genai_live._streaming import audio_stream
 from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
-from genai_live._streaming.pacing_thread import PacingThread, pacing_thread
 from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
 from genai_live.audio import SILENCE_DBFS, Audio, Pacer
 from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed, WrongThread

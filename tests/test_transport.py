@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from genai_live import Session, errors
-from genai_live._connection import frames
-from genai_live._connection.transport import Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
+from genai_live._network import frames
+from genai_live._network.transport import Transport, TransportLost, WriteTimedOut
 from tests.raw_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, live_server, message, session_with, text_part
 

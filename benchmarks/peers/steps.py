@@ -19,9 +19,9 @@ from benchmarks.peers.genai_live_client import InLoop
 from benchmarks.server import Order
 from genai_live import _json, _sound_messages
 from genai_live._client_messages import inputs
-from genai_live._connection import frames
 from genai_live._connection.inbox import Inbox
-from genai_live._connection.transport import Transport
+from genai_live._network import frames
+from genai_live._network.transport import Transport
 from genai_live.types import LiveServerMessage
 
 SIZE = 5_760

@@ -6,7 +6,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from genai_live._checked import Checker, Form, kind_of, spelled, unknown_key
+from genai_live._validation import Checker, Form, kind_of, spelled, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, Content, File, FileData, Part
 from genai_live.types._base import Message, names_of

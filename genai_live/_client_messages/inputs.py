@@ -12,9 +12,9 @@ from genai_live import _json
 from genai_live._arguments import flag
 from genai_live._backends import Backend
 from genai_live._base64_text import LARGE_BYTES, Base64Text, Payload
-from genai_live._checked import Checker, kind_of, not_endless, spelled, text_of, unknown_key
 from genai_live._client_messages.contents import FORMS, USER_ROLE, contents, image_blob, is_image
 from genai_live._client_messages.tool_list import tool_list
+from genai_live._validation import Checker, kind_of, not_endless, spelled, text_of, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from genai_live._backends import Backend
-from genai_live._checked import Checker
+from genai_live._validation import Checker
 from genai_live.errors import ConfigError
 from genai_live.types import LiveMusicGenerationConfig, LiveMusicPlaybackControl, WeightedPrompt
 from genai_live.types._base import fields_of

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol, TypeVar
 
 from genai_live._backends import Backend
-from genai_live._checked import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
 from genai_live._client_messages.contents import FORMS
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
+from genai_live._validation import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import Content, GenerationConfig, HttpOptions, LiveClientSetup, LiveConnectConfig, Schema
 from genai_live.types._base import Message, WireField, fields_of, names_of

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from genai_live import tools as tools_module
-from genai_live._checked import Checker, kind_of, unknown_key
+from genai_live._validation import Checker, kind_of, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import FunctionDeclaration, Tool
 from genai_live.types._base import names_of

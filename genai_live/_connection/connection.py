@@ -17,11 +17,8 @@ from typing import Generic, NoReturn
 
 from genai_live._base64_text import Payload
 from genai_live._close_reasons import setup_rejected
-from genai_live._connection import frames
-from genai_live._connection.attempt import Attempt, Plan
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.ending import Ending
-from genai_live._connection.frames import Violation
 from genai_live._connection.inbox import Inbox
 from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._connection.open_connection import Counters
@@ -29,8 +26,11 @@ from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._connection.succession import ALONE, Succession
 from genai_live._connection.timetable import Pacing
-from genai_live._connection.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live._deadline import Deadline
+from genai_live._network import frames
+from genai_live._network.dial import Dialler, Plan
+from genai_live._network.frames import Violation
+from genai_live._network.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
 from genai_live._secret import redacted, without_frames
 from genai_live.errors import (
     NORMAL_CLOSURE,
@@ -70,7 +70,7 @@ class Connection(Generic[ServerMessage]):
         self.ended = threading.Event()
         """Set when everybody has been told of the end."""
         self._ending = Ending()
-        self._attempt = Attempt(plan)
+        self._dialler = Dialler(plan)
         self._succession = succession
         self._open_by = Deadline(None)
         """Until when setupComplete must have come, where no ``connect()`` waits for it."""
@@ -118,7 +118,7 @@ class Connection(Generic[ServerMessage]):
     @property
     def phase(self) -> Phase:
         """What the connection is doing."""
-        return self._attempt.phase if self.protocol.state is State.OPENING else self.protocol.phase
+        return self._dialler.phase if self.protocol.state is State.OPENING else self.protocol.phase
 
     def dial(self, deadline: Deadline) -> bool:
         """Opens the transport and writes the setup message. Blocks; the thread that dials."""
@@ -126,13 +126,13 @@ class Connection(Generic[ServerMessage]):
             self.retire()
             return False
         try:
-            self.transport = self._attempt.open(deadline, self._attend_soon)
+            self.transport = self._dialler.open(deadline, self._attend_soon)
             self.protocol.move(Event.UPGRADED)
             self._keepalive.heard(time.monotonic())
             self.transport.write(frames.message_frame(self.plan.setup), deadline)
         except BaseException as error:  # SystemExit too: the caller waits for this thread's word
             info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
-            failure = setup_rejected(info, self.plan.safe_url) if info else self._attempt.failure(error, self.phase)
+            failure = setup_rejected(info, self.plan.safe_url) if info else self._dialler.failure(error, self.phase)
         else:
             if self._ending.info is None:
                 return True
@@ -155,7 +155,7 @@ class Connection(Generic[ServerMessage]):
         """Ends an attempt from the caller's thread: what is under way fails soon, and cleans up after itself."""
         self._fail(ConnectError(words, self.phase))
         self._ending.close_by = 0.0
-        self._attempt.abort()
+        self._dialler.abort()
         if self.transport is not None:
             self.transport.shut()
         self._attend_soon()
@@ -361,7 +361,7 @@ class Connection(Generic[ServerMessage]):
             self._give_up("closed while connecting")
         else:
             self._ending.decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT))
-            self._attempt.abort()
+            self._dialler.abort()
 
     def _say_goodbye(self, transport: Transport, deadline: Deadline) -> None:
         left = deadline.left()
@@ -385,7 +385,7 @@ class Connection(Generic[ServerMessage]):
             return
         self._ending.decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
         self._ending.close_by = 0.0
-        self._attempt.abort()
+        self._dialler.abort()
         if self.transport is not None:
             self.transport.shut()
         self._attend_soon()
@@ -507,7 +507,7 @@ class Connection(Generic[ServerMessage]):
 
     def _close_info_in(self, payload: bytes | bytearray) -> CloseInfo:
         code, reason = frames.read_close(payload)
-        info = self.protocol.close_info(code, redacted(reason, self._attempt.secrets), SentBy.SERVER)
+        info = self.protocol.close_info(code, redacted(reason, self._dialler.secrets), SentBy.SERVER)
         assert self.transport is not None
         # A message that has begun is lost: no clean end, whatever the code says.
         return replace(info, turn_open=True) if info.clean and self.transport.within_a_message else info

@@ -14,15 +14,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from genai_live._base64_text import Payload
-from genai_live._connection.attempt import Plan
 from genai_live._connection.connection import Connection
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.open_connection import Counters
+from genai_live._connection.outbox import Outbox
 from genai_live._connection.protocol import LiveProtocol, Sent, State
 from genai_live._connection.reader import Reader
-from genai_live._connection.resumption import ACTIVITY_START, End, Outage, Outbox, Try, leave_by
+from genai_live._connection.reconnecting import ACTIVITY_START, End, Outage, Try, leave_by
 from genai_live._connection.succession import Succession
 from genai_live._deadline import Deadline
+from genai_live._network.dial import Plan
 from genai_live.errors import CloseInfo, SentBy, SessionClosed
 from genai_live.reconnection import Reconnected, Reconnecting, ReconnectPolicy
 from genai_live.types import LiveServerMessage
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from genai_live._connection.dispatch import Dispatcher
     from genai_live._connection.inbox import Inbox
     from genai_live._connection.timetable import Pacing
-    from genai_live._connection.transport import Transport
+    from genai_live._network.transport import Transport
 
 logger = logging.getLogger("genai_live")
 

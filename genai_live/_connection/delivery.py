@@ -7,11 +7,11 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic
 
-from genai_live._connection import frames
 from genai_live._connection.dispatch import Dispatcher
-from genai_live._connection.frames import Violation
 from genai_live._connection.inbox import Inbox
 from genai_live._connection.protocol import BidiProtocol, State
+from genai_live._network import frames
+from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
 from genai_live.types._server_messages import ServerMessage
 

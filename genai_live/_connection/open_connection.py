@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from genai_live._connection.dispatch import Dispatcher
     from genai_live._connection.inbox import Inbox
     from genai_live._connection.timetable import Pacing
-    from genai_live._connection.transport import Transport
     from genai_live._deadline import Deadline
+    from genai_live._network.transport import Transport
     from genai_live.errors import CloseInfo, SessionClosed
 
 

@@ -9,20 +9,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genai_live import _json
-from genai_live._connection.attempt import Plan, WebSocketFactory
 from genai_live._connection.connection import Connection
 from genai_live._connection.continuing import ContinuingConnection
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.open_connection import OpenConnection
 from genai_live._connection.protocol import BidiProtocol
 from genai_live._connection.reader import Reader
-from genai_live._connection.resumption import with_handle
-from genai_live._connection.retries import next_try_in
+from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
+from genai_live._network.dial import Plan, WebSocketFactory
 from genai_live._network.headers import hidden
 from genai_live.auth import Auth, auth_for
 from genai_live.callbacks import Callbacks
-from genai_live.errors import ConnectError
+from genai_live.errors import ConnectError, ErrorKind
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
@@ -35,6 +34,15 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for everything up to setupComplete; the service was seen to need 0.3 to 0.8 s."""
+
+FIRST_PAUSE = 0.25
+"""Seconds before the second try, before chance has its say: an instance that was just replaced answers within half a second."""
+LONGEST_PAUSE = 4.0
+"""Seconds: with the default timeout of 30 s this leaves room for about ten tries."""
+_FACTOR = 2.0
+_PASSING = (ErrorKind.NETWORK, ErrorKind.UNAVAILABLE)
+"""What may be over a moment later. An expired handle stays expired, a quota stays used up for longer than anybody waits here."""
+_FIRST_SERVER_FAULT = 500
 
 
 class Opener:
@@ -103,3 +111,27 @@ class Opener:
             return {**shared, **hidden(auth.headers(deadline))}
 
         return Plan(endpoint.url, endpoint.safe_url, headers, setup, api_client.options, self._websocket_factory)
+
+
+# Whether a failed connect() is tried again, and when: decisions without clock or chance of their own.
+
+
+def may_pass(error: ConnectError) -> bool:
+    """True for failures of the network and of the service; never for an HTTP answer below 500, which means the request."""
+    if error.status is not None and error.status < _FIRST_SERVER_FAULT:
+        return False
+    return error.retryable and error.kind in _PASSING
+
+
+def pause(tried: int, chance: float) -> float:
+    """Seconds to wait after so many tries; ``chance`` (0 to 1) spreads clients that failed together over half of it."""
+    return min(LONGEST_PAUSE, FIRST_PAUSE * _FACTOR ** (tried - 1)) * (0.5 + chance / 2)
+
+
+def next_try_in(error: ConnectError, tried: int, retries: int, left: float | None, chance: float) -> float | None:
+    """Seconds until the next of ``retries`` further tries; None to give up. ``left``: seconds that the caller waits, None for
+    ever."""
+    if tried > retries or not may_pass(error):
+        return None
+    seconds = pause(tried, chance)
+    return seconds if left is None or seconds < left else None

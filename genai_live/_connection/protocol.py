@@ -8,13 +8,13 @@ single operations on a dict, so no lock is needed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic
 
 from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
-from genai_live._connection import usage
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.types import (
     FunctionCall,
@@ -24,6 +24,7 @@ from genai_live.types import (
     LiveMusicServerSetupComplete,
     LiveServerMessage,
     LiveServerSetupComplete,
+    ModalityTokenCount,
     UsageMetadata,
 )
 from genai_live.types._server_messages import ServerMessage
@@ -212,7 +213,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if content is not None and (content.model_turn is not None or content.output_transcription is not None):
             self.turn_open, self.audio_since_turn = True, False
         if message.usage_metadata is not None:
-            self.usage = usage.added(self.usage, message.usage_metadata)
+            self.usage = added(self.usage, message.usage_metadata)
         if message.setup_complete is not None and self.state is State.SETUP:
             self.setup_complete = message.setup_complete
             self.move(Event.SETUP_COMPLETE)
@@ -289,3 +290,38 @@ class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
         """Notes what the music was told to do."""
         if control is not LiveMusicPlaybackControl.RESET_CONTEXT:
             self.playback, self.turn_open = control, control is LiveMusicPlaybackControl.PLAY
+
+
+# Usage.
+
+_COUNTS = (
+    "prompt_token_count",
+    "cached_content_token_count",
+    "response_token_count",
+    "tool_use_prompt_token_count",
+    "thoughts_token_count",
+    "total_token_count",
+)
+_DETAILS = ("prompt_tokens_details", "cache_tokens_details", "response_tokens_details", "tool_use_prompt_tokens_details")
+
+
+def added(total: UsageMetadata | None, report: UsageMetadata) -> UsageMetadata:
+    """The sum of both; counts that neither has stay None, and the details are summed for each modality."""
+    if total is None:
+        return report
+    result = UsageMetadata(traffic_type=report.traffic_type, service_tier=report.service_tier)
+    for name in _COUNTS:
+        known = [count for count in (getattr(total, name), getattr(report, name)) if count is not None]
+        setattr(result, name, sum(known) if known else None)
+    for name in _DETAILS:
+        setattr(result, name, _by_modality([*(getattr(total, name) or ()), *(getattr(report, name) or ())]) or None)
+    return result
+
+
+def _by_modality(details: Iterable[ModalityTokenCount]) -> list[ModalityTokenCount]:
+    sums: dict[str, ModalityTokenCount] = {}
+    for detail in details:
+        known = sums.get(str(detail.modality))
+        count = (known.token_count or 0 if known else 0) + (detail.token_count or 0)
+        sums[str(detail.modality)] = ModalityTokenCount(modality=detail.modality, token_count=count)
+    return list(sums.values())

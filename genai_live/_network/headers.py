@@ -27,7 +27,7 @@ def hidden(headers: Mapping[str, str | Secret]) -> dict[str, str | Secret]:
 
 
 def secrets_in(headers: Mapping[str, str | Secret], url: str, safe_url: str) -> list[Secret]:
-    """What nobody may see of a request: values of headers, and of the query that ``safe_url`` does not show, as sent and as read."""
+    """The credentials of a request: values of headers, and of the query that ``safe_url`` hides, as sent and as read."""
     secrets = [value for value in headers.values() if isinstance(value, Secret)]
     if url != safe_url:
         query = url.partition("?")[2]

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from genai_live._arguments import flag
+from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
 from genai_live._deadline import Deadline
-from genai_live._streaming.pacing_thread import pacing_thread
 from genai_live._streaming.sound_source import PulledAhead, SoundSource, open_source
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Pacer, level_dbfs, mime_type_of
 from genai_live.errors import CloseInfo, ConfigError, LiveError, SessionClosed, WrongThread

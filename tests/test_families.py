@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from genai_live import families
 from genai_live._backends import MLDEV, VERTEX, Backend
-from genai_live._client_messages import model_families
-from genai_live._client_messages.model_families import ModelFamily, family_of
+from genai_live.families import ModelFamily, family_of
 
 
 @pytest.mark.parametrize(
@@ -28,5 +28,5 @@ def test_text_goes_as_the_model_takes_it(model: str, backend: Backend, as_realti
 
 def test_a_row_put_before_the_others_counts_first(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = ModelFamily("mine", r"my-model", text_as_realtime_input=False)
-    monkeypatch.setattr(model_families, "FAMILIES", [mine, *model_families.FAMILIES])
+    monkeypatch.setattr(families, "FAMILIES", [mine, *families.FAMILIES])
     assert family_of("projects/p/my-model") is mine

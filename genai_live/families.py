@@ -2,8 +2,8 @@
 
 ::
 
-    from genai_live._client_messages import model_families
-    model_families.FAMILIES.insert(0, ModelFamily("mine", r"my-model", text_as_realtime_input=True))
+    from genai_live import families
+    families.FAMILIES.insert(0, ModelFamily("mine", r"my-model", text_as_realtime_input=True))
 """
 
 from __future__ import annotations

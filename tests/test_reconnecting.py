@@ -1,4 +1,4 @@
-"""Whether a session is opened again, when and with what, and what waits meanwhile: decisions from ends and times alone."""
+"""Whether a session is opened again, when and with which handle: decisions from ends and times alone."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any
 import pytest
 
 from genai_live._close_reasons import setup_rejected
-from genai_live._connection.protocol import Sent
-from genai_live._connection.resumption import (
+from genai_live._connection.reconnecting import (
     LONGEST_PAUSE,
     STABLE_AFTER,
     End,
     Outage,
-    Outbox,
     Try,
     leave_by,
     with_handle,
@@ -25,7 +23,6 @@ from genai_live.errors import (
     ConnectTimeout,
     CredentialsError,
     HandshakeRejected,
-    OutboxFull,
     Phase,
     SentBy,
 )
@@ -175,45 +172,6 @@ def test_a_setup_goes_on_with_its_handle_and_without_its_history_and_stays_as_it
     }
     assert with_handle(setup, None) == {"setup": {"model": "models/m", "sessionResumption": {"transparent": True}}}
     assert setup["setup"]["sessionResumption"]["handle"] == "old"
-
-
-def sent_from(outbox: Outbox) -> list[bytes]:
-    payloads = []
-    while len(outbox):
-        payloads.append(outbox.first)
-        outbox.remove_first()
-    return payloads
-
-
-def test_messages_wait_in_order() -> None:
-    outbox = Outbox(100)
-    for payload, kind in ((b"a", Sent.AUDIO), (b"b", Sent.ANSWER), (b"c", Sent.AUDIO)):
-        outbox.put(payload, kind)
-    assert sent_from(outbox) == [b"a", b"b", b"c"]
-    assert (sent_from(outbox), outbox.dropped) == ([], 0)
-
-
-def test_the_oldest_audio_and_video_make_room_and_are_counted() -> None:
-    outbox = Outbox(3)
-    for payload, kind in ((b"t", Sent.NOTHING), (b"1", Sent.AUDIO), (b"2", Sent.VIDEO), (b"3", Sent.AUDIO), (b"u", Sent.ANSWER)):
-        outbox.put(payload, kind)
-    assert outbox.dropped == 2
-    assert sent_from(outbox) == [b"t", b"3", b"u"]
-
-
-def test_audio_that_does_not_fit_beside_text_is_dropped_itself() -> None:
-    outbox = Outbox(2)
-    outbox.put(b"tt", Sent.ANSWER)
-    outbox.put(b"a", Sent.AUDIO)
-    assert (sent_from(outbox), outbox.dropped) == ([b"tt"], 1)
-
-
-def test_text_that_does_not_fit_is_refused_and_nothing_else_is_lost() -> None:
-    outbox = Outbox(3)
-    outbox.put(b"tt", Sent.ANSWER)
-    with pytest.raises(OutboxFull, match="2 bytes wait"):
-        outbox.put(b"uu", Sent.NOTHING)
-    assert (sent_from(outbox), outbox.dropped) == ([b"tt"], 0)
 
 
 @pytest.mark.parametrize(

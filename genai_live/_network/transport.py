@@ -16,8 +16,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from genai_live._connection.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
 from genai_live._deadline import Deadline
+from genai_live._network.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
 
 if TYPE_CHECKING:
     import websocket

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable
 
 from genai_live._base64_text import Payload
-from genai_live._connection.masking import masked
+from genai_live._network.masking import masked
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 """Opcodes, RFC 6455 section 5.2."""
