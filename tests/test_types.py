@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from message_strategies import EXAMPLES, MESSAGE_TYPES, any_message
 
 from genai_live import types
 from genai_live.errors import ConfigError, DecodeError, LiveError
 from genai_live.types import Message, fields_of
 from genai_live.types._base import names_of
 from genai_live.types._enum import WireEnum
+from tests.message_strategies import EXAMPLES, MESSAGE_TYPES, any_message
 
 thorough = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
