@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from genai_live import _backends, _settings
-from genai_live._backends import CONSTRAINED_METHOD, LIVE_METHOD, MUSIC_METHOD, Backend
+from genai_live._backends import CONSTRAINED_METHOD, EMULATOR_VARIABLE, LIVE_METHOD, MUSIC_METHOD, Backend
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
 from genai_live._network.options import ConnectionOptions
@@ -128,6 +128,15 @@ class ApiClient:
     def api_key(self) -> Secret | None:
         """The key or ephemeral token, None where google-auth credentials or nothing authorises."""
         return self._settings.api_key
+
+    @property
+    def has_credentials(self) -> bool:
+        """True when something authorises: a key or token, google-auth, a password in the base URL, a header of the caller's own.
+
+        False for a client that needs none, of an emulator or a gateway. Whether they are valid, the service says.
+        """
+        own = {name.lower() for name in self.http_options.headers or {}}
+        return bool(self.api_key or self.google or self.user_info or own & _settings.AUTH_HEADERS)
 
     @property
     def is_ephemeral(self) -> bool:
@@ -284,7 +293,7 @@ _VARIABLES = frozenset(
         "GOOGLE_GEMINI_BASE_URL",
         "GOOGLE_VERTEX_BASE_URL",
         _settings.API_VERSION_VARIABLE,
-        _settings.EMULATOR_VARIABLE,
+        EMULATOR_VARIABLE,
     }
 )
 """The environment variables that decide anything here; certificates and proxies are read where connections are made."""

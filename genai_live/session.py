@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from genai_live import _json, families
 from genai_live._client_messages import inputs
 from genai_live._connection.open_connection import OpenConnection
-from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
+from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
@@ -29,6 +30,8 @@ FINISH_TIMEOUT = 10.0
 ANSWER_BEGINS_WITHIN = 4.0
 """Seconds in which an answer to speech begins, if one comes: the end of speech was seen after up to 1.4 s, audio 1.6 s later."""
 
+_ends_turn = operator.attrgetter("ends_turn")
+
 
 class Session(MessageStream[LiveServerMessage]):
     """One conversation with a model. Made by :meth:`Live.connect`; usable from many threads, one of them receiving.
@@ -45,6 +48,8 @@ class Session(MessageStream[LiveServerMessage]):
         model: str,
         *,
         automatic_detection: bool = True,
+        history: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(connection, model)
         assert isinstance(connection.protocol, LiveProtocol)
@@ -52,6 +57,8 @@ class Session(MessageStream[LiveServerMessage]):
         self._automatic_detection = automatic_detection
         """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
         self._api_client = api_client
+        if history is not None:
+            self._send_history(history, deadline)
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
 
@@ -186,7 +193,7 @@ class Session(MessageStream[LiveServerMessage]):
         return self._turn(Deadline.of(timeout))
 
     def _turn(self, deadline: Deadline) -> Messages[LiveServerMessage]:
-        return Messages(lambda: self._next_of_turn(deadline), self._tell_end, ends_turn)
+        return Messages(lambda: self._next_of_turn(deadline), self._tell_end, _ends_turn)
 
     def _next_of_turn(self, deadline: Deadline) -> LiveServerMessage | None:
         message = self._next(deadline, "the model's turn did not end")
@@ -215,7 +222,7 @@ class Session(MessageStream[LiveServerMessage]):
         except (ReceiveTimeout, TurnLost) as error:
             error.messages = tuple(messages)
             raise
-        if not messages or not ends_turn(messages[-1]):
+        if not messages or not messages[-1].ends_turn:
             raise self._connection.end_error()
         return assemble(messages)
 
@@ -310,8 +317,8 @@ class Session(MessageStream[LiveServerMessage]):
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 
-    def _send_history(self, history: dict[str, Any], deadline: Deadline) -> None:
-        """Sends what connect() made of its history; a session that did not get it is closed."""
+    def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
+        """Sends the conversation that the session goes on with; a session that did not get it is closed."""
         try:
             self._send(history, Sent.ANSWER, deadline)
         except BaseException:

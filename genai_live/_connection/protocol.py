@@ -18,7 +18,6 @@ from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.types import (
     FunctionCall,
-    InteractionStatus,
     LiveMusicPlaybackControl,
     LiveMusicServerMessage,
     LiveMusicServerSetupComplete,
@@ -81,6 +80,7 @@ class Sent(Enum):
 _AUDIO = Sent.AUDIO
 """What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
 
+
 @dataclass(frozen=True)
 class Resumption:
     """What is needed to go on after this connection: pass ``handle`` to ``connect(resume=...)``."""
@@ -91,19 +91,6 @@ class Resumption:
     """What the newest update said; False while the model generates or waits for a tool."""
     last_consumed_client_message_index: int | None = None
     """Index of the last client message that the handle's state includes (from 1); only with ``transparent`` resumption."""
-
-
-def ends_turn(message: LiveServerMessage) -> bool:
-    """True for the last message of a model's turn.
-
-    ``interactionStatus`` decides where it is given: only IDLE ends a turn, even beside ``turnComplete``. Otherwise
-    ``turnComplete`` does.
-    """
-    status = message.interaction_status
-    if status is not None and status != InteractionStatus.INTERACTION_STATUS_UNSPECIFIED:
-        return status == InteractionStatus.IDLE
-    content = message.server_content
-    return content is not None and content.turn_complete is True
 
 
 class BidiProtocol(Generic[ServerMessage]):
@@ -228,7 +215,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
             self._note_resumption(message)
         if message.go_away is not None:
             self.going_away, self.time_left = True, message.go_away.time_left
-        if ends_turn(message):
+        if message.ends_turn:
             self.turn_open = False
 
     def lose_turn(self) -> bool:

@@ -27,7 +27,7 @@ from __future__ import annotations
 from genai_live.emulator import scenario as steps
 from genai_live.emulator.control import SessionControl
 from genai_live.emulator.listener import Ending
-from genai_live.emulator.programs import describe, serve, start_if_asked
+from genai_live.emulator.programs import HOST_VARIABLE, describe, serve, start_if_asked
 from genai_live.emulator.received import Received, ReceivedMessage
 from genai_live.emulator.recorder import Recorder
 from genai_live.emulator.scenario import Scenario
@@ -35,6 +35,7 @@ from genai_live.emulator.scenario_file import load_script
 from genai_live.emulator.server import LiveEmulator
 
 __all__ = [
+    "HOST_VARIABLE",
     "Ending",
     "LiveEmulator",
     "Received",

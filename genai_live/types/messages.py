@@ -162,6 +162,19 @@ class LiveServerMessage(Message):
         return self.top_level_interaction_status
 
     @property
+    def ends_turn(self) -> bool:
+        """True for the last message of a model's turn.
+
+        ``interaction_status`` decides where it is given: only IDLE ends a turn, even beside ``turn_complete``. Otherwise
+        ``turn_complete`` does.
+        """
+        status = self.interaction_status
+        if status is not None and status != InteractionStatus.INTERACTION_STATUS_UNSPECIFIED:
+            return status == InteractionStatus.IDLE
+        content = self.server_content
+        return content is not None and content.turn_complete is True
+
+    @property
     def text(self) -> str | None:
         """Text of the model's turn in this message, without thoughts; None when there is none."""
         content = self.server_content
