@@ -3,8 +3,9 @@
 A map of the package, from the socket to the user; a file imports only from files above it:
 
 ======================================  ==============================================================================
-server_thread, certificates             a TCP (and TLS) server in a thread of its own
+settings                                what one emulator was asked to be
 connection, request, listener           one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
+server_thread, certificates             a TCP (and TLS) server in a thread of its own
 validation, encoding, received          messages: checked as protobuf JSON, written as the service does, kept with times
 profiles, usage, tokens, resumption     what the service knows: families of models, token counts, credentials, handles
 scenario, step_forms, scenario_file     scenarios as data, checked, and from JSON
