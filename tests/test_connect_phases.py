@@ -242,7 +242,8 @@ def test_every_status_but_101_is_a_refusal(status: int) -> None:
 def test_a_redirect_is_a_refusal_also_where_websocket_client_takes_it_for_an_upgrade(
     status: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("websocket._core.SUPPORTED_REDIRECT_STATUSES", ())  # as before 1.9.1: it looks no more, once it may not follow
+    # As before 1.9.1: once it may not follow, it looks no more.
+    monkeypatch.setattr("websocket._core.SUPPORTED_REDIRECT_STATUSES", ())
     server = answering(f"{status} Words\r\nContent-Length: 2\r\nLocation: http://elsewhere.invalid/", b"no")
     with raw_server(server) as url, pytest.raises(errors.HandshakeRejected, match=f"HTTP {status}") as raised:
         client_of(url).live.connect(model=MODEL, timeout=PATIENCE)

@@ -13,7 +13,7 @@ scenario_runs                           which session plays which scenario, and 
 recording, recorder, replay             sessions written down by a proxy, and read back as scenarios
 pcm, voice_activity, utterances         sound: samples, voice activity detection, speech cut into utterances
 session_options, setup_checks           the setup message as read, and what can be wrong with it
-answers, model, voice                   the model: words for a prompt, tones or the extra ``voice`` for words
+answers, model, voice                   the model: words for a prompt, tones or ``emulator-voice`` for words
 response_writer, conversation           one answer as messages, and turns as a table of states
 server_state                            what all sessions share
 session, live_session, music_session    one WebSocket: what its messages do
