@@ -57,7 +57,7 @@ def test_every_extra_that_a_text_names_exists(file: Path) -> None:
 
 
 def test_a_name_is_found_in_every_form_in_which_texts_have_it() -> None:
-    text = "pip install 'genai-live[a,b]'; pip install -e '.[c]'; the extra `d`, (extra ``e``), extras `f` and `g`, the extra test"
+    text = "pip install 'genai-live[a,b]'; pip install -e '.[c]'; extra `d`, (extra ``e``), extras `f` and `g`, the extra test"
     assert extras_named_in(text) == {"a", "b", "c", "d", "e", "f", "g", "test"}
 
 
