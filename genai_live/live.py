@@ -105,10 +105,10 @@ class Live:
         )
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
-        connection = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline, policy)
+        channel = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
         automatic = not detection.get("disabled", False)
-        return Session(connection, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
+        return Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

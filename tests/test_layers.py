@@ -61,7 +61,7 @@ REACHES: dict[str, set[str]] = {
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_network", "audio", "emulator")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator")
 """Packages with a map in their docstring."""
 
 NOT_AT_IMPORT = (
