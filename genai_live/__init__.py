@@ -11,6 +11,7 @@ user holds: it sends (``_client_messages.inputs``), receives, and puts turns tog
 
 from __future__ import annotations
 
+from genai_live import _process as _process  # first: fork handlers run in the order of imports, and others ask this one
 from genai_live import errors, families, types
 from genai_live._network.dial import WebSocketFactory
 from genai_live._streaming.audio_stream import AudioStream
