@@ -30,10 +30,10 @@ _NO_CREDENTIALS_ADVICE = (
 
 
 class Auth(Protocol):
-    """Gives the headers that make one connection authorised; asked again for every connection."""
+    """Gives the headers that make one connection authorised; asked again for every connection, on the thread that dials."""
 
-    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
-        """Headers in lower case; a credential's value is a Secret.
+    def headers(self, deadline: Deadline) -> Mapping[str, Secret | str]:
+        """Headers; may block for as long as ``deadline.left()`` says (seconds, None for no limit).
 
         Raises:
             CredentialsError: there are no usable credentials.
