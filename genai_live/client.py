@@ -31,7 +31,7 @@ class Client:
         enterprise: Another name of ``vertexai``, as in Google's SDK.
 
     Raises:
-        ConfigError: arguments contradict each other, or a key or project is missing; ``kind`` is AUTH where there is no key at all.
+        ConfigError: arguments contradict each other, or a key or project is missing; ``kind`` is AUTH when there is no key.
     """
 
     @opaque
