@@ -64,6 +64,8 @@ class Session(MessageStream[LiveServerMessage]):
         model: str,
         *,
         automatic_detection: bool = True,
+        history: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
@@ -71,6 +73,8 @@ class Session(MessageStream[LiveServerMessage]):
         self._automatic_detection = automatic_detection
         """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
         self._api_client = api_client
+        if history is not None:
+            self._send_history(history, deadline)
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
 
@@ -402,8 +406,8 @@ class Session(MessageStream[LiveServerMessage]):
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 
-    def _send_history(self, history: dict[str, Any], deadline: Deadline) -> None:
-        """Sends what connect() made of its history; a session that did not get it is closed."""
+    def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
+        """Sends the conversation that the session goes on with; a session that did not get it is closed."""
         try:
             self._send(history, Sent.QUESTION, deadline)
         except BaseException:

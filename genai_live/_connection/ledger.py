@@ -175,6 +175,8 @@ class Ledger:
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
         """The question of each call that nobody has answered."""
+        self.calls_have_turns = False
+        """True for a family whose call has a turn of its own: its turnComplete comes before the answer, which has another."""
         self._numbers = itertools.count(1)
         self._order = itertools.count(1)
         self._due: list[Question] = []
@@ -392,12 +394,13 @@ class Ledger:
             question = self.asked(Asked.NOTHING)
         if self._running is None:
             self._run(question, Standing.SPEAKING)
-        goes_on = self.standing is not Standing.CUT and (question.calls or question.owed)
+        owed = question.owed and self.calls_have_turns
+        goes_on = self.standing is not Standing.CUT and (question.calls or owed)
         if self.standing is not Standing.CUT:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if question.owed and question not in self._due:
+            if owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)

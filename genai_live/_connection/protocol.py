@@ -22,7 +22,6 @@ from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types import (
-    InteractionStatus,
     LiveMusicPlaybackControl,
     LiveMusicServerMessage,
     LiveMusicServerSetupComplete,
@@ -98,6 +97,7 @@ ASKS = {Sent.QUESTION: Asked.CONTENT, Sent.ACTIVITY_END: Asked.SPEECH}
 """The messages that ask a question."""
 
 
+
 @dataclass(frozen=True)
 class Resumption:
     """What is needed to go on after this connection: pass ``handle`` to ``connect(resume=...)``."""
@@ -108,19 +108,6 @@ class Resumption:
     """What the newest update said; False while the model generates or waits for a tool."""
     last_consumed_client_message_index: int | None = None
     """Index of the last client message that the handle's state includes (from 1); only with ``transparent`` resumption."""
-
-
-def ends_turn(message: LiveServerMessage) -> bool:
-    """True for what the service calls the end of a turn; whether a question is answered with it is the ledger's verdict.
-
-    ``interactionStatus`` decides where it is given: only IDLE ends a turn, even beside ``turnComplete``. Otherwise
-    ``turnComplete`` does.
-    """
-    status = message.interaction_status
-    if status is not None and status != InteractionStatus.INTERACTION_STATUS_UNSPECIFIED:
-        return status == InteractionStatus.IDLE
-    content = message.server_content
-    return content is not None and content.turn_complete is True
 
 
 class BidiProtocol(Generic[ServerMessage]):
