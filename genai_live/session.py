@@ -13,13 +13,13 @@ from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sen
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
+from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tracebacks import letting_go
 from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed, TurnLost
 from genai_live.turn import Turn, assemble
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
 if TYPE_CHECKING:
-    from genai_live._connection.timetable import Pacing
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
@@ -49,8 +49,7 @@ class Session(MessageStream[LiveServerMessage]):
         super().__init__(connection, model)
         assert isinstance(connection.protocol, LiveProtocol)
         self._protocol = connection.protocol
-        self._automatic_detection = automatic_detection
-        """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
+        self._sound = SoundSink(connection, automatic_detection=automatic_detection)
         self._api_client = api_client
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
@@ -167,7 +166,9 @@ class Session(MessageStream[LiveServerMessage]):
             ConfigError: the source is not what it should be.
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
         """
-        return stream_audio(self, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end)
+        return stream_audio(
+            self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
+        )
 
     # Receiving: one thread at a time, never a callback.
 
@@ -262,7 +263,7 @@ class Session(MessageStream[LiveServerMessage]):
         backend, protocol = self._api_client.backend, self._protocol
         if protocol.activity_open:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ANSWER, deadline)
-        elif protocol.audio_since_turn and self._automatic_detection:
+        elif protocol.audio_since_turn and self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.NOTHING, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
@@ -327,24 +328,3 @@ class Session(MessageStream[LiveServerMessage]):
                 f"the message could not be sent within {deadline.seconds:g} s, because the server does not read;"
                 " the session is still open"
             ) from None
-
-    def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
-        """The short way for paced audio: a prepared prefix, and no objects for a chunk. ``wait=False`` never blocks."""
-        self._connection.send(
-            b"".join((inputs.audio_prefix(mime_type), _json.b64encode(pcm), inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
-        )
-
-    def _send_audio_stream_end(self, *, wait: bool = True) -> None:
-        message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
-        self._connection.send(_json.dumps(message), wait=wait)
-
-    @property
-    def _pacing(self) -> Pacing | None:
-        """The thread that paces this session's streams; None for the one of the process."""
-        return self._connection.pacing
-
-    @property
-    def _unsent_bytes(self) -> int:
-        """Bytes that were sent with ``wait=False`` and that the socket has not taken yet."""
-        transport = self._connection.transport
-        return transport.waiting_bytes if transport is not None else 0
