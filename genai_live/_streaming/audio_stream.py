@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from genai_live._arguments import flag
+from genai_live._arguments import came, flag
 from genai_live._deadline import Deadline
+from genai_live._streaming.pace import pace_of
 from genai_live._streaming.sending import Sending
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import open_source
-from genai_live.audio import INPUT_RATE, Pacer, level_dbfs
-from genai_live.errors import LiveError, WrongThread
+from genai_live.audio import INPUT_RATE, level_dbfs
+from genai_live.errors import ConfigError, LiveError, WrongThread
 
 _OWN_THREAD = (
     "waiting here would wait for its own thread: this callback runs on the shared reader, which sends the sound; wait on another"
@@ -33,27 +34,31 @@ def stream_audio(
     *,
     rate: int = INPUT_RATE,
     chunk_ms: float = 40,
-    realtime: bool = True,
+    realtime: bool | None = None,
     wait: bool = True,
     end: bool = True,
     owner: object = None,
 ) -> AudioStream:
     """Sends sound in chunks of 16 kHz mono: PCM or an iterable of it at ``rate`` Hz, the path of a WAV file, or ``Audio``.
 
-    ``realtime`` sends each chunk when it is due, as a microphone would; without it they go out as fast as the network takes
-    them, which is also right for a microphone: it paces itself. ``wait`` blocks until all is sent; without it the process's
-    pacing thread sends. ``end`` says audioStreamEnd after the last chunk, if the server detects speech by itself: it then
-    answers without waiting for silence (Live API reference, realtimeInput.audioStreamEnd). ``owner`` is kept alive until then.
+    ``realtime`` True sends each chunk when it is due, as a microphone would; False as fast as the network takes them; None asks
+    ``pace.BySource`` about an iterable. ``wait`` blocks until all is sent; without it the thread that paces sends, and a thread of
+    its own pulls an iterable. Whichever thread pulls a generator closes it, when the stream is over. ``end`` says audioStreamEnd
+    after the last chunk, if the server detects speech by itself: it then answers without waiting for silence (Live API reference,
+    realtimeInput.audioStreamEnd). ``owner`` is kept alive until then.
 
-    Raises ConfigError when the source is not what it should be, or the session is already streaming, and SessionClosed when the
-    session has ended. With ``wait``, raises what the source raises, and SessionClosed when the session ends meanwhile; without,
-    the handle has the error.
+    Raises:
+        ConfigError: the source is not what it should be, or the session is already streaming.
+        SessionClosed: the session has ended; with ``wait`` also when it ends meanwhile.
+        Exception: with ``wait``, whatever the iterable raises; without, the log, ``on_error`` and the handle have it.
     """
-    for name, value in (("realtime", realtime), ("wait", wait), ("end", end)):
-        flag(value, name)
+    if realtime is not None and not isinstance(realtime, bool):
+        raise ConfigError(f"must be True, False or None, not {came(realtime)}", "realtime")
+    flag(wait, "wait")
+    flag(end, "end")
     sink.check_usable()
-    pacer = Pacer(INPUT_RATE) if realtime else None
-    sending = Sending(sink, open_source(source, rate, chunk_ms), pacer, end=end, owner=owner)
+    opened = open_source(source, rate, chunk_ms)
+    sending = Sending(sink, opened, pace_of(realtime, chunk_ms, may_block=opened.may_block), end=end, owner=owner)
     try:
         sink.claim(sending)
         if wait:

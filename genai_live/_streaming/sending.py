@@ -7,15 +7,20 @@ stream waiting.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
+from contextlib import closing
 
 from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
+from genai_live._streaming.pace import Pace
 from genai_live._streaming.sound_sink import SoundSink
-from genai_live._streaming.sound_source import PulledAhead, SoundSource
-from genai_live.audio import SAMPLE_BYTES, Pacer
-from genai_live.errors import LiveError, SessionClosed
+from genai_live._streaming.sound_source import Pulled, PulledAhead, SoundSource, pull
+from genai_live.audio import SAMPLE_BYTES
+from genai_live.errors import LiveError, SessionClosed, SoundSourceError
+
+logger = logging.getLogger("genai_live")
 
 _UNSENT_LIMIT = 65_536
 """Bytes that the network may owe a stream before it pauses: about 1.5 s of 16 kHz sound in base64."""
@@ -30,7 +35,7 @@ _STARVED_LOOK = 0.5
 class Sending:
     """One thread sends, by ``run`` or by ``step``; any other may look, ``cancel`` and set ``muted``."""
 
-    def __init__(self, sink: SoundSink, source: SoundSource, pacer: Pacer | None, *, end: bool, owner: object = None) -> None:
+    def __init__(self, sink: SoundSink, source: SoundSource, pace: Pace, *, end: bool, owner: object = None) -> None:
         self.sink = sink
         self.source = source
         self.muted = False
@@ -46,7 +51,9 @@ class Sending:
         self.done = threading.Event()
         self.pacing: Pacing | None = None
         """The thread that sends, where that is not the caller's."""
-        self._pacer = pacer
+        self._pace = pace
+        self._held = b""
+        """The chunk that is due next, where the source has given it."""
         self._end = end and sink.automatic_detection
         self._end_told = True
         """True when the server waits for no more sound: nothing was sent yet, or it was told since."""
@@ -58,15 +65,21 @@ class Sending:
         """Sends everything on this thread; raises what ended it early."""
         error: BaseException | None = None
         try:
-            for chunk in self.source.chunks:
-                if self._cancelled_before_due():
-                    break
-                self._pass_on(chunk, time.monotonic(), wait=True)
+            with closing(self.source):
+                self._send_all()
         except BaseException as raised:  # KeyboardInterrupt too: the stream is over
             error = raised
         self._finish(error, wait=True)
         if self.error is not None:
             raise self.error
+
+    def _send_all(self) -> None:
+        while (pulled := pull(self.source.chunks)).chunk:
+            self._pace.came(pulled.asked, pulled.came)
+            early = self._pace.due(pulled.came) - pulled.came
+            if self.cancelled.wait(early) if early > 0 else self.cancelled.is_set():
+                return
+            self._pass_on(pulled.chunk, time.monotonic(), wait=True)
 
     def start(self) -> None:
         """Has everything sent by the thread that paces; returns at once.
@@ -77,7 +90,7 @@ class Sending:
         pacing = self.sink.pacing or pacing_thread
         try:
             if self.source.may_block:
-                self._pulled = PulledAhead(self.source.chunks, lambda: pacing.hurry(self))
+                self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
             self.pacing = pacing
             pacing.pace(self)
         except RuntimeError as error:
@@ -111,34 +124,52 @@ class Sending:
     def _send_due(self, now: float) -> float | None:
         if self.cancelled.is_set():
             return None
-        due = now if self._pacer is None else self._pacer.due(now)
-        if due > now + EARLY:
-            self.sink.check_usable()
+        due = self._due(now)
+        if due is None or due > now + EARLY:
             return due
         if self.sink.unsent_bytes > _UNSENT_LIMIT:
-            return now + _UNSENT_RETRY
-        chunk = next(self.source.chunks, b"") if self._pulled is None else self._pulled.take()
-        if chunk is None:  # the source has nothing yet, and wakes this stream when it has
             self.sink.check_usable()
-            return now + _STARVED_LOOK
-        if not chunk:
-            return None
+            return now + _UNSENT_RETRY
+        chunk, self._held = self._held, b""
         self._pass_on(chunk, now, wait=False)
-        return now if self._pacer is None else self._pacer.due(now)
+        return self._due(now)
+
+    def _due(self, now: float) -> float | None:
+        """When the next chunk is due, which is held from then on; None at the end of the source."""
+        if not self._held:
+            pulled = self._pull(now)
+            if pulled is None:  # the source has nothing yet, and wakes this stream when it has
+                self.sink.check_usable()
+                return now + _STARVED_LOOK
+            if not pulled.chunk:
+                return None
+            self._held = pulled.chunk
+            self._pace.came(pulled.asked, pulled.came)
+        due = self._pace.due(now)
+        if due > now + EARLY:
+            self.sink.check_usable()
+        return due
+
+    def _pull(self, now: float) -> Pulled | None:
+        """The next chunk, where there is one already."""
+        return Pulled(next(self.source.chunks, b""), now, now) if self._pulled is None else self._pulled.take()
 
     def _end_with(self, error: BaseException | None) -> None:
         if self._pulled is not None:
             self._pulled.stop()
         self._finish(error, wait=False)
+        if self.error is not None and not isinstance(self.error, SessionClosed):  # that is reported by the session
+            self._report(self.error)
+
+    def _report(self, error: BaseException) -> None:
+        """Nobody may be looking at the handle."""
+        logger.error("a stream of sound ended early: %s: %s; the session goes on", type(error).__name__, error, exc_info=error)
+        if not isinstance(error, LiveError):
+            error, cause = SoundSourceError(f"the source of stream_audio raised {type(error).__name__}: {error}"), error
+            error.__cause__ = cause
+        self.sink.report(error)
 
     # Whichever thread sends.
-
-    def _cancelled_before_due(self) -> bool:
-        """Waits until the next chunk is due; a cancellation ends the wait."""
-        if self._pacer is None:
-            return self.cancelled.is_set()
-        now = time.monotonic()
-        return self.cancelled.wait(max(0.0, self._pacer.due(now) - now))
 
     def _pass_on(self, chunk: bytes, now: float, *, wait: bool) -> None:
         """Sends a chunk, or passes over it while muted; it takes its time either way."""
@@ -151,8 +182,7 @@ class Sending:
             self._end_told = False
         samples = len(chunk) // SAMPLE_BYTES
         self.samples += samples
-        if self._pacer is not None:
-            self._pacer.sent(samples, now)
+        self._pace.sent(samples, now)
 
     def _tell_end(self, *, wait: bool) -> None:
         if self._end and not self._end_told:
@@ -160,13 +190,13 @@ class Sending:
             self._end_told = True
 
     def _finish(self, error: BaseException | None, *, wait: bool) -> None:
-        """Tells the server that the sound ends, whatever ended it, and everybody else that the stream is done."""
+        """Tells the server that the sound ends, unless it broke off, and everybody else that the stream is done."""
         self.ended_at = time.monotonic()
         try:
-            if not isinstance(error, (SessionClosed, KeyboardInterrupt)):
+            if error is None:
                 self._tell_end(wait=wait)
         except LiveError as failure:
-            error = error or failure
+            error = failure
         finally:
             self.error = error
             self.sink.release(self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Protocol
 
 from genai_live import _json
@@ -9,7 +10,7 @@ from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END, AUDIO_SUFFIX, PCM_MIME_TYPE, audio_prefix
 from genai_live._connection.protocol import Sent
 from genai_live._connection.timetable import Pacing
-from genai_live.errors import CloseInfo, ConfigError
+from genai_live.errors import CloseInfo, ConfigError, LiveError
 
 _PREFIX = audio_prefix(PCM_MIME_TYPE)
 _UNDER_WAY = "under way"
@@ -49,6 +50,9 @@ class Outlet(Protocol):
     def send(self, payload: Payload, kind: Sent = ..., *, wait: bool = ...) -> None:
         """Sends one message; ``wait=False`` never blocks. Raises the error of the end once there was one."""
 
+    def report(self, error: LiveError) -> None:
+        """Has ``on_error`` called where callbacks run. Never blocks."""
+
 
 class Stream(Protocol):
     """A stream under way, as far as its session knows it."""
@@ -64,6 +68,8 @@ class SoundSink:
         self._outlet = outlet
         self.automatic_detection = automatic_detection
         """True when the server detects speech by itself, and so has to be told where the sound ends."""
+        self.context = contextvars.copy_context()
+        """The context variables of the thread that connected; what runs in it runs in a copy, for only one thread can be in it."""
         self._claim: dict[str, Stream] = {}
         """The stream under way, while one is. Single steps on a dict in place of a lock: Ctrl-C finds it right at any moment."""
 
@@ -106,6 +112,10 @@ class SoundSink:
         """Raises the session's error once it has ended, and in a forked child."""
         if self._outlet.close_info is not None:
             self._outlet.check_usable()
+
+    def report(self, error: LiveError) -> None:
+        """Has ``on_error`` called where callbacks run. Never blocks."""
+        self._outlet.report(error)
 
     def send(self, pcm: bytes, *, wait: bool) -> None:
         """Sends PCM16 mono at 16,000 Hz; ``wait=False`` never blocks. Raises the session's error once it has ended."""
