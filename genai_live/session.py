@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genai_live import _json, families
 from genai_live._client_messages import inputs
-from genai_live._connection.open_connection import OpenConnection
+from genai_live._connection.channel import Channel
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
@@ -40,16 +40,16 @@ class Session(MessageStream[LiveServerMessage]):
 
     def __init__(
         self,
-        connection: OpenConnection[LiveServerMessage],
+        channel: Channel[LiveServerMessage],
         api_client: ApiClient,
         model: str,
         *,
         automatic_detection: bool = True,
     ) -> None:
-        super().__init__(connection, model)
-        assert isinstance(connection.protocol, LiveProtocol)
-        self._protocol = connection.protocol
-        self._sound = SoundSink(connection, automatic_detection=automatic_detection)
+        super().__init__(channel, model)
+        assert isinstance(channel.protocol, LiveProtocol)
+        self._protocol = channel.protocol
+        self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
@@ -90,7 +90,7 @@ class Session(MessageStream[LiveServerMessage]):
         if media is video is text is activity_start is activity_end is audio_stream_end is None:
             short = inputs.audio_json(audio)
             if short is not None:
-                self._connection.send(short, Sent.AUDIO)
+                self._channel.send(short, Sent.AUDIO)
                 return
         message = inputs.realtime_input(
             self._api_client.backend,
@@ -122,7 +122,7 @@ class Session(MessageStream[LiveServerMessage]):
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
         responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
-        self._connection.check_usable()
+        self._channel.check_usable()
         self._protocol.note_answered([response.get("id") or response.get("name") or "" for response in responses])
         self._send(message, Sent.NOTHING)
 
@@ -150,21 +150,31 @@ class Session(MessageStream[LiveServerMessage]):
         *,
         rate: int = 16_000,
         chunk_ms: int = 40,
-        realtime: bool = True,
+        realtime: bool | None = None,
         wait: bool = True,
         end: bool = True,
     ) -> AudioStream:
         """Sends a whole recording or a stream of PCM in chunks: bytes, the path of a WAV file, Audio, or an iterable of bytes.
 
-        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100. ``realtime`` paces the chunks as
-        a microphone would; otherwise they go out at once. ``wait=True`` blocks the caller until all is sent; ``wait=False``
-        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the
-        server afterwards that no more comes, where it detects speech by itself. The handle tells ``done`` and ``progress`` and
-        can ``mute`` and ``cancel``.
+        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100 milliseconds.
+
+        ``realtime`` says when a chunk goes out. None sends a microphone's sound as it comes, and holds back what comes faster
+        than it can have been spoken: what is in memory goes out as fast as it was spoken, and of an iterable only what is more
+        than 1 s ahead of a clock waits; the clock starts anew whenever the iterable was waited for, longer than a quarter of a
+        chunk. True paces strictly, whatever the source; False not at all.
+
+        ``wait=True`` blocks the caller until all is sent, and the caller's thread pulls an iterable. ``wait=False`` returns at
+        once: one thread paces the streams of all sessions, or the reader that they share, and an iterable is pulled by a thread
+        of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
+        thread that pulled it, when the stream is over; one that blocks, when it returns.
+
+        ``end`` tells the server after the last chunk that no more comes, where it detects speech by itself; a source that fails
+        is no end, and the server is not told. The handle tells ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
         Raises:
-            ConfigError: the source is not what it should be.
+            ConfigError: the source is not what it should be, or the session is already streaming.
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
+            Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
         return stream_audio(
             self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
@@ -217,7 +227,7 @@ class Session(MessageStream[LiveServerMessage]):
             error.messages = tuple(messages)
             raise
         if not messages or not ends_turn(messages[-1]):
-            raise self._connection.end_error()
+            raise self._channel.end_error()
         return assemble(messages)
 
     @letting_go
@@ -237,8 +247,8 @@ class Session(MessageStream[LiveServerMessage]):
             message = self._text_message(content)
         else:
             message = inputs.client_content(content, True, self._api_client.backend, "content")
-        if self._connection.dispatcher.callbacks.on_message is not None:
-            self._connection.inbox.clear()
+        if self._channel.dispatcher.callbacks.on_message is not None:
+            self._channel.inbox.clear()
         self._send(message, Sent.ANSWER, deadline)
         return self._collect(deadline)
 
@@ -250,8 +260,8 @@ class Session(MessageStream[LiveServerMessage]):
         Waits up to ``timeout`` seconds for the end of the answer. In a callback it cannot wait, and closes at once.
         """
         deadline = Deadline.of(timeout)
-        connection = self._connection
-        if connection.close_info is None and not connection.forked and not connection.is_reader_thread:
+        channel = self._channel
+        if channel.close_info is None and not channel.forked and not channel.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing
             with contextlib.suppress(SessionClosed, ReceiveTimeout):  # the end has come already, or no time is left for an answer
                 self._end_input(deadline)
@@ -267,7 +277,7 @@ class Session(MessageStream[LiveServerMessage]):
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.NOTHING, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
-        protocol, turn_over = self._protocol, self._connection.delivery.turn_over
+        protocol, turn_over = self._protocol, self._channel.delivery.turn_over
         turn_over.clear()
         begin = Deadline(ANSWER_BEGINS_WITHIN)
         while self.close_info is None and not deadline.passed:
@@ -321,7 +331,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     def _send(self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None) -> None:
         try:
-            self._connection.send(_json.dumps(message), kind, deadline=deadline)
+            self._channel.send(_json.dumps(message), kind, deadline=deadline)
         except TimeoutError:
             assert deadline is not None
             raise ReceiveTimeout(

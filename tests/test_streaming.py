@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,12 @@ from genai_live._base64_text import Payload
 from genai_live._connection.pacing_thread import PacingThread, pacing_thread
 from genai_live._connection.protocol import Sent
 from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
+from genai_live._streaming.pace import AsSpoken
 from genai_live._streaming.sending import Sending
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
-from genai_live.audio import SILENCE_DBFS, Audio, Pacer
-from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed, WrongThread
+from genai_live.audio import SILENCE_DBFS, Audio
+from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, LiveError, Phase, SentBy, SessionClosed, SoundSourceError, WrongThread
 from tests.servers import MODEL, TURN_COMPLETE, answer_setup, client_of, live_server
 
 WITHIN = 20.0
@@ -53,6 +54,7 @@ class Line:
         self.close_info: CloseInfo | None = None
         self.something_sent = threading.Semaphore(0)
         self.something_ended = threading.Semaphore(0)
+        self.errors: list[LiveError] = []
         self.waiting_bytes = 0
         self._chunks_until_end = chunks_until_end
 
@@ -63,6 +65,9 @@ class Line:
     def check_usable(self) -> None:
         if self.close_info is not None:
             raise ClosedByServer("closed by server with code 1011", self.close_info)
+
+    def report(self, error: LiveError) -> None:
+        self.errors.append(error)
 
     def send(self, payload: Payload, kind: Sent = Sent.NOTHING, *, wait: bool = True) -> None:
         said = json.loads(payload[:])["realtimeInput"]
@@ -211,17 +216,17 @@ def test_an_asynchronous_iterable_is_refused_with_the_reason() -> None:
 # When it is sent
 
 
-def test_sixty_seconds_of_sound_are_sent_in_sixty_seconds_however_late_each_wake_up_is() -> None:
+def test_the_last_of_sixty_seconds_of_sound_is_sent_when_it_is_due_however_late_each_wake_up_is() -> None:
     """The clock is passed in: every step of the pacing comes 3 ms late, and the last chunk still goes out on time."""
     sink = Sink()
-    sending = Sending(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), Pacer(16_000), end=True)
+    sending = Sending(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), AsSpoken(16_000), end=True)
     now: float | None = 1_000.0
     last = 0.0
     while now is not None:
         last = now + 0.003
         now = sending.step(last)
     assert len(sink.line.sent) == 1_500
-    assert last - 1_000.0 == pytest.approx(60.0, abs=0.01)
+    assert last - 1_000.0 == pytest.approx(60.0 - 0.04, abs=0.01)
     assert AudioStream(sending).progress == Progress(60.0, 60.0)
 
 
@@ -427,7 +432,154 @@ def test_what_the_source_raises_reaches_the_caller_after_what_it_gave(wait: bool
     with pytest.raises(OSError, match="unplugged"):
         stream_audio(sink, broken(), wait=wait).wait(WITHIN)
     assert sink.line.pcm == CHUNK
-    assert sink.line.ends == [wait], "the server is not left waiting for more"
+    assert sink.line.ends == [], "the server is not told that all was said"
+
+
+def breaks_off(error: BaseException) -> Iterator[bytes]:
+    yield CHUNK
+    raise error
+
+
+def half_a_sample() -> Iterator[bytes]:
+    yield CHUNK
+    yield b"\0"
+
+
+FAILURES: dict[str, tuple[Callable[[], Iterator[bytes]], type[LiveError], type[BaseException]]] = {
+    "a device": (lambda: breaks_off(OSError(-9981, "Input overflowed")), SoundSourceError, OSError),
+    "an interrupt": (lambda: breaks_off(KeyboardInterrupt()), SoundSourceError, KeyboardInterrupt),
+    "half a sample": (half_a_sample, ConfigError, ConfigError),
+}
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["reader of its own", "shared reader"])
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_source_that_fails_beside_is_logged_and_reported_on_the_reader_and_no_end_is_told(
+    name: str, shared: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_source, reported, raised = FAILURES[name]
+    told: queue.SimpleQueue[tuple[LiveError, str]] = queue.SimpleQueue()
+    arrived: list[bytes] = []
+    over = threading.Event()
+
+    def on_error(error: LiveError) -> None:
+        told.put((error, threading.current_thread().name))
+
+    with live_server(lambda connection: heard(connection, arrived, over)) as url:
+        client = client_of(url, shared_reader=shared)
+        with client.live.connect(model=MODEL, callbacks={"on_error": on_error}) as session:
+            stream = session.stream_audio(new_source(), wait=False)
+            with pytest.raises(raised):
+                stream.wait(WITHIN)
+            error, thread = told.get(timeout=WITHIN)
+            assert type(error) is reported
+            assert (error if reported is raised else error.__cause__) is stream.error
+            assert thread == "genai-live-reader"
+            assert "a stream of sound ended early" in caplog.text
+            assert session.stream_audio(CHUNK * 2, realtime=False).done, "the session goes on"
+            assert over.wait(WITHIN)
+    assert b"".join(arrived) == CHUNK * 3
+    assert told.empty()
+
+
+def test_the_end_of_the_session_is_not_reported_once_more_by_its_stream(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Sink(chunks_until_end=1)
+    with pytest.raises(SessionClosed):
+        stream_audio(sink, CHUNK * 3, wait=False).wait(WITHIN)
+    assert sink.line.errors == []
+    assert caplog.text == ""
+
+
+def test_a_stream_that_the_network_holds_up_ends_with_its_session() -> None:
+    sink = Sink()
+    sink.line.waiting_bytes = 100_000
+    stream = stream_audio(sink, CHUNK * 2, realtime=False, wait=False)
+    sink.line.end()
+    with pytest.raises(SessionClosed):
+        stream.wait(WITHIN)
+
+
+class Held:
+    """A generator that notes the threads on which its code runs."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.began: int | None = None
+        self.closed: int | None = None
+        self.over = threading.Event()
+        self.goes_on = threading.Event()
+        self._error = error
+
+    def sound(self) -> Iterator[bytes]:
+        self.began = threading.get_ident()
+        try:
+            yield CHUNK
+            self.goes_on.wait(WITHIN)
+            if self._error is not None:
+                raise self._error
+            yield CHUNK
+            yield CHUNK
+        finally:
+            self.closed = threading.get_ident()
+            self.over.set()
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("ending", ["end", "failure", "session"])
+def test_a_generator_is_closed_on_the_thread_that_pulled_it(ending: str, wait: bool) -> None:
+    held = Held(OSError("unplugged") if ending == "failure" else None)
+    sink, kept = Sink(chunks_until_end=2 if ending == "session" else None), held.sound()
+    held.goes_on.set()
+    try:
+        stream_audio(sink, kept, wait=wait).wait(WITHIN)
+    except (OSError, SessionClosed):
+        assert ending != "end"
+    assert held.over.wait(WITHIN)
+    assert held.closed == held.began
+    assert (held.closed == threading.get_ident()) is wait
+    assert next(kept, None) is None
+
+
+def test_a_cancelled_generator_is_closed_on_the_thread_that_pulled_it_once_it_returns() -> None:
+    sink, held = Sink(), Held()
+    kept = held.sound()
+    stream = stream_audio(sink, kept, wait=False)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    assert not held.over.is_set()
+    held.goes_on.set()
+    assert held.over.wait(WITHIN)
+    assert held.closed == held.began != threading.get_ident()
+    wait_for_thread_end("genai-live-source")
+    assert next(kept, None) is None
+
+
+def test_an_iterator_that_is_no_generator_is_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "sound.raw"
+    path.write_bytes(CHUNK)
+    with path.open("rb") as file:
+        stream_audio(Sink(), iter(file))
+        assert not file.closed
+
+
+def test_what_a_source_raises_while_it_is_closed_after_its_stream_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def source() -> Iterator[bytes]:
+        try:
+            yield CHUNK
+            goes_on.wait(WITHIN)
+            yield CHUNK
+        finally:
+            raise OSError("the device does not stop")
+
+    goes_on = threading.Event()
+    sink = Sink()
+    stream = stream_audio(sink, source(), wait=False)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    goes_on.set()
+    wait_for_thread_end("genai-live-source")
+    assert "the device does not stop" in caplog.text
 
 
 def test_half_a_sample_at_the_end_of_an_iterable_is_told_after_all_the_rest_was_sent() -> None:
@@ -489,7 +641,7 @@ def test_a_source_faster_than_real_time_is_pulled_only_so_far_ahead() -> None:
     sink = Sink()
     sink.line.waiting_bytes = 100_000
     stream = stream_audio(sink, endless(), wait=False)
-    for _ in range(PULLED_AHEAD + 1):
+    for _ in range(PULLED_AHEAD + 2):  # one is due, one waits for room
         assert pulled.acquire(timeout=WITHIN)
     assert not pulled.acquire(timeout=0.1)
     stream.cancel()

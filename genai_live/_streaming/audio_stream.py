@@ -42,10 +42,10 @@ def stream_audio(
     """Sends sound in chunks of 16 kHz mono: PCM or an iterable of it at ``rate`` Hz, the path of a WAV file, or ``Audio``.
 
     ``realtime`` True sends each chunk when it is due, as a microphone would; False as fast as the network takes them; None asks
-    ``pace.BySource`` about an iterable. ``wait`` blocks until all is sent; without it the thread that paces sends, and a thread of
-    its own pulls an iterable. Whichever thread pulls a generator closes it, when the stream is over. ``end`` says audioStreamEnd
-    after the last chunk, if the server detects speech by itself: it then answers without waiting for silence (Live API reference,
-    realtimeInput.audioStreamEnd). ``owner`` is kept alive until then.
+    ``pace.BySource`` about an iterable. ``wait`` blocks until all is sent; without it the thread that paces sends, and another
+    one pulls an iterable. Whichever thread pulls a generator closes it, when the stream is over. ``end`` says audioStreamEnd
+    after the last chunk, if the server detects speech by itself: it then answers without waiting for silence (Live API
+    reference, realtimeInput.audioStreamEnd). ``owner`` is kept alive until then.
 
     Raises:
         ConfigError: the source is not what it should be, or the session is already streaming.

@@ -63,7 +63,8 @@ class BySource:
 
     A clock runs from a moment at which the source had nothing left: from the first chunk, and anew whenever a chunk was waited
     for. A microphone cannot give what was not spoken since, so it is never ahead of that clock, whatever its first burst, its
-    pauses or its drift; a file runs ahead of it, and is held back from ``AHEAD`` on.
+    pauses or its drift. What has been ahead by more than ``AHEAD`` is no microphone: it is held back from there on, and after a
+    pause its clock starts when it goes on, so that it makes up for none.
     """
 
     def __init__(self, chunk_seconds: float) -> None:
@@ -71,15 +72,20 @@ class BySource:
         self._start: float | None = None
         self._samples = 0
         """Sent since the start."""
+        self._was_ahead = False
 
     def came(self, asked: float, came: float) -> None:
-        """As ``Pace.came``: a wait starts the clock at the moment that it began."""
+        """As ``Pace.came``: a wait starts the clock."""
         if self._start is None or came - asked > self._patience:
-            self._start, self._samples = asked, 0
+            self._start, self._samples = came if self._was_ahead else asked, 0
+        self._was_ahead = self._was_ahead or self._allowed_at(self._start) > came
 
     def due(self, now: float) -> float:
         """As ``Pace.due``."""
-        return now if self._start is None else self._start + self._samples / INPUT_RATE - AHEAD
+        return now if self._start is None else self._allowed_at(self._start)
+
+    def _allowed_at(self, start: float) -> float:
+        return start + self._samples / INPUT_RATE - AHEAD
 
     def sent(self, samples: int, now: float) -> None:
         """As ``Pace.sent``; when does not matter: what is late is made up at once, as a microphone's sound has to be."""

@@ -69,7 +69,7 @@ class SoundSink:
         self.automatic_detection = automatic_detection
         """True when the server detects speech by itself, and so has to be told where the sound ends."""
         self.context = contextvars.copy_context()
-        """The context variables of the thread that connected; what runs in it runs in a copy, for only one thread can be in it."""
+        """The context variables of the thread that connected. Threads run in copies: only one can be in a context."""
         self._claim: dict[str, Stream] = {}
         """The stream under way, while one is. Single steps on a dict in place of a lock: Ctrl-C finds it right at any moment."""
 

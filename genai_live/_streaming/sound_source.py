@@ -99,7 +99,7 @@ def _resampled(pieces: Iterable[PcmBytes], resampler: Resampler, rate: int) -> I
 def _pieces_of(source: Iterable[PcmBytes]) -> Generator[PcmBytes, None, None]:
     pieces = iter(source)  # on the thread that pulls: it is the caller's code, too
     try:
-        for piece in pieces:  # not "yield from", which closes whatever has a method of that name
+        for piece in pieces:  # noqa: UP028 # "yield from" closes whatever has a method of that name, the caller's file too
             yield piece
     finally:
         if isinstance(pieces, Generator):
@@ -172,7 +172,7 @@ class PulledAhead:
             if is_heard:
                 self._wake()
             else:
-                logger.error("a source of stream_audio failed after its stream was over", exc_info=raised)
+                logger.exception("a source of stream_audio failed after its stream was over")
 
     def _put(self, pulled: Pulled) -> bool:
         with self._changed:
