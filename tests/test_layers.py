@@ -20,7 +20,7 @@ LAYERS: list[set[str]] = [
     {"_sound_messages"},
     {"audio", "_backends", "_close_reasons"},
     {"_tracebacks", "_validation", "tools", "families"},
-    {"_network.headers", "_network.proxy", "_network.trust", "_network.masking"},
+    {"_network.headers", "_network.proxy", "_network.trust"},
     {"_network.options", "_network.http_answer", "_network.tcp", "_network.tls_in_tls", "_network.frames"},
     {"_network.tunnel", "_network.upgrade", "_network.rest", "_network.transport"},
     {"_network.dial"},
