@@ -1,7 +1,7 @@
 """Which calls a message passes on its way through this library, there and back. A process like the other clients.
 
-``sys.setprofile`` notes every Python call into the package and the calls of sockets on the threads that a message passes: the one
-that sends or receives, and the reader. The ways are cut from these notes afterwards. ``--without-speed`` as with the other clients.
+``sys.setprofile`` notes every Python call into the package and the calls of sockets on the threads that a message passes: the
+one that sends or receives, and the reader. The ways are cut from these notes afterwards. ``--without-speed`` as with the others.
 """
 
 from __future__ import annotations
@@ -24,14 +24,20 @@ SIZE = 1_920
 """Bytes of a message that comes: 40 ms at 24 kHz."""
 CHUNK = bytes(1_280)
 """40 ms at 16 kHz."""
-_WARM = 5
-"""Messages that come before the one that is looked at, each in a read of its own."""
+_WARM = 4
+"""Messages before the one that is looked at: what is learnt from the first ones is known."""
+_MOST = 100
+"""Messages in all: a receiver that a busy machine keeps from waiting for one looks at the next."""
 _APART = 20_000
-"""Microseconds from one message to the next."""
+"""Microseconds from one message to the next, so that each has a read of its own."""
 _PACKAGE = Path(package_file).parent
 
 Step = tuple[str, str]
-"""What happened, and where: ("call", "session.py send_realtime_input"), ("enter", "send"), ("leave", "recv")."""
+"""What happened, and where: ("call", "session.py send_realtime_input"), ("enter", "put"), ("leave", "recv")."""
+_READ: Step = ("leave", "recv")
+_WOKEN: Step = ("enter", "put")
+"""The reader gives the receiver a token."""
+_CALLED_BACK: Step = ("call", "the user's function")
 
 
 class Footprints:
@@ -46,8 +52,8 @@ class Footprints:
             file = Path(frame.f_code.co_filename)
             if _PACKAGE in file.parents:
                 self._mine().append(("call", f"{file.relative_to(_PACKAGE).as_posix()} {frame.f_code.co_name}"))
-            elif file == Path(__file__):
-                self._mine().append(("call", f"user {frame.f_code.co_name}"))
+            elif file == Path(__file__) and frame.f_code.co_name == "on_message":
+                self._mine().append(_CALLED_BACK)
         elif event in ("c_call", "c_return"):
             self._mine().append(("enter" if event == "c_call" else "leave", argument.__name__))
 
@@ -71,17 +77,22 @@ class Footprints:
             steps += self._mine()[before:]
 
 
-def between(steps: list[Step], begin: Step | None, end: Step | None) -> list[str]:
-    """The calls after the last ``begin`` and before the first ``end`` behind it."""
-    start = 0 if begin is None else len(steps) - steps[::-1].index(begin)
-    stop = len(steps) if end is None else steps.index(end, start)
-    return [where for what, where in steps[start:stop] if what == "call"]
+def calls_in(steps: list[Step]) -> list[str]:
+    """The calls among these steps."""
+    return [where for what, where in steps if what == "call"]
+
+
+def between(begin: Step, steps: list[Step], end: Step) -> list[str] | None:
+    """The calls before the first ``end``, behind the last ``begin``; None where either is missing."""
+    if end not in steps:
+        return None
+    before = steps[: steps.index(end)]
+    return calls_in(before[len(before) - before[::-1].index(begin) :]) if begin in before else None
 
 
 def told(calls: list[str]) -> dict[str, Any]:
     """How long a way is."""
-    of_package = [call for call in calls if not call.startswith("user ")]
-    return {"calls": len(of_package), "files": len({call.split()[0] for call in of_package}), "way": of_package}
+    return {"calls": len(calls), "files": len({call.split()[0] for call in calls}), "way": calls}
 
 
 class Walk(InLoop):
@@ -110,41 +121,47 @@ class Walk(InLoop):
             yield session, reader
 
     def out(self) -> dict[str, Any]:
-        """``send_realtime_input(audio=...)`` to the socket's ``send``."""
+        """All of ``send_realtime_input(audio=...)``, which returns when the socket has the bytes."""
         with self._session(Order("sink", 0, 1_000_000)) as (session, _):
             for _ in range(_WARM):
                 session.send_realtime_input(audio=CHUNK)
             with self._footprints.of_this_thread() as steps:
                 session.send_realtime_input(audio=CHUNK)
-        return told(between(steps, None, ("enter", "send")))
+        return told(calls_in(steps))
 
     def callback(self) -> dict[str, Any]:
         """From the bytes that the socket's ``recv`` gave to the user's function."""
+        ways: list[list[str] | None] = []
         seen, over = [0], threading.Event()
 
         def on_message(message: Any) -> None:
-            seen[0] += 1
-            if seen[0] == _WARM:
+            steps = self._footprints.of(threading.current_thread())
+            ways.append(between(_READ, steps[seen[0] :], _CALLED_BACK))
+            seen[0] = len(steps)
+            if len(ways) == _WARM + 1:
                 over.set()
 
-        with self._session(Order("drip", SIZE, _WARM, _APART), on_message) as (session, reader):
+        with self._session(Order("drip", SIZE, _WARM + 2, _APART), on_message) as (session, _):
             session.send_client_content(turns="Hello")
             assert over.wait(20)
-            steps = self._footprints.of(reader)
-        last = max(index for index, step in enumerate(steps) if step == ("call", "user on_message"))
-        return told(between(steps[:last], ("leave", "recv"), None))
+        way = ways[_WARM]
+        assert way is not None, "two messages came in one read"
+        return told(way)
 
     def receive(self) -> dict[str, Any]:
-        """From the bytes that the socket's ``recv`` gave, over the reader's word to the receiver, to the message that comes out."""
-        with self._session(Order("drip", SIZE, _WARM + 1, _APART)) as (session, reader):
+        """From the bytes that the socket's ``recv`` gave, through reader and receiver, to the message that ``receive`` yields."""
+        with self._session(Order("drip", SIZE, _MOST, _APART)) as (session, reader):
             session.send_client_content(turns="Hello")
             messages = session.receive()
-            for _ in range(_WARM - 1):
+            for _ in range(_WARM):
                 next(messages)
-            with self._footprints.of_this_thread() as steps:
-                next(messages)
-            steps_of_reader = self._footprints.of(reader)
-        there, here = between(steps_of_reader, ("leave", "recv"), ("enter", "put")), between(steps, None, None)
+            there = None
+            while there is None:
+                before = len(self._footprints.of(reader))
+                with self._footprints.of_this_thread() as steps:
+                    next(messages)
+                there = between(_READ, self._footprints.of(reader)[before:], _WOKEN)
+        here = calls_in(steps)
         return {**told(there + here), "reader": told(there), "receiver": told(here)}
 
 
