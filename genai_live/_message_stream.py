@@ -223,7 +223,8 @@ class MessageIterator(Generic[ServerMessage]):
                 return message
         except TimeoutError:
             failure: BaseException = ReceiveTimeout(
-                f"{self._missing()} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
+                f"{self._missing()} within {deadline.seconds:g} s;"
+                " the session is still open, so receive again or use a longer timeout"
             )
         except LEAVES_A_SESSION_OPEN as error:
             failure = without_frames(error)

@@ -18,6 +18,7 @@ from genai_live._gathering import Gatherer, close_info_of
 from genai_live._message_stream import CLOSE_TIMEOUT, MessageIterator, MessageStream, Stats
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
+from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.audio import Audio
 from genai_live.errors import (
@@ -34,7 +35,6 @@ from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
 if TYPE_CHECKING:
-    from genai_live._connection.timetable import Pacing
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
@@ -70,8 +70,7 @@ class Session(MessageStream[LiveServerMessage]):
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
-        self._automatic_detection = automatic_detection
-        """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
+        self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
         if history is not None:
             self._send_history(history, deadline)
@@ -183,23 +182,35 @@ class Session(MessageStream[LiveServerMessage]):
         *,
         rate: int = 16_000,
         chunk_ms: int = 40,
-        realtime: bool = True,
+        realtime: bool | None = None,
         wait: bool = True,
         end: bool = True,
     ) -> AudioStream:
         """Sends a whole recording or a stream of PCM in chunks: bytes, the path of a WAV file, Audio, or an iterable of bytes.
 
-        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100. ``realtime`` paces the chunks as
-        a microphone would; otherwise they go out at once. ``wait=True`` blocks the caller until all is sent; ``wait=False``
-        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the
-        server afterwards that no more comes, where it detects speech by itself. The handle tells ``done`` and ``progress`` and
-        can ``mute`` and ``cancel``.
+        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100 milliseconds.
+
+        ``realtime`` says when a chunk goes out. None sends a microphone's sound as it comes, and holds back what comes faster
+        than it can have been spoken: what is in memory goes out as fast as it was spoken, and of an iterable only what is more
+        than 1 s ahead of a clock waits; the clock starts anew whenever the iterable was waited for, longer than a quarter of a
+        chunk. True paces strictly, whatever the source; False not at all.
+
+        ``wait=True`` blocks the caller until all is sent, and the caller's thread pulls an iterable. ``wait=False`` returns at
+        once: one thread paces the streams of all sessions, or the reader that they share, and an iterable is pulled by a thread
+        of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
+        thread that pulled it, when the stream is over; one that blocks, when it returns.
+
+        ``end`` tells the server after the last chunk that no more comes, where it detects speech by itself; a source that fails
+        is no end, and the server is not told. The handle tells ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
         Raises:
-            ConfigError: the source is not what it should be.
+            ConfigError: the source is not what it should be, or the session is already streaming.
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
+            Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
-        return stream_audio(self, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end)
+        return stream_audio(
+            self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
+        )
 
     # Receiving: one thread at a time, never a callback.
 
@@ -227,7 +238,7 @@ class Session(MessageStream[LiveServerMessage]):
             raise message.error
         if mark.ends:
             return not mark.late
-        # A call that its receiver has not answered by now is not answered here: what the service calls the end of the turn is one.
+        # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
         calls = mark.question.calls if mark.question is not None else ()
         return bool(calls) and message.server_content is not None and message.server_content.turn_complete is True
 
@@ -265,13 +276,13 @@ class Session(MessageStream[LiveServerMessage]):
 
         ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
         ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
-        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller can
-        answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with the
-        same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
+        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
+        can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
+        the same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
         ``on_update(Turn)`` gets the turn so far with each of its messages, on this thread.
 
-        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of it:
-        then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
+        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of
+        it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
             ConfigError: a shape that the service does not take; nothing was sent.
@@ -323,7 +334,7 @@ class Session(MessageStream[LiveServerMessage]):
         """Speaks a question, and returns it."""
         question = self._protocol.ledger.asked(Asked.SPEECH)
         backend = self._api_client.backend
-        if self._automatic_detection:
+        if self._sound.automatic_detection:
             self._protocol.ledger.written(question)
         else:
             self._send(inputs.realtime_input(backend, activity_start={}), Sent.ACTIVITY_START, deadline)
@@ -333,7 +344,7 @@ class Session(MessageStream[LiveServerMessage]):
                 raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
         finally:
             stream.cancel()
-        if not self._automatic_detection:
+        if not self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline, question)
         return question
 
@@ -358,7 +369,7 @@ class Session(MessageStream[LiveServerMessage]):
         backend, protocol = self._api_client.backend, self._protocol
         if protocol.activity_open:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline)
-        elif protocol.sound.sent and self._automatic_detection:
+        elif protocol.sound.sent and self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.SOUND_END, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
@@ -425,24 +436,3 @@ class Session(MessageStream[LiveServerMessage]):
                 f"the message could not be sent within {deadline.seconds:g} s, because the server does not read;"
                 " the session is still open"
             ) from None
-
-    def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
-        """The short way for paced audio: a prepared prefix, and no objects for a chunk. ``wait=False`` never blocks."""
-        self._connection.send(
-            b"".join((inputs.audio_prefix(mime_type), _json.b64encode(pcm), inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
-        )
-
-    def _send_audio_stream_end(self, *, wait: bool = True) -> None:
-        message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
-        self._connection.send(_json.dumps(message), Sent.SOUND_END, wait=wait)
-
-    @property
-    def _pacing(self) -> Pacing | None:
-        """The thread that paces this session's streams; None for the one of the process."""
-        return self._connection.pacing
-
-    @property
-    def _unsent_bytes(self) -> int:
-        """Bytes that were sent with ``wait=False`` and that the socket has not taken yet."""
-        transport = self._connection.transport
-        return transport.waiting_bytes if transport is not None else 0

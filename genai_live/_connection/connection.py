@@ -286,6 +286,7 @@ class Connection(Generic[ServerMessage]):
 
     def on_time(self, now: float) -> float:
         """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
+        self.delivery.dispatcher.call_waiting()
         if self._ending.info is not None:
             if now >= self._ending.close_by:
                 self._ending.close_by = 0.0

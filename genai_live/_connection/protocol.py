@@ -16,6 +16,7 @@ from typing import ClassVar, Generic
 from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._base64_text import Payload
+from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
 from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, Question, Sound
 from genai_live._usage import added
@@ -90,8 +91,6 @@ _ONLY_CONTENT = {"model_turn"}
 _NO_CONTENT = LiveServerContent()
 ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
 """Sent first when an activity was open as the connection ended: what the user goes on to say belongs to one. Never recorded."""
-SOUND_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
-"""Sent first when no more sound was to come as the connection ended: the next speech begins anew. Never recorded."""
 
 ASKS = {Sent.QUESTION: Asked.CONTENT, Sent.ACTIVITY_END: Asked.SPEECH}
 """The messages that ask a question."""
@@ -210,9 +209,9 @@ class BidiProtocol(Generic[ServerMessage]):
             message = _sound_messages.read(self.message_type, payload)
             if "extra" in message.__dict__:
                 message.error = service_error(message.extra)
-            return message
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
+        return message
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:
         message = self.message_type()
@@ -256,7 +255,8 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self._activity_cut = False
         """True when a connection died inside an activity that the next one has not been told of."""
         self._sound_end_cut = False
-        """True when a connection died after audioStreamEnd, before more sound."""
+        """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
+        anew. Never recorded."""
 
     @property
     def phase(self) -> Phase:
@@ -336,7 +336,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if self._activity_cut:
             repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))
         if self._sound_end_cut:
-            repeated.append((SOUND_END, Sent.SOUND_END))
+            repeated.append((AUDIO_STREAM_END, Sent.SOUND_END))
         return repeated
 
     def announcement(self, event: Reconnecting | Reconnected) -> LiveServerMessage:
