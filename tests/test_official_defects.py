@@ -432,10 +432,10 @@ def test_defect_48_an_express_key_gets_the_default_of_audio_and_the_full_model_n
     assert sent["model"] == "projects/P/locations/L/publishers/google/models/m"
 
 
-def test_defect_49_a_gateway_keeps_the_model_and_gets_a_socket_address() -> None:
+def test_defect_49_a_gateway_gets_the_publisher_s_model_and_a_socket_address() -> None:
     client = ApiClient(vertexai=True, http_options={"base_url": "https://gateway/path"})
     assert client.live_endpoint().url == "wss://gateway/path"
-    assert setup_message(client, "my-model")["setup"]["model"] == "my-model"
+    assert setup_message(client, "my-model")["setup"]["model"] == "publishers/google/models/my-model"
 
 
 def test_defect_50_a_plain_local_server_can_be_reached() -> None:
