@@ -99,6 +99,11 @@ class ApiClient:
         return self._settings.backend
 
     @property
+    def vertexai(self) -> bool:
+        """True for Vertex AI."""
+        return self.backend.is_vertex
+
+    @property
     def api_version(self) -> str:
         """The API version in every path."""
         return self._settings.api_version

@@ -28,6 +28,7 @@ LAYERS: list[set[str]] = [
     {"auth"},
     {"api_client"},
     {"_client_messages.contents", "_client_messages.tool_list"},
+    {"_client_messages.declaration_form", "_client_messages.family_checks"},
     {"_client_messages.setup", "_client_messages.inputs", "_client_messages.music_inputs"},
     {"turn", "callbacks"},
     {"_connection.keepalive", "_connection.timetable"},
