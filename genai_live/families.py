@@ -24,7 +24,7 @@ from genai_live.errors import ConfigError
 Behavior = Literal["BLOCKING", "NON_BLOCKING"]
 """How a function is called: the model waits for the response, or goes on."""
 Answer = Literal["taken", "refused", "unknown"]
-"""What the service does with a setting. What is ``unknown`` is sent where the caller sets it, never of the library's own accord."""
+"""What the service does with a setting. An ``unknown`` one is sent where the caller sets it, and only there."""
 
 NEVER_RECORDED = "never recorded"
 """The source of a cell that nobody has seen: its value is the default of all families."""

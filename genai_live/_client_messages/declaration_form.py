@@ -57,7 +57,7 @@ def _declaration(declaration: dict[str, Any]) -> dict[str, Any]:
 
 
 def as_parameters(schema: Any) -> dict[str, Any] | None:
-    """A JSON schema as a Schema for ``FunctionDeclaration.parameters``, in the wire's spelling; None when it cannot be said so."""
+    """A JSON schema as what ``FunctionDeclaration.parameters`` takes, in the wire's spelling; None when it cannot be said so."""
     try:
         return _said(schema, _Place({}, schema, ())) if isinstance(schema, Mapping) else None
     except _UnsayableError:
