@@ -484,7 +484,7 @@ def test_defect_56_content_may_be_a_text_a_part_or_a_list_of_them(turns: Any) ->
 
 def test_defect_57_content_for_vertex_ai_has_the_rules_and_the_spelling_of_setup() -> None:
     sent = inputs.client_content({"parts": [{"inline_data": {"data": b"", "mime_type": "a/b"}}]}, None, VERTEX)
-    assert sent["clientContent"]["turns"] == [{"parts": [{"inlineData": {"data": "", "mimeType": "a/b"}}]}]
+    assert sent["clientContent"]["turns"] == [{"role": "user", "parts": [{"inlineData": {"data": "", "mimeType": "a/b"}}]}]
 
 
 @pytest.mark.parametrize("missing", ["id", "name", "response"])

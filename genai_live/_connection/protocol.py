@@ -114,6 +114,8 @@ class BidiProtocol(Generic[ServerMessage]):
     """The method's name in the URL."""
     message_type: type[ServerMessage]
     """What the server sends."""
+    vertex = False
+    """True where Vertex AI is the server: of counts that a report names twice, its own names count."""
     going_away = False
     """True once the server has said that it will end the connection."""
     time_left: float | None = None
@@ -169,7 +171,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def receive(self, payload: bytes | bytearray) -> ServerMessage:
         """Decodes one message and notes what it says."""
         try:
-            message = _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
             self._note(message)
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             return self._undecodable(payload, error)
@@ -178,7 +180,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
-            return _sound_messages.read(self.message_type, payload)
+            return _sound_messages.read(self.message_type, payload, vertex=self.vertex)
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
 
@@ -288,6 +290,12 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         for call_id in call_ids:
             self.pending_tool_calls.pop(call_id, None)
         self.turn_open = True
+
+
+class VertexLiveProtocol(LiveProtocol):
+    """A conversation with Vertex AI."""
+
+    vertex = True
 
 
 class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
