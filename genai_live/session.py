@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genai_live import _json, families
+from genai_live import _json
 from genai_live._arguments import came
 from genai_live._client_messages import inputs
+from genai_live._client_messages.declaration_form import in_form_of
+from genai_live._client_messages.family_checks import Model, check_responses, check_tools
 from genai_live._connection.channel import Channel
 from genai_live._connection.ledger import Asked, Mark, Question
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
@@ -31,6 +33,7 @@ from genai_live.errors import (
     SessionClosed,
     TurnLost,
 )
+from genai_live.families import family_of
 from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
@@ -72,6 +75,7 @@ class Session(MessageStream[LiveServerMessage]):
         self._protocol = channel.protocol
         self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
+        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
         if history is not None:
             self._send_history(history, deadline)
 
@@ -144,10 +148,11 @@ class Session(MessageStream[LiveServerMessage]):
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
         Raises:
-            ConfigError: an id, name or response is missing; nothing was sent.
+            ConfigError: an id, name or response is missing, or the model's family refuses ``scheduling``; nothing was sent.
             SessionClosed: the session has ended.
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
+        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
         self._connection.check_usable()
         payload = _json.dumps(message)
         for response in message["toolResponse"]["functionResponses"]:
@@ -162,10 +167,15 @@ class Session(MessageStream[LiveServerMessage]):
         """Replaces the system instruction, the tools, or both, while connected; an empty list of tools removes all.
 
         Raises:
-            ConfigError: both are missing, or one has a wrong shape; nothing was sent.
+            ConfigError: both are missing, one has a wrong shape, or the model's family refuses a tool; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(inputs.context_update(system_instruction, tools, self._api_client.backend), Sent.NOTHING)
+        message = inputs.context_update(system_instruction, tools, self._api_client.backend)
+        if tools is not None:
+            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            check_tools(held["tools"], model, "tools")
+            held["tools"] = in_form_of(model.family, held["tools"])
+        self._send(message, Sent.NOTHING)
 
     def send_text(self, text: str) -> None:
         """Sends what the user wrote and asks for an answer, in the form that the session's model takes.
@@ -408,12 +418,15 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
+    def _known_model(self) -> Model:
+        return Model(self._model, family_of(self._model, self._api_client))
+
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if families.family_of(self._model, backend).text_as_realtime_input:
+        if self._known_model().family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 

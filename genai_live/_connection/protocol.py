@@ -116,6 +116,8 @@ class BidiProtocol(Generic[ServerMessage]):
     """The method's name in the URL."""
     message_type: type[ServerMessage]
     """What the server sends."""
+    vertex = False
+    """True where Vertex AI is the server: of counts that a report names twice, its own names count."""
     turn_open: bool = False
     """True while an answer is due or under way."""
     resynchronised: int = 0
@@ -197,7 +199,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def receive(self, payload: bytes | bytearray) -> ServerMessage:
         """Decodes one message and notes what it says."""
         try:
-            message = _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
             self._note(message)
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             return self._undecodable(payload, error)
@@ -206,7 +208,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
-            message = _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
             if "extra" in message.__dict__:
                 message.error = service_error(message.extra)
         except Exception as error:  # whatever a message may do to the decoder: likewise
@@ -276,7 +278,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def receive(self, payload: bytes | bytearray) -> LiveServerMessage:
         """As ``BidiProtocol.receive``. Sound that only goes on with the turn under way is noted at once: it says nothing else."""
         try:
-            message = _sound_messages.read(LiveServerMessage, payload)
+            message = _sound_messages.read(LiveServerMessage, payload, vertex=self.vertex)
             mark, fields = self.ledger.going_on, message.__dict__
             if mark is None or len(fields) != 1 or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT:
                 self._note(message)
@@ -371,6 +373,12 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def note_withdrawn(self, question: Question) -> None:
         """As ``BidiProtocol.note_withdrawn``."""
         self.ledger.withdrawn(question)
+
+
+class VertexLiveProtocol(LiveProtocol):
+    """A conversation with Vertex AI."""
+
+    vertex = True
 
 
 class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
