@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from genai_live import _process
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import Inbox
-from genai_live._connection.ledger import SESSION, Mark
+from genai_live._connection.ledger import Mark
 from genai_live._deadline import Deadline
 from genai_live._gathering import close_info_of
 from genai_live._secret import without_frames
@@ -205,7 +205,8 @@ class MessageIterator(Generic[ServerMessage]):
                     self._over = True
                     raise StopIteration
                 message, mark, item = received
-                if mark is not SESSION and (mark.ends or mark.lost or mark.merged or mark.question.calls):  # type: ignore[union-attr]
+                question = mark.question
+                if mark.ends or mark.lost or (question is not None and question.calls):
                     self._look(message, mark, item)
                 if message is not None:
                     inbox.handed_over = item  # the last step: what is not handed over stays in the queue
