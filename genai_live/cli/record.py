@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from genai_live._settings import KEY_VARIABLES
+from genai_live._settings import KEY_VARIABLES, parse_address
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_writable, url
@@ -38,12 +37,14 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
         headers=credentials(arguments.to),
         without_audio=arguments.without_audio,
         host=arguments.host,
+        allowed_hosts=arguments.allow_host,
+        allowed_origins=arguments.allow_origin,
         tls=address.tls_choice(arguments),
     )
     with address.told_plainly(arguments):
         recorder.start()
     with recorder:
-        screen.write(f"Recording what is said through {recorder.url} to {arguments.to} into {arguments.out}.\n")
+        screen.write(f"Recording what is said through {recorder.url} to {shown(arguments.to)} into {arguments.out}.\n")
         screen.write(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={recorder.host}\n")
         screen.write("Press Ctrl-C to stop.\n")
         address.wait_for_ctrl_c()
@@ -51,6 +52,13 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
 
 
 def credentials(upstream: str) -> dict[str, str]:
-    """The environment's key as a header, for clients that bring none; for Google's hosts only."""
+    """The environment's key as a header, for clients that bring none; for Google's hosts only, and never without TLS."""
     key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
-    return {"x-goog-api-key": key} if key and (urlsplit(upstream).hostname or "").endswith(_GOOGLES_HOSTS) else {}
+    parts = parse_address(upstream, "--to")
+    return {"x-goog-api-key": key} if key and parts.secure and parts.host.endswith(_GOOGLES_HOSTS) else {}
+
+
+def shown(upstream: str) -> str:
+    """The URL without user, password and query."""
+    parts = parse_address(upstream, "--to")
+    return f"{'https' if parts.secure else 'http'}://{parts.authority}{parts.path}"

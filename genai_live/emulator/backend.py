@@ -7,6 +7,7 @@ redirect, so that no credential goes to another host, and it logs nothing, for i
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Mapping
@@ -45,6 +46,11 @@ LARGEST_ANSWER = 256 * 1024
 """Bytes of an answer to the upgrade; an error page has some kilobytes."""
 
 BAD_GATEWAY, GATEWAY_TIMEOUT = 502, 504
+_INTERIM = re.compile(rb"HTTP/1\.[01] 1(?!01)[0-9]{2}[^\n]*\n(?:[^\r\n][^\n]*\n)*\r?\n")
+_INTERIM_BEGUN = re.compile(rb"HTTP/1\.[01] 1(?!01)")
+"""An informational answer that is not the upgrade, and the beginning of one."""
+_STATUS_BYTES = len(b"HTTP/1.1 101")
+
 _REDIRECTS = range(300, 400)
 
 
@@ -160,6 +166,10 @@ class Backend(asyncio.Protocol):
         self._early: list[Frame] | None = []
         """Frames that came together with the answer to the upgrade; None once the listener listens."""
         self._answer_bytes = 0
+        self._held = b""
+        """An answer of which is not known yet whether it is the final one."""
+        self._answering = False
+        """True once the final answer has begun."""
         self._told = False
         """True once nothing more is to be told: the listener knows the end, or made it."""
         self._pong = b""
@@ -191,16 +201,30 @@ class Backend(asyncio.Protocol):
         self._heard = self._loop.time()
         if not self.upgraded.done():
             self._answer_bytes += len(data)
+            data = self._final_answer(data)
         if self._websocket.reader.eof:
             return
-        self._websocket.receive_data(data)
-        self._take_events()
+        if data:
+            self._websocket.receive_data(data)
+            self._take_events()
         if not self.upgraded.done() and self._answer_bytes > LARGEST_ANSWER:
             self._refuse(BAD_GATEWAY, f"The backend's answer to the upgrade has more than {LARGEST_ANSWER} bytes.")
+
+    def _final_answer(self, data: bytes) -> bytes:
+        """The answer from where it begins to be the final one: others may come before it (RFC 9110 section 15.2)."""
+        held = self._held + data
+        while (interim := _INTERIM.match(held)) is not None:
+            held = held[interim.end() :]
+        undecided = not self._answering and (_INTERIM_BEGUN.match(held) is not None or len(held) < _STATUS_BYTES)
+        self._answering = not undecided
+        self._held = held if undecided else b""
+        return b"" if undecided else held
 
     def eof_received(self) -> bool | None:
         """asyncio: the backend will send no more."""
         if not self._websocket.reader.eof:
+            if self._held:
+                self._websocket.receive_data(self._held)
             self._websocket.receive_eof()
             self._take_events()
         return None
