@@ -44,7 +44,7 @@ _AUTHORIZATION = ("authorization", "proxy-authorization")
 _TOKEN_PREFIX = "auth_tokens/"
 
 _ESCAPE = re.compile(
-    rb"%([0-9a-f]{2})|\\+(?:u00|x)([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*([0-9]{2,3});|\\+([^\w\s])", re.IGNORECASE
+    rb"%([0-9a-f]{2})|\\+(?:u00|x)([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*([0-9]{2,3});|\\+(_|[^\w\s])", re.IGNORECASE
 )
 """One escaped character of ASCII: in URLs, JSON and C, HTML; and a sign behind backslashes."""
 _MAY_BE_ESCAPED = (b"%", b"\\", b"&#")
