@@ -23,7 +23,10 @@ def taken(admission: Admission, host: str | None, origin: str | None = None) -> 
     return admission.refusal(Request("GET", MLDEV, headers, 0)) is None
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8765", "127.0.0.1", "localhost:8765", "LOCALHOST", "localhost.:1", "[::1]:8765", "127.8.9.1"])
+OWN_NAMES = ["127.0.0.1:8765", "127.0.0.1", "localhost:8765", "LOCALHOST", "localhost.:1", "[::1]:8765", "127.8.9.1"]
+
+
+@pytest.mark.parametrize("host", OWN_NAMES)
 def test_this_machine_s_own_names_are_known(host: str) -> None:
     assert taken(Admission(LOOPBACK, always=True), host)
 

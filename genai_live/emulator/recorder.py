@@ -135,7 +135,11 @@ class Recorder:
         return self
 
     def stop(self) -> None:
-        """Ends every session (1001, to both sides) and closes the file; may be called twice."""
+        """Ends every session (1001, to both sides) and closes the file; may be called twice.
+
+        Raises:
+            OSError: the file could not be written to its end.
+        """
         self._server.stop()
         file, self._file = self._file, None
         if file is not None:
@@ -243,6 +247,8 @@ class RecordedSession:
             await self._backend.gone
         except Refusal as refusal:
             self._refuse(refusal.status, refusal.body)
+        except OSError as error:
+            self._cannot_write(error)
         except Exception as error:
             _log.error("%s", self._redactor.text("".join(traceback.format_exception(error))))
             self._end(INTERNAL, f"The recorder failed: {type(error).__name__}.")
@@ -365,4 +371,7 @@ class RecordedSession:
         try:
             self._handler.write(Event(self._number, self._loop.time() - self._began, sender, **what))
         except OSError as error:
-            self._end(INTERNAL, f"The recording cannot be written: {error.strerror or error}", noted=False)
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: OSError) -> None:
+        self._end(INTERNAL, f"The recording cannot be written: {error.strerror or error}", noted=False)
