@@ -3,13 +3,15 @@
 A map of the package, from the socket to the user; a file imports only from files above it:
 
 ======================================  ==============================================================================
-server_thread, certificates             a TCP (and TLS) server in a thread of its own
+server_thread, entrance, certificates   a TCP (and TLS) server in a thread of its own, and whom it lets in
 connection, request, listener           one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
+admission                               which requests are taken, by their Host and Origin
 validation, encoding, received          messages: checked as protobuf JSON, written as the service does, kept with times
 profiles, usage, tokens, resumption     what the service knows: families of models, token counts, credentials, handles
 scenario, step_forms, scenario_file     scenarios as data, checked, and from JSON
 scenario_runs                           which session plays which scenario, and what became of it
-recording, recorder, replay             sessions written down by a proxy, and read back as scenarios
+backend, recorder, redaction            a proxy before a real backend, which gives no key away
+recording, replay                       sessions written down, and read back as scenarios
 pcm, voice_activity, utterances         sound: samples, voice activity detection, speech cut into utterances
 session_options, setup_checks           the setup message as read, and what can be wrong with it
 answers, model, voice                   the model: words for a prompt, tones or the extra ``voice`` for words
