@@ -112,12 +112,20 @@ def test_a_request_cannot_add_a_header_line_or_another_target(tmp_path: Path) ->
 def test_the_recorder_goes_through_the_environment_s_proxy(
     tmp_path: Path, proxy: Callable[[], AbstractContextManager[Seen]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with LiveEmulator(voice=False) as behind, proxy() as seen:
+    with LiveEmulator(voice=False) as behind, proxy() as seen, Recorder(behind.url, tmp_path / "r") as recorder:
         monkeypatch.setenv("HTTP_PROXY", seen.url)
         monkeypatch.delenv("NO_PROXY", raising=False)
-        with Recorder(behind.url, tmp_path / "r") as recorder, Wire(recorder.url, setup=TEXT, proxy=None) as wire:
-            assert wire.setup_complete == {"setupComplete": {}}
+        with Raw(int(recorder.host.rpartition(":")[2])) as raw:
+            assert raw.send(upgrade().replace(b"Host: x", b"Host: 127.0.0.1")).head().startswith(b"HTTP/1.1 101 ")
         assert seen.targets == [behind.host]
+
+
+def test_a_proxy_behind_tls_is_refused_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "https://me:hush-hush@127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    with Recorder("http://127.0.0.1:9", tmp_path / "r") as recorder, Raw(int(recorder.host.rpartition(":")[2])) as raw:
+        assert raw.send(upgrade().replace(b"Host: x", b"Host: 127.0.0.1")).head().startswith(b"HTTP/1.1 502 ")
+    assert "the recorder does not go through https://127.0.0.1:9" in said(tmp_path / "r")[0].body
 
 
 # -- what comes back ---------------------------------------------------------------------------------------------------

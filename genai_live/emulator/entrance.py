@@ -29,6 +29,9 @@ TLS_SECONDS = 10.0
 RETRY_SECONDS = 0.1
 """Pause after the system could not accept, for want of descriptors."""
 
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPALIVE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""TCP keepalive, as far as a system has it (the second is macOS's name for the first): a vanished machine is noticed in 2 min."""
+
 BACKLOG = 128
 """Connections that the system holds until they are accepted."""
 
@@ -132,6 +135,7 @@ class Entrance:
             self._pause(RETRY_SECONDS)
             return
         sock.setblocking(False)
+        _keep_alive(sock)
         arrival = Arrival(self._loop.time(), sock)
         self._unsettled[arrival] = None
         arrival.attaching = self._loop.create_task(self._attach(arrival))
@@ -150,6 +154,15 @@ class Entrance:
         self._unsettled.pop(arrival, None)
         if full and self._later is not None and self._listening[0].fileno() >= 0:
             self._watch()
+
+
+def _keep_alive(sock: socket.socket) -> None:
+    """Lets the system notice that a client has vanished, whose session would otherwise stand for ever."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for option, value in _KEEP_ALIVE.items():
+        if hasattr(socket, option):
+            with contextlib.suppress(OSError):  # a system that knows the option and does not take it
+                sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
 
 
 def _listen(family: int, where: Any) -> socket.socket:

@@ -12,7 +12,6 @@ import bisect
 import contextlib
 import functools
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -88,11 +87,7 @@ class Redactor:
         spellings = {spelling.lower() for text in texts if len(text) >= SHORTEST for spelling in _spellings(text.encode())}
         self._reveal: Callable[[], set[bytes]] = lambda: spellings  # a closure, as in Secret: no attribute shows it
         self._blocks = {
-            run: frozenset(
-                int.from_bytes(spelling[at : at + size], sys.byteorder)
-                for spelling in spellings
-                for at in range(len(spelling) - size + 1)
-            )
+            run: frozenset().union(*(_blocks(spelling[shift:], size) for spelling in spellings for shift in range(size)))
             for run, size in _BLOCKS.items()
         }
 
@@ -128,12 +123,16 @@ class Redactor:
         """Where runs of a credential's characters begin and end."""
         shortest = SHORTEST if len(data) <= LONG_TEXT else SHORTEST_IN_LONG
         low = data.lower()
-        size = _BLOCKS[shortest]
-        whole = memoryview(low)[: len(low) // size * size]
-        may_hold = not self._blocks[shortest].isdisjoint(whole.cast("I" if size == _INT_BYTES else "Q"))
+        may_hold = not self._blocks[shortest].isdisjoint(_blocks(low, _BLOCKS[shortest]))
         for spelling in self._reveal():
             if may_hold or len(spelling) < shortest:
                 yield from _runs_of(spelling, low, min(shortest, len(spelling)))
+
+
+def _blocks(data: bytes, size: int) -> memoryview[int]:
+    """The whole blocks of so many bytes, as numbers."""
+    whole = memoryview(data)[: len(data) // size * size]
+    return whole.cast("I") if size == _INT_BYTES else whole.cast("Q")
 
 
 def _runs_of(spelling: bytes, low: bytes, shortest: int) -> Iterator[tuple[int, int]]:
