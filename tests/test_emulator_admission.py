@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from live_wire import MLDEV
-from raw_client import Raw, upgrade
 
 from genai_live.emulator import LiveEmulator, Recorder
 from genai_live.emulator.admission import Admission
 from genai_live.emulator.request import Request
 from genai_live.errors import ConfigError
+from tests.live_wire import MLDEV
+from tests.raw_client import Raw, upgrade
 
 LOOPBACK, EVERYWHERE = "127.0.0.1", "0.0.0.0"
 

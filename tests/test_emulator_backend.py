@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, TEXT, Wire, content
-from raw_client import PING, PONG, Raw, upgrade
-from raw_client import TEXT as TEXT_FRAME
-from raw_client import frame as client_frame
 from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator, Recorder, backend
 from genai_live.emulator import recorder as recorder_module
 from genai_live.emulator.listener import MessageJoiner
 from genai_live.emulator.recording import Event, read_recording
+from tests.live_wire import MLDEV, TEXT, Wire, content
 from tests.proxies import Seen, http_proxy, socks5_proxy
+from tests.raw_client import PING, PONG, Raw, upgrade
+from tests.raw_client import TEXT as TEXT_FRAME
+from tests.raw_client import frame as client_frame
 from tests.raw_peer import BINARY, Door, Peer, beside, close_frame, door, frame
 from tests.waiting import PATIENCE, until
 

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, content, setup_over_tls, written
-from raw_client import CONTINUATION, PING, PONG, Raw, frame, upgrade
-from raw_client import TEXT as TEXT_FRAME
 
 from genai_live.emulator import LiveEmulator, Scenario, connection, entrance, steps
 from genai_live.emulator.received import MOST_MESSAGES, Received, ReceivedMessage
+from tests.live_wire import SPEECH, TEXT, Wire, content, setup_over_tls, written
+from tests.raw_client import CONTINUATION, PING, PONG, Raw, frame, upgrade
+from tests.raw_client import TEXT as TEXT_FRAME
 from tests.waiting import PATIENCE
 
 HEAD = upgrade()

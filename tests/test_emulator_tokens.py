@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, Wire
 
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.request import Credential, Route
@@ -26,6 +25,7 @@ from genai_live.emulator.tokens import (
     Token,
     Tokens,
 )
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, Wire
 
 LOCKED_TO_TEXT = {"bidiGenerateContentSetup": {"model": "models/emulator", "generationConfig": {"responseModalities": ["TEXT"]}}}
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from genai_live._settings import KEY_VARIABLES, parse_address
+from genai_live import ApiClient
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_writable, url
-from genai_live.emulator import Recorder
-from genai_live.emulator.programs import HOST_VARIABLE
+from genai_live.emulator import HOST_VARIABLE, Recorder
+from genai_live.errors import ConfigError, ErrorKind
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 """The Gemini Developer API."""
@@ -53,12 +53,19 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
 
 def credentials(upstream: str) -> dict[str, str]:
     """The environment's key as a header, for clients that bring none; for Google's hosts only, and never without TLS."""
-    key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
-    parts = parse_address(upstream, "--to")
-    return {"x-goog-api-key": key} if key and parts.secure and parts.host.endswith(_GOOGLES_HOSTS) else {}
+    parts = urlsplit(upstream)
+    if parts.scheme not in ("https", "wss") or not (parts.hostname or "").endswith(_GOOGLES_HOSTS):
+        return {}
+    try:
+        key = ApiClient(vertexai=False, http_options={"base_url": upstream}).api_key
+    except ConfigError as error:
+        if error.kind is not ErrorKind.AUTH:
+            raise
+        return {}  # the environment has no key
+    return {"x-goog-api-key": key.reveal()} if key is not None else {}
 
 
 def shown(upstream: str) -> str:
     """The URL without user, password and query."""
-    parts = parse_address(upstream, "--to")
-    return f"{'https' if parts.secure else 'http'}://{parts.authority}{parts.path}"
+    parts = urlsplit(upstream)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -91,11 +91,6 @@ class Entrance:
         for arrival in list(self._unsettled):
             arrival.cut()
 
-    async def emptied(self) -> None:
-        """Waits for what ``close`` has cut."""
-        attaching = [each.attaching for each in self._unsettled if each.attaching is not None]
-        await asyncio.gather(*attaching, return_exceptions=True)
-
     # -- accepting -------------------------------------------------------------------------------------------------
 
     def _watch(self) -> None:

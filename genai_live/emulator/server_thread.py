@@ -140,9 +140,16 @@ class ServerThread:
         await self._stopping.wait()
         entrance.close()
         await self._handler.close()
+        await self._cut_connections()
+
+    async def _cut_connections(self) -> None:
+        """Cuts the connections that stand, and whatever is still being done."""
         for connection in list(self.connections):
             connection.abort()
-        await entrance.emptied()
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
         await _turns()
 
     def _make_connection(self, settled: Callable[[], None]) -> Connection:
