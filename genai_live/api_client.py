@@ -100,6 +100,11 @@ class ApiClient:
         return self._settings.backend
 
     @property
+    def vertexai(self) -> bool:
+        """True for Vertex AI."""
+        return self.backend.is_vertex
+
+    @property
     def api_version(self) -> str:
         """The API version in every path."""
         return self._settings.api_version
@@ -182,9 +187,9 @@ class ApiClient:
         Raises:
             ConfigError: it cannot be a model's name; and what ``load_project`` raises.
         """
-        if self.gateway:
-            return _backends.check_model(model)
         _backends.check_model(model)
+        if self.gateway:  # it knows its project itself, as all three of Google's clients take it
+            return _backends.model_path(self.backend, model)
         project = self.load_project(deadline or Deadline(PROJECT_SECONDS)) if self.backend.is_vertex else None
         return _backends.model_path(self.backend, model, project, self.location)
 

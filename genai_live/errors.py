@@ -7,6 +7,7 @@
     ├── WrongThread (RuntimeError)           a call that would wait for itself, or a second receiver
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
+    ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
     ├── NotConnected (ConnectionError)       the session is between two connections, and this needs one
@@ -161,6 +162,13 @@ class DecodeError(LiveError):
 
 class CallbackError(LiveError):
     """A callback of the caller raised; ``__cause__`` is what it raised, and the session goes on."""
+
+
+class SoundSourceError(LiveError):
+    """What ``stream_audio(wait=False)`` sent has ended early: ``__cause__`` is what its iterable raised, and the session goes on.
+
+    The service was not told that all was said. ``on_error`` gets it; the stream's handle has the cause itself.
+    """
 
 
 class ReceiveTimeout(LiveError, TimeoutError):

@@ -42,8 +42,8 @@ class AuthTokens:
 
         Without ``live_connect_constraints`` a session with the token is free. With them, and ``lock_additional_fields`` left
         out, everything is locked to the constraints and to defaults; with a list, the fields that the constraints set and those
-        of the list are locked. Field names in the list may be written in either spelling. Uses API version v1alpha, the only
-        one that has tokens, unless http_options name another.
+        of the list are locked. Field names in the list may be written in either spelling. Uses API version v1beta, as sessions
+        with a token do, unless http_options name another.
 
         Blocks up to http_options.timeout (milliseconds), 30 s by default.
 

@@ -189,6 +189,15 @@ def test_a_refused_upgrade_has_its_status_and_body_however_it_is_sent(server: Ca
     assert (error.kind, error.retryable) == (errors.ErrorKind.AUTH, False)
 
 
+@pytest.mark.parametrize(("key", "more"), [("a-key", ""), ("auth_tokens/one", "instead of 'v1beta'")])
+def test_an_address_that_is_not_served_is_told_with_the_setting_of_the_version(key: str, more: str) -> None:
+    with live_server(process_request=answering_first([404])) as url, pytest.raises(errors.HandshakeRejected) as raised:
+        Client(key, http_options={"base_url": url}).live.connect(model=MODEL, timeout=PATIENCE)
+    assert "http_options={'api_version': 'v1beta'}" in str(raised.value)
+    assert ("'api_version': 'v1alpha'" in str(raised.value)) is bool(more)
+    assert more in str(raised.value)
+
+
 @pytest.mark.waits
 def test_a_status_is_not_lost_to_a_body_that_never_comes() -> None:
     server = answering("403 Forbidden\r\nContent-Length: 1000", b"begun", then=hold)

@@ -32,7 +32,7 @@ def fetch(emulator: LiveEmulator, method: str, path: str, body: str | None = Non
     return answer.status, json.loads(text)
 
 
-@pytest.mark.parametrize("path", [MLDEV, "/" + MLDEV, "/gateway" + MLDEV, "/gateway//" + MLDEV, MLDEV.replace("v1beta", "v1")])
+@pytest.mark.parametrize("path", [MLDEV, "/" + MLDEV, "/gateway" + MLDEV, "/gateway//" + MLDEV])
 def test_the_live_path_is_found_behind_slashes_and_prefixes(emulator: LiveEmulator, path: str) -> None:
     with Wire(emulator.url, path, TEXT) as wire:
         assert wire.setup_complete == {"setupComplete": {}}

@@ -39,7 +39,7 @@ def emulator() -> Iterator[LiveEmulator]:
 def post(emulator: LiveEmulator, body: Any, key: str = "key") -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
     text = body if isinstance(body, str) else json.dumps(body)
-    connection.request("POST", "/v1alpha/auth_tokens", text, {"content-type": "application/json", "x-goog-api-key": key})
+    connection.request("POST", "/v1beta/auth_tokens", text, {"content-type": "application/json", "x-goog-api-key": key})
     answer = connection.getresponse()
     found = json.loads(answer.read())
     connection.close()
@@ -245,6 +245,9 @@ def test_times_may_have_fractions_and_offsets_and_uses_may_be_text(emulator: Liv
 # -- what is remembered ------------------------------------------------------------------------------------------------
 
 
+VERSION = "v1alpha"
+
+
 class Clock:
     """A time that a test sets."""
 
@@ -257,17 +260,17 @@ class Clock:
 
 def judged(made: Tokens, token: Token) -> str | None:
     """Why a token opens nothing."""
-    refusal = made.judge(Route("mldev", "BidiGenerateContentConstrained", "v1alpha"), Credential("token", token.name))
+    refusal = made.judge(Route("mldev", "BidiGenerateContentConstrained", VERSION), Credential("token", token.name))
     return refusal.reason if refusal is not None else None
 
 
 def test_a_token_that_nobody_used_in_time_is_forgotten_and_one_that_was_used_lives_as_long_as_it_said() -> None:
     clock = Clock()
     made = Tokens(random.Random(1), clock)
-    unused, used = made.make({}), made.make({})
+    unused, used = made.make({}, VERSION), made.make({}, VERSION)
     made.constrain(Credential("token", used.name), {})
     clock.time += OPENING_TIME + REMEMBERED
-    made.make({})
+    made.make({}, VERSION)
     assert len(made) == 2
     assert judged(made, used) is None
     assert judged(made, unused) == INVALID_KEY
@@ -276,20 +279,20 @@ def test_a_token_that_nobody_used_in_time_is_forgotten_and_one_that_was_used_liv
 def test_an_expired_token_is_told_to_be_expired_for_some_time_and_then_forgotten() -> None:
     clock = Clock()
     made = Tokens(random.Random(1), clock)
-    token = made.make({"newSessionExpireTime": "2026-01-01T00:30:00Z"})
+    token = made.make({"newSessionExpireTime": "2026-01-01T00:30:00Z"}, VERSION)
     clock.time += timedelta(minutes=31)
-    made.make({})
+    made.make({}, VERSION)
     assert judged(made, token) == EXPIRED_KEY
     clock.time += REMEMBERED
-    made.make({})
+    made.make({}, VERSION)
     assert judged(made, token) == INVALID_KEY
 
 
 def test_of_too_many_tokens_and_of_too_large_ones_the_oldest_are_forgotten() -> None:
     made = Tokens(random.Random(1), Clock())
-    tokens = [made.make({}) for _ in range(MOST_TOKENS + 5)]
+    tokens = [made.make({}, VERSION) for _ in range(MOST_TOKENS + 5)]
     assert len(made) == MOST_TOKENS
     assert [judged(made, token) for token in (tokens[4], tokens[5])] == [INVALID_KEY, None]
-    large = [made.make({}, MOST_SETUP_BYTES // 3) for _ in range(10)]
+    large = [made.make({}, VERSION, MOST_SETUP_BYTES // 3) for _ in range(10)]
     assert len(made) == 3
     assert [judged(made, token) for token in large[-4:]] == [INVALID_KEY, None, None, None]

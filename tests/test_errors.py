@@ -15,6 +15,7 @@ EXAMPLES = [
     errors.WrongThread("words"),
     errors.DecodeError("words", 12),
     errors.CallbackError("words"),
+    errors.SoundSourceError("words"),
     errors.ReceiveTimeout("words", ("partial",)),
     errors.TurnLost(INFO, ("partial",)),
     errors.NotConnected("words"),

@@ -40,7 +40,8 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in roo
 PURE = (
     "_close_reasons", "_settings", "families", "turn",
     "_network.frames", "_network.masking", "_network.headers",
-    "_connection.protocol", "_connection.ledger", "_connection.keepalive", "_connection.timetable", "_connection.reconnecting", "_connection.outbox",
+    "_connection.protocol", "_connection.ledger", "_connection.keepalive", "_connection.timetable", "_connection.reconnecting",
+    "_connection.outbox",
 )  # fmt: skip
 """Decisions: sockets, threads and clocks are handed to them, or are none of their business."""
 EFFECTS = {"socket", "ssl", "select", "selectors", "threading", "time", "queue", "concurrent", "subprocess"}
@@ -50,14 +51,6 @@ OUTSIDERS = [*PACKAGE.glob("cli/**/*.py"), PACKAGE / "testing.py", *ROOT.glob("s
 
 REACHES: dict[str, set[str]] = {
     "_network/transport.py": {"self._send_lock._is_owned"},  # after Ctrl-C nothing else tells whether this thread holds it
-    "_streaming/audio_stream.py": {  # what streaming needs of a session, which has no public form yet
-        "session._automatic_detection",
-        "session._send_audio",
-        "session._unsent_bytes",
-        "self._session._send_audio",
-        "self._session._send_audio_stream_end",
-        "stream._session._send_audio",
-    },
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from genai_live._close_reasons import judged, of_status
+from genai_live._close_reasons import judged, of_status, on_the_way_in
 from genai_live._deadline import Deadline
 from genai_live._network.headers import secrets_in
 from genai_live._network.http_answer import Answer, quoted
@@ -64,7 +64,7 @@ def upgrade(
 
 def _rejected(safe_url: str, answer: Answer, secrets: list[Secret]) -> HandshakeRejected:
     body = redacted(answer.body(), secrets)
-    verdict = of_status(answer.status, body)
+    verdict = on_the_way_in(of_status(answer.status, body), safe_url)
     words = f"{safe_url} refused the upgrade with HTTP {answer.status}{quoted(body)}"
     error = HandshakeRejected(f"{words}. {verdict.advice}".rstrip(), answer.status, body)
     judged(error, verdict)

@@ -53,6 +53,8 @@ class Token:
     """One ephemeral token."""
 
     name: str
+    version: str
+    """The API version that it was made on, and connects to."""
     expires: datetime
     opens_until: datetime
     uses: int
@@ -121,8 +123,8 @@ class Tokens:
     def __len__(self) -> int:
         return len(self._tokens)
 
-    def make(self, body: dict[str, Any], size: int = 0) -> Token:
-        """A token for a request body of so many bytes; raises TokenRefused."""
+    def make(self, body: dict[str, Any], version: str, size: int = 0) -> Token:
+        """A token of an API version for a request body of so many bytes; raises TokenRefused."""
         request: dict[str, Any] = {}
         for name, value in body.items():
             if camel_case(name) not in _MEMBERS:
@@ -133,6 +135,7 @@ class Tokens:
         now = self._now()
         token = Token(
             TOKEN_PREFIX + "".join(self._random.choice("0123456789abcdef") for _ in range(NAME_DIGITS)),
+            version,
             _read_time(request, "expireTime", now, LIFETIME),
             _read_time(request, "newSessionExpireTime", now, OPENING_TIME),
             _read_uses(request.get("uses", 1)),
@@ -159,10 +162,15 @@ class Tokens:
         except Refused as refused:
             raise TokenRefused(refused.reason) from None
 
-    def judge(self, route: Route, credential: Credential) -> Refused | None:
-        """What is wrong with using a token on a path; None when nothing is. Its use is counted when setup comes."""
+    def judge(self, route: Route, credential: Credential, *, any_version: bool = False) -> Refused | None:
+        """What is wrong with using a token on a path; None when nothing is. Its use is counted when setup comes.
+
+        That a token connects to its own API version only is how Google's guides use them; nobody has recorded the other case.
+        """
         token = self._tokens.get(credential.value)
         if token is None or route.method == "BidiGenerateContent":
+            return Refused(INVALID_KEY)
+        if token.version != route.version and not any_version:
             return Refused(INVALID_KEY)
         if self._now() >= token.expires:
             return Refused(EXPIRED_KEY)
