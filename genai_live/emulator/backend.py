@@ -93,7 +93,7 @@ async def dial(target: Target, ssl_context: ssl.SSLContext | None, listener: Bac
     backend = Backend(target, listener)
     try:
         await asyncio.wait_for(_open(backend, target, ssl_context), OPEN_SECONDS)
-    except asyncio.TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # one from Python 3.11 on
         backend.abort()
         words = f"The backend did not answer the upgrade within {OPEN_SECONDS:g} s."
         raise Refusal(GATEWAY_TIMEOUT, words.encode()) from None
