@@ -35,6 +35,8 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             arguments.port,
             tls,
             host=arguments.host,
+            allowed_hosts=arguments.allow_host,
+            allowed_origins=arguments.allow_origin,
             pace=arguments.pace,
             playback="instant" if arguments.instant else "assumed",
             frames="text" if arguments.text_frames else "binary",

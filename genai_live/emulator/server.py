@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Literal
 
 from genai_live._arguments import file_path, flag, number_from_0, text, texts, whole_number
+from genai_live.emulator.admission import Admission
 from genai_live.emulator.certificates import TlsChoice, check_tls
 from genai_live.emulator.control import SessionControl
 from genai_live.emulator.handshake import Handshake
@@ -30,7 +31,10 @@ class LiveEmulator:
         port: TCP port; 0 takes a free one.
         tls: True serves wss with a throw-away certificate whose authority is in ``ca_path``; ``(certificate file, key file)`` or
             an ``ssl.SSLContext`` serve what they hold.
-        host: Address to listen on.
+        host: Address to listen on. Beyond this machine (not 127.0.0.1, ::1 or localhost) requests are taken only for an address,
+            for this very name or for localhost, and from no web page but the server's own; the next two name more.
+        allowed_hosts: Names by which clients may reach it, such as ``["emulator"]``. Naming any switches both checks on.
+        allowed_origins: Origins of web pages that may use it, such as ``["http://localhost:3000"]``; likewise.
         pace: Scale of the times it takes of its own accord: 1.0 natural, 0.0 waits for nothing.
         playback: ``"assumed"`` puts the time it takes to play the answer between generationComplete and turnComplete, as the
             service does; ``"instant"`` does not.
@@ -58,6 +62,8 @@ class LiveEmulator:
         tls: TlsChoice = False,
         *,
         host: str = "127.0.0.1",
+        allowed_hosts: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
         pace: float = 1.0,
         playback: Literal["assumed", "instant"] = "assumed",
         frames: Literal["binary", "text"] = "binary",
@@ -95,7 +101,8 @@ class LiveEmulator:
         self._model = make_model(texts(hears, "hears"), voice)
         self._state = ServerState(settings, self._model)
         self._handshake = Handshake(self._state, load_recording(file_path(replay, "replay")) if replay is not None else scenario)
-        self._server = ServerThread(self._handshake, host, port, check_tls(tls), settings.largest_message)
+        admission = Admission(host, allowed_hosts, allowed_origins)
+        self._server = ServerThread(self._handshake, host, port, check_tls(tls), settings.largest_message, admission)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
