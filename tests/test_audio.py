@@ -285,11 +285,9 @@ def test_chunks_before_and_after_the_sound_are_skipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tag", "bits", "reason"),
     [
-        (1, 8, "8-bit"),
-        (1, 24, "24-bit"),
-        (1, 32, "32-bit"),
-        (3, 32, "floating-point"),
-        (7, 8, "compressed"),
+        (1, 64, "64-bit"),
+        (3, 16, "16-bit floats"),
+        (2, 4, "compressed"),
         (0x55, 0, "compressed"),
     ],
 )
@@ -366,10 +364,13 @@ def test_sound_converted_in_pieces_is_the_sound_converted_whole() -> None:
     assert max(abs(a - b) for a, b in zip(in_pieces, whole, strict=True)) <= 2, "no more than the dither of 16 bits"
 
 
-def test_without_soxr_another_rate_is_refused_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "soxr", None)
-    with pytest.raises(ConfigError, match=r"pip install 'genai-live\[audio\]'"):
-        to_input(Audio(tone(0.1, rate=44_100), 44_100))
+@pytest.mark.parametrize(("package", "rate"), [("numpy", 44_100), ("soxr", 44_101)])
+def test_without_the_package_another_rate_is_refused_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, package: str, rate: int
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"takes the package {package}; .*pip install 'genai-live\[audio\]'"):
+        to_input(Audio(tone(0.1, rate=rate), rate))
 
 
 # Pacing

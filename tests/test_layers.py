@@ -27,6 +27,8 @@ LAYERS: list[set[str]] = [
     {"_settings"},
     {"auth"},
     {"api_client"},
+    {"_client_messages.bare_bytes"},
+    {"_client_messages.pictures", "_client_messages.sounds"},
     {"_client_messages.contents", "_client_messages.tool_list"},
     {"_client_messages.setup", "_client_messages.inputs", "_client_messages.music_inputs"},
     {"turn", "callbacks"},

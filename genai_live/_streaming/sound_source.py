@@ -11,13 +11,20 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from genai_live.audio import INPUT_RATE, Audio, Resampler, chunks, to_input
-from genai_live.audio.pcm import PcmBytes, check_chunk_ms, check_piece, check_rate
+from genai_live.audio import INPUT_RATE, Audio, chunks, to_input
+from genai_live.audio.arriving import as_input
+from genai_live.audio.buffers import is_buffer, sample_bytes
+from genai_live.audio.containers import is_wav
+from genai_live.audio.pcm import check_chunk_ms, check_no_file, check_rate
 from genai_live.errors import ConfigError
 
 PULLED_AHEAD = 25
 """Chunks (1 s at 40 ms) that are pulled from a caller's iterable before they are sent; then it has to wait."""
+
+_READ_BYTES = 4_096
+"""At most so much is asked of a pipe at once: 128 ms of 16 kHz mono."""
 
 _THREAD_NAME = "genai-live-source"
 
@@ -35,24 +42,28 @@ class SoundSource:
 
 
 def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
-    """Opens bytes at ``rate`` Hz, the path of a WAV file, ``Audio``, or an iterable of bytes at ``rate`` Hz.
+    """Opens 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, or
+    an iterable of these.
 
     Raises ConfigError for anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
-    and when the rate has to be converted and soxr is not installed.
+    and when the rate has to be converted and numpy is not installed.
     """
     check_rate(rate)
     check_chunk_ms(chunk_ms)
     if isinstance(source, (list, tuple)):
-        source = b"".join(_checked(source))
+        source, rate = b"".join(as_input(source, rate)), INPUT_RATE
     if isinstance(source, Audio):
         return _whole(source, chunk_ms)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        check_piece(source, is_first=True)
-        return _whole(Audio(bytes(source), rate), chunk_ms)
     if isinstance(source, (str, os.PathLike)):
         return _whole(Audio.load(source), chunk_ms)
+    if is_buffer(source):
+        return _whole(_audio_of(sample_bytes(source, "source"), rate), chunk_ms)
+    if _is_file_of_known_end(source):
+        return _whole(_audio_of(source.read(), rate), chunk_ms)  # type: ignore[attr-defined]
+    if hasattr(source, "read"):
+        source = iter(lambda: _read_some(source), b"")
     if isinstance(source, Iterable):
-        return SoundSource(chunks(_converted(source, rate), INPUT_RATE, chunk_ms), None, may_block=True)
+        return SoundSource(chunks(as_input(source, rate), INPUT_RATE, chunk_ms), None, may_block=True)
     hint = "; an asynchronous iterable cannot be read by threads" if hasattr(source, "__aiter__") else ""
     raise ConfigError(
         f"source is {type(source).__name__}; give bytes of 16-bit PCM, the path of a WAV file, Audio, or an iterable of bytes"
@@ -65,24 +76,23 @@ def _whole(audio: Audio, chunk_ms: float) -> SoundSource:
     return SoundSource(chunks(converted.data, INPUT_RATE, chunk_ms), converted.seconds, may_block=False)
 
 
-def _checked(pieces: Iterable[PcmBytes]) -> Iterator[PcmBytes]:
-    is_first = True
-    for piece in pieces:
-        check_piece(piece, is_first)
-        is_first = is_first and not piece
-        yield piece
+def _audio_of(content: bytes, rate: int) -> Audio:
+    """Bytes of a WAV file, or of PCM at ``rate`` Hz."""
+    if is_wav(content):
+        return Audio.load(content)
+    check_no_file(content)
+    return Audio(content, rate)
 
 
-def _converted(pieces: Iterable[PcmBytes], rate: int) -> Iterable[PcmBytes]:
-    # The resampler is made here and not in the generator: that it is missing is told before anything is sent.
-    return _checked(pieces) if rate == INPUT_RATE else _resampled(pieces, Resampler(rate), rate)
+def _is_file_of_known_end(source: object) -> bool:
+    """True for a file on a disk or in memory; a pipe or a socket may go on for ever, as a microphone does."""
+    return hasattr(source, "read") and hasattr(source, "seekable") and bool(source.seekable())
 
 
-def _resampled(pieces: Iterable[PcmBytes], resampler: Resampler, rate: int) -> Iterator[bytes]:
-    # Cut to whole samples first: a piece of the caller's may end in the middle of one.
-    for chunk in chunks(pieces, rate):
-        yield resampler.feed(chunk)
-    yield resampler.flush()
+def _read_some(file: Any) -> bytes:
+    """What a pipe has at the moment; blocks while it has nothing, and gives empty bytes at its end."""
+    read = getattr(file, "read1", file.read)
+    return read(_READ_BYTES)  # type: ignore[no-any-return]
 
 
 class PulledAhead:

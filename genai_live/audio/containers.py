@@ -1,0 +1,32 @@
+"""Which kind of file some bytes are the beginning of. Pure: any thread, never blocks."""
+
+from __future__ import annotations
+
+WAV_MAGIC = (b"RIFF", b"RF64", b"BW64")
+"""The first four bytes of a WAV file; the second and third are those of files above 4 GB (EBU Tech 3306, ITU-R BS.2088)."""
+
+_WAVE_AT = slice(8, 12)
+_FTYP_AT = slice(4, 8)
+_KINDS: dict[bytes, str] = {
+    b"ID3\x02": "MP3", b"ID3\x03": "MP3", b"ID3\x04": "MP3", b"OggS": "Ogg", b"fLaC": "FLAC", b"\x1aE\xdf\xa3": "WebM",
+    b"FORM": "AIFF", b"RIFX": "big-endian WAV (RIFX)", b"riff": "Sony Wave64", b"caff": "Core Audio", b".snd": "Sun audio",
+    b"#!AM": "AMR", b"MThd": "MIDI",
+}  # fmt: skip
+"""By the first four bytes. MP3 without a tag begins with 12 bits that sound may have too, so it is not told here."""
+
+FILE_BEGINNINGS = frozenset((*WAV_MAGIC, *_KINDS))
+"""The first four bytes that bare samples do not have: in a session that speaks for years they may, once."""
+
+
+def is_wav(data: bytes) -> bool:
+    """True for the beginning of a WAV file, with 12 bytes of it at hand."""
+    return data.startswith(WAV_MAGIC) and data[_WAVE_AT] == b"WAVE"
+
+
+def kind_of_file(data: bytes) -> str | None:
+    """The kind of file that begins so; None where nothing tells, as for bare samples."""
+    if is_wav(data):
+        return "WAV"
+    if data[_FTYP_AT] == b"ftyp":
+        return "MP4 or M4A"
+    return _KINDS.get(data[:4])
