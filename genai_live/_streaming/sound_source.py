@@ -61,7 +61,7 @@ def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
     if _is_file_of_known_end(source):
         return _whole(_audio_of(source.read(), rate), chunk_ms)  # type: ignore[attr-defined]
     if hasattr(source, "read"):
-        source = iter(lambda: _read_some(source), b"")
+        source = iter(_reader_of(source), b"")
     if isinstance(source, Iterable):
         return SoundSource(chunks(as_input(source, rate), INPUT_RATE, chunk_ms), None, may_block=True)
     hint = "; an asynchronous iterable cannot be read by threads" if hasattr(source, "__aiter__") else ""
@@ -89,10 +89,10 @@ def _is_file_of_known_end(source: object) -> bool:
     return hasattr(source, "read") and hasattr(source, "seekable") and bool(source.seekable())
 
 
-def _read_some(file: Any) -> bytes:
-    """What a pipe has at the moment; blocks while it has nothing, and gives empty bytes at its end."""
-    read = getattr(file, "read1", file.read)
-    return read(_READ_BYTES)  # type: ignore[no-any-return]
+def _reader_of(file: Any) -> Callable[[], bytes]:
+    """Reads what a pipe has at the moment; blocks while it has nothing, and gives empty bytes at its end."""
+    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+    return lambda: read(_READ_BYTES)
 
 
 class PulledAhead:

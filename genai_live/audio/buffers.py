@@ -75,10 +75,12 @@ def _view(value: object) -> memoryview | None:
 
 def _format(view: memoryview) -> tuple[str, str]:
     """Byte order and kind of the items."""
-    order, kind = view.format[:-1], view.format[-1:]
-    return {"": sys.byteorder, "@": sys.byteorder, "=": sys.byteorder, "<": "little", ">": "big", "!": "big"}.get(
-        order, "?"
-    ), kind
+    order = _ORDERS.get(view.format[:-1])
+    return (order, view.format[-1:]) if order else (sys.byteorder, view.format)
+
+
+_ORDERS = {"": sys.byteorder, "@": sys.byteorder, "=": sys.byteorder, "<": "little", ">": "big", "!": "big"}
+"""As the struct module spells them."""
 
 
 def _swapped(data: bytes) -> bytes:

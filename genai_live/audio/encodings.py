@@ -1,7 +1,7 @@
 """Samples of the other encodings that WAV files have, made into 16-bit PCM. Pure: any thread, never blocks.
 
-Integers keep their upper 16 bits, and G.711 is looked up in tables, both by slicing bytes: an hour of 48 kHz takes two seconds. Floating point
-goes number by number: 0.35 s for a minute of sound at 16 kHz.
+Integers keep their upper 16 bits, and G.711 is looked up in tables, both by slicing bytes: an hour of 48 kHz takes two seconds.
+Floating point goes number by number: 0.35 s for a minute of sound at 16 kHz.
 """
 
 from __future__ import annotations
