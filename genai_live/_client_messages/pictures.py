@@ -15,7 +15,7 @@ from genai_live._client_messages.bare_bytes import bytes_of
 from genai_live.errors import ConfigError
 
 JPEG_QUALITY = 90
-"""Of pictures that were made in memory: text on a screen stays sharp, in a fifth of the bytes of PNG or less."""
+"""Of pictures made in memory: letters stay sharp, and a camera's frame takes a third of PNG's bytes and a tenth of its time."""
 
 _JPEG, _PNG = "image/jpeg", "image/png"
 _KEPT_JPEG_MODES = frozenset({"L", "RGB"})

@@ -1,4 +1,4 @@
-"""A short filter that changes the rate of live sound: 2 ms of delay, aliases 75 dB down. By numpy; for one thread at a time.
+"""A short filter that changes the rate of live sound: 2 to 4 ms of delay, aliases 72 dB down. By numpy; for one thread at a time.
 
 soxr's own filters are longer than a conversation likes: its default holds sound back for 30 to 65 ms (docs/performance.md).
 """
@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-_HALF = 32
-"""Periods of the lower rate on either side of the filter's middle: 2 ms at 16 kHz, 4 ms at 8 kHz. The delay is this long."""
-_STOPPED = 75.0
-"""dB by which aliases are damped, from half the lower rate on; flat to 0.42 of the lower rate (6.8 kHz at 16, 3.4 at 8)."""
-_SLOWEST = 6_400
-"""Hz: below this, _HALF periods are longer than 5 ms."""
+_HALF = 28
+"""Periods of the lower rate on either side of the filter's middle: 1.75 ms at 16 kHz, 3.5 ms at 8 kHz. The delay is this long."""
+_STOPPED = 72.0
+"""dB by which aliases are damped, from half the lower rate on; flat to 0.42 of the lower rate (6.7 kHz at 16, 3.4 at 8)."""
+_SLOWEST = 8_000
+"""Hz: below this, _HALF periods come too near to 5 ms."""
 _MOST_PHASES = 1_000
 """Rows of the table of coefficients; sound cards' and telephones' rates have 1 to 640."""
 
