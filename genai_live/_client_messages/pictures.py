@@ -12,6 +12,7 @@ from typing import Any
 
 from genai_live._arguments import file_path
 from genai_live._client_messages.bare_bytes import bytes_of
+from genai_live.audio.containers import TELLING
 from genai_live.errors import ConfigError
 
 JPEG_QUALITY = 90
@@ -91,7 +92,7 @@ def prepared_picture(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
     kind = mime_type.partition(";")[0].strip().lower()
     if kind == "image/jpg":  # no registered type, but what everybody writes once
         kind = mime_type = _JPEG
-    if kind not in _BEGINNINGS or _begins_as(encoded, kind):
+    if kind not in _BEGINNINGS or len(encoded) < TELLING or _begins_as(encoded, kind):
         return encoded, mime_type
     found = _type_of(encoded)
     if found is not None:

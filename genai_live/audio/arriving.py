@@ -7,14 +7,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ..errors import ConfigError
-from .containers import is_wav
+from .containers import TELLING, is_wav
 from .pcm import INPUT_RATE, check_no_file, piece_bytes
 from .recording import Audio
 from .resampling import Resampler, mixed
 from .wav import BARE_PCM, WavFormat, is_made_up, next_sound
 
-_TELLING = 12
-"""Bytes by which a file is told from bare samples."""
 _LONGEST_HEADER = 1 << 20
 """Bytes before the sound of a WAV file; the headers of broadcasters have some ten thousand."""
 _WAV = "the WAV file that comes in pieces"
@@ -81,7 +79,7 @@ def _with_format(pieces: Iterable[Any], bare: WavFormat) -> Iterator[tuple[WavFo
         data = piece_bytes(piece)
         if beginning is not None:
             data = beginning + data
-            beginning = data if len(data) < _TELLING else None
+            beginning = data if len(data) < TELLING else None
             if beginning is not None:
                 continue
             if not is_wav(data):

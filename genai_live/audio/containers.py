@@ -5,6 +5,8 @@ from __future__ import annotations
 WAV_MAGIC = (b"RIFF", b"RF64", b"BW64")
 """The first four bytes of a WAV file; the second and third are those of files above 4 GB (EBU Tech 3306, ITU-R BS.2088)."""
 
+TELLING = 12
+"""Bytes by which a file is told from bare samples."""
 _WAVE_AT = slice(8, 12)
 _FTYP_AT = slice(4, 8)
 _KINDS: dict[bytes, str] = {
@@ -27,6 +29,8 @@ def kind_of_file(data: bytes) -> str | None:
     """The kind of file that begins so; None where nothing tells, as for bare samples."""
     if is_wav(data):
         return "WAV"
+    if len(data) < TELLING:
+        return None
     if data[_FTYP_AT] == b"ftyp":
         return "MP4 or M4A"
     return _KINDS.get(data[:4])
