@@ -201,7 +201,10 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
             "audio: is array of items of the format 'f' in the shape (2,), and sound is 16-bit",
         ),
         ({"audio": {"data": PCM, "mime_type": "audio/wav"}}, "is bare samples, and audio/wav has a header"),
-        ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=16"}}, "16 samples a second; a rate is a number of Hz"),
+        (
+            {"audio": {"data": PCM, "mime_type": "audio/pcm;rate=16"}},
+            "rate=16' is not a MIME type of audio/*; a rate is a number",
+        ),
         ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
         ({"audio": b"OggS" + bytes(8)}, "audio.data: is a Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
         ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
@@ -256,7 +259,9 @@ def test_several_channels_become_one_and_the_rate_stays() -> None:
 
 
 def test_audio_says_its_own_rate() -> None:
-    assert realtime(audio=Audio(PCM, 24_000))["audio"] == {"data": "AQL//g==", "mimeType": "audio/pcm;rate=24000"}
+    expected = {"data": "AQL//g==", "mimeType": "audio/pcm;rate=24000"}
+    assert realtime(audio=Audio(PCM, 24_000))["audio"] == expected
+    assert realtime(media=[Audio(PCM, 24_000)])["mediaChunks"] == [expected]
 
 
 def test_telephone_sound_becomes_pcm() -> None:

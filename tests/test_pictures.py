@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import PIL.Image
+import PIL.ImageCms
 import PIL.ImageOps
 import pytest
 
@@ -88,6 +89,21 @@ def test_a_jpeg_of_printers_colours_becomes_one_that_everybody_reads() -> None:
     assert image.mode == "RGB"
 
 
+def test_what_the_colours_mean_goes_with_them() -> None:
+    profile = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
+    for source in (opened(coloured(), "JPEG", icc_profile=profile), opened(coloured(), "WEBP", icc_profile=profile)):
+        assert PIL.Image.open(io.BytesIO(sent(source)[1])).info["icc_profile"] == profile
+
+
+def test_the_place_where_it_was_taken_does_not_go_with_it() -> None:
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8825)[2] = (52.0, 31.0, 12.0)
+    exif[0x0112] = 1
+    photograph = opened(coloured(), "JPEG", exif=exif)
+    assert 0x8825 in photograph.getexif()
+    assert not PIL.Image.open(io.BytesIO(sent(photograph)[1])).getexif()
+
+
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA", "La", "RGBa"])
 def test_what_can_be_seen_through_stays_so_as_png(mode: str) -> None:
     mime_type, data = sent(PIL.Image.new(mode, SIZE))
@@ -133,6 +149,13 @@ def test_an_image_is_content_too_but_no_sound() -> None:
 
 
 # What no image can become.
+
+
+@pytest.mark.parametrize("exif", [b"Exif\0\0no TIFF", b"Exif\0\0MM\0\x2a\0\0\0\x08\xff\xff\x01\x12"])
+def test_a_damaged_exif_stops_no_picture(exif: bytes) -> None:
+    image = opened(coloured(), "JPEG")
+    image.info["exif"] = exif
+    assert seen(image).size == SIZE
 
 
 def truncated() -> PIL.Image.Image:
@@ -197,6 +220,14 @@ ARRAYS: list[tuple[Any, str]] = [
     (np.zeros(80, np.uint8), r"encoded already, as by cv2\.imencode, go into a Blob"),
     (np.zeros((80, 1), np.uint8), r"encoded already"),
 ]
+
+
+def test_a_tensor_is_refused_too() -> None:
+    class Tensor:
+        shape, dtype = (3, 8, 8), "torch.uint8"
+
+    with pytest.raises(ConfigError, match="make a numpy array of it"):
+        sent(Tensor())
 
 
 @pytest.mark.parametrize(("array", "words"), ARRAYS, ids=lambda value: str(getattr(value, "shape", "")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import base64
 import io
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from genai_live._streaming.sound_source import open_source
 from genai_live.audio import Audio
 from genai_live.errors import ConfigError
+from genai_live.types import Blob
 
 CHUNK = bytes(range(256)) * 5
 """40 ms at 16 kHz."""
@@ -40,6 +42,10 @@ IN_PIECES: dict[str, Callable[[], Any]] = {
     "samples in memory": lambda: io.BytesIO(CHUNK * 3),
     "an array of samples": lambda: array.array("h", CHUNK * 3),
     "a list of arrays": lambda: [memoryview(CHUNK).cast("h")] * 3,
+    "a Blob": lambda: Blob(data=CHUNK * 3, mime_type="audio/pcm;rate=16000"),
+    "a Blob of a WAV file": lambda: Blob(data=WAV, mime_type="audio/wav"),
+    "Blobs, as a session gives them": lambda: iter([Blob(data=CHUNK, mime_type="audio/pcm;rate=16000")] * 3),
+    "dicts with base64": lambda: [{"data": base64.b64encode(CHUNK * 3).decode(), "mimeType": "audio/pcm"}],
     "pieces of few bytes": lambda: iter([CHUNK[:5], CHUNK[5:7], CHUNK[7:] + CHUNK * 2]),
 }
 
@@ -71,6 +77,7 @@ def test_pieces_of_other_rates_and_channels_are_converted_each_by_its_own() -> N
         iter([second, stereo]),
         [second, stereo],
         iter([second.wav_bytes(), stereo.wav_bytes()]),
+        [Blob(data=second.data, mime_type="audio/pcm;rate=48000"), {"data": stereo.wav_bytes(), "mime_type": "audio/wav"}],
         iter([second[:24_000], second[24_000:].wav_bytes(), stereo[:1], stereo[1:]]),
     ):
         assert len(pcm(source, rate=8_000)) == 2 * 2 * 16_000
@@ -85,7 +92,11 @@ def test_pieces_of_other_rates_and_channels_are_converted_each_by_its_own() -> N
         ([b"RIFF\0\0\0\0WAVE" + b"LIST\xff\xff\0\0" * 200_000], "no sound in its first 1048576 bytes"),
         ([b"fLaC" + bytes(100)], "are a FLAC file with its header"),
         ([CHUNK, "text"], "not as str"),
-        ([CHUNK, [0.5]], "not as list"),
+        ([CHUNK, [0.5]], r"not as list; a list of samples becomes array\.array\('h', samples\)"),
+        ([1, 2], r"not as int; a list of samples becomes array\.array\('h', samples\)"),
+        ([{"data": CHUNK}], r"source\.mime_type: must be of audio, such as 'audio/pcm;rate=16000', not None"),
+        ([{"data": CHUNK, "mime_type": "audio/ogg"}], r"source\.data: is 'audio/ogg', and a stream is made of PCM"),
+        ([{"date": CHUNK, "mime_type": "audio/pcm"}], r"source\.date: unknown key"),
         ([CHUNK, array.array("f", [0.5])], r"pass \(numpy.asarray\(x\) \* 32767\)"),
     ],
 )

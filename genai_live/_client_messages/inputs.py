@@ -13,10 +13,11 @@ from genai_live._backends import Backend
 from genai_live._base64_text import LARGE_BYTES, Base64Text, Payload
 from genai_live._client_messages.bare_bytes import bytes_of, hint
 from genai_live._client_messages.contents import FORMS, USER_ROLE, contents
-from genai_live._client_messages.pictures import picture_blob, prepared_picture
+from genai_live._client_messages.pictures import check_no_array, picture_blob, prepared_picture
 from genai_live._client_messages.sounds import PCM_MIME_TYPE, SAMPLE_BYTES, goes_as_it_is, prepared_sound, sound_blob
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._validation import Checker, kind_of, not_endless, spelled, text_of, unknown_key
+from genai_live.audio import Audio
 from genai_live.audio.buffers import is_buffer
 from genai_live.audio.containers import FILE_BEGINNINGS
 from genai_live.errors import ConfigError
@@ -27,7 +28,8 @@ AUDIO_SUFFIX = b'"}}}'
 _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
-_names_no_rate = re.compile(r";\s*rate=(?![1-9][0-9]*\s*(;|$))", re.IGNORECASE).search
+_names_no_rate = re.compile(r";\s*rate=(?!\"?[1-9][0-9]{3,6}\"?\s*(;|$))", re.IGNORECASE).search
+"""Finds a rate that is no number of Hz; one of two digits was meant in kHz, and would be heard a thousand times too slow."""
 _is_mime_type = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=(\"[^\"]*\"|[^\s;\"]+))*", re.ASCII).fullmatch
 
 
@@ -94,6 +96,7 @@ def _media(checker: Checker, value: Any) -> tuple[str, Any]:
     if not blobs:
         raise ConfigError("is an empty list; send a Blob", "media")
     paths = [f"media[{index}]" for index in range(len(blobs))] if isinstance(value, _CONTAINERS) else ["media"]
+    blobs = [sound_blob(blob, path) if isinstance(blob, Audio) else blob for blob, path in zip(blobs, paths, strict=True)]
     return "mediaChunks", [_blob(checker, blob, path, "") for blob, path in zip(blobs, paths, strict=True)]
 
 
@@ -102,6 +105,7 @@ def _audio(checker: Checker, value: Any) -> tuple[str, Any]:
 
 
 def _video(checker: Checker, value: Any) -> tuple[str, Any]:
+    check_no_array(value, "video")
     return "video", _blob(checker, value, "video", "image/")
 
 

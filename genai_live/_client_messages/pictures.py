@@ -53,15 +53,11 @@ def picture_blob(value: Any, path: str) -> Any:
     """An image or the path of a picture file as a dict of a Blob; anything else as it is.
 
     Raises:
-        ConfigError: a picture that cannot be encoded or read, or an array of pixels, whose colours nobody can tell.
+        ConfigError: a picture that cannot be encoded or read.
     """
     if is_image(value):
         return image_blob(value, path)
-    if isinstance(value, os.PathLike):
-        return _file_blob(value, path)
-    if hasattr(value, "shape") and hasattr(value, "dtype"):
-        raise ConfigError(f"is {type(value).__name__} of {value.dtype} in the shape {tuple(value.shape)}; {_cure(value)}", path)
-    return value
+    return _file_blob(value, path) if isinstance(value, os.PathLike) else value
 
 
 def image_blob(image: Any, path: str) -> dict[str, Any]:
@@ -133,20 +129,33 @@ def _file_blob(path_of_file: Any, path: str) -> dict[str, Any]:
     return {"data": data, "mime_type": mime_type}
 
 
+def check_no_array(value: Any, path: str) -> None:
+    """Raises ConfigError for an array of pixels, whose colours nobody can tell, with what to pass instead."""
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        raise ConfigError(f"is {type(value).__name__} of {value.dtype} in the shape {tuple(value.shape)}; {_cure(value)}", path)
+
+
 def _cure(array: Any) -> str:
     """What to pass instead of an array of pixels ``x``."""
-    shape, kind = tuple(array.shape), str(array.dtype)
+    kind = str(array.dtype)
+    if not hasattr(array, "__array_interface__"):  # PyTorch's and others
+        return "make a numpy array of it, of the shape (height, width, 3) and of uint8, and pass PIL.Image.fromarray(...) of that"
     if kind != "uint8":
         scaled = "x * 255" if "float" in kind else "x scaled to 0..255"
         return f"a picture's numbers are uint8: {scaled}, then .astype('uint8'), then {_ONE_FRAME}"
-    if len(shape) == 1 or shape[1:] == (1,):
-        return "bytes that are encoded already, as by cv2.imencode, go into a Blob: {'data': x, 'mime_type': 'image/jpeg'}"
-    if len(shape) == 2:  # rows and columns
-        return "pass PIL.Image.fromarray(x)"
-    if len(shape) == 3 and shape[0] in (3, 4) and shape[2] not in (3, 4):  # colours first, as in PyTorch
-        return f"its colours come first: x.transpose(1, 2, 0), then {_ONE_FRAME}"
-    if len(shape) == 3 and shape[2] == 4:  # with alpha
-        return "pass PIL.Image.fromarray(x) if it is RGBA, PIL.Image.fromarray(x[..., [2, 1, 0, 3]]) if it is BGRA"
+    return _cure_of_bytes(tuple(array.shape))
+
+
+def _cure_of_bytes(shape: tuple[int, ...]) -> str:
+    match shape:
+        case (_,) | (_, 1):
+            return "bytes that are encoded already, as by cv2.imencode, go into a Blob: {'data': x, 'mime_type': 'image/jpeg'}"
+        case (_, _):
+            return "pass PIL.Image.fromarray(x)"
+        case (_, _, 4):
+            return "pass PIL.Image.fromarray(x) if it is RGBA, PIL.Image.fromarray(x[..., [2, 1, 0, 3]]) if it is BGRA"
+        case (3 | 4, _, columns) if columns != 3:  # colours first, as in PyTorch
+            return f"its colours come first: x.transpose(1, 2, 0), then {_ONE_FRAME}"
     return f"pass {_ONE_FRAME}"
 
 
@@ -158,7 +167,7 @@ def _encoded(image: Any, path: str) -> tuple[bytes, str]:
         raise ConfigError(f"is a picture of {image.width} x {image.height} pixels: there is nothing to see", path)
     source, image = image.format, _upright(image)
     if source == "JPEG" == image.format and image.mode in _KEPT_JPEG_MODES:
-        return _saved(image, "JPEG", quality="keep"), _JPEG
+        return _saved(image, "JPEG", quality="keep", icc_profile=image.info.get("icc_profile")), _JPEG
     if source == "PNG" and image.mode in _PNG_MODES:
         return _saved(image, "PNG"), _PNG
     seen_through = _seen_through(image)
@@ -167,7 +176,8 @@ def _encoded(image: Any, path: str) -> tuple[bytes, str]:
     if max(image.size) > _LONGEST_JPEG_SIDE:
         size = f"{image.width} x {image.height}"
         raise ConfigError(f"has {size} pixels, and JPEG at most 65,535 a side; shrink it: image.thumbnail((1536, 1536))", path)
-    return _saved(_bounded(image, path), "JPEG", quality=JPEG_QUALITY), _JPEG
+    profile = image.info.get("icc_profile") if image.mode in _KEPT_JPEG_MODES else None  # what its colours mean
+    return _saved(_bounded(image, path), "JPEG", quality=JPEG_QUALITY, icc_profile=profile), _JPEG
 
 
 def _saved(image: Any, format: str, **options: Any) -> bytes:
@@ -178,7 +188,11 @@ def _saved(image: Any, format: str, **options: Any) -> bytes:
 
 def _upright(image: Any) -> Any:
     """The image turned as its EXIF says: encoding drops the EXIF, which has the place of the camera too."""
-    if image.getexif().get(_ORIENTATION, _UPRIGHT) == _UPRIGHT:
+    try:
+        orientation = image.getexif().get(_ORIENTATION, _UPRIGHT)
+    except Exception:  # Pillow's reader of EXIF raises whatever it likes, too, and the pixels are not hurt
+        return image
+    if orientation == _UPRIGHT:
         return image
     from PIL import ImageOps
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from genai_live._client_messages.bare_bytes import bytes_of
+from genai_live._validation import spelled, unknown_key
 from genai_live.audio import INPUT_RATE, Audio, channels_of, encodings, mime_type_of, rate_of, to_mono
 from genai_live.audio.buffers import is_buffer, sample_bytes
 from genai_live.audio.containers import is_wav, kind_of_file
-from genai_live.audio.pcm import LOWEST_RATE
 from genai_live.audio.resampling import mixed
 from genai_live.audio.wav import parse_wav
 from genai_live.errors import ConfigError
+from genai_live.types import Blob
 
 PCM_MIME_TYPE = mime_type_of(INPUT_RATE)
 """The MIME type of bare bytes: 16-bit little-endian mono PCM at 16,000 Hz."""
@@ -40,19 +41,34 @@ def sound_blob(value: Any, path: str) -> Any:
     return value
 
 
+def blob_audio(value: Blob | Mapping[str, Any], path: str) -> Audio:
+    """The sound in a Blob or a dict of one, for a stream: at its own rate.
+
+    Raises:
+        ConfigError: as ``prepared_sound``, and for what is no PCM and no WAV file.
+    """
+    known, unknown = spelled(Blob, value, path)
+    if unknown:
+        raise unknown_key(Blob, next(iter(unknown)), path)
+    mime_type = known.get("mime_type")
+    if not isinstance(mime_type, str) or not mime_type.lower().startswith("audio/"):
+        raise ConfigError(f"must be of audio, such as {PCM_MIME_TYPE!r}, not {mime_type!r}", f"{path}.mime_type")
+    data, mime_type = prepared_sound(known.get("data"), mime_type, path)
+    if _kind(mime_type) not in _PCM:
+        raise ConfigError(
+            f"is {mime_type!r}, and a stream is made of PCM: decode it first, for example with ffmpeg", f"{path}.data"
+        )
+    return Audio(data, rate_of(mime_type, INPUT_RATE))
+
+
 def goes_as_it_is(mime_type: str) -> bool:
-    """True for an ``audio/*`` MIME type under which whole samples are sent as they are: mono PCM of a possible rate, or a type
-    that this library knows nothing about."""
+    """True for an ``audio/*`` MIME type whose samples are sent as they are: mono PCM, or a type that is not known here."""
     kind = _kind(mime_type)
-    return kind not in _WAV and kind not in _G711 and (kind not in _PCM or not _other_channels(mime_type))
+    return kind not in _WAV and kind not in _G711 and (kind not in _PCM or channels_of(mime_type) == 1)
 
 
 def _kind(mime_type: str) -> str:
     return mime_type.partition(";")[0].strip().lower()
-
-
-def _other_channels(mime_type: str) -> bool:
-    return channels_of(mime_type) != 1 or rate_of(mime_type, INPUT_RATE) < LOWEST_RATE
 
 
 def prepared_sound(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
@@ -65,13 +81,15 @@ def prepared_sound(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
     """
     kind = _kind(mime_type)
     if kind in _PCM:
-        return _pcm(sample_bytes(data, f"{path}.data") if is_buffer(data) else bytes_of(data, path), mime_type, path)
+        is_array = is_buffer(data)
+        found = sample_bytes(data, f"{path}.data", channels_of(mime_type)) if is_array else bytes_of(data, path)
+        return _pcm(found, mime_type, path)
     encoded = bytes_of(data, path)
     if kind in _WAV:
         if not is_wav(encoded):
             raise ConfigError(f"is bare samples, and {mime_type} has a header; bare PCM is {PCM_MIME_TYPE}", f"{path}.data")
-        found = to_mono(Audio(*parse_wav(encoded, f"{path}.data")))
-        return found.data, found.mime_type
+        sound = to_mono(Audio(*parse_wav(encoded, f"{path}.data")))
+        return sound.data, sound.mime_type
     if kind in _G711:
         return _G711[kind](encoded), mime_type_of(rate_of(mime_type, _G711_RATE))
     return encoded, mime_type
@@ -90,10 +108,6 @@ def _pcm(data: bytes, mime_type: str, path: str) -> tuple[bytes, str]:
     if goes_as_it_is(mime_type):
         return data, mime_type
     rate, channels = rate_of(mime_type, INPUT_RATE), channels_of(mime_type)
-    if rate < LOWEST_RATE:
-        raise ConfigError(
-            f"{mime_type!r} has {rate} samples a second; a rate is a number of Hz: {PCM_MIME_TYPE}", f"{path}.mime_type"
-        )
     if len(data) % (SAMPLE_BYTES * channels):
         raise ConfigError(f"holds {len(data)} bytes, which is no whole number of samples of {channels} channels", f"{path}.data")
     return mixed(data, channels), f"{_kind(mime_type)};rate={rate}"

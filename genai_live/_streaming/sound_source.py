@@ -9,16 +9,18 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from genai_live._client_messages.sounds import blob_audio
 from genai_live.audio import INPUT_RATE, Audio, chunks, to_input
 from genai_live.audio.arriving import as_input
 from genai_live.audio.buffers import is_buffer, sample_bytes
 from genai_live.audio.containers import is_wav
 from genai_live.audio.pcm import check_chunk_ms, check_no_file, check_rate
 from genai_live.errors import ConfigError
+from genai_live.types import Blob
 
 PULLED_AHEAD = 25
 """Chunks (1 s at 40 ms) that are pulled from a caller's iterable before they are sent; then it has to wait."""
@@ -42,8 +44,8 @@ class SoundSource:
 
 
 def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
-    """Opens 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, or
-    an iterable of these.
+    """Opens 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, a
+    Blob of sound, or an iterable of these.
 
     Raises ConfigError for anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
     and when the rate has to be converted and numpy is not installed.
@@ -51,7 +53,8 @@ def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
     check_rate(rate)
     check_chunk_ms(chunk_ms)
     if isinstance(source, (list, tuple)):
-        source, rate = b"".join(as_input(source, rate)), INPUT_RATE
+        source, rate = b"".join(as_input(map(_sound_of, source), rate)), INPUT_RATE
+    source = _sound_of(source)
     if isinstance(source, Audio):
         return _whole(source, chunk_ms)
     if isinstance(source, (str, os.PathLike)):
@@ -63,12 +66,17 @@ def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
     if hasattr(source, "read"):
         source = iter(_reader_of(source), b"")
     if isinstance(source, Iterable):
-        return SoundSource(chunks(as_input(source, rate), INPUT_RATE, chunk_ms), None, may_block=True)
+        return SoundSource(chunks(as_input(map(_sound_of, source), rate), INPUT_RATE, chunk_ms), None, may_block=True)
     hint = "; an asynchronous iterable cannot be read by threads" if hasattr(source, "__aiter__") else ""
     raise ConfigError(
         f"source is {type(source).__name__}; give bytes of 16-bit PCM, the path of a WAV file, Audio, or an iterable of bytes"
         + hint
     )
+
+
+def _sound_of(piece: object) -> object:
+    """A Blob, or a dict of one, as Audio of its own rate; anything else as it is."""
+    return blob_audio(piece, "source") if isinstance(piece, (Blob, Mapping)) else piece
 
 
 def _whole(audio: Audio, chunk_ms: float) -> SoundSource:

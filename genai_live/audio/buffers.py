@@ -44,7 +44,7 @@ def sample_bytes(value: Any, path: str, channels: int = 1) -> bytes:
         return bytes(value)
     view = _view(value)
     if view is None:
-        raise ConfigError(f"must be bytes of 16-bit PCM, not {came(value)}{_hint(value)}", path)
+        raise ConfigError(f"must be bytes of 16-bit PCM, not {came(value)}{hint(value)}", path)
     order, kind = _format(view)
     if not (_fits(view.shape or (), channels) if kind == _SAMPLES else kind in _BYTES and not _is_of_numbers(value)):
         raise ConfigError(f"{_described(value, view)}, and sound is 16-bit PCM: {_cure(value, view, kind, channels)}", path)
@@ -108,15 +108,18 @@ def _described(value: Any, view: memoryview) -> str:
     return f"is {type(value).__name__} of {items} in the shape {view.shape}"
 
 
-def _hint(value: object) -> str:
+def hint(value: object) -> str:
+    """What to do with a value that holds no samples."""
     if hasattr(value, "__array__"):
         return "; pass numpy.asarray() of it, as int16"
-    return "; a list of samples becomes array.array('h', samples)" if isinstance(value, list) else ""
+    return "; a list of samples becomes array.array('h', samples)" if isinstance(value, (list, int, float)) else ""
 
 
 def _cure(value: Any, view: memoryview, kind: str, channels: int) -> str:
     """The expression that makes of ``x`` what is taken."""
-    picked = _one_channel(view.shape or (), channels)
+    if not view.shape:
+        return "pass the whole array, not its numbers one by one"
+    picked = _one_channel(view.shape, channels)
     if not picked:
         return "a picture goes into video=, and sound has the shape (samples,) or (samples, channels)"
     if not _is_of_numbers(value):

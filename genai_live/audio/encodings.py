@@ -16,6 +16,7 @@ from ..errors import ConfigError
 _LOWEST, _HIGHEST = -32_768, 32_767
 _FULL_SCALE = 32_768.0
 """What 1.0 becomes, cut to the highest sample; a tone of 16 bits that went through floating point comes back as it was."""
+_FLOAT_BYTES = 4
 _LOUDEST_FLOAT = 8.0
 """18 dB above full scale: more than a mix overshoots. Numbers above it are of another scale; cutting them would make noise."""
 
@@ -36,14 +37,18 @@ def from_floats(data: bytes, width: int) -> bytes:
     Raises:
         ConfigError: numbers of another scale, or no numbers.
     """
-    numbers = array.array("f" if width == 4 else "d", data)
+    numbers = array.array("f" if width == _FLOAT_BYTES else "d", data)
     if sys.byteorder == "big":
         numbers.byteswap()
-    if not numbers:
-        return b""
-    least, most = min(numbers), max(numbers)
-    if not -_LOUDEST_FLOAT <= least <= most <= _LOUDEST_FLOAT or math.isnan(sum(numbers)):
-        raise ConfigError(f"floating-point samples go from -1 to 1, and here from {least:g} to {most:g}: scale them first")
+    least, most = min(numbers, default=0.0), max(numbers, default=0.0)
+    if math.isnan(sum(numbers)) or math.isinf(most - least):
+        raise ConfigError("some of its samples are infinite or no numbers")
+    if not -_LOUDEST_FLOAT <= least <= most <= _LOUDEST_FLOAT:
+        factor = 1 / max(-least, most)
+        raise ConfigError(
+            f"floating-point samples go from -1 to 1, and here from {least:g} to {most:g}: scale them first, as"
+            f" ffmpeg's -af volume={factor:.3g} does"
+        )
     samples = array.array("h", [max(_LOWEST, min(_HIGHEST, round(number * _FULL_SCALE))) for number in numbers])
     if sys.byteorder == "big":
         samples.byteswap()

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._arguments import came, is_number, text, whole_number
 from ..errors import ConfigError
-from .buffers import is_buffer, sample_bytes
+from .buffers import hint, is_buffer, sample_bytes
 from .containers import kind_of_file
 
 INPUT_RATE = 16_000
@@ -55,9 +55,9 @@ def mime_type_of(rate: int, channels: int = 1) -> str:
 def rate_of(mime_type: str, default: int = OUTPUT_RATE) -> int:
     """The sampling rate in Hz that an audio MIME type names, else ``default``: 24000, what a model speaks.
 
-    Raises ConfigError when the type is not audio or its rate is not a positive number.
+    Raises ConfigError when the type is not audio, or its rate is not a number of Hz that sound can have.
     """
-    return _parameter(mime_type, "rate", check_rate(default))
+    return _parameter(mime_type, "rate", check_rate(default), LOWEST_RATE, HIGHEST_RATE)
 
 
 def channels_of(mime_type: str) -> int:
@@ -65,10 +65,10 @@ def channels_of(mime_type: str) -> int:
 
     Raises ConfigError when the type is not audio or the number is not positive.
     """
-    return _parameter(mime_type, "channels", 1)
+    return _parameter(mime_type, "channels", 1, 1, MOST_CHANNELS)
 
 
-def _parameter(mime_type: str, name: str, default: int) -> int:
+def _parameter(mime_type: str, name: str, default: int, least: int, most: int) -> int:
     kind, *parameters = text(mime_type, "mime_type").split(";")
     if not kind.strip().lower().startswith("audio/"):
         raise ConfigError(f"{mime_type!r} is not the MIME type of audio; audio/pcm;rate=16000 is one")
@@ -77,8 +77,8 @@ def _parameter(mime_type: str, name: str, default: int) -> int:
         if key.strip().lower() != name:
             continue
         digits = value.strip().strip('"')
-        if not (digits.isascii() and digits.isdigit() and int(digits) > 0):
-            raise ConfigError(f"{mime_type!r} has {value.strip()!r} as its {name}, not a positive whole number")
+        if not (digits.isascii() and digits.isdigit() and least <= int(digits) <= most):
+            raise ConfigError(f"{mime_type!r} has {value.strip()!r} as its {name}, not a whole number from {least} to {most}")
         return int(digits)
     return default
 
@@ -185,7 +185,7 @@ def _cut(pieces: Iterable[PcmBytes], size: int, channels: int) -> Iterator[bytes
 def piece_bytes(piece: object, channels: int = 1) -> bytes:
     """The bytes of a piece of PCM; raises ConfigError when it is none."""
     if not is_buffer(piece):
-        raise ConfigError(f"audio is given as bytes of 16-bit PCM, not as {type(piece).__name__}")
+        raise ConfigError(f"audio is given as bytes of 16-bit PCM, not as {type(piece).__name__}{hint(piece)}")
     return sample_bytes(piece, "pcm", channels)
 
 
