@@ -25,6 +25,8 @@ from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, Function
 
 AUDIO_SUFFIX = b'"}}}'
 """What follows the base64 of an audio message that began with ``audio_prefix``."""
+AUDIO_STREAM_END = _json.dumps({"realtimeInput": {"audioStreamEnd": True}})
+"""The message that no sound comes for a while; the same for every backend."""
 _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
@@ -49,7 +51,8 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
         several = isinstance(turns, _CONTAINERS) and len(turns) > 1
         with not_endless(path):
             content["turns"] = [
-                checker.message(Content, turn, f"{path}[{index}]" if several else path)
+                # 3.x models close the connection with 1007 where a turn has no role, which means the user's.
+                {"role": USER_ROLE, **checker.message(Content, turn, f"{path}[{index}]" if several else path)}
                 for index, turn in enumerate(contents(turns, path))
             ]
     if turn_complete is not None:

@@ -6,12 +6,12 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import ConfigError
-from .containers import TELLING, is_wav
-from .pcm import INPUT_RATE, check_no_file, piece_bytes
-from .recording import Audio
-from .resampling import Resampler, mixed
-from .wav import BARE_PCM, WavFormat, is_made_up, next_sound
+from genai_live.audio.containers import TELLING, is_wav
+from genai_live.audio.pcm import INPUT_RATE, check_no_file, piece_bytes
+from genai_live.audio.recording import Audio
+from genai_live.audio.resampling import Resampler, mixed
+from genai_live.audio.wav import BARE_PCM, WavFormat, is_made_up, next_sound
+from genai_live.errors import ConfigError
 
 _LONGEST_HEADER = 1 << 20
 """Bytes before the sound of a WAV file; the headers of broadcasters have some ten thousand."""

@@ -11,8 +11,8 @@ import math
 import sys
 from typing import Any
 
-from .._arguments import came
-from ..errors import ConfigError
+from genai_live._arguments import came
+from genai_live.errors import ConfigError
 
 PLAIN = (bytes, bytearray)
 """What is bytes without a question."""

@@ -11,7 +11,7 @@ import math
 import sys
 from collections.abc import Callable
 
-from ..errors import ConfigError
+from genai_live.errors import ConfigError
 
 _LOWEST, _HIGHEST = -32_768, 32_767
 _FULL_SCALE = 32_768.0

@@ -8,10 +8,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .._arguments import came, is_number, text, whole_number
-from ..errors import ConfigError
-from .buffers import hint, is_buffer, sample_bytes
-from .containers import kind_of_file
+from genai_live._arguments import came, is_number, text, whole_number
+from genai_live.audio.buffers import hint, is_buffer, sample_bytes
+from genai_live.audio.containers import kind_of_file
+from genai_live.errors import ConfigError
 
 INPUT_RATE = 16_000
 """Hz: what the models hear natively (Live API best practices); the service resamples other rates itself."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, overload
 
-from .. import _json
-from .._arguments import came, file_path
-from ..errors import ConfigError
-from .buffers import is_buffer, sample_bytes
-from .pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
-from .wav import read_wav, wav_bytes, write_wav
+from genai_live import _json
+from genai_live._arguments import came, file_path
+from genai_live.audio.buffers import is_buffer, sample_bytes
+from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
+from genai_live.audio.resampling import Resampler, mixed
+from genai_live.audio.wav import read_wav, wav_bytes, write_wav
+from genai_live.errors import ConfigError
 
 _KEYS = ("data", "rate", "channels")
 
@@ -99,9 +100,14 @@ class Audio:
 
         Takes milliseconds for a second of sound. Raises ConfigError when the rate has to change and numpy is not installed.
         """
-        from .resampling import converted
-
-        return converted(self, rate)
+        check_rate(rate)
+        if (self.rate, self.channels) == (rate, 1):
+            return self
+        mono = self.data if self.channels == 1 else mixed(self.data, self.channels)
+        if self.rate != rate:
+            resampler = Resampler(self.rate, rate)
+            mono = resampler.feed(mono) + resampler.flush()
+        return Audio(mono, rate)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
         """For numpy: int16, of the shape (samples,), or (samples, channels) where there are several; read-only unless copied."""

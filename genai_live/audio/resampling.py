@@ -1,6 +1,6 @@
-"""Sound of any rate and number of channels made into what a model hears: 16 kHz mono. Pure: any thread, never blocks.
+"""Channels made one, and rates converted. Pure: any thread, never blocks.
 
-Channels are averaged here. Rates are converted by a short filter of numpy's, so that live sound is not held back, and the few
+Rates are converted by a short filter of numpy's, so that live sound is not held back, and the few
 pairs of rates that it does not have by soxr; the extra ``audio`` brings both, which are imported on use.
 """
 
@@ -9,40 +9,13 @@ from __future__ import annotations
 import array
 from typing import Any
 
-from .._arguments import came
-from ..errors import ConfigError
-from .pcm import INPUT_RATE, SILENCE_DBFS, check_rate, level_dbfs, pcm_of, samples_of
-from .recording import Audio
-from .short_filter import ShortFilter, is_short
+from genai_live.audio.pcm import INPUT_RATE, SILENCE_DBFS, check_rate, level_dbfs, pcm_of, samples_of
+from genai_live.audio.short_filter import ShortFilter, is_short
+from genai_live.errors import ConfigError
 
 _HOW_TO_INSTALL = "install it with: pip install 'genai-live[audio]'"
 _CANCELLED = 40.0
 """dB by which the mean of channels is below the loudest of them where they cancel each other: one is the other, inverted."""
-
-
-def to_input(audio: Audio) -> Audio:
-    """The same sound at 16 kHz in one channel; sound that is so already comes back as it is.
-
-    Raises ConfigError when the rate has to change and numpy is not installed.
-    """
-    return converted(audio, INPUT_RATE)
-
-
-def converted(audio: Audio, rate: int) -> Audio:
-    """As ``to_input``, at any rate in Hz."""
-    check_rate(rate)
-    mono = to_mono(audio)
-    if mono.rate == rate:
-        return mono
-    resampler = Resampler(mono.rate, rate)
-    return Audio(resampler.feed(mono.data) + resampler.flush(), rate)
-
-
-def to_mono(audio: Audio) -> Audio:
-    """The mean of all channels, or the loudest where they cancel each other out; mono sound comes back as it is."""
-    if not isinstance(audio, Audio):
-        raise ConfigError(f"must be Audio, not {came(audio)}; Audio.load(path) and Audio(data, rate) make one", "audio")
-    return audio if audio.channels == 1 else Audio(mixed(audio.data, audio.channels), audio.rate)
 
 
 def mixed(pcm: bytes, count: int) -> bytes:

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._arguments import file_path
-from ..errors import ConfigError
-from . import encodings
-from .buffers import is_buffer, sample_bytes
-from .containers import WAV_MAGIC, is_wav, kind_of_file
-from .pcm import SAMPLE_BYTES, check_channels, check_rate
+from genai_live._arguments import file_path
+from genai_live.audio import encodings
+from genai_live.audio.buffers import is_buffer, sample_bytes
+from genai_live.audio.containers import WAV_MAGIC, is_wav, kind_of_file
+from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate
+from genai_live.errors import ConfigError
 
 _PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
 """Format tags of the fmt chunk (Microsoft, mmreg.h); the extensible one keeps the true tag in its sub-format at byte 24."""
