@@ -1,8 +1,8 @@
 """Sound as the Live API takes and gives it: 16-bit little-endian PCM. Values and pure functions, for any thread.
 
-In reading order: ``buffers`` (samples out of whatever holds them), ``containers`` (which kind of file begins so), ``pcm`` (samples,
-levels, chunks), ``encodings`` (other samples made 16-bit ones), ``wav`` (files), ``short_filter`` and ``resampling`` (rates and
-channels), ``recording`` (``Audio``, what a turn's speech is), ``conversion`` (what a model wants to hear: 16 kHz mono),
+In reading order: ``buffers`` (samples out of whatever holds them), ``containers`` (which kind of file begins so), ``pcm``
+(samples, levels, chunks), ``encodings`` (other samples made 16-bit ones), ``wav`` (files), ``short_filter`` and ``resampling``
+(rates and channels), ``recording`` (``Audio``, what a turn's speech is), ``conversion`` (what a model wants to hear: 16 kHz mono),
 ``arriving`` (the same of what comes in pieces) and ``pacing`` (when the next piece is due).
 """
 
