@@ -14,10 +14,10 @@ from genai_live._base64_text import LARGE_BYTES, Base64Text, Payload
 from genai_live._client_messages.bare_bytes import bytes_of, hint
 from genai_live._client_messages.contents import FORMS, USER_ROLE, contents
 from genai_live._client_messages.pictures import check_no_array, picture_blob, prepared_picture
-from genai_live._client_messages.sounds import PCM_MIME_TYPE, SAMPLE_BYTES, goes_as_it_is, prepared_sound, sound_blob
+from genai_live._client_messages.sounds import PCM_MIME_TYPE, goes_as_it_is, prepared_sound, sound_blob
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._validation import Checker, kind_of, not_endless, spelled, text_of, unknown_key
-from genai_live.audio import Audio
+from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.audio.buffers import is_buffer
 from genai_live.audio.containers import FILE_BEGINNINGS
 from genai_live.errors import ConfigError

@@ -7,7 +7,7 @@ from typing import Any
 
 from genai_live._client_messages.bare_bytes import bytes_of
 from genai_live._validation import spelled, unknown_key
-from genai_live.audio import INPUT_RATE, Audio, channels_of, encodings, mime_type_of, rate_of, to_mono
+from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Audio, channels_of, encodings, mime_type_of, rate_of, to_mono
 from genai_live.audio.buffers import is_buffer, sample_bytes
 from genai_live.audio.containers import is_wav, kind_of_file
 from genai_live.audio.resampling import mixed
@@ -17,8 +17,6 @@ from genai_live.types import Blob
 
 PCM_MIME_TYPE = mime_type_of(INPUT_RATE)
 """The MIME type of bare bytes: 16-bit little-endian mono PCM at 16,000 Hz."""
-SAMPLE_BYTES = 2
-"""Bytes of one 16-bit sample."""
 
 _PCM = frozenset(("audio/pcm", "audio/l16"))
 _WAV = frozenset(("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"))

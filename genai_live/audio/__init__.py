@@ -2,7 +2,7 @@
 
 In reading order: ``buffers`` (samples out of whatever holds them), ``containers`` (which kind of file begins so), ``pcm``
 (samples, levels, chunks), ``encodings`` (other samples made 16-bit ones), ``wav`` (files), ``short_filter`` and ``resampling``
-(rates and channels), ``recording`` (``Audio``, what a turn's speech is), ``conversion`` (what a model wants to hear: 16 kHz mono),
+(rates and channels), ``recording`` (``Audio``, what a turn's speech is), ``conversion`` (what a model wants to hear),
 ``arriving`` (the same of what comes in pieces) and ``pacing`` (when the next piece is due).
 """
 

@@ -6,12 +6,15 @@ import array
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from genai_live._arguments import came, is_number, text, whole_number
 from genai_live.audio.buffers import hint, is_buffer, sample_bytes
 from genai_live.audio.containers import kind_of_file
 from genai_live.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 INPUT_RATE = 16_000
 """Hz: what the models hear natively (Live API best practices); the service resamples other rates itself."""
@@ -41,9 +44,6 @@ FULL_SCALE = 32_768.0
 
 _LEVEL_BLOCK = 4_096
 """Samples handed to math.hypot at once: keeps the argument list small for long recordings."""
-
-PcmBytes = Any
-"""What holds samples, as ``sample_bytes`` takes them: bytes, a bytearray, a memoryview, or an array of 16-bit integers."""
 
 
 def mime_type_of(rate: int, channels: int = 1) -> str:
@@ -103,7 +103,7 @@ def check_chunk_ms(chunk_ms: object) -> float:
     return chunk_ms  # type: ignore[return-value]
 
 
-def samples_of(pcm: PcmBytes) -> array.array[int]:
+def samples_of(pcm: Buffer) -> array.array[int]:
     """The samples as native numbers; raises ConfigError when the last one is cut in half."""
     data = sample_bytes(pcm, "pcm")
     if len(data) % SAMPLE_BYTES:
@@ -122,7 +122,7 @@ def pcm_of(samples: array.array[int]) -> bytes:
     return samples.tobytes()
 
 
-def level_dbfs(pcm: PcmBytes) -> float:
+def level_dbfs(pcm: Buffer) -> float:
     """The level in dBFS: 0 is a square wave at full scale, a sine at full scale has -3, silence has SILENCE_DBFS.
 
     Raises ConfigError for an odd number of bytes.
@@ -144,7 +144,7 @@ def chunk_bytes(rate: int, chunk_ms: float, channels: int = 1) -> int:
 
 
 def chunks(
-    pcm: PcmBytes | Iterable[PcmBytes],
+    pcm: Buffer | Iterable[Buffer],
     rate: int = INPUT_RATE,
     chunk_ms: float = 40,
     channels: int = 1,
@@ -162,7 +162,7 @@ def chunks(
     return _cut(pieces, size, channels)
 
 
-def _cut(pieces: Iterable[PcmBytes], size: int, channels: int) -> Iterator[bytes]:
+def _cut(pieces: Iterable[Any], size: int, channels: int) -> Iterator[bytes]:
     rest = b""
     total = 0
     frame = SAMPLE_BYTES * channels

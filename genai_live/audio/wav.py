@@ -7,11 +7,12 @@ without a word. Headers that were never brought up to date are read as what they
 
 from __future__ import annotations
 
+import os
 import re
 import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from genai_live._arguments import file_path
 from genai_live.audio import encodings
@@ -19,6 +20,9 @@ from genai_live.audio.buffers import is_buffer, sample_bytes
 from genai_live.audio.containers import WAV_MAGIC, is_wav, kind_of_file
 from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate
 from genai_live.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 _PCM, _FLOAT, _A_LAW, _MU_LAW, _EXTENSIBLE = 0x0001, 0x0003, 0x0006, 0x0007, 0xFFFE
 """Format tags of the fmt chunk (Microsoft, mmreg.h); the extensible one keeps the true tag in its sub-format at byte 24."""
@@ -94,13 +98,13 @@ class SoundChunk(NamedTuple):
     size: int
 
 
-def read_wav(source: Any) -> WavData:
+def read_wav(path: str | os.PathLike[str] | BinaryIO | bytes) -> WavData:
     """Reads a WAV file from its path, a file opened for reading bytes, or its bytes.
 
     16, 24 and 32 bits, 8 bits, floating point, mu-law and A-law become 16-bit PCM. Raises ConfigError, with the reason in one
     sentence, for a file that cannot be read, is cut off, or holds anything else.
     """
-    content, name = content_of(source)
+    content, name = content_of(path)
     return parse_wav(content, name)
 
 
@@ -260,7 +264,7 @@ def _argument(name: str) -> str:
 # Writing.
 
 
-def wav_bytes(pcm: Any, rate: int, channels: int = 1) -> bytes:
+def wav_bytes(pcm: Buffer, rate: int, channels: int = 1) -> bytes:
     """A WAV file of 16-bit PCM; raises ConfigError when the bytes are not whole samples, or too many for a WAV file."""
     frame = SAMPLE_BYTES * check_channels(channels)
     check_rate(rate)
@@ -275,7 +279,7 @@ def wav_bytes(pcm: Any, rate: int, channels: int = 1) -> bytes:
     return b"".join((header, _CHUNK.pack(b"fmt ", _FMT_BYTES), fmt, _CHUNK.pack(b"data", len(data)), data))
 
 
-def write_wav(path: Any, pcm: Any, rate: int, channels: int = 1) -> None:
+def write_wav(path: str | os.PathLike[str] | BinaryIO, pcm: Buffer, rate: int, channels: int = 1) -> None:
     """Writes 16-bit PCM as a WAV file to a path, or into a file opened for writing bytes.
 
     Raises ConfigError when the bytes are not whole samples or the file cannot be written.
