@@ -49,7 +49,7 @@ def from_floats(data: bytes, width: int) -> bytes:
             f"floating-point samples go from -1 to 1, and here from {least:g} to {most:g}: scale them first, as"
             f" ffmpeg's -af volume={factor:.3g} does"
         )
-    samples = array.array("h", [max(_LOWEST, min(_HIGHEST, round(number * _FULL_SCALE))) for number in numbers])
+    samples = array.array("h", (max(_LOWEST, min(_HIGHEST, round(number * _FULL_SCALE))) for number in numbers))
     if sys.byteorder == "big":
         samples.byteswap()
     return samples.tobytes()

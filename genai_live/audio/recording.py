@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, overload
 
 from genai_live import _json
 from genai_live._arguments import came, file_path
-from genai_live.audio.buffers import is_buffer, sample_bytes
+from genai_live.audio.buffers import hint, is_buffer, sample_bytes
 from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
 from genai_live.audio.resampling import Resampler, mixed
 from genai_live.audio.wav import read_wav, wav_bytes, write_wav
@@ -38,7 +38,7 @@ class Audio:
         check_rate(self.rate)
         check_channels(self.channels)
         if not is_buffer(self.data):
-            raise ConfigError(f"Audio holds bytes of 16-bit PCM, not {type(self.data).__name__}")
+            raise ConfigError(f"Audio holds bytes of 16-bit PCM, not {type(self.data).__name__}{hint(self.data)}")
         object.__setattr__(self, "data", sample_bytes(self.data, "data", self.channels))
         if len(self.data) % self._frame:
             raise ConfigError(f"{len(self.data)} bytes are not whole 16-bit samples of {self.channels} channel(s)")

@@ -1,7 +1,7 @@
 """Channels made one, and rates converted. Pure: any thread, never blocks.
 
-Rates are converted by a short filter of numpy's, so that live sound is not held back, and the few
-pairs of rates that it does not have by soxr; the extra ``audio`` brings both, which are imported on use.
+Rates are converted by a short filter of numpy's, so that live sound is not held back, and the few pairs of rates that it does not
+have by soxr; the extra ``audio`` brings both, which are imported on use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def mixed(pcm: bytes, count: int) -> bytes:
     """Interleaved channels as one."""
     samples = samples_of(pcm)
     channels = [samples[channel::count] for channel in range(count)]
-    mean = pcm_of(array.array("h", [sum(frame) // count for frame in zip(*channels, strict=True)]))
+    mean = pcm_of(array.array("h", (sum(frame) // count for frame in zip(*channels, strict=True))))
     if not pcm or level_dbfs(mean) > SILENCE_DBFS + _CANCELLED:
         return mean
     loudest = max((pcm_of(channel) for channel in channels), key=level_dbfs)

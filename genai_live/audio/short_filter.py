@@ -14,13 +14,17 @@ _STOPPED = 72.0
 """dB by which aliases are damped, from half the lower rate on; flat to 0.42 of the lower rate (6.7 kHz at 16, 3.4 at 8)."""
 _SLOWEST = 8_000
 """Hz: below this, _HALF periods come too near to 5 ms."""
-_MOST_PHASES = 1_000
-"""Rows of the table of coefficients; sound cards' and telephones' rates have 1 to 640."""
+_MOST_PHASES, _WIDEST = 1_000, 50
+"""Rows of the table of coefficients, and how many times one rate is the other; sound cards and telephones need 1 to 640, and 24."""
+_AT_ONCE = 512
+"""Samples that are converted at once. What is needed meanwhile, 200 to 700 bytes a sample, then stays in memory that the process
+has: blocks of 4,096 take four times as long, because the system hands out and takes back their pages each time."""
 
 
 def is_short(from_rate: int, to_rate: int) -> bool:
     """True where this filter converts between the rates, and is short."""
-    return min(from_rate, to_rate) >= _SLOWEST and to_rate // math.gcd(from_rate, to_rate) <= _MOST_PHASES
+    lower, higher = sorted((from_rate, to_rate))
+    return lower >= _SLOWEST and higher <= lower * _WIDEST and to_rate // math.gcd(from_rate, to_rate) <= _MOST_PHASES
 
 
 class ShortFilter:
@@ -58,8 +62,11 @@ class ShortFilter:
 
     def feed(self, pcm: bytes) -> bytes:
         """What comes out after ``pcm`` went in: as much sound, ``delay`` seconds late."""
-        self._fed += len(pcm) // 2
-        return self._through(self._numpy.frombuffer(pcm, dtype="<i2"))
+        samples = self._numpy.frombuffer(pcm, dtype="<i2")
+        self._fed += len(samples)
+        if len(samples) <= _AT_ONCE:
+            return self._through(samples)
+        return b"".join(self._through(samples[start : start + _AT_ONCE]) for start in range(0, len(samples), _AT_ONCE))
 
     def flush(self) -> bytes:
         """The rest: as many samples come out in all as the sound that went in has at the new rate."""
