@@ -206,7 +206,7 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
             "rate=16' is not a MIME type of audio/*; a rate is a number",
         ),
         ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
-        ({"audio": b"OggS" + bytes(8)}, "audio.data: is a Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
+        ({"audio": b"OggS" + bytes(8)}, "audio.data: is an Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
         ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
         ({"audio": "question.wav"}, f"got str; {BASE64}; a WAV file goes through stream_audio(path)"),
         ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),

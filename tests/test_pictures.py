@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -210,16 +211,43 @@ def test_another_file_is_refused_with_what_to_do(tmp_path: Path, content: bytes,
 
 # Arrays: whether their colours are RGB or BGR is nowhere to be seen.
 
-ARRAYS: list[tuple[Any, str]] = [
-    (np.zeros((8, 8, 3), np.uint8), r"fromarray\(x\) if its colours are RGB, .*fromarray\(x\[\.\.\., ::-1\]\) if they are BGR"),
-    (np.zeros((8, 8, 4), np.uint8), r"if it is RGBA, .*\[2, 1, 0, 3\]\]\) if it is BGRA"),
-    (np.zeros((8, 8), np.uint8), r"pass PIL\.Image\.fromarray\(x\)$"),
-    (np.zeros((3, 8, 8), np.uint8), r"x\.transpose\(1, 2, 0\)"),
-    (np.zeros((8, 8, 3), np.float32), r"uint8: x \* 255, then \.astype\('uint8'\)"),
-    (np.zeros((8, 8, 3), np.uint16), r"uint8: x scaled to 0\.\.255"),
-    (np.zeros(80, np.uint8), r"encoded already, as by cv2\.imencode, go into a Blob"),
-    (np.zeros((80, 1), np.uint8), r"encoded already"),
-]
+RGB = np.asarray(coloured())
+ALPHA = np.full((*RGB.shape[:2], 1), 255, np.uint8)
+ARRAYS: dict[str, tuple[Any, str]] = {
+    "RGB": (RGB, "RGB"),
+    "BGR, as OpenCV's": (RGB[..., ::-1], "BGR"),
+    "RGBA": (np.dstack((RGB, ALPHA)), "RGBA"),
+    "BGRA": (np.dstack((RGB[..., ::-1], ALPHA)), "BGRA"),
+    "RGB, colours first": (RGB.transpose(2, 0, 1), "RGB"),
+    "BGR, colours first, floating point": ((RGB[..., ::-1] / 255).transpose(2, 0, 1).astype("float32"), "BGR"),
+    "RGB, floating point": (RGB / 255, "RGB"),
+    "RGB, 16 bits": (RGB.astype("uint16") * 257, "RGB"),
+    "RGB, Python's numbers": (RGB.astype("int64"), "RGB"),
+}
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_an_array_of_pixels_is_refused_and_its_cure_gives_the_picture_that_was_meant(name: str) -> None:
+    """Whether its colours are RGB or BGR is nowhere to be seen, so both cures are told."""
+    array, colours = ARRAYS[name]
+    with pytest.raises(ConfigError, match=r"^video: is ndarray of ") as caught:
+        sent(array)
+    cures = str(caught.value).partition("; pass ")[2].split(", PIL")
+    cure = next(cure for cure in cures if re.search(rf" if (it is|its colours are|they are) {colours}\b", cure)).partition(
+        " if "
+    )[0]
+    image = seen(eval(cure if cure.startswith("PIL") else f"PIL{cure}", {"x": array, "PIL": PIL}))
+    assert image.size == SIZE
+    assert near(image.getpixel(UP_LEFT), (255, 0, 0))
+    assert near(image.getpixel((40, 20)), (0, 0, 255))
+
+
+def test_an_array_without_colours_has_one_cure_and_encoded_bytes_another() -> None:
+    with pytest.raises(ConfigError, match=r"; pass PIL\.Image\.fromarray\(x\)$"):
+        sent(RGB[..., 0])
+    for encoded_already in (np.zeros(80, np.uint8), np.zeros((80, 1), np.uint8)):
+        with pytest.raises(ConfigError, match=r"encoded already, as by cv2\.imencode, go into a Blob"):
+            sent(encoded_already)
 
 
 def test_a_tensor_is_refused_too() -> None:
@@ -228,23 +256,6 @@ def test_a_tensor_is_refused_too() -> None:
 
     with pytest.raises(ConfigError, match="make a numpy array of it"):
         sent(Tensor())
-
-
-@pytest.mark.parametrize(("array", "words"), ARRAYS, ids=lambda value: str(getattr(value, "shape", "")))
-def test_an_array_of_pixels_is_refused_with_the_cure_for_its_shape(array: Any, words: str) -> None:
-    with pytest.raises(ConfigError, match=words):
-        sent(array)
-
-
-def test_the_cures_for_arrays_give_the_colours_that_they_promise() -> None:
-    bgr = np.zeros((32, 48, 3), np.uint8)
-    bgr[..., 0] = 255
-    assert near(seen(PIL.Image.fromarray(bgr[..., ::-1])).getpixel(UP_LEFT), (0, 0, 255))
-    bgra = np.dstack((bgr, np.full((32, 48), 255, np.uint8)))
-    assert near(seen(PIL.Image.fromarray(bgra[..., [2, 1, 0, 3]])).getpixel(UP_LEFT), (0, 0, 255))
-    first = (bgr[..., ::-1] / 255).astype(np.float32).transpose(2, 0, 1)
-    mended = (first.transpose(1, 2, 0) * 255).astype("uint8")
-    assert near(seen(PIL.Image.fromarray(mended)).getpixel(UP_LEFT), (0, 0, 255))
 
 
 # Encoded bytes.

@@ -39,9 +39,10 @@ _BEGINNINGS = {
 """By MIME type, the bytes that a file of it has at which place."""
 _SENT_AS_FILES = (_JPEG, _PNG, "image/webp", "image/heic")
 """What the service reads; any other file goes through Pillow."""
+_DIMENSIONS, _COLOURS = 3, (3, 4)
+"""Of an array of pixels, and how many numbers one pixel has."""
 _LEAST_FRAME = 512
 """Bytes from which data that begins as no picture does is taken for a frame's bare pixels."""
-_ONE_FRAME = "PIL.Image.fromarray(x) if its colours are RGB, PIL.Image.fromarray(x[..., ::-1]) if they are BGR, as OpenCV's are"
 
 
 def is_image(value: Any) -> bool:
@@ -137,26 +138,27 @@ def check_no_array(value: Any, path: str) -> None:
 
 def _cure(array: Any) -> str:
     """What to pass instead of an array of pixels ``x``."""
-    kind = str(array.dtype)
+    shape, kind = tuple(array.shape), str(array.dtype)
     if not hasattr(array, "__array_interface__"):  # PyTorch's and others
         return "make a numpy array of it, of the shape (height, width, 3) and of uint8, and pass PIL.Image.fromarray(...) of that"
-    if kind != "uint8":
-        scaled = "x * 255" if "float" in kind else "x scaled to 0..255"
-        return f"a picture's numbers are uint8: {scaled}, then .astype('uint8'), then {_ONE_FRAME}"
-    return _cure_of_bytes(tuple(array.shape))
+    if shape[1:] in ((), (1,)):
+        return "bytes that are encoded already, as by cv2.imencode, go into a Blob: {'data': x, 'mime_type': 'image/jpeg'}"
+    pixels = "x"
+    if len(shape) == _DIMENSIONS and shape[0] in _COLOURS and shape[2] not in _COLOURS:  # colours first, as in PyTorch
+        shape, pixels = (*shape[1:], shape[0]), "x.transpose(1, 2, 0)"
+    if kind == "uint16":
+        pixels = f"({pixels} // 257).astype('uint8')"
+    elif kind != "uint8":
+        pixels = f"({pixels} * 255).astype('uint8')" if "float" in kind else f"{pixels}.clip(0, 255).astype('uint8')"
+    if shape[2:] == (4,):
+        return f"pass {_from(pixels)} if it is RGBA, {_from(pixels + '[..., [2, 1, 0, 3]]')} if it is BGRA"
+    if len(shape) < _DIMENSIONS:
+        return f"pass {_from(pixels)}"
+    return f"pass {_from(pixels)} if its colours are RGB, {_from(pixels + '[..., ::-1]')} if they are BGR, as OpenCV's are"
 
 
-def _cure_of_bytes(shape: tuple[int, ...]) -> str:
-    match shape:
-        case (_,) | (_, 1):
-            return "bytes that are encoded already, as by cv2.imencode, go into a Blob: {'data': x, 'mime_type': 'image/jpeg'}"
-        case (_, _):
-            return "pass PIL.Image.fromarray(x)"
-        case (_, _, 4):
-            return "pass PIL.Image.fromarray(x) if it is RGBA, PIL.Image.fromarray(x[..., [2, 1, 0, 3]]) if it is BGRA"
-        case (3 | 4, _, columns) if columns != 3:  # colours first, as in PyTorch
-            return f"its colours come first: x.transpose(1, 2, 0), then {_ONE_FRAME}"
-    return f"pass {_ONE_FRAME}"
+def _from(pixels: str) -> str:
+    return f"PIL.Image.fromarray({pixels})"
 
 
 # Images.

@@ -9,7 +9,7 @@ from genai_live._client_messages.bare_bytes import bytes_of
 from genai_live._validation import spelled, unknown_key
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Audio, channels_of, encodings, mime_type_of, rate_of, to_mono
 from genai_live.audio.buffers import is_buffer, sample_bytes
-from genai_live.audio.containers import is_wav, kind_of_file
+from genai_live.audio.containers import WAV_FILE, is_wav, kind_of_file
 from genai_live.audio.resampling import mixed
 from genai_live.audio.wav import parse_wav
 from genai_live.errors import ConfigError
@@ -97,8 +97,8 @@ def _pcm(data: bytes, mime_type: str, path: str) -> tuple[bytes, str]:
     """PCM has no header and whole samples; what breaks this is heard as noise, and by nobody but the model."""
     kind = kind_of_file(data)
     if kind is not None:
-        advice = "use stream_audio(path), or say audio/wav" if kind == "WAV" else "decode it first, for example with ffmpeg"
-        raise ConfigError(f"is a {kind} file, and {mime_type} has no header; {advice}", f"{path}.data")
+        advice = "use stream_audio(path), or say audio/wav" if kind == WAV_FILE else "decode it first, for example with ffmpeg"
+        raise ConfigError(f"is {kind}, and {mime_type} has no header; {advice}", f"{path}.data")
     if len(data) % SAMPLE_BYTES:
         raise ConfigError(
             f"holds {len(data)} bytes, and 16-bit samples have two each: cut the sound at a sample's end", f"{path}.data"

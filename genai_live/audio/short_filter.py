@@ -15,7 +15,7 @@ _STOPPED = 72.0
 _SLOWEST = 8_000
 """Hz: below this, _HALF periods come too near to 5 ms."""
 _MOST_PHASES, _WIDEST = 1_000, 50
-"""Rows of the table of coefficients, and how many times one rate is the other; sound cards and telephones need 1 to 640, and 24."""
+"""Rows of the table of coefficients, and how many times one rate is the other; sound cards and telephones need 640, and 24."""
 _AT_ONCE = 512
 """Samples that are converted at once. What is needed meanwhile, 200 to 700 bytes a sample, then stays in memory that the process
 has: blocks of 4,096 take four times as long, because the system hands out and takes back their pages each time."""
