@@ -11,7 +11,9 @@ user holds: it sends (``_client_messages.inputs``), receives, and puts turns tog
 
 from __future__ import annotations
 
-from genai_live import errors, types
+from typing import TYPE_CHECKING
+
+from genai_live import _public, errors, types
 from genai_live._version import __version__
 from genai_live.api_client import ApiClient
 from genai_live.callbacks import LiveCallbacks
@@ -33,3 +35,6 @@ __all__ = [
     "errors",
     "types",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from genai_live._connection.open_connection import OpenConnection
 from genai_live._deadline import Deadline
 from genai_live._secret import without_frames
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.errors import CloseInfo, ReceiveTimeout, WrongThread
 from genai_live.types._server_messages import ServerMessage
@@ -48,7 +49,7 @@ class Stats:
     """Seconds."""
 
 
-class MessageStream(Generic[ServerMessage]):
+class MessageStream(Synchronous, Generic[ServerMessage]):
     """An open connection in the user's hands.
 
     Usable from many threads, one of them receiving; a context manager that closes itself.
@@ -172,7 +173,7 @@ class MessageStream(Generic[ServerMessage]):
         return f"<{type(self).__name__} {self._model} {state}>"
 
 
-class Messages(Generic[ServerMessage]):
+class Messages(Synchronous, Generic[ServerMessage]):
     """Iterates over messages.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from genai_live import _public
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live.api_client import ApiClient
 from genai_live.live import Live
 from genai_live.tokens import AuthTokens
 from genai_live.types import HttpOptions
 
+__all__ = ["Client"]
 
-class Client:
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
+
+
+class Client(Synchronous):
     """A client of the Live API, of the Gemini Developer API or of Vertex AI.
 
     Making one takes microseconds: no network, no files, no thread. What is not passed comes from the environment, under the
@@ -85,6 +92,8 @@ class Client:
 
         Here so that ``with Client() as client`` and scripts written for Google's SDK work.
         """
+
+    aclose = close
 
     def __enter__(self) -> Client:
         return self

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
@@ -12,6 +13,7 @@ from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._network.dial import WebSocketFactory
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
@@ -22,8 +24,13 @@ from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import Session
 from genai_live.types import LiveConnectConfig
 
+__all__ = ["Live"]
 
-class Live:
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
+
+
+class Live(Synchronous):
     """Opens sessions. This is what ``Client.live`` is; usable from many threads.
 
     Args:

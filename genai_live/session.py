@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _json, families
+from genai_live import _json, _public, families
 from genai_live._client_messages import inputs
 from genai_live._connection.open_connection import OpenConnection
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""

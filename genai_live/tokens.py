@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _json, _wire
+from genai_live import _json, _public, _wire
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION
 from genai_live._client_messages.setup import config_fields
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live._validation import Checker, spelled, unknown_key
 from genai_live.auth import auth_for
@@ -27,13 +28,18 @@ from genai_live.types._base import camel_case, fields_of, names_of
 if TYPE_CHECKING:
     from genai_live.api_client import ApiClient
 
+__all__ = ["AuthTokens", "request_body"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
+
 _RESOURCE = "auth_tokens"
 _PATH = "config"
 _CONSTRAINTS = f"{_PATH}.live_connect_constraints"
 _GENERATION = "generationConfig"
 
 
-class AuthTokens:
+class AuthTokens(Synchronous):
     """Makes ephemeral tokens. This is what ``Client.auth_tokens`` is; usable from many threads."""
 
     def __init__(self, api_client: ApiClient) -> None:

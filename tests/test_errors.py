@@ -18,7 +18,10 @@ EXAMPLES = [
     errors.ReceiveTimeout("words", ("partial",)),
     errors.TurnLost(INFO, ("partial",)),
     errors.OutboxFull("words"),
-    errors.APIError("words", 403, "body"),
+    errors.NotAsync([], "for"),
+    errors.APIError("words", 200, "body"),
+    errors.ClientError("words", 403, "body"),
+    errors.ServerError("words", 503, "body"),
     errors.ConnectError("words", Phase.PROXY),
     errors.ConnectTimeout("words", Phase.TLS),
     errors.CredentialsError("words", Phase.CREDENTIALS),
@@ -53,6 +56,7 @@ def test_every_kind_of_error_has_an_example_here() -> None:
         (errors.ConnectError, ConnectionError),
         (errors.SessionClosed, ConnectionError),
         (errors.WrongThread, RuntimeError),
+        (errors.NotAsync, TypeError),
     ],
 )
 def test_errors_are_also_what_python_calls_them(kind: type, builtin: type) -> None:

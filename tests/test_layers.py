@@ -12,13 +12,16 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "genai_live"
 
 LAYERS: list[set[str]] = [
+    {"_elsewhere"},
+    {"_public"},
     {"errors", "_json", "_secret", "_version", "_process"},
-    {"_arguments"},
+    {"_arguments", "_synchronous"},
     {"_deadline", "reconnection", "_base64_text"},
+    {"audio"},
     {"types"},
     {"_wire"},
     {"_sound_messages"},
-    {"audio", "_backends", "_close_reasons"},
+    {"_backends", "_close_reasons"},
     {"_tracebacks", "_validation", "tools", "families"},
     {"_network.headers", "_network.proxy", "_network.trust", "_network.masking"},
     {"_network.options", "_network.http_answer", "_network.tcp", "_network.tls_in_tls", "_network.frames"},

@@ -398,7 +398,7 @@ def test_the_package_knows_every_public_class_of_its_modules() -> None:
 
 
 def test_a_name_that_no_module_declares_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'LiveConnectConfg'; did you mean 'LiveConnectConfig'"):
+    with pytest.raises(AttributeError, match="has no 'LiveConnectConfg': did you mean 'LiveConnectConfig'"):
         _ = types.LiveConnectConfg  # type: ignore[attr-defined]
 
 

@@ -29,7 +29,17 @@ from genai_live._network.proxy import Proxy, proxy_verdict
 from genai_live._network.tcp import Held, no_name
 from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
-from genai_live.errors import APIError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
+from genai_live.errors import (
+    APIError,
+    ClientError,
+    ConfigError,
+    ConnectError,
+    ConnectTimeout,
+    ErrorKind,
+    LiveError,
+    Phase,
+    ServerError,
+)
 from genai_live.types import HttpOptions, HttpRetryOptions
 
 REQUEST_SECONDS = 30.0
@@ -288,10 +298,15 @@ def _within(error: BaseException, kind: type[_E]) -> _E | None:
     return found
 
 
+_KINDS: dict[int, type[APIError]] = {4: ClientError, 5: ServerError}
+"""What a refusal is, by the first digit of its HTTP status."""
+
+
 def _refused(address: Address, status: int, text: str) -> APIError:
     verdict = of_status(status, text)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
-    error = APIError(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
+    message = f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip()
+    error = _KINDS.get(status // 100, APIError)(message, status, text)
     judged(error, verdict)
     return error
 

@@ -1,0 +1,33 @@
+"""A module's public names: all that ``dir`` lists, and what is said of a name that is missing. Runs on any thread."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def public(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The ``__getattr__`` and ``__dir__`` of a module that has ``__all__``."""
+
+    def find(name: str) -> Any:
+        raise missing(sys.modules[module], name)
+
+    def listed() -> list[str]:
+        return list(sys.modules[module].__all__)
+
+    return find, listed
+
+
+def missing(owner: Any, name: str) -> AttributeError:
+    """The error for a name that an object, a class or a module does not have; the table of foreign names is loaded now."""
+    from genai_live import _elsewhere
+
+    return _elsewhere.missing(owner, name)
+
+
+def find(self: Any, name: str) -> Any:
+    """The ``__getattr__`` of a class. A property that fails with an AttributeError fails once more, with its own words."""
+    if hasattr(type(self), name):
+        return object.__getattribute__(self, name)
+    raise missing(self, name)
