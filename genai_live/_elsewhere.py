@@ -16,8 +16,8 @@ _SYNCHRONOUS = "this library is synchronous, and its class is {}"
 _SETTLED = "sound is 16-bit PCM, and its rate is part of the MIME type, as in 'audio/pcm;rate=16000'"
 _AS_JSON = "write to_dict() or to_json(), which give it as JSON has it"
 _REQUESTS = (
-    "agents", "batches", "caches", "chats", "credentials", "decisions", "documents", "environments", "file_search_stores", "files",
-    "interactions", "local_tokenizer", "models", "operations", "pagers", "triggers", "tunings", "voices", "webhooks",
+    "agents", "batches", "caches", "chats", "credentials", "decisions", "documents", "environments", "file_search_stores",
+    "files", "interactions", "local_tokenizer", "models", "operations", "pagers", "triggers", "tunings", "voices", "webhooks",
 )  # fmt: skip
 """What a client of google-genai, or a module of its package, has for everything but the Live API."""
 

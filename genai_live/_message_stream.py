@@ -147,6 +147,11 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         return self._connection.close_info
 
     @property
+    def _is_open(self) -> bool:
+        """False also in a forked child, whose sessions are its parent's."""
+        return self.close_info is None and not self._connection.forked
+
+    @property
     def stats(self) -> Stats:
         """Counters, as they stand now."""
         connection, counters = self._connection, self._connection.counters

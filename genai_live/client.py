@@ -10,6 +10,8 @@ from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live.api_client import ApiClient
 from genai_live.live import Live
+from genai_live.music import MusicSession
+from genai_live.session import FINISH_TIMEOUT, Session
 from genai_live.tokens import AuthTokens
 from genai_live.types import HttpOptions
 
@@ -87,8 +89,17 @@ class Client(Synchronous):
         """True when this is a client of Vertex AI."""
         return self._api_client.backend.is_vertex
 
+    @property
+    def sessions(self) -> tuple[Session | MusicSession, ...]:
+        """The sessions of this client that are open now, music sessions too, oldest first."""
+        return self._live.sessions
+
+    def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
+        """Ends all open sessions politely within one limit, as a server does before it is stopped; see ``Live.finish``."""
+        self._live.finish(timeout)
+
     def close(self) -> None:
-        """Does nothing: a client holds settings and keeps nothing open. Sessions are closed one by one, and outlive their client.
+        """Does nothing: a client holds settings and keeps nothing open. Sessions outlive it; ``finish()`` ends them all.
 
         Here so that ``with Client() as client`` and scripts written for Google's SDK work.
         """

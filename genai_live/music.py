@@ -6,7 +6,7 @@ Developer API only; the service calls its music method (BidiGenerateMusic) exper
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genai_live import _json, _public
@@ -50,9 +50,10 @@ _PCM_TYPES = ("audio/l16", "audio/pcm")
 class LiveMusic(Synchronous):
     """Opens music sessions. This is what ``Client.live.music`` is; usable from many threads."""
 
-    def __init__(self, api_client: ApiClient, opener: Opener) -> None:
+    def __init__(self, api_client: ApiClient, opener: Opener, opened: Callable[[MusicSession], None]) -> None:
         self._api_client = api_client
         self._opener = opener
+        self._opened = opened
 
     def connect(
         self,
@@ -79,7 +80,9 @@ class LiveMusic(Synchronous):
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
         connection = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
-        return MusicSession(connection, self._api_client.backend, model)
+        session = MusicSession(connection, self._api_client.backend, model)
+        self._opened(session)
+        return session
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):

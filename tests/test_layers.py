@@ -47,6 +47,7 @@ LAYERS: list[set[str]] = [
     {"_streaming.sound_source"},
     {"_streaming.audio_stream"},
     {"session", "music"},
+    {"_open_sessions"},
     {"live", "tokens"},
     {"client"},
     {"__init__"},
