@@ -7,7 +7,9 @@ google-genai's and @google/genai's names, the Python spelling of a name in camel
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any
 
@@ -15,6 +17,7 @@ _BESIDE = "only the Live API is here, so use google-genai beside this library"
 _SYNCHRONOUS = "this library is synchronous, and its class is {}"
 _SETTLED = "sound is 16-bit PCM, and its rate is part of the MIME type, as in 'audio/pcm;rate=16000'"
 _AS_JSON = "write to_dict() or to_json(), which give it as JSON has it"
+_NO_PYDANTIC = "types here are dataclasses and not models of pydantic, so there is nothing to set or to build"
 _REQUESTS = (
     "agents", "batches", "caches", "chats", "credentials", "decisions", "documents", "environments", "file_search_stores",
     "files", "interactions", "local_tokenizer", "models", "operations", "pagers", "triggers", "tunings", "voices", "webhooks",
@@ -32,8 +35,19 @@ _MESSAGE = {
     "copy": "write copy.copy(message) or copy.deepcopy(message)",
     "parse_obj": "write from_dict(data)",
     "parse_raw": "write from_json(text)",
+    "parse_file": "write from_json(pathlib.Path(...).read_bytes())",
+    "from_orm": "write from_dict(data)",
+    "validate": "write from_dict(data)",
+    "model_validate_strings": "write from_dict(data)",
     "construct": "call the class: values are checked where they are sent",
     "schema": "write types.describe(cls), which gives the fields and their meanings",
+    "schema_json": "write types.describe(cls), which gives the fields and their meanings",
+    "model_config": _NO_PYDANTIC,
+    "model_computed_fields": _NO_PYDANTIC,
+    "model_parametrized_name": _NO_PYDANTIC,
+    "model_post_init": _NO_PYDANTIC,
+    "model_rebuild": _NO_PYDANTIC,
+    "update_forward_refs": _NO_PYDANTIC,
     "as_image": "write PIL.Image.open(io.BytesIO(blob.data))",
 }
 
@@ -43,6 +57,9 @@ COUNTERPARTS: dict[str, Mapping[str, str]] = {
         "fileSearchStores": _BESIDE,
         "apiClient": "a client's settings are not to be read; repr(client) shows them without the key",
     },
+    "Live": {"vertexai": "it is client.vertexai"},
+    "LiveMusic": {"vertexai": "it is client.vertexai"},
+    "AuthTokens": {"vertexai": "it is client.vertexai"},
     "Session": {
         "send": "write send_client_content(turns=..., turn_complete=True), send_realtime_input(audio=...) or"
         " send_tool_response(function_responses=...)",
@@ -82,8 +99,6 @@ COUNTERPARTS: dict[str, Mapping[str, str]] = {
     "genai_live": {
         **dict.fromkeys(_REQUESTS, _BESIDE),
         "GoogleGenAI": "in Python it is Client(api_key=...)",
-        "AudioEncoding": _SETTLED,
-        "Modality": "it is types.Modality",
         "WebSocketFactory": "it is any function that returns a websocket.WebSocket: Live(api_client, websocket_factory=function)",
         "Auth": "it is any object with a method headers(deadline): Live(api_client, auth=...)",
         "live_music": "it is genai_live.music",
@@ -107,6 +122,8 @@ COUNTERPARTS: dict[str, Mapping[str, str]] = {
         "UnknownFunctionCallArgumentError": "a function that cannot be called with a model's arguments raises its own error",
         "UnsupportedFunctionError": "a function that cannot be a tool raises ConfigError",
         "FunctionInvocationError": "a function that cannot be called with a model's arguments raises its own error",
+        "ContinuationInterruptedError": "a turn that was lost with its connection raises TurnLost",
+        "UnknownApiResponseError": "an answer that cannot be understood raises DecodeError, or APIError for a REST request",
         "ExperimentalWarning": "nothing here warns of experiments; all of the Live API is experimental to Google",
     },
     "genai_live.types": {
@@ -142,10 +159,29 @@ _SLIP_OF_A_TYPE = 0.9
 """How alike (difflib ratio) two names of types are when one is misspelt: many of Google's differ in one word of three."""
 
 
+_ARGUMENTS = {
+    "debug_config": "`genai-live record` writes down what a session says, and the emulator replays it",
+    "googleAuthOptions": "google-auth credentials are credentials=",
+}
+"""Arguments of other clients' calls, and what is here instead."""
+
+
+def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
+    """The error for a call of ``function`` that Python refused as ``error``: better, where it has a foreign argument."""
+    found = re.search(r"unexpected keyword argument '(\w+)'", str(error))
+    name = found[1] if found else ""
+    hint = _ARGUMENTS.get(name, "")
+    if not hint and _snake_case(name) != name and _snake_case(name) in inspect.signature(function).parameters:
+        hint = f"in Python it is {_snake_case(name)}"
+    return TypeError(f"{function.__qualname__}() has no argument {name!r}: {hint}") if hint else error
+
+
 def missing(owner: Any, name: str) -> AttributeError:
     """The error for a name that ``owner`` (an object, a class or a module of this library) does not have."""
     whose, tables = _described(owner)
     hint = next((COUNTERPARTS[table][name] for table in tables if name in COUNTERPARTS.get(table, ())), None)
+    if hint is None and whose == "genai_live" and name in owner.types.__all__:
+        hint = f"it is types.{name}"
     if hint is None:
         hint = _spelled_here(owner, name) or ("" if name.startswith("_") else _nearest(owner, name))
     return AttributeError(f"{whose} has no {name!r}{hint and f': {hint}'}")
@@ -154,14 +190,18 @@ def missing(owner: Any, name: str) -> AttributeError:
 def _described(owner: Any) -> tuple[str, list[str]]:
     """The owner's name, and whose tables are asked for it, in this order."""
     if isinstance(owner, ModuleType):
-        return owner.__name__, [owner.__name__]
+        return owner.__name__, [owner.__name__, *(["genai_live.types"] if owner.__name__ == "genai_live" else [])]
     cls = owner if isinstance(owner, type) else type(owner)
     return cls.__name__, [base.__name__ for base in cls.__mro__]
 
 
 def _spelled_here(owner: Any, name: str) -> str:
-    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    snake = _snake_case(name)
     return f"in Python it is {snake}" if snake != name and snake in _names(owner) else ""
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
 def _nearest(owner: Any, name: str) -> str:

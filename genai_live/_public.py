@@ -26,6 +26,13 @@ def missing(owner: Any, name: str) -> AttributeError:
     return _elsewhere.missing(owner, name)
 
 
+def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
+    """The error for a call whose arguments do not fit, with the counterpart of an argument that another client has."""
+    from genai_live import _elsewhere
+
+    return _elsewhere.misfit(function, error)
+
+
 def find(self: Any, name: str) -> Any:
     """The ``__getattr__`` of a class. A property that fails with an AttributeError fails once more, with its own words."""
     if hasattr(type(self), name):

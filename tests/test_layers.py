@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "genai_live"
 
 LAYERS: list[set[str]] = [
     {"_elsewhere"},
-    {"_public"},
+    {"_public", "_field_docs"},
     {"errors", "_json", "_secret", "_version", "_process"},
     {"_arguments", "_synchronous"},
     {"_deadline", "reconnection", "_base64_text"},

@@ -219,8 +219,8 @@ class _Post:
         return data
 
     def _timed_out(self) -> ConnectTimeout:
-        words = "the time was used up. Try a longer http_options.timeout, or check the network."
-        return ConnectTimeout(f"{self._where()}: {words}", Phase.DIALLING)
+        advice = "Try a longer http_options.timeout, or check the network."
+        return ConnectTimeout(f"the time was used up: {self._where()}. {advice}", Phase.DIALLING)
 
     def _where(self) -> str:
         proxy = self._proxy()
@@ -247,7 +247,7 @@ class _Post:
         meaning, refused = Verdict(kind, kind is ErrorKind.NETWORK, advice), _TUNNEL_REFUSED.search(words)
         if refused is not None and proxy is not None:
             meaning = proxy_verdict(int(refused[1]), proxy)
-        failure = ConnectError(f"{self._where()}: {redacted(words, self._secrets())}. {meaning.advice}", phase)
+        failure = ConnectError(f"{redacted(words, self._secrets())}: {self._where()}. {meaning.advice}", phase)
         judged(failure, meaning)
         failure.status = int(refused[1]) if refused else None
         return failure
@@ -305,8 +305,8 @@ _KINDS: dict[int, type[APIError]] = {4: ClientError, 5: ServerError}
 def _refused(address: Address, status: int, text: str) -> APIError:
     verdict = of_status(status, text)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
-    message = f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip()
-    error = _KINDS.get(status // 100, APIError)(message, status, text)
+    message = f"HTTP {status}{words}. {verdict.advice}".rstrip()
+    error = _KINDS.get(status // 100, APIError)(f"{message} ({address.safe_url})", status, text)
     judged(error, verdict)
     return error
 

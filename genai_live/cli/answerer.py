@@ -26,7 +26,6 @@ MODEL_VARIABLE = "GENAI_LIVE_MODEL"
 KEY_PAGE = "https://aistudio.google.com/apikey"
 
 
-
 @dataclass(frozen=True)
 class Answerer:
     """A client, the model to ask for, and a sentence that says who that is."""

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from genai_live import _public, errors
+from genai_live._field_docs import documented
 from genai_live.types import _values
 from genai_live.types._fields import (
     NamesOf,
@@ -97,7 +98,13 @@ def message(cls: type[T]) -> type[T]:
             options["exclude"] = functools.partial(_is_left_out, declared, name)
             options["encoder"] = functools.partial(_encode_value, declared, name)
             options["decoder"] = functools.partial(_decode_value, declared, name)
-    return built
+    return documented(built, _notes)
+
+
+def _notes(cls: type) -> dict[str, str]:
+    """What help() says of each field: its declaration's own words."""
+    fields: Any = cls
+    return {name: field.metadata["wire"]["note"] for name, field in fields.__dataclass_fields__.items() if name != "extra"}
 
 
 def _wire_name(field: dataclasses.Field[Any], name: str) -> str:

@@ -4,7 +4,7 @@ google-genai declares every type twice, as a class and as a TypedDict. Here a di
 sent.
 """
 
-# ruff: noqa: F403, F405, E501 - the table of names is types._NAMES
+# ruff: noqa: F403, F405 - the table of names is types._NAMES
 
 from __future__ import annotations
 
@@ -243,8 +243,12 @@ GroundingChunkCustomMetadataOrDict: TypeAlias = GroundingChunkCustomMetadata | d
 GroundingChunkImageOrDict: TypeAlias = GroundingChunkImage | dict[str, Any]
 GroundingChunkMapsOrDict: TypeAlias = GroundingChunkMaps | dict[str, Any]
 GroundingChunkMapsPlaceAnswerSourcesOrDict: TypeAlias = GroundingChunkMapsPlaceAnswerSources | dict[str, Any]
-GroundingChunkMapsPlaceAnswerSourcesAuthorAttributionOrDict: TypeAlias = GroundingChunkMapsPlaceAnswerSourcesAuthorAttribution | dict[str, Any]
-GroundingChunkMapsPlaceAnswerSourcesReviewSnippetOrDict: TypeAlias = GroundingChunkMapsPlaceAnswerSourcesReviewSnippet | dict[str, Any]
+GroundingChunkMapsPlaceAnswerSourcesAuthorAttributionOrDict: TypeAlias = (
+    GroundingChunkMapsPlaceAnswerSourcesAuthorAttribution | dict[str, Any]
+)
+GroundingChunkMapsPlaceAnswerSourcesReviewSnippetOrDict: TypeAlias = (
+    GroundingChunkMapsPlaceAnswerSourcesReviewSnippet | dict[str, Any]
+)
 GroundingChunkMapsRouteOrDict: TypeAlias = GroundingChunkMapsRoute | dict[str, Any]
 GroundingChunkRetrievedContextOrDict: TypeAlias = GroundingChunkRetrievedContext | dict[str, Any]
 GroundingChunkStringListOrDict: TypeAlias = GroundingChunkStringList | dict[str, Any]

@@ -5,7 +5,6 @@ Source: Live API reference, Content, Part and what they hold; protocol of google
 
 from __future__ import annotations
 
-import mimetypes
 from typing import Any
 
 from genai_live.errors import ConfigError
@@ -306,9 +305,7 @@ class Part(Message):
         return cls(function_call=FunctionCall(name=name, args=args))
 
     @classmethod
-    def from_function_response(
-        cls, name: str, response: dict[str, Any], parts: list[FunctionResponsePart] | None = None
-    ) -> Part:
+    def from_function_response(cls, name: str, response: dict[str, Any], parts: list[FunctionResponsePart] | None = None) -> Part:
         """A part that is the result of a call, for history."""
         return cls(function_response=FunctionResponse(name=name, response=response, parts=parts))
 
@@ -334,6 +331,8 @@ def _resolution(given: Resolution | None) -> PartMediaResolution | None:
 
 
 def _mime_type_of(file_uri: str) -> str:
+    import mimetypes
+
     mime_type, _ = mimetypes.guess_type(file_uri)
     if mime_type is None:
         raise ConfigError(f"is missing, and the ending of {file_uri!r} does not say it", "mime_type")
