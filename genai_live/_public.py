@@ -11,6 +11,8 @@ def public(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The ``__getattr__`` and ``__dir__`` of a module that has ``__all__``."""
 
     def find(name: str) -> Any:
+        if name.startswith("_"):  # Python asks so for a module that is about to be imported
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
         raise missing(sys.modules[module], name)
 
     def listed() -> list[str]:
@@ -21,6 +23,8 @@ def public(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
 
 def missing(owner: Any, name: str) -> AttributeError:
     """The error for a name that an object, a class or a module does not have; the table of foreign names is loaded now."""
+    if name.startswith("__"):  # Python, copy and pickle ask many objects for such names, and mean no harm
+        return AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}")
     from genai_live import _elsewhere
 
     return _elsewhere.missing(owner, name)

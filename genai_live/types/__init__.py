@@ -9,7 +9,6 @@ for annotations, and are not listed.
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import TYPE_CHECKING
 
 from genai_live import _public
@@ -125,13 +124,12 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 if not TYPE_CHECKING:
     __all__ = ["Message", "Seconds", "WireField", "describe", "fields_of", *_MODULE_OF]  # noqa: PLE0604 (made of the table above)
 
+    _missing, __dir__ = _public.public(__name__)
+
     def __getattr__(name):
         module = _MODULE_OF.get(name) or ("_twins" if name.endswith(("Dict", "Union")) else None)
         found = getattr(importlib.import_module(f"{__name__}.{module}"), name, None) if module else None
         if found is None:
-            raise _public.missing(sys.modules[__name__], name)
+            return _missing(name)
         globals()[name] = found
         return found
-
-    def __dir__():
-        return __all__
