@@ -115,7 +115,9 @@ def test_3_1_signals_activity_beside_empty_content(emulator: LiveEmulator) -> No
     assert second["voiceActivity"] == {"type": "ACTIVITY_END", "audioOffset": "0.740s"}
 
 
-@pytest.mark.parametrize("message", [content("Hi"), {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": ""}]}}])
+@pytest.mark.parametrize(
+    "message", [content("Hi"), {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": ""}]}}]
+)
 def test_3_1_refuses_content_in_mid_session_and_media_chunks(emulator: LiveEmulator, message: dict[str, Any]) -> None:
     with session(emulator, FLASH_31) as wire:
         wire.send(message)

@@ -53,7 +53,9 @@ CLOSE_GRACE = 0.25
 class Connection(Generic[ServerMessage]):
     """What the reader thread and the session share."""
 
-    def __init__(self, plan: Plan, delivery: Delivery[ServerMessage], reader: Reader, succession: Succession = ALONE) -> None:
+    def __init__(
+        self, plan: Plan, delivery: Delivery[ServerMessage], reader: Reader, succession: Succession = ALONE
+    ) -> None:
         options = plan.options
         self.plan = plan
         self.reader = reader

@@ -81,7 +81,6 @@ class Sent(Enum):
 _AUDIO = Sent.AUDIO
 """What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
 
-
 @dataclass(frozen=True)
 class Resumption:
     """What is needed to go on after this connection: pass ``handle`` to ``connect(resume=...)``."""

@@ -240,7 +240,9 @@ class Reader:
 class _Loop:
     """Waits for sockets and for time, and serves whatever is ready."""
 
-    def __init__(self, selector: selectors.BaseSelector, wake: socket.socket, connections: set[Readable], reader: Reader) -> None:
+    def __init__(
+        self, selector: selectors.BaseSelector, wake: socket.socket, connections: set[Readable], reader: Reader
+    ) -> None:
         self._selector = selector
         self._wake = wake
         self._connections = connections

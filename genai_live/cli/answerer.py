@@ -26,6 +26,7 @@ MODEL_VARIABLE = "GENAI_LIVE_MODEL"
 KEY_PAGE = "https://aistudio.google.com/apikey"
 
 
+
 @dataclass(frozen=True)
 class Answerer:
     """A client, the model to ask for, and a sentence that says who that is."""

@@ -62,7 +62,9 @@ def clean(value: Any, without_audio: bool) -> Any:
         return [clean(item, without_audio) for item in value]
     if not isinstance(value, dict):
         return value
-    found = {key: REMOVED if camel_case(key) in SECRET_FIELDS else clean(item, without_audio) for key, item in value.items()}
+    found = {
+        key: REMOVED if camel_case(key) in SECRET_FIELDS else clean(item, without_audio) for key, item in value.items()
+    }
     mime = str(value.get("mimeType") or value.get("mime_type") or "")
     if without_audio and mime.startswith("audio/") and isinstance(value.get("data"), str):
         found["data"] = ""
