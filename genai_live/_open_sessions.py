@@ -48,7 +48,7 @@ class _End:
         self._deadline = deadline
 
     def begin(self) -> None:
-        if self._session._connection.is_reader_thread:  # in a callback of this session: it cannot wait there, and closes at once
+        if self._session._channel.is_reader_thread:  # in a callback of this session: it cannot wait there, and closes at once
             self._run()
         else:
             threading.Thread(target=self._run, name="genai-live-finish", daemon=True).start()
