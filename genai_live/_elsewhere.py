@@ -179,7 +179,9 @@ def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
 def missing(owner: Any, name: str) -> AttributeError:
     """The error for a name that ``owner`` (an object, a class or a module of this library) does not have."""
     whose, tables = _described(owner)
-    hint = next((COUNTERPARTS[table][name] for table in tables if name in COUNTERPARTS.get(table, ())), None)
+    names = (name, name.removesuffix("OrDict"), name.removesuffix("Dict"))
+    hints = (COUNTERPARTS[table][each] for table in tables for each in names if each in COUNTERPARTS.get(table, ()))
+    hint = next(hints, None)
     if hint is None and whose == "genai_live" and name in owner.types.__all__:
         hint = f"it is types.{name}"
     if hint is None:

@@ -65,7 +65,7 @@ def below_fields(cls: type) -> dict[str, str]:
             continue
         try:
             body: Any = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
-        except OSError:
+        except (OSError, TypeError):  # no file, or no module
             return {}
         for field, text in zip(body.body, [*body.body[1:], None], strict=True):
             if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):

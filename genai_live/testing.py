@@ -26,9 +26,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from genai_live import _public
+
 if TYPE_CHECKING:
     from genai_live import Client
     from genai_live.emulator import LiveEmulator
+
+__all__ = ["DEFAULTS", "MARKER", "live_client", "live_emulator", "pytest_configure"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 MARKER = "live_emulator"
 
