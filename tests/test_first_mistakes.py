@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from genai_live import Client
-from genai_live.errors import ConfigError, ConnectError, HandshakeRejected, SetupRejected
-from tests.servers import MODEL, client_of, live_server, refusing, session_with
+from genai_live.errors import ConfigError, SetupRejected
+from tests.servers import MODEL, client_of, live_server, session_with
 
 MISTAKES: list[tuple[dict[str, Any], str]] = [
     ({"voice": "Puck"}, "config.voice: unknown key; it is config.speech_config, for example speech_config='Puck'"),
@@ -54,23 +54,6 @@ def test_a_response_without_the_id_of_its_call_is_told_why() -> None:
     words = "function_responses[0].id: is missing; the Gemini Developer API matches responses to calls by the call's id"
     with session_with() as session, pytest.raises(ConfigError, match=f"^{re.escape(words)}$"):
         session.send_tool_response(function_responses=[{"name": "getWeather", "response": {"content": "{}"}}])
-
-
-def test_an_error_of_connecting_begins_with_what_is_wrong_and_names_the_server_without_its_path() -> None:
-    with refusing() as url:
-        server = url.replace("http", "ws")
-        words = f"Connection refused: connecting to {server} failed in phase 'dialling'. Check the network and the address."
-        with pytest.raises(ConnectError, match=f"^{re.escape(words)}$"):
-            client_of(f"{url}/a/long/path").live.connect(model=MODEL)
-
-
-def test_a_refused_upgrade_begins_with_the_status_and_ends_with_the_whole_address() -> None:
-    def refuse(connection: Any, request: Any) -> Any:
-        return connection.respond(403, "no such key")
-
-    with live_server(process_request=refuse) as url, pytest.raises(HandshakeRejected) as raised:
-        client_of(url).live.connect(model=MODEL)
-    assert re.match(r"^HTTP 403 refused the upgrade: no such key\. .* \(ws://127\.0\.0\.1:\d+/ws/.*\)$", str(raised.value))
 
 
 def test_a_refused_setup_begins_with_the_close_and_ends_with_the_whole_address() -> None:

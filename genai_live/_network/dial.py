@@ -50,11 +50,6 @@ class Plan:
     options: ConnectionOptions
     websocket_factory: WebSocketFactory | None = None
 
-    @property
-    def server(self) -> str:
-        """Scheme and host: all that an error needs of the address before the upgrade."""
-        return self.safe_url.partition("?")[0].removesuffix(urlsplit(self.safe_url).path)
-
 
 class Dialler:
     """Opens one transport by a plan. ``phase`` says where it is; ``abort`` from another thread ends it."""
@@ -98,10 +93,10 @@ class Dialler:
             return as_connect_error(error, phase)
         if isinstance(error, TransportLost):
             kind = ConnectTimeout if isinstance(error, WriteTimedOut) else ConnectError
-            failure = kind(f"{error}: connecting to {self._plan.server} failed in phase {phase.value!r}", phase)
+            failure = kind(f"connecting to {self._plan.safe_url} failed in phase {phase.value!r}: {error}", phase)
             failure.kind, failure.retryable = ErrorKind.NETWORK, True
             return failure
-        failure = ConnectError(f"{type(error).__name__}: {error}: connecting to {self._plan.server} failed", phase)
+        failure = ConnectError(f"connecting to {self._plan.safe_url} failed: {type(error).__name__}: {error}", phase)
         failure.__cause__ = error
         return failure
 
@@ -118,7 +113,7 @@ class Dialler:
                 raise ConfigError(words, "websocket_factory")
             return opened
         # Not chained: the frames of whatever the factory called hold the headers.
-        raise ConnectError(f"the websocket_factory raised {words}: connecting to {self._plan.server} failed", Phase.UPGRADE)
+        raise ConnectError(f"connecting to {self._plan.safe_url} failed: the websocket_factory raised {words}", Phase.UPGRADE)
 
     def _dialled(self, headers: Mapping[str, str | Secret], deadline: Deadline) -> websocket.WebSocket:
         self.phase = Phase.NAME_LOOKUP
@@ -181,13 +176,13 @@ class Dialler:
     def _named(self, error: Exception, deadline: Deadline) -> ConnectError:
         """The library's error for a foreign one, with the phase and what to do."""
         through = f" through the proxy {self._proxy}" if self._proxy is not None else ""
-        where = f"connecting to {self._plan.server}{through} failed in phase {self.phase.value!r}"
+        where = f"connecting to {self._plan.safe_url}{through} failed in phase {self.phase.value!r}"
         if self._held.aborted:
-            return ConnectError(f"it was given up: {where}", self.phase)
+            return ConnectError(f"{where}: it was given up", self.phase)
         if isinstance(error, TimeoutError) or deadline.passed:
-            return ConnectTimeout(f"the time was used up: {where}. Try a longer timeout, or check the network.", self.phase)
+            return ConnectTimeout(f"{where}: the time was used up. Try a longer timeout, or check the network.", self.phase)
         words, advice, kind = self._meaning(error)
-        failure = ConnectError(f"{words}: {where}. {advice}", self.phase)
+        failure = ConnectError(f"{where}: {words}. {advice}", self.phase)
         failure.kind, failure.retryable, failure.advice = kind, kind is ErrorKind.NETWORK, advice
         return failure
 

@@ -29,17 +29,7 @@ from genai_live._network.proxy import Proxy, proxy_verdict
 from genai_live._network.tcp import Held, no_name
 from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
-from genai_live.errors import (
-    APIError,
-    ClientError,
-    ConfigError,
-    ConnectError,
-    ConnectTimeout,
-    ErrorKind,
-    LiveError,
-    Phase,
-    ServerError,
-)
+from genai_live.errors import APIError, ClientError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase, ServerError
 from genai_live.types import HttpOptions, HttpRetryOptions
 
 REQUEST_SECONDS = 30.0
@@ -219,8 +209,8 @@ class _Post:
         return data
 
     def _timed_out(self) -> ConnectTimeout:
-        advice = "Try a longer http_options.timeout, or check the network."
-        return ConnectTimeout(f"the time was used up: {self._where()}. {advice}", Phase.DIALLING)
+        words = "the time was used up. Try a longer http_options.timeout, or check the network."
+        return ConnectTimeout(f"{self._where()}: {words}", Phase.DIALLING)
 
     def _where(self) -> str:
         proxy = self._proxy()
@@ -247,7 +237,7 @@ class _Post:
         meaning, refused = Verdict(kind, kind is ErrorKind.NETWORK, advice), _TUNNEL_REFUSED.search(words)
         if refused is not None and proxy is not None:
             meaning = proxy_verdict(int(refused[1]), proxy)
-        failure = ConnectError(f"{redacted(words, self._secrets())}: {self._where()}. {meaning.advice}", phase)
+        failure = ConnectError(f"{self._where()}: {redacted(words, self._secrets())}. {meaning.advice}", phase)
         judged(failure, meaning)
         failure.status = int(refused[1]) if refused else None
         return failure
@@ -298,15 +288,11 @@ def _within(error: BaseException, kind: type[_E]) -> _E | None:
     return found
 
 
-_KINDS: dict[int, type[APIError]] = {4: ClientError, 5: ServerError}
-"""What a refusal is, by the first digit of its HTTP status."""
-
-
 def _refused(address: Address, status: int, text: str) -> APIError:
     verdict = of_status(status, text)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
-    message = f"HTTP {status}{words}. {verdict.advice}".rstrip()
-    error = _KINDS.get(status // 100, APIError)(f"{message} ({address.safe_url})", status, text)
+    kind = {4: ClientError, 5: ServerError}.get(status // 100, APIError)
+    error = kind(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
     judged(error, verdict)
     return error
 

@@ -63,8 +63,8 @@ def upgrade(
 def _rejected(safe_url: str, answer: Answer, secrets: list[Secret]) -> HandshakeRejected:
     body = redacted(answer.body(), secrets)
     verdict = of_status(answer.status, body)
-    words = f"HTTP {answer.status} refused the upgrade{quoted(body)}"
-    error = HandshakeRejected(f"{words}. {verdict.advice}".rstrip() + f" ({safe_url})", answer.status, body)
+    words = f"{safe_url} refused the upgrade with HTTP {answer.status}{quoted(body)}"
+    error = HandshakeRejected(f"{words}. {verdict.advice}".rstrip(), answer.status, body)
     judged(error, verdict)
     return error
 
