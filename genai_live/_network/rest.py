@@ -29,7 +29,17 @@ from genai_live._network.proxy import Proxy, proxy_verdict
 from genai_live._network.tcp import Held, no_name
 from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
-from genai_live.errors import APIError, ClientError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase, ServerError
+from genai_live.errors import (
+    APIError,
+    ClientError,
+    ConfigError,
+    ConnectError,
+    ConnectTimeout,
+    ErrorKind,
+    LiveError,
+    Phase,
+    ServerError,
+)
 from genai_live.types import HttpOptions, HttpRetryOptions
 
 REQUEST_SECONDS = 30.0
