@@ -7,13 +7,14 @@ google-genai's and @google/genai's names, the Python spelling of a name in camel
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-_BESIDE = "only the Live API is here, so use google-genai beside this library"
+_BESIDE = "only the Live API is here, so use {} of google-genai beside this library"
 _SYNCHRONOUS = "this library is synchronous, and its class is {}"
 _SETTLED = "sound is 16-bit PCM, and its rate is part of the MIME type, as in 'audio/pcm;rate=16000'"
 _AS_JSON = "write to_dict() or to_json(), which give it as JSON has it"
@@ -53,8 +54,8 @@ _MESSAGE = {
 
 COUNTERPARTS: dict[str, Mapping[str, str]] = {
     "Client": {
-        **dict.fromkeys(_REQUESTS, _BESIDE),
-        "fileSearchStores": _BESIDE,
+        **{name: _BESIDE.format(f"client.{name}") for name in _REQUESTS},
+        "fileSearchStores": _BESIDE.format("client.file_search_stores"),
         "apiClient": "a client's settings are not to be read; repr(client) shows them without the key",
     },
     "Live": {"vertexai": "it is client.vertexai"},
@@ -97,7 +98,7 @@ COUNTERPARTS: dict[str, Mapping[str, str]] = {
     },
     "UsageMetadata": {"initial_prompt_token_count": "it is prompt_token_count"},
     "genai_live": {
-        **dict.fromkeys(_REQUESTS, _BESIDE),
+        **{name: _BESIDE.format(f"genai.{name}") for name in _REQUESTS},
         "GoogleGenAI": "in Python it is Client(api_key=...)",
         "WebSocketFactory": "it is any function that returns a websocket.WebSocket: Live(api_client, websocket_factory=function)",
         "Auth": "it is any object with a method headers(deadline): Live(api_client, auth=...)",
@@ -176,28 +177,28 @@ def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
     return TypeError(f"{function.__qualname__}() has no argument {name!r}: {hint}") if hint else error
 
 
-def missing(owner: Any, name: str) -> AttributeError:
-    """The error for a name that ``owner`` (an object, a class or a module of this library) does not have."""
+@functools.lru_cache(maxsize=1_000)  # a program may ask each message for a name that it does not have
+def missing(owner: type | ModuleType, name: str) -> str:
+    """The sentence about a name that a class or a module of this library does not have."""
     whose, tables = _described(owner)
     names = (name, name.removesuffix("OrDict"), name.removesuffix("Dict"))
     hints = (COUNTERPARTS[table][each] for table in tables for each in names if each in COUNTERPARTS.get(table, ()))
     hint = next(hints, None)
-    if hint is None and whose == "genai_live" and name in owner.types.__all__:
+    if hint is None and isinstance(owner, ModuleType) and whose == "genai_live" and name in owner.types.__all__:
         hint = f"it is types.{name}"
     if hint is None:
         hint = _spelled_here(owner, name) or ("" if name.startswith("_") else _nearest(owner, name))
-    return AttributeError(f"{whose} has no {name!r}{hint and f': {hint}'}")
+    return f"{whose} has no {name!r}{hint and f': {hint}'}"
 
 
-def _described(owner: Any) -> tuple[str, list[str]]:
+def _described(owner: type | ModuleType) -> tuple[str, list[str]]:
     """The owner's name, and whose tables are asked for it, in this order."""
-    if isinstance(owner, ModuleType):
-        return owner.__name__, [owner.__name__, *(["genai_live.types"] if owner.__name__ == "genai_live" else [])]
-    cls = owner if isinstance(owner, type) else type(owner)
-    return cls.__name__, [base.__name__ for base in cls.__mro__]
+    if isinstance(owner, type):
+        return owner.__name__, [base.__name__ for base in owner.__mro__]
+    return owner.__name__, [owner.__name__, *(["genai_live.types"] if owner.__name__ == "genai_live" else [])]
 
 
-def _spelled_here(owner: Any, name: str) -> str:
+def _spelled_here(owner: type | ModuleType, name: str) -> str:
     snake = _snake_case(name)
     return f"in Python it is {snake}" if snake != name and snake in _names(owner) else ""
 
@@ -206,7 +207,7 @@ def _snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def _nearest(owner: Any, name: str) -> str:
+def _nearest(owner: type | ModuleType, name: str) -> str:
     is_type = isinstance(owner, ModuleType) and owner.__name__ == "genai_live.types" and name[:1].isupper()
     near = difflib.get_close_matches(name, _names(owner), n=1, cutoff=_SLIP_OF_A_TYPE if is_type else 0.6)
     if near:
@@ -214,5 +215,5 @@ def _nearest(owner: Any, name: str) -> str:
     return _OTHER_TYPES if is_type else ""
 
 
-def _names(owner: Any) -> Iterable[str]:
-    return [name for name in dir(owner) if not name.startswith("_")]
+def _names(owner: type | ModuleType) -> list[str]:
+    return [name for name in {*dir(owner), *getattr(owner, "__dataclass_fields__", ())} if not name.startswith("_")]

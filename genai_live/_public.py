@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 
@@ -21,13 +22,13 @@ def public(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     return find, listed
 
 
-def missing(owner: Any, name: str) -> AttributeError:
-    """The error for a name that an object, a class or a module does not have; the table of foreign names is loaded now."""
+def missing(owner: type | ModuleType, name: str) -> AttributeError:
+    """The error for a name that a class, its objects or a module do not have; the table of foreign names is loaded now."""
     if name.startswith("__"):  # Python, copy and pickle ask many objects for such names, and mean no harm
-        return AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}")
+        return AttributeError(f"{owner.__name__} has no {name!r}")
     from genai_live import _elsewhere
 
-    return _elsewhere.missing(owner, name)
+    return AttributeError(_elsewhere.missing(owner, name))
 
 
 def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
@@ -39,6 +40,7 @@ def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
 
 def find(self: Any, name: str) -> Any:
     """The ``__getattr__`` of a class. A property that fails with an AttributeError fails once more, with its own words."""
-    if hasattr(type(self), name):
+    cls = type(self)
+    if any(name in vars(base) for base in cls.__mro__):
         return object.__getattribute__(self, name)
-    raise missing(self, name)
+    raise missing(cls, name)

@@ -14,11 +14,16 @@ from typing import Any
 import pytest
 
 import genai_live
-from genai_live import Client, Session, _elsewhere, errors, types
+from genai_live import Client, LiveCallbacks, Session, _elsewhere, errors, types
+from genai_live._backends import MLDEV
+from genai_live._client_messages.inputs import client_content
+from genai_live._client_messages.setup import config_fields
 from genai_live.errors import CloseInfo, Phase, SentBy
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.tokens import AuthTokens
-from tests.servers import session_with
+from genai_live.types._base import names_of
+from tests.rest_servers import rest_server
+from tests.servers import answer_setup, session_with
 
 NAMES = json.loads((Path(__file__).parent / "data" / "foreign_names.json").read_text(encoding="utf-8"))
 PYTHON, JAVASCRIPT = NAMES["google-genai"], NAMES["@google/genai"]
@@ -81,6 +86,35 @@ def test_a_name_of_the_javascript_page_works_or_its_error_names_the_counterpart(
     assert answer(OWNERS[owner], name)
 
 
+@pytest.mark.parametrize("name", JAVASCRIPT["callbacks"])
+def test_a_callback_of_the_javascript_page_is_taken(name: str) -> None:
+    assert list(vars(LiveCallbacks.of({name: print})).values()).count(print) == 1
+
+
+@pytest.mark.parametrize("name", JAVASCRIPT["LiveConnectParameters"])
+def test_a_parameter_of_connect_on_the_javascript_page_is_one_here(name: str) -> None:
+    assert name in inspect.signature(CLIENT.live.connect).parameters
+    assert name in {field.name for field in types.fields_of(types.LiveConnectParameters)}
+
+
+@pytest.mark.parametrize("key", JAVASCRIPT["config"])
+def test_a_key_of_the_javascript_pages_config_is_taken_or_its_error_says_what_to_do(key: str) -> None:
+    values: dict[str, Any] = {"responseModalities": ["AUDIO"], "tools": [], "audioConfig": {"sampleRateHertz": 16_000}}
+    if names_of(types.LiveConnectConfig).get(key):
+        assert config_fields(MLDEV, {key: values[key]}) is not None
+    else:
+        with pytest.raises(errors.ConfigError, match=f"config.{key}: unknown key; .*audio/pcm;rate=16000"):
+            config_fields(MLDEV, {key: values[key]})
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [(method, name) for method, names in JAVASCRIPT["arguments"].items() for name in names]
+)
+def test_an_argument_of_the_javascript_page_is_one_here_in_pythons_spelling(method: str, name: str) -> None:
+    function = getattr(Session, _elsewhere._snake_case(method))
+    assert _elsewhere._snake_case(name) in inspect.signature(function).parameters
+
+
 def test_a_name_that_nobody_has_gets_no_advice() -> None:
     with pytest.raises(AttributeError, match=r"^Client has no 'wheels'$"):
         _ = CLIENT.wheels  # type: ignore[attr-defined]
@@ -139,9 +173,6 @@ def test_user_and_model_content_take_text_parts_and_lists() -> None:
 
 
 def test_user_content_is_sent_as_content() -> None:
-    from genai_live._backends import MLDEV
-    from genai_live._client_messages.inputs import client_content
-
     turns = [types.UserContent("Hi"), types.ModelContent(["Hello", types.Part("!")])]  # type: ignore[misc,arg-type]
     assert client_content(turns, True, MLDEV)["clientContent"]["turns"] == [
         {"parts": [{"text": "Hi"}], "role": "user"},
@@ -225,8 +256,6 @@ def test_the_clients_aclose_is_close() -> None:
 
 @pytest.mark.parametrize("code", [1000, 1011])
 def test_the_end_of_a_session_is_an_api_error_with_the_close_code_as_with_google_genai(code: int) -> None:
-    from tests.servers import answer_setup
-
     def ends(connection: Any) -> None:
         answer_setup(connection)
         connection.recv()
@@ -241,8 +270,6 @@ def test_the_end_of_a_session_is_an_api_error_with_the_close_code_as_with_google
 
 
 def test_a_refused_request_is_a_client_or_a_server_error() -> None:
-    from tests.rest_servers import rest_server
-
     for status, kind in ((403, errors.ClientError), (503, errors.ServerError)):
         with rest_server(lambda _, status=status: (status, "{}")) as server, pytest.raises(kind) as raised:
             Client("key", http_options={"base_url": server.url}).auth_tokens.create()
@@ -259,7 +286,7 @@ def told(words: str, error: type[BaseException] = AttributeError) -> Iterator[No
 
 
 def test_what_is_not_of_the_live_api_is_google_genais() -> None:
-    with told("Client has no 'models': only the Live API is here, so use google-genai beside this library"):
+    with told("Client has no 'models': only the Live API is here, so use client.models of google-genai beside this library"):
         _ = CLIENT.models  # type: ignore[attr-defined]
     with told("genai_live.types has no 'TuningJob': only types of the Live API are here, google.genai.types has the others"):
         _ = types.TuningJob  # type: ignore[attr-defined]
