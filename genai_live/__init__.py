@@ -28,9 +28,11 @@ from typing import TYPE_CHECKING
 from genai_live import _public, errors, types
 from genai_live._field_docs import documented
 from genai_live._message_stream import Stats
+from genai_live._network.dial import WebSocketFactory
 from genai_live._version import __version__
 from genai_live.api_client import ApiClient
 from genai_live.audio import Audio
+from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks, LiveMusicCallbacks
 from genai_live.client import Client
 from genai_live.live import Live
@@ -40,12 +42,14 @@ from genai_live.turn import Transcripts, Turn
 
 __all__ = [
     "ApiClient",
+    "Auth",
     "Client",
     "Live",
     "LiveCallbacks",
     "ReconnectPolicy",
     "Session",
     "Turn",
+    "WebSocketFactory",
     "__version__",
     "errors",
     "types",

@@ -100,8 +100,6 @@ COUNTERPARTS: dict[str, Mapping[str, str]] = {
     "genai_live": {
         **{name: _BESIDE.format(f"genai.{name}") for name in _REQUESTS},
         "GoogleGenAI": "in Python it is Client(api_key=...)",
-        "WebSocketFactory": "it is any function that returns a websocket.WebSocket: Live(api_client, websocket_factory=function)",
-        "Auth": "it is any object with a method headers(deadline): Live(api_client, auth=...)",
         "live_music": "it is genai_live.music",
         "version": "it is genai_live.__version__",
     },

@@ -18,8 +18,6 @@ from genai_live.types._fields import WireField, field_codec, fields_of
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from genai_live.types._base import Message
-
 
 class PydanticMethods:
     """What programs written for google-genai call on its types."""
@@ -41,7 +39,7 @@ class PydanticMethods:
         ``include`` and ``exclude`` are names of fields of this message itself.
         """
         dump = _Dump(mode == "json", by_alias, exclude_none or exclude_unset or exclude_defaults)
-        return dump.message(typing.cast("Message", self), include, exclude or ())
+        return dump.message(self, include, exclude or ())
 
     def model_dump_json(self, *, indent: int | None = None, **options: Any) -> str:
         """The message as JSON text under Python's names; ``options`` are those of ``model_dump``."""
@@ -77,7 +75,7 @@ class _Dump(typing.NamedTuple):
     by_alias: bool
     without_none: bool
 
-    def message(self, held: Message, include: Collection[str] | None = None, exclude: Collection[str] = ()) -> dict[str, Any]:
+    def message(self, held: Any, include: Collection[str] | None = None, exclude: Collection[str] = ()) -> dict[str, Any]:
         """The fields that JSON can hold, in the order of declaration, then what came under names that are not known here."""
         dumped: dict[str, Any] = {}
         for field in fields_of(type(held)):
@@ -98,4 +96,4 @@ class _Dump(typing.NamedTuple):
         return field_codec(field, (_values.read_json, _values.write_json))[1](value) if self.as_json else value
 
     def one(self, held: Any) -> Any:
-        return self.message(held) if isinstance(held, PydanticMethods) else held  # type: ignore[arg-type]
+        return self.message(held) if isinstance(held, PydanticMethods) else held
