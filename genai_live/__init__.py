@@ -25,16 +25,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from genai_live import _public, errors, types
+from genai_live import _process as _process  # first: fork handlers run in the order of imports, and others ask this one
+from genai_live import _public, errors, families, types
 from genai_live._field_docs import documented
 from genai_live._message_stream import Stats
 from genai_live._network.dial import WebSocketFactory
+from genai_live._streaming.audio_stream import AudioStream
 from genai_live._version import __version__
 from genai_live.api_client import ApiClient
 from genai_live.audio import Audio
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks, LiveMusicCallbacks
 from genai_live.client import Client
+from genai_live.errors import TurnLost
 from genai_live.live import Live
 from genai_live.reconnection import Reconnected, Reconnecting, ReconnectPolicy
 from genai_live.session import Session
@@ -42,6 +45,7 @@ from genai_live.turn import Transcripts, Turn
 
 __all__ = [
     "ApiClient",
+    "AudioStream",
     "Auth",
     "Client",
     "Live",
@@ -49,9 +53,11 @@ __all__ = [
     "ReconnectPolicy",
     "Session",
     "Turn",
+    "TurnLost",
     "WebSocketFactory",
     "__version__",
     "errors",
+    "families",
     "types",
 ]
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from typing import Any
 
+from genai_live._connection.channel import Channel
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT
 from genai_live.music import MusicSession
 from genai_live.session import Session
+
+AnySession = Session | MusicSession
 
 
 class OpenSessions:
@@ -19,46 +23,46 @@ class OpenSessions:
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, weakref.ref[Session | MusicSession]] = {}
+        self._known: dict[int, tuple[weakref.ref[AnySession], Channel[Any]]] = {}
         self._numbers = itertools.count()
 
-    def add(self, session: Session | MusicSession) -> None:
-        """Notes a session that was opened."""
+    def add(self, session: AnySession, channel: Channel[Any]) -> None:
+        """Notes a session that was opened, and the channel that it holds."""
         number, known = next(self._numbers), self._known
-        known[number] = weakref.ref(session, lambda _: known.pop(number, None))
+        known[number] = weakref.ref(session, lambda _: known.pop(number, None)), channel
 
-    def now(self) -> tuple[Session | MusicSession, ...]:
+    def now(self) -> tuple[AnySession, ...]:
         """The sessions that are open at this moment, in the order in which they were opened; in a forked child none."""
-        held = (reference() for reference in list(self._known.values()))
-        return tuple(session for session in held if session is not None and session._is_open)
+        return tuple(session for session, _ in self._open())
+
+    def _open(self) -> list[tuple[AnySession, Channel[Any]]]:
+        known = [(reference(), channel) for reference, channel in list(self._known.values())]
+        return [
+            (session, channel)
+            for session, channel in known
+            if session is not None and channel.close_info is None and not channel.forked
+        ]
 
     def finish(self, deadline: Deadline) -> None:
         """Ends all of them politely, side by side; returns when the last has ended."""
-        ends = [_End(session, deadline) for session in self.now()]
-        for end in ends:
-            end.begin()
-        for end in ends:
-            Deadline(None).wait(end.reached)  # each keeps to the deadline by itself
-
-
-class _End:
-    def __init__(self, session: Session | MusicSession, deadline: Deadline) -> None:
-        self.reached = threading.Event()
-        self._session = session
-        self._deadline = deadline
-
-    def begin(self) -> None:
-        if self._session._channel.is_reader_thread:  # in a callback of this session: it cannot wait there, and closes at once
-            self._run()
-        else:
-            threading.Thread(target=self._run, name="genai-live-finish", daemon=True).start()
-
-    def _run(self) -> None:
-        try:
-            left = self._deadline.left()
-            if isinstance(self._session, Session):
-                self._session.finish(left)
+        ends: list[threading.Event] = []
+        for session, channel in self._open():
+            ends.append(threading.Event())
+            if channel.is_reader_thread:  # in a callback of this session: it cannot wait there, and closes at once
+                _end(session, deadline, ends[-1])
             else:
-                self._session.close(CLOSE_TIMEOUT if left is None else min(left, CLOSE_TIMEOUT))
-        finally:
-            self.reached.set()
+                arguments = (session, deadline, ends[-1])
+                threading.Thread(target=_end, args=arguments, name="genai-live-finish", daemon=True).start()
+        for end in ends:
+            Deadline(None).wait(end)  # each keeps to the deadline by itself
+
+
+def _end(session: AnySession, deadline: Deadline, ended: threading.Event) -> None:
+    try:
+        left = deadline.left()
+        if isinstance(session, Session):
+            session.finish(left)
+        else:
+            session.close(CLOSE_TIMEOUT if left is None else min(left, CLOSE_TIMEOUT))
+    finally:
+        ended.set()

@@ -41,7 +41,7 @@ class Client(Synchronous):
         enterprise: Another name of ``vertexai``, as in Google's SDK.
 
     Raises:
-        ConfigError: arguments contradict each other, or a key or project is missing.
+        ConfigError: arguments contradict each other, or a key or project is missing; ``kind`` is AUTH when there is no key.
     """
 
     @opaque
@@ -98,6 +98,11 @@ class Client(Synchronous):
     def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
         """Ends all open sessions politely within one limit, as a server does before it is stopped; see ``Live.finish``."""
         self._live.finish(timeout)
+
+    @property
+    def has_credentials(self) -> bool:
+        """True when something authorises this client; False when it needs nothing, as with an emulator or a gateway."""
+        return self._api_client.has_credentials
 
     def close(self) -> None:
         """Does nothing: a client holds settings and keeps nothing open. Sessions outlive it; ``finish()`` ends them all.

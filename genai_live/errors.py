@@ -8,10 +8,13 @@
     ├── NotAsync (TypeError)                 ``async with`` or ``async for``: nothing here is asynchronous
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
+    ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
+    ├── NotConnected (ConnectionError)       the session is between two connections, and this needs one
     ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
     └── APIError                             the service refused or ended something, or was not reached
+        ├── ServiceError                     a session was answered with an error message; it goes on unless the service ends it
         ├── ClientError                      a REST request was answered with HTTP 4xx: ``status`` and ``body``
         ├── ServerError                      a REST request was answered with HTTP 5xx
         ├── ConnectError (ConnectionError)   connect() failed; ``phase`` says where
@@ -19,6 +22,7 @@
         │   ├── CredentialsError             no usable credentials
         │   ├── HandshakeRejected            an HTTP answer other than 101: ``status`` and ``body``
         │   └── SetupRejected                closed before setupComplete: ``close_info``
+        │       └── SetupError (ServiceError)    the setup was answered with an error message
         └── SessionClosed (ConnectionError)  the session has ended; ``close_info`` says how
             ├── ClosedByServer               the server sent a Close frame
             ├── ConnectionLost               the network, a time limit or a broken frame ended it
@@ -35,6 +39,8 @@ from typing import TYPE_CHECKING, Any
 from genai_live import _public
 
 __all__ = [
+    "ABNORMAL_CLOSURE",
+    "NORMAL_CLOSURE",
     "APIError",
     "CallbackError",
     "ClientError",
@@ -51,13 +57,17 @@ __all__ = [
     "HandshakeRejected",
     "LiveError",
     "NotAsync",
+    "NotConnected",
     "OutboxFull",
     "Phase",
     "ReceiveTimeout",
     "SentBy",
     "ServerError",
+    "ServiceError",
     "SessionClosed",
+    "SetupError",
     "SetupRejected",
+    "SoundSourceError",
     "TurnLost",
     "WrongThread",
 ]
@@ -209,6 +219,13 @@ class CallbackError(LiveError):
     """A callback of the caller raised; ``__cause__`` is what it raised, and the session goes on."""
 
 
+class SoundSourceError(LiveError):
+    """What ``stream_audio(wait=False)`` sent has ended early: ``__cause__`` is what its iterable raised, and the session goes on.
+
+    The service was not told that all was said. ``on_error`` gets it; the stream's handle has the cause itself.
+    """
+
+
 class ReceiveTimeout(LiveError, TimeoutError):
     """The turn did not end within the caller's timeout; the session is still usable.
 
@@ -237,6 +254,13 @@ class TurnLost(LiveError, ConnectionError):
         self.messages = messages
 
 
+class NotConnected(LiveError, ConnectionError):
+    """The session is between two connections, and the call needs one; the session goes on."""
+
+    kind = ErrorKind.NETWORK
+    retryable = True
+
+
 class OutboxFull(LiveError):
     """The session has no connection at the moment, and as much as may wait for the next one waits already; nothing was sent."""
 
@@ -249,8 +273,8 @@ class APIError(LiveError):
     Raised as such, or as ClientError or ServerError, for the answer to a REST request.
     """
 
-    status: int | None = None
-    """The HTTP status, where a server or a proxy answered with one."""
+    status: int | str | None = None
+    """The HTTP status, where a server or a proxy answered with one; of a ServiceError its name."""
     body: str = ""
     """The body of that answer, as far as it came; at most 64 KiB."""
 
@@ -262,12 +286,30 @@ class APIError(LiveError):
     @property
     def code(self) -> int | None:
         """The HTTP status; of a connection or a session that ended, the close code."""
-        return self.status
+        return self.status if isinstance(self.status, int) else None
 
     @property
     def message(self) -> str:
         """The sentence of this error, as ``str(error)`` gives it."""
         return str(self)
+
+
+class ServiceError(APIError):
+    """The service answered with an error message in place of an answer; the session goes on, unless the service ends it.
+
+    ``code`` is the service's number (as in HTTP), ``status`` its name ("RESOURCE_EXHAUSTED"), ``reason`` its own words; each is
+    None or empty where it said nothing. ``messages`` are those of the turn that ``ask`` or ``collect`` had taken by then.
+    """
+
+    code: int | None = None
+    status: str = ""
+
+    def __init__(self, message: str, code: int | None, status: str, reason: str, messages: tuple[object, ...] = ()) -> None:
+        APIError.__init__(self, message)  # not super(): of a SetupError that is SetupRejected, which is made on its own
+        self.code = code
+        self.status = status
+        self.reason = reason
+        self.messages = messages
 
 
 class ClientError(APIError):
@@ -280,6 +322,8 @@ class ServerError(APIError):
 
 class ConnectError(APIError, ConnectionError):
     """connect() failed: no session was opened and nothing is left behind."""
+
+    status: int | None = None
 
     def __init__(self, message: str, phase: Phase, close_info: CloseInfo | None = None) -> None:
         super().__init__(message)
@@ -324,6 +368,18 @@ class SetupRejected(ConnectError):
 
     def __init__(self, message: str, close_info: CloseInfo) -> None:
         super().__init__(message, Phase.SETUP, close_info)
+
+
+class SetupError(ServiceError, SetupRejected):
+    """The service answered the setup with an error message; ``code`` and ``status`` are the service's."""
+
+    code: int | None = None  # type: ignore[assignment]  # a property of ConnectError, a value of ServiceError
+    status: str = ""  # type: ignore[assignment]  # of ConnectError the HTTP status, which was 101 here
+    reason: str = ""
+
+    def __init__(self, message: str, error: ServiceError) -> None:
+        SetupRejected.__init__(self, message, CloseInfo(ABNORMAL_CLOSURE, error.reason, SentBy.SERVER, Phase.SETUP))
+        ServiceError.__init__(self, message, error.code, error.status, error.reason)
 
 
 class SessionClosed(APIError, ConnectionError):

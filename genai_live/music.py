@@ -15,9 +15,9 @@ from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
 from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
-from genai_live._connection.protocol import MusicProtocol
+from genai_live._connection.protocol import BidiProtocol, MusicProtocol
 from genai_live._deadline import Deadline
-from genai_live._message_stream import Messages, MessageStream
+from genai_live._message_stream import MessageIterator, MessageStream
 from genai_live._synchronous import Synchronous
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
 from genai_live.callbacks import LiveMusicCallbacks
@@ -50,7 +50,7 @@ _PCM_TYPES = ("audio/l16", "audio/pcm")
 class LiveMusic(Synchronous):
     """Opens music sessions. This is what ``Client.live.music`` is; usable from many threads."""
 
-    def __init__(self, api_client: ApiClient, opener: Opener, opened: Callable[[MusicSession], None]) -> None:
+    def __init__(self, api_client: ApiClient, opener: Opener, opened: Callable[[MusicSession, Channel[Any]], None]) -> None:
         self._api_client = api_client
         self._opener = opener
         self._opened = opened
@@ -81,7 +81,7 @@ class LiveMusic(Synchronous):
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
         channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
         session = MusicSession(channel, self._api_client.backend, model)
-        self._opened(session)
+        self._opened(session, channel)
         return session
 
 
@@ -147,12 +147,12 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         self._control(LiveMusicPlaybackControl.RESET_CONTEXT)
 
     def _control(self, control: LiveMusicPlaybackControl) -> None:
-        self._channel.check_usable()
+        self._connection.check_usable()
         self._protocol.note_playback(control)
         self._send(music_inputs.playback(control))
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._channel.send(_json.dumps(message))
+        self._connection.send(_json.dumps(message))
 
     # Receiving: one thread at a time, never a callback.
 
@@ -169,7 +169,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         """
         self._check_receiver()
         Deadline.of(timeout)  # refused here, and not when the first message is asked for
-        return Messages(lambda: self._next(Deadline(timeout), f"no message came{self._why_silent()}"), self._tell_end)
+        return _MusicIterator(self._connection, timeout, self._raise_end)
 
     def record(self, seconds: float, timeout: float | None = None) -> Audio:
         """Receives that many seconds of music and returns them, 48,000 Hz stereo; ``.save("music.wav")`` writes a file.
@@ -189,16 +189,15 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         if not is_number(seconds) or not 0 < seconds < math.inf:
             raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
+        missing = f"{seconds:g} s of music did not come{_why_silent(self._protocol)}"
+        messages = MessageIterator(self._connection, deadline, missing, self._raise_end)
         while not self._tape.holds(seconds):
-            message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")
+            message = next(messages, None)
             if message is None:
-                raise self._channel.end_error()
+                raise self._connection.end_error()
             for chunk in message.audio_chunks:
                 self._tape.add(chunk)
         return self._tape.cut(seconds)
-
-    def _why_silent(self) -> str:
-        return "" if self._protocol.turn_open else " (the music is not playing: play() starts it)"
 
     # What is known. Any thread, never blocks.
 
@@ -206,6 +205,23 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
     def setup_complete(self) -> LiveMusicServerSetupComplete | None:
         """The server's answer to the setup."""
         return self._protocol.setup_complete
+
+
+class _MusicIterator(MessageIterator[LiveMusicServerMessage]):
+    """Iterates over music, with ``timeout`` seconds for each message."""
+
+    def __init__(self, channel: Channel[LiveMusicServerMessage], timeout: float | None, end: Callable[[], None]) -> None:
+        super().__init__(channel, Deadline(timeout), "", end)
+        self._protocol = channel.protocol
+        self._timeout = timeout
+
+    def __next__(self) -> LiveMusicServerMessage:
+        self.deadline, self.missing = Deadline(self._timeout), f"no message came{_why_silent(self._protocol)}"
+        return super().__next__()
+
+
+def _why_silent(protocol: BidiProtocol[LiveMusicServerMessage]) -> str:
+    return "" if protocol.turn_open else " (the music is not playing: play() starts it)"
 
 
 class _Tape:

@@ -26,16 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from genai_live import _public
-
 if TYPE_CHECKING:
     from genai_live import Client
     from genai_live.emulator import LiveEmulator
 
 __all__ = ["DEFAULTS", "MARKER", "live_client", "live_emulator", "pytest_configure"]
-
-if not TYPE_CHECKING:
-    __getattr__, __dir__ = _public.public(__name__)
 
 MARKER = "live_emulator"
 
@@ -54,8 +49,7 @@ def live_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     A scenario given by the marker must have been played to its end when the test is over.
     """
-    from genai_live.emulator import LiveEmulator
-    from genai_live.emulator.programs import HOST_VARIABLE
+    from genai_live.emulator import HOST_VARIABLE, LiveEmulator
 
     options = dict(DEFAULTS)
     # The closest marker wins: a function's over its class's over its module's.

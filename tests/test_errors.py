@@ -10,13 +10,16 @@ from genai_live import errors
 from genai_live.errors import CloseInfo, ErrorKind, Phase, SentBy
 
 INFO = CloseInfo(1008, "reason", SentBy.SERVER, Phase.TURN, turn_open=True)
+SERVICE_ERROR = errors.ServiceError("words", 429, "RESOURCE_EXHAUSTED", "too much", ("partial",))
 EXAMPLES = [
     errors.ConfigError("is wrong", "config.tools"),
     errors.WrongThread("words"),
     errors.DecodeError("words", 12),
     errors.CallbackError("words"),
+    errors.SoundSourceError("words"),
     errors.ReceiveTimeout("words", ("partial",)),
     errors.TurnLost(INFO, ("partial",)),
+    errors.NotConnected("words"),
     errors.OutboxFull("words"),
     errors.NotAsync([], "for"),
     errors.APIError("words", 200, "body"),
@@ -27,6 +30,8 @@ EXAMPLES = [
     errors.CredentialsError("words", Phase.CREDENTIALS),
     errors.HandshakeRejected("words", 503, "body"),
     errors.SetupRejected("words", INFO),
+    SERVICE_ERROR,
+    errors.SetupError("words", SERVICE_ERROR),
     errors.ClosedByServer("words", INFO),
     errors.ConnectionLost("words", INFO),
     errors.ForkedSession("words", INFO),

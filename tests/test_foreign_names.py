@@ -335,7 +335,7 @@ def test_async_with_and_async_for_say_to_drop_async() -> None:
             run(async_with(session))
         with told("Session is synchronous: write 'for' instead of 'async for'", errors.NotAsync):
             run(async_for(session))
-        with told("Messages is synchronous: write 'for' instead of 'async for'", errors.NotAsync):
+        with told("TurnIterator is synchronous: write 'for' instead of 'async for'", errors.NotAsync):
             run(async_for(session.receive()))
 
 

@@ -20,7 +20,7 @@ MODULES = [
     types,
     errors,
     *(importlib.import_module(f"genai_live.{name}") for name in (
-        "api_client", "auth", "callbacks", "client", "live", "music", "reconnection", "session", "testing", "tokens",
+        "api_client", "auth", "callbacks", "client", "live", "music", "reconnection", "session", "tokens",
     )),
 ]  # fmt: skip
 RECORDS = [errors.CloseInfo, LiveCallbacks, ReconnectPolicy, Turn, types.Blob, types.LiveServerMessage]
