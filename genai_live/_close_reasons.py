@@ -196,8 +196,8 @@ def setup_rejected(info: CloseInfo, safe_url: str) -> SetupRejected:
     """The error of connect() for an end between the upgrade and setupComplete."""
     verdict = on_the_way_in(of_close(info), safe_url)
     words = f' "{info.reason}"' if info.reason else ""
-    message = f"{safe_url} was closed by the {info.sent_by} during setup with code {info.code}{words}. {verdict.advice}".rstrip()
-    error = SetupRejected(message, info)
+    message = f"the {info.sent_by} closed during setup with code {info.code}{words}. {verdict.advice}".rstrip()
+    error = SetupRejected(f"{message} ({safe_url})", info)
     judged(error, verdict)
     return error
 

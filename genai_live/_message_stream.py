@@ -15,6 +15,7 @@ from genai_live._connection.ledger import Mark
 from genai_live._deadline import Deadline
 from genai_live._gathering import close_info_of
 from genai_live._secret import without_frames
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, TurnLost, WrongThread
 from genai_live.types import LiveServerMessage
@@ -55,7 +56,7 @@ class Stats:
     """Seconds."""
 
 
-class MessageStream(Generic[ServerMessage]):
+class MessageStream(Synchronous, Generic[ServerMessage]):
     """An open connection in the user's hands.
 
     Usable from many threads, one of them receiving; a context manager that closes itself.
@@ -170,7 +171,7 @@ class MessageStream(Generic[ServerMessage]):
         return f"<{type(self).__name__} {self._model} {state}>"
 
 
-class MessageIterator(Generic[ServerMessage]):
+class MessageIterator(Synchronous, Generic[ServerMessage]):
     """Iterates over messages up to the end of the session.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.

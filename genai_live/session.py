@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genai_live import _json
+from genai_live import _json, _public
 from genai_live._arguments import came
 from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""

@@ -18,16 +18,16 @@ PACKAGE = ROOT / "genai_live"
 
 LAYERS: dict[str, set[str]] = {
     "ground": {
-        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_json",
-        "_process", "_secret", "_tracebacks", "_version",
+        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline",
+        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks", "_version",
     },
-    "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
     "sound": {"audio"},
+    "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
     "network": {"_network"},
     "settings": {"_settings", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
-    "session": {"turn", "_streaming", "_message_stream", "_gathering", "session", "music"},
+    "session": {"turn", "_streaming", "_message_stream", "_gathering", "session", "music", "_open_sessions"},
     "client": {"live", "tokens", "client", "__init__"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},

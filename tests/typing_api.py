@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import assert_type
 
@@ -66,6 +67,25 @@ def connect_with_lists(client: Client, modalities: list[types.Modality], names: 
     client.live.connect(model="m", config=types.LiveConnectConfig(system_instruction=parts)).close()
 
 
+def connect_as_elsewhere(client: Client, config: types.LiveConnectConfigOrDict, turns: types.ContentListUnionDict) -> None:
+    plain: types.LiveConnectConfigDict = {"response_modalities": ["AUDIO"]}
+    client.live.connect(model="m", config=plain).close()
+    client.live.connect(model="m", config=config).close()
+    client.live.connect({"model": "m", "config": plain, "callbacks": {"onmessage": print}}, timeout=10.0).close()
+    with client.live.connect(types.LiveConnectParameters(model="m", config=types.LiveConnectConfig())) as session:
+        session.send_client_content(turns=turns)
+        session.send_client_content(turns=[types.UserContent("Hi"), types.ModelContent([types.Part.from_text(text="Hello")])])
+    assert_type(types.Blob(data=b"").model_dump(exclude_none=True), dict[str, Any])
+    assert_type(types.Blob.model_validate({}), types.Blob)
+    client.aio.aclose()
+
+
+def end_all(client: Client) -> None:
+    for session in client.sessions:
+        print(session.close_info)
+    client.finish(timeout=20.0)
+
+
 class Vault:
     def headers(self, deadline: object) -> dict[str, str]:
         return {"authorization": "Bearer x"}
@@ -114,6 +134,11 @@ def listen(session: Session) -> str:
         if message.tool_call:
             for call in message.tool_call.function_calls or []:
                 assert_type(call.name, "str | None")
+        assert_type(message.user_text, "str | None")
+        assert_type(message.model_text, "str | None")
+        assert_type(message.audio, "Audio | None")
+        assert_type(message.interrupted, bool)
+        assert_type(message.turn_complete, bool)
         if message.go_away:
             assert_type(message.go_away.time_left, "float | None")
     for each in session:

@@ -47,7 +47,6 @@ _FOREIGN_KEYS = {
     "toolConfig": "Live sessions take no tool_config; leave a tool out to keep the model from it",
     "outputTranscription": "did you mean 'output_audio_transcription'?",
     "inputTranscription": "did you mean 'input_audio_transcription'?",
-    "voice": "the voice is speech_config, for example speech_config='Puck'",
     "model": "the model is an argument of connect()",
     "systemPrompt": "did you mean 'system_instruction'?",
     "vad": "speech detection is realtime_input_config={'automatic_activity_detection': {...}}",
@@ -163,7 +162,8 @@ def _foreign_hint(key: str, path: str) -> str:
 
 def _places(path: str) -> dict[str, str]:
     """Where each setting lives, for one that was put on another level."""
-    return {key: f"{path}.{way}" for key, way in places_in(LiveConnectConfig, _WITH_COMMON_NAMES).items()}
+    places = {key: f"{path}.{way}" for key, way in places_in(LiveConnectConfig, _WITH_COMMON_NAMES).items()}
+    return {**places, "voice": f"{path}.speech_config, for example speech_config='Puck'"}
 
 
 def _fields(checker: Checker, given: Mapping[str, Any], path: str) -> dict[str, Any]:
