@@ -108,10 +108,8 @@ class Live:
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
         channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-        session = Session(channel, api_client, model, automatic_detection=not detection.get("disabled", False))
-        if first is not None:
-            session._send_history(first, deadline)
-        return session
+        automatic = not detection.get("disabled", False)
+        return Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -14,7 +14,7 @@ from genai_live import ApiClient, types
 from genai_live._backends import MLDEV, MUSIC_METHOD, VERTEX
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
-from genai_live.auth import auth_for
+from genai_live.api_client import auth_for
 from genai_live.errors import ConfigError
 
 KEY = "AIza-the-secret-key"

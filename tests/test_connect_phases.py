@@ -247,6 +247,18 @@ def test_every_status_but_101_is_a_refusal(status: int) -> None:
     assert (raised.value.status, raised.value.body) == (status, "no")
 
 
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_a_refusal_also_where_websocket_client_takes_it_for_an_upgrade(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As before 1.9.1: once it may not follow, it looks no more.
+    monkeypatch.setattr("websocket._core.SUPPORTED_REDIRECT_STATUSES", ())
+    server = answering(f"{status} Words\r\nContent-Length: 2\r\nLocation: http://elsewhere.invalid/", b"no")
+    with raw_server(server) as url, pytest.raises(errors.HandshakeRejected, match=f"HTTP {status}") as raised:
+        client_of(url).live.connect(model=MODEL, timeout=PATIENCE)
+    assert (raised.value.status, raised.value.body) == (status, "no")
+
+
 @pytest.mark.parametrize(
     ("server", "words"),
     [

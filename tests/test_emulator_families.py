@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, SPEECH, VERTEX, Wire, content, kinds, silence, spoken, tone, transcript
 
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.profiles import profile_for
+from tests.live_wire import MLDEV, SPEECH, VERTEX, Wire, content, kinds, silence, spoken, tone, transcript
 
 TOOLS = [{"functionDeclarations": [{"name": "get_weather"}]}]
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-09-2025"

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from google.oauth2.credentials import Credentials
-from live_wire import silence, tone
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.live_wire import silence, tone
 
 genai = pytest.importorskip("google.genai", reason="google-genai is not installed")
 pytest.importorskip("trustme", reason="trustme is not installed")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, setup_over_tls, written
-from raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, setup_over_tls, written
+from tests.raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, audio, content, setup_over_tls, tone, written
-from raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, frame, upgrade
-from raw_client import TEXT as TEXT_FRAME
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.live_wire import SPEECH, TEXT, Wire, audio, content, setup_over_tls, tone, written
+from tests.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, frame, upgrade
+from tests.raw_client import TEXT as TEXT_FRAME
 from tests.waiting import until
 
 TOOL = {"functionDeclarations": [{"name": "get_weather"}]}

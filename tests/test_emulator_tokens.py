@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, Wire
 
 from genai_live.emulator import LiveEmulator
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, Wire
 
 LOCKED_TO_TEXT = {"bidiGenerateContentSetup": {"model": "models/emulator", "generationConfig": {"responseModalities": ["TEXT"]}}}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, MUSIC, TEXT, VERTEX, Wire
 
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.validation import Refused, Validator, snake_case
 from genai_live.types.realtime import LiveClientMessage
+from tests.live_wire import MLDEV, MUSIC, TEXT, VERTEX, Wire
 
 MLDEV_RULES, VERTEX_RULES = Validator("mldev"), Validator("vertex")
 

@@ -22,7 +22,7 @@ from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import setup_message
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
-from genai_live.auth import auth_for
+from genai_live.api_client import auth_for
 from genai_live.errors import ConfigError, Phase, SentBy
 from genai_live.tokens import field_mask
 from tests.rest_servers import rest_server

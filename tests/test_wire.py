@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from message_strategies import EXAMPLES, MESSAGE_TYPES, any_message, json_values, messages
 
 from genai_live import _json, _wire, types
 from genai_live.errors import ConfigError, LiveError
 from genai_live.types import LiveServerMessage, Message
 from genai_live.types._base import message, wire
+from tests.message_strategies import EXAMPLES, MESSAGE_TYPES, any_message, json_values, messages
 
 thorough = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 

@@ -24,6 +24,8 @@ PCM_MIME_TYPE = f"audio/pcm;rate={INPUT_RATE}"
 """The MIME type of bare bytes: 16-bit little-endian mono PCM at 16,000 Hz."""
 AUDIO_SUFFIX = b'"}}}'
 """What follows the base64 of an audio message that began with ``audio_prefix``."""
+AUDIO_STREAM_END = _json.dumps({"realtimeInput": {"audioStreamEnd": True}})
+"""The message that no sound comes for a while; the same for every backend."""
 _SAMPLE_BYTES = 2
 """Bytes of one 16-bit sample."""
 _BYTES = (bytes, bytearray, memoryview)

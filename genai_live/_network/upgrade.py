@@ -50,6 +50,8 @@ def upgrade(
             suppress_origin=True,  # an Origin header is for browsers
             redirect_limit=0,  # a redirect would be dialled without our rules, and would take the credential to another host
         )
+        if connection.getstatus() != SWITCHING_PROTOCOLS:  # before 1.9.1 a redirect at the limit counted as an upgrade
+            raise websocket.WebSocketException("the answer is no upgrade")
     except (websocket.WebSocketException, _BodyFollows):
         answer = handshake.refusal()
         if answer is None:

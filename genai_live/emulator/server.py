@@ -44,7 +44,7 @@ class LiveEmulator:
         hears: Transcripts of the first utterances, for programs that need to be understood without speech recognition.
         scenario: What to do instead of behaving naturally: one ``Scenario`` for every session, or a list of them, one for each.
         replay: A recording to play instead: its sessions, one after the other (see ``genai-live record``).
-        voice: True recognises and speaks with the extra ``voice``, False does not, None does what is installed.
+        voice: True recognises and speaks with the extra ``emulator-voice``, False does not, None does what is installed.
 
     Use it as a context manager, or call ``start()`` and ``stop()``.
 
