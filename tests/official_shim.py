@@ -36,7 +36,6 @@ import genai_live
 from genai_live import ApiClient, Client, Live, types
 from genai_live._client_messages import contents, tool_list
 from genai_live._client_messages.declaration_form import as_parameters
-from genai_live._connection.protocol import ends_turn
 from genai_live._validation import Checker
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
@@ -350,7 +349,7 @@ class AsyncSession:
         while not ended:
             self._wire.say(await self._ws.recv())
             message = await asyncio.to_thread(next, messages)
-            ended = ends_turn(message) if isinstance(message, types.LiveServerMessage) else False
+            ended = isinstance(message, types.LiveServerMessage) and message.ends_turn
             yield message
 
     async def close(self) -> None:
@@ -573,7 +572,6 @@ live = python_types.SimpleNamespace(
     McpTool=None,
     McpClientSession=None,
     ClientConnection=google.genai.live.ClientConnection,
-    _is_interaction_complete=lambda content: ends_turn(types.LiveServerMessage(server_content=content)),
 )
 live_music = python_types.SimpleNamespace(AsyncMusicSession=AsyncMusicSession, connect=None)
 settings = python_types.SimpleNamespace(

@@ -1,4 +1,4 @@
-"""Google's own tests of Live, music, tokens, transformers and types, which come in google-genai's wheel, run against this library.
+"""Google's own tests of Live, music, tokens, transformers and types, from google-genai's wheel, run against this library.
 
 ``official_shim`` adapts their calls. What differs stands in ``data/official_differences.json``, each row with its reason; a row
 that no longer differs is to be taken out.
