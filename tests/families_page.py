@@ -24,9 +24,9 @@ families.FAMILIES.insert(0, dataclasses.replace(row, thinking_level="taken"))
 print(families.family_of("gemini-3.8-live", client).source("scheduling"))
 ```
 
-`extra_setup=` of `connect` is not held against the table at all. A cell that is missing below was never recorded, and has the value
-that the first section says. A live check is one that somebody made against the service and published; nothing here was checked by
-this project.
+`extra_setup=` of `connect` is not held against the table at all. A cell that is missing below was never recorded, and has the
+value that the first section says. A live check is one that somebody made against the service and published; nothing here was
+checked by this project.
 """
 
 
