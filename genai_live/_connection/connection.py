@@ -232,6 +232,7 @@ class Connection(Generic[ServerMessage]):
         try:
             while self._arrived:
                 self._take(*self._arrived.popleft())
+            self.delivery.inbox.wake()
             if self.transport.failure is not None:
                 raise self.transport.failure
         except TransportLost as error:
@@ -244,7 +245,6 @@ class Connection(Generic[ServerMessage]):
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
         if self.delivery.paused or self.protocol.going_away or self.protocol.is_unsettled:
             self.needs_attention = True
-        self.delivery.inbox.wake()
 
     def _write_soon(self, frame: bytes = b"") -> None:
         """Writes without blocking. A failure ends nothing here: the peer's last words may be among what is still to be read."""
