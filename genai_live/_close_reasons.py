@@ -171,7 +171,7 @@ def on_the_way_in(verdict: Verdict, safe_url: str) -> Verdict:
     """The same for a request that was refused before a session began, with what its address adds."""
     for part, verdicts, advice in _ON_THE_WAY_IN:
         if part in safe_url and verdict in verdicts:
-            verdict = verdict._replace(advice=f"{verdict.advice} {advice}")
+            verdict = Verdict(verdict.kind, verdict.retryable, f"{verdict.advice} {advice}")
     return verdict
 
 

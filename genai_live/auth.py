@@ -119,6 +119,8 @@ class GoogleAuth:
         self._load()
         if not self._credentials.valid:
             self._credentials.refresh(self._request())
+            if getattr(self._credentials, "token", "") is None:  # what would go out is "Bearer None"
+                raise CredentialsError("the credentials have no access token, not after a refresh either", Phase.CREDENTIALS)
 
     def _request(self) -> Any:
         from google.auth.transport.requests import Request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,6 +28,7 @@ from genai_live import (
 )
 from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
+from genai_live.families import ModelFamily
 
 
 def make_clients() -> list[Client]:
@@ -97,11 +99,6 @@ def build_by_hand(api_client: ApiClient, factory: WebSocketFactory) -> Live:
     return Live(api_client, own, factory)
 
 
-def teach(model: str) -> str:
-    families.FAMILIES.insert(0, families.ModelFamily("mine", "my-model", text_as_realtime_input=True))
-    return families.family_of(model).name
-
-
 def follow(stream: AudioStream, message: types.LiveServerMessage, error: Exception) -> bool:
     assert_type(message.ends_turn, bool)
     return stream.done and isinstance(error, TurnLost)
@@ -121,6 +118,14 @@ def speak(session: Session, source: Path, microphone: Iterator[bytes]) -> None:
     assert_type(stream.progress.total, "float | None")
     stream.cancel()
     session.stream_audio(microphone, rate=16_000, chunk_ms=20, realtime=False)
+
+
+def ask_the_table(client: Client) -> ModelFamily:
+    row = families.family_of("gemini-3.8-live", client)
+    assert_type(row, ModelFamily)
+    assert_type(row.call_blocks_speech("BLOCKING"), bool)
+    families.FAMILIES.insert(0, dataclasses.replace(row, thinking_level="taken"))
+    return ModelFamily("mine", r"my-model", text_as_realtime_input=True)
 
 
 def listen(session: Session) -> str:

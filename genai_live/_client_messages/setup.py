@@ -17,7 +17,7 @@ from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
 from genai_live._validation import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
 from genai_live.errors import ConfigError
-from genai_live.families import family_on
+from genai_live.families import OnBackend, family_of
 from genai_live.types import Content, GenerationConfig, HttpOptions, LiveClientSetup, LiveConnectConfig, Schema
 from genai_live.types._base import Message, WireField, fields_of, names_of
 from genai_live.types._values import WrongType, write_json
@@ -56,7 +56,7 @@ _FOREIGN_KEYS = {
 """Keys that documentation or other clients have and this config has not, with the place where the setting lives."""
 
 
-class Client(Protocol):
+class Client(OnBackend, Protocol):
     """What the setup needs to know of an ApiClient."""
 
     @property
@@ -118,7 +118,7 @@ def setup_message(
     """
     backend = api_client.backend
     setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
-    family = family_on(backend, model)
+    family = family_of(model, api_client)
     check_setup(setup, extra_setup if isinstance(extra_setup, Mapping) else {}, Model(model, family), PATH)
     if "tools" in setup:
         setup["tools"] = in_form_of(family, setup["tools"])
