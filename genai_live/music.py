@@ -6,7 +6,7 @@ Developer API only; the service calls its music method (BidiGenerateMusic) exper
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genai_live import _json
@@ -17,7 +17,7 @@ from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import MusicProtocol
 from genai_live._deadline import Deadline
-from genai_live._message_stream import Messages, MessageStream
+from genai_live._message_stream import MessageIterator, MessageStream
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
 from genai_live.callbacks import LiveMusicCallbacks
 from genai_live.errors import ConfigError, DecodeError
@@ -138,12 +138,12 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         self._control(LiveMusicPlaybackControl.RESET_CONTEXT)
 
     def _control(self, control: LiveMusicPlaybackControl) -> None:
-        self._channel.check_usable()
+        self._connection.check_usable()
         self._protocol.note_playback(control)
         self._send(music_inputs.playback(control))
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._channel.send(_json.dumps(message))
+        self._connection.send(_json.dumps(message))
 
     # Receiving: one thread at a time, never a callback.
 
@@ -160,7 +160,10 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         """
         self._check_receiver()
         Deadline.of(timeout)  # refused here, and not when the first message is asked for
-        return Messages(lambda: self._next(Deadline(timeout), f"no message came{self._why_silent()}"), self._tell_end)
+        return self._messages(lambda: Deadline(timeout), lambda: f"no message came{self._why_silent()}")
+
+    def _messages(self, deadline: Callable[[], Deadline], missing: Callable[[], str]) -> MessageIterator[LiveMusicServerMessage]:
+        return MessageIterator(self._connection, deadline, missing, self._raise_end)
 
     def record(self, seconds: float, timeout: float | None = None) -> Audio:
         """Receives that many seconds of music and returns them, 48,000 Hz stereo; ``.save("music.wav")`` writes a file.
@@ -180,10 +183,11 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         if not is_number(seconds) or not 0 < seconds < math.inf:
             raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
+        messages = self._messages(lambda: deadline, lambda: f"{seconds:g} s of music did not come{self._why_silent()}")
         while not self._tape.holds(seconds):
-            message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")
+            message = next(messages, None)
             if message is None:
-                raise self._channel.end_error()
+                raise self._connection.end_error()
             for chunk in message.audio_chunks:
                 self._tape.add(chunk)
         return self._tape.cut(seconds)

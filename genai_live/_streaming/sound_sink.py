@@ -123,4 +123,4 @@ class SoundSink:
 
     def send_end(self, *, wait: bool) -> None:
         """Says that no sound comes for a while (audioStreamEnd); as ``send``."""
-        self._outlet.send(AUDIO_STREAM_END, wait=wait)
+        self._outlet.send(AUDIO_STREAM_END, Sent.SOUND_END, wait=wait)
