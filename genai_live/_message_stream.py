@@ -70,8 +70,7 @@ class MessageStream(Generic[ServerMessage]):
     def __iter__(self) -> Iterator[ServerMessage]:
         """Yields every message until the session ends: quietly when nothing was lost, else with SessionClosed."""
         self._check_receiver()
-        forever = Deadline(None)
-        return MessageIterator(self._connection, lambda: forever, str, self._raise_unless_clean)
+        return MessageIterator(self._connection, Deadline(None), str, self._raise_unless_clean)
 
     def _check_receiver(self) -> None:
         if self._connection.forked:
@@ -177,16 +176,18 @@ class MessageIterator(Generic[ServerMessage]):
     def __init__(
         self,
         channel: Channel[ServerMessage],
-        deadline: Callable[[], Deadline],
+        deadline: Deadline | None,
         missing: Callable[[], str],
         end: Callable[[], None],
         is_last: Callable[[ServerMessage, Mark], bool] | None = None,
+        timeout: float | None = None,
     ) -> None:
         self._connection: Channel[ServerMessage] = channel
         self._inbox: Inbox[ServerMessage] = channel.inbox
         self._process = _process.current
         self._deadline = deadline
-        """Makes the deadline of a message."""
+        """For all messages together; None where each has ``timeout`` seconds."""
+        self._timeout = timeout
         self._missing = missing
         """Says what did not come in time."""
         self._end = end
@@ -202,7 +203,7 @@ class MessageIterator(Generic[ServerMessage]):
             raise StopIteration
         if self._process is not _process.current:  # nobody fills the queue here
             self._connection.check_usable()
-        inbox, is_last, deadline = self._inbox, self._is_last, self._deadline()
+        inbox, is_last, deadline = self._inbox, self._is_last, self._deadline or Deadline(self._timeout)
         try:
             while True:
                 received = inbox.next(deadline)

@@ -160,10 +160,12 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         """
         self._check_receiver()
         Deadline.of(timeout)  # refused here, and not when the first message is asked for
-        return self._messages(lambda: Deadline(timeout), lambda: f"no message came{self._why_silent()}")
+        return self._messages(None, lambda: f"no message came{self._why_silent()}", timeout)
 
-    def _messages(self, deadline: Callable[[], Deadline], missing: Callable[[], str]) -> MessageIterator[LiveMusicServerMessage]:
-        return MessageIterator(self._connection, deadline, missing, self._raise_end)
+    def _messages(
+        self, deadline: Deadline | None, missing: Callable[[], str], timeout: float | None = None
+    ) -> MessageIterator[LiveMusicServerMessage]:
+        return MessageIterator(self._connection, deadline, missing, self._raise_end, timeout=timeout)
 
     def record(self, seconds: float, timeout: float | None = None) -> Audio:
         """Receives that many seconds of music and returns them, 48,000 Hz stereo; ``.save("music.wav")`` writes a file.
@@ -183,7 +185,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         if not is_number(seconds) or not 0 < seconds < math.inf:
             raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
-        messages = self._messages(lambda: deadline, lambda: f"{seconds:g} s of music did not come{self._why_silent()}")
+        messages = self._messages(deadline, lambda: f"{seconds:g} s of music did not come{self._why_silent()}")
         while not self._tape.holds(seconds):
             message = next(messages, None)
             if message is None:

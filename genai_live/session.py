@@ -224,7 +224,7 @@ class Session(MessageStream[LiveServerMessage]):
         self._check_receiver()
         deadline = Deadline.of(timeout)
         return MessageIterator(
-            self._connection, lambda: deadline, lambda: "the model's turn did not end", self._raise_end, self._is_last_of_turn
+            self._connection, deadline, lambda: "the model's turn did not end", self._raise_end, self._is_last_of_turn
         )
 
     def _is_last_of_turn(self, message: LiveServerMessage, mark: Mark) -> bool:

@@ -162,12 +162,23 @@ class Inbox(Generic[ServerMessage]):
         me = threading.get_ident()
         if self._claim.setdefault(_RECEIVER, me) != me:
             raise WrongThread(_TAKEN)
+        held = self._held
         try:
             if self.handed_over is not None:
-                self.settle()
-            return self.at(0, deadline)
+                if held and held[0] is self.handed_over:  # as a rule; ``settle`` without its call
+                    del held[0]
+                    self.handed_over = None
+                else:
+                    self.settle()
+            if not held and not self._hold_next(deadline):
+                return None
+            item = held[0]
+            message, _, mark = item
+            return self.at(0, deadline) if isinstance(message, (bytes, bytearray)) else Received(message, mark, item)
         finally:
-            self.let_go()
+            if self._claim.get(_RECEIVER) == me:
+                self.is_gathering = False
+                del self._claim[_RECEIVER]
 
     def at(self, place: int, deadline: Deadline) -> Received[ServerMessage] | None:
         """The message at a place in the order of what was not taken yet, or None at the end. Blocks; Ctrl-C interrupts it.
@@ -281,7 +292,7 @@ class Inbox(Generic[ServerMessage]):
         return True
 
     def _wait_for_token(self, deadline: Deadline) -> None:
-        left = deadline.left()
+        left = None if deadline.seconds is None else deadline.left()
         timeout = left if _SLICE is None or (left is not None and left < _SLICE) else _SLICE
         try:
             self._tokens.get(timeout=timeout)
