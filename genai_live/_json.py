@@ -74,7 +74,7 @@ def _strict_decoder() -> tuple[Callable[..., bytes], tuple[Any, ...]]:
 
 
 b64decode_strictly, STRICTLY = _strict_decoder()
-"""Decodes standard base64 with padding, and raises ValueError for anything else. ``b64decode_strictly(text, *STRICTLY)`` is C alone:
+"""Decodes standard base64 with padding; ValueError for anything else. ``b64decode_strictly(text, *STRICTLY)`` is C alone:
 what is decoded for every message passes no function of this module."""
 
 

@@ -15,7 +15,7 @@ from genai_live._connection.ledger import Mark
 from genai_live._deadline import Deadline
 from genai_live._secret import without_frames
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
-from genai_live.errors import CloseInfo, ReceiveTimeout, WrongThread
+from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, WrongThread
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
@@ -127,11 +127,12 @@ class MessageStream(Generic[ServerMessage]):
     def conn(self) -> websocket.WebSocket:
         """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session.
 
-        ConnectionError: there is none, because the session is between two connections.
+        Raises:
+            NotConnected: there is none, because the session is between two connections.
         """
         transport = self._connection.transport
         if transport is None:
-            raise ConnectionError("the session has no connection now: it is reconnecting")
+            raise NotConnected("the session has no connection at the moment, because it is reconnecting; ask again when it has")
         return transport.websocket
 
     @property
@@ -223,7 +224,8 @@ class MessageIterator(Generic[ServerMessage]):
                 return message
         except TimeoutError:
             failure: BaseException = ReceiveTimeout(
-                f"{self._missing()} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
+                f"{self._missing()} within {deadline.seconds:g} s;"
+                " the session is still open, so receive again or use a longer timeout"
             )
         except LEAVES_A_SESSION_OPEN as error:
             failure = without_frames(error)

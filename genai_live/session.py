@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genai_live import _json, families
+from genai_live import _json
 from genai_live._arguments import came
 from genai_live._client_messages import inputs
+from genai_live._client_messages.declaration_form import in_form_of
+from genai_live._client_messages.family_checks import Model, check_responses, check_tools
 from genai_live._connection.channel import Channel
 from genai_live._connection.ledger import Asked, Mark, Question
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
@@ -31,6 +33,7 @@ from genai_live.errors import (
     SessionClosed,
     TurnLost,
 )
+from genai_live.families import family_of
 from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
@@ -64,12 +67,17 @@ class Session(MessageStream[LiveServerMessage]):
         model: str,
         *,
         automatic_detection: bool = True,
+        history: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
         self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
+        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
+        if history is not None:
+            self._send_history(history, deadline)
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
 
@@ -140,10 +148,11 @@ class Session(MessageStream[LiveServerMessage]):
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
         Raises:
-            ConfigError: an id, name or response is missing; nothing was sent.
+            ConfigError: an id, name or response is missing, or the model's family refuses ``scheduling``; nothing was sent.
             SessionClosed: the session has ended.
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
+        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
         self._connection.check_usable()
         payload = _json.dumps(message)
         for response in message["toolResponse"]["functionResponses"]:
@@ -158,10 +167,15 @@ class Session(MessageStream[LiveServerMessage]):
         """Replaces the system instruction, the tools, or both, while connected; an empty list of tools removes all.
 
         Raises:
-            ConfigError: both are missing, or one has a wrong shape; nothing was sent.
+            ConfigError: both are missing, one has a wrong shape, or the model's family refuses a tool; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(inputs.context_update(system_instruction, tools, self._api_client.backend), Sent.NOTHING)
+        message = inputs.context_update(system_instruction, tools, self._api_client.backend)
+        if tools is not None:
+            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            check_tools(held["tools"], model, "tools")
+            held["tools"] = in_form_of(model.family, held["tools"])
+        self._send(message, Sent.NOTHING)
 
     def send_text(self, text: str) -> None:
         """Sends what the user wrote and asks for an answer, in the form that the session's model takes.
@@ -234,7 +248,7 @@ class Session(MessageStream[LiveServerMessage]):
             raise message.error
         if mark.ends:
             return not mark.late
-        # A call that its receiver has not answered by now is not answered here: what the service calls the end of the turn is one.
+        # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
         calls = mark.question.calls if mark.question is not None else ()
         return bool(calls) and message.server_content is not None and message.server_content.turn_complete is True
 
@@ -272,13 +286,13 @@ class Session(MessageStream[LiveServerMessage]):
 
         ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
         ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
-        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller can
-        answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with the
-        same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
+        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
+        can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
+        the same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
         ``on_update(Turn)`` gets the turn so far with each of its messages, on this thread.
 
-        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of it:
-        then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
+        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of
+        it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
             ConfigError: a shape that the service does not take; nothing was sent.
@@ -404,17 +418,20 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
+    def _known_model(self) -> Model:
+        return Model(self._model, family_of(self._model, self._api_client))
+
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if families.family_of(self._model, backend).text_as_realtime_input:
+        if self._known_model().family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 
-    def _send_history(self, history: dict[str, Any], deadline: Deadline) -> None:
-        """Sends what connect() made of its history; a session that did not get it is closed."""
+    def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
+        """Sends the conversation that the session goes on with; a session that did not get it is closed."""
         try:
             self._send(history, Sent.QUESTION, deadline)
         except BaseException:

@@ -18,6 +18,7 @@ EXAMPLES = [
     errors.SoundSourceError("words"),
     errors.ReceiveTimeout("words", ("partial",)),
     errors.TurnLost(INFO, ("partial",)),
+    errors.NotConnected("words"),
     errors.OutboxFull("words"),
     errors.APIError("words", 403, "body"),
     errors.ConnectError("words", Phase.PROXY),

@@ -32,7 +32,17 @@ from genai_live._streaming.sending import Sending
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
 from genai_live.audio import SILENCE_DBFS, Audio
-from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, LiveError, Phase, SentBy, SessionClosed, SoundSourceError, WrongThread
+from genai_live.errors import (
+    ClosedByServer,
+    CloseInfo,
+    ConfigError,
+    LiveError,
+    Phase,
+    SentBy,
+    SessionClosed,
+    SoundSourceError,
+    WrongThread,
+)
 from tests.servers import MODEL, TURN_COMPLETE, answer_setup, client_of, live_server
 
 WITHIN = 20.0

@@ -52,7 +52,8 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
         several = isinstance(turns, _CONTAINERS) and len(turns) > 1
         with not_endless(path):
             content["turns"] = [
-                checker.message(Content, turn, f"{path}[{index}]" if several else path)
+                # 3.x models close the connection with 1007 where a turn has no role, which means the user's.
+                {"role": USER_ROLE, **checker.message(Content, turn, f"{path}[{index}]" if several else path)}
                 for index, turn in enumerate(contents(turns, path))
             ]
     if turn_complete is not None:

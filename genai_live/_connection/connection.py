@@ -296,12 +296,7 @@ class Connection(Generic[ServerMessage]):
         if self._write_failure:
             self._hear_last_words()
             return now
-        if self.delivery.failure is not None and self.protocol.state is State.SETUP:
-            self._fail(setup_error(self.delivery.failure, self.plan.safe_url))
-            self._ending.close_by = 0.0
-            return now
-        if self.protocol.state is State.SETUP and self._open_by.passed:
-            self._fail(self._took_too_long(self._open_by))
+        if self.protocol.state is State.SETUP and self._setup_failed():
             return now
         ahead = min(self._owner.look_ahead(now), self._look(now))
         if self._ending.info is not None:
@@ -313,6 +308,14 @@ class Connection(Generic[ServerMessage]):
             return ahead if self.delivery.still_full() else now
         left = self._open_by.left() if self.protocol.state is State.SETUP else None
         return min(self._keep_alive(now), ahead, _NEVER if left is None else now + left)
+
+    def _setup_failed(self) -> bool:
+        """Ends an attempt whose setup was answered with an error, or not in time."""
+        if self.delivery.failure is not None:
+            self._fail(setup_error(self.delivery.failure, self.plan.safe_url))
+        elif self._open_by.passed:
+            self._fail(self._took_too_long(self._open_by))
+        return self._ending.info is not None
 
     def _look(self, now: float) -> float:
         """Lets the protocol do what time brings about."""

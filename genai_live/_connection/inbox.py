@@ -46,9 +46,9 @@ class Take(NamedTuple):
 class Inbox(Generic[ServerMessage]):
     """Messages in order with their marks, then the end, for ever.
 
-    A receiver looks at messages before it takes them for good: Ctrl-C, or a signal handler that raises at any moment between the
-    two, leaves them where they were. What its caller gets is noted in ``handed_over``, in the last step before it is returned, and
-    taken when the next receiver comes.
+    A receiver looks at messages before it takes them for good: Ctrl-C, or a signal handler that raises at any moment between
+    the two, leaves them where they were. What its caller gets is noted in ``handed_over``, in the last step before it is
+    returned, and taken when the next receiver comes.
 
     ``put`` wakes nobody: the reader puts everything that one read brought, then calls ``wake``. A receiver that is woken earlier
     waits for the interpreter lock that the reader still holds: woken at the end, a message of a burst costs 19 µs instead of 26,
