@@ -119,7 +119,7 @@ class Gatherer:
             received = self._inbox.at(self._place, deadline)
             if received is None:
                 raise end()
-            message, mark, _ = received
+            message, mark = received
             if mark.lost:
                 self._pass_loss(message, mark)
             elif mark.merged:

@@ -13,11 +13,11 @@ from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_responses, check_tools
 from genai_live._connection.channel import Channel
-from genai_live._connection.ledger import Asked, Mark, Question
+from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
 from genai_live._deadline import Deadline
-from genai_live._gathering import Gatherer, close_info_of
-from genai_live._message_stream import CLOSE_TIMEOUT, MessageIterator, MessageStream, Stats
+from genai_live._gathering import Gatherer
+from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
 from genai_live._streaming.sound_sink import SoundSink
@@ -236,21 +236,7 @@ class Session(MessageStream[LiveServerMessage]):
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        deadline = Deadline.of(timeout)
-        return MessageIterator(
-            self._connection, deadline, lambda: "the model's turn did not end", self._raise_end, self._is_last_of_turn
-        )
-
-    def _is_last_of_turn(self, message: LiveServerMessage, mark: Mark) -> bool:
-        if mark.lost:
-            raise TurnLost(close_info_of(message))
-        if message.error is not None and mark.ends:
-            raise message.error
-        if mark.ends:
-            return not mark.late
-        # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
-        calls = mark.question.calls if mark.question is not None else ()
-        return bool(calls) and message.server_content is not None and message.server_content.turn_complete is True
+        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end)
 
     def collect(
         self,

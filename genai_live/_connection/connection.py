@@ -231,11 +231,8 @@ class Connection(Generic[ServerMessage]):
         self._arrived.extend(self.transport.read())
         try:
             while self._arrived:
-                opcode, payload = self._arrived.popleft()
-                if opcode <= frames.BINARY:
-                    self.delivery.take(opcode, payload)
-                else:
-                    self._take_control(opcode, payload)
+                self._take(*self._arrived.popleft())
+            self.delivery.inbox.wake()
             if self.transport.failure is not None:
                 raise self.transport.failure
         except TransportLost as error:
@@ -244,7 +241,6 @@ class Connection(Generic[ServerMessage]):
             self._arrived.clear()
             self._write_soon(frames.close_frame(violation.code, violation.reason))
             self._lose(violation.code, violation.reason)
-        self.delivery.inbox.wake()
         if heard != self.transport.bytes_read:
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
         if self.delivery.paused or self.protocol.going_away or self.protocol.is_unsettled:
@@ -264,8 +260,10 @@ class Connection(Generic[ServerMessage]):
             self._write_failure = str(error)
             self.needs_attention = True
 
-    def _take_control(self, opcode: int, payload: bytes | bytearray) -> None:
-        if opcode == frames.PING:
+    def _take(self, opcode: int, payload: bytes | bytearray) -> None:
+        if opcode <= frames.BINARY:
+            self.delivery.take(opcode, payload)
+        elif opcode == frames.PING:
             self._write_soon(frames.frame(frames.PONG, bytes(payload)))
         elif opcode == frames.CLOSE:
             self._take_close(payload)
