@@ -39,7 +39,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in roo
 
 PURE = (
     "_close_reasons", "_settings", "families", "turn",
-    "_network.frames", "_network.masking", "_network.headers",
+    "_network.frames", "_network.headers",
     "_connection.protocol", "_connection.ledger", "_connection.keepalive", "_connection.timetable", "_connection.reconnecting",
     "_connection.outbox",
 )  # fmt: skip

@@ -89,7 +89,7 @@ class Line:
             self.sent.append((base64.b64decode(said["audio"]["data"]), said["audio"]["mimeType"], wait))
             self.something_sent.release()
         else:
-            assert said == {"audioStreamEnd": True}
+            assert (said, kind) == ({"audioStreamEnd": True}, Sent.SOUND_END)
             self.ends.append(wait)
             self.something_ended.release()
 
