@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from soak.measuring import Result
-from tests.signal_scripts import WAYS, lost_in, sending_handler, struck
+from tests.signal_scripts import WAYS, interrupted_connects, lost_in, sending_handler, struck
 
 COUNT, TIMES = 20_000, 3
 TICKS = 3_000
+CONNECTS = 5_000
 LONGEST = 2.0
 """Seconds that a send in a handler may take."""
 
@@ -21,6 +22,11 @@ def signals(minutes: float, seed: int) -> Result:
         usable = all(outcome.told.get("last") == "got it" for outcome in outcomes)
         facts.append(f"{way}: {hits:,} signals, {sum(a for a, _ in lost)} lost, {sum(b for _, b in lost)} twice")
         fine = fine and usable and hits > 0 and lost == [(0, 0)] * TIMES
+    outcome, still_open = interrupted_connects(CONNECTS)
+    told = outcome.told
+    left = len(told.get("threads", "?")) + still_open
+    facts.append(f"{told.get('interrupted', 0):,} of {CONNECTS:,} connects interrupted: {left} threads and connections left")
+    fine = fine and left == 0
     outcome, arrived, torn = sending_handler(TICKS)
     told = outcome.told
     refused = len(told.get("refused", ()))

@@ -2,7 +2,8 @@
 
 ``ask 7`` is answered in pieces, ``7.0/3@12 7.1/3@12 7.2/3@12``: question, piece of how many, turn. ``call 7`` first calls the
 function ``look``. What comes before an answer has begun does as ``second_question`` says (the four possibilities of the
-emulator); what comes later interrupts. A connection has a fuse: after so many messages, read or written, it ends in one of several ways.
+emulator); what comes later interrupts. A connection has a fuse: after so many messages, read or written, it ends, in one of
+several ways.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
+import time
 
 from websockets.sync.server import ServerConnection
 
@@ -159,6 +161,61 @@ def sending_handler(ticks: int) -> tuple[Outcome, dict[str, list[int]], list[str
 
     with live_server(handler) as url:
         return run(SENDING, url, str(ticks)), arrived, torn
+
+
+CONNECTING = """
+import random
+chance, connected, interrupted = random.Random(1), 0, 0
+
+def descriptors():
+    return len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else 0
+
+connect().close()
+before = descriptors()
+for _ in range(int(sys.argv[2])):
+    session = None
+    try:
+        try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0001, 0.004))
+            session = connect()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        connected += 1
+    except (Alarm, KeyboardInterrupt):
+        interrupted += 1
+    if session is not None:
+        session.close()
+left = threads_left()
+for _ in range(100):
+    if descriptors() <= before:
+        break
+    time.sleep(0.05)
+tell(connected=connected, interrupted=interrupted, threads=left, descriptors=[before, descriptors()])
+"""
+
+
+def interrupted_connects(times: int) -> tuple[Outcome, int]:
+    """``times`` connects under an alarm that raises; how it ended, and how many connections the server still had 5 s later."""
+    open_now = [0]
+    lock = threading.Lock()
+
+    def handler(connection: ServerConnection) -> None:
+        with lock:
+            open_now[0] += 1
+        try:
+            answer_setup(connection)
+            for _ in connection:
+                continue
+        finally:
+            with lock:
+                open_now[0] -= 1
+
+    with live_server(handler) as url:
+        outcome = run(RAISING + CONNECTING, url, str(times))
+        ends, pause = time.monotonic() + 5.0, threading.Event()
+        while open_now[0] and time.monotonic() < ends:
+            pause.wait(0.01)
+        return outcome, open_now[0]
 
 
 def lost_in(outcome: Outcome, count: int) -> tuple[int, int]:

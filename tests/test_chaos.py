@@ -16,11 +16,12 @@ SEED = 11
 SECONDS = 12.0
 """And some seconds more, for the last questions."""
 
+HAPPENS = ("answered", "told as lost", "interrupted", "struck", "connections ended", "turns of several questions", "replaced")
+
 
 @pytest.mark.skipif(os.name != "posix", reason="signals are sent with os.kill")
 def test_every_numbered_question_has_its_own_answer_or_is_told_as_lost_once(caplog: Any) -> None:
     with caplog.at_level("CRITICAL", logger="genai_live"):
         found = chaos(SEED, SECONDS, users=8)
     assert not found.wrong, "\n".join(found.wrong)
-    happened = ("answered", "told as lost", "interrupted", "struck", "connections ended", "turns of several questions", "replaced")
-    assert not [each for each in happened if not found.counts[each]]
+    assert not [each for each in HAPPENS if not found.counts[each]]

@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from tests.signal_scripts import WAYS, lost_in, sending_handler, struck
+from tests.signal_scripts import WAYS, interrupted_connects, lost_in, sending_handler, struck
 
 pytestmark = [
     pytest.mark.skipif(os.name != "posix", reason="alarms are POSIX's"),
@@ -20,6 +20,7 @@ COUNT = 4_000
 COUNT_WITH_CALLBACK = 1_500
 """As many as a session with ``on_message`` keeps for a receiver who comes late: 256 KiB."""
 TICKS = 300
+CONNECTS = 200
 AT_ONCE = 2.0
 """Seconds that a send in a handler may take on a machine under load; refused or written, it takes less than a millisecond."""
 
@@ -35,6 +36,14 @@ def test_a_handler_that_raises_loses_no_message(way: str, callback: bool) -> Non
     assert lost_in(outcome, count) == (0, 0)
     assert told["left"] == [0, 0]
     assert (told["last"], told["questions"]) == ("got it", 1)
+
+
+def test_a_connect_that_a_handler_interrupts_leaves_nothing() -> None:
+    outcome, still_open = interrupted_connects(CONNECTS)
+    told = outcome.told  # not stderr: a thread that is struck at its start is told there, by Python itself
+    assert told["interrupted"] > 10
+    assert (told["threads"], still_open) == ([], 0)
+    assert told["descriptors"][1] <= told["descriptors"][0]
 
 
 def test_a_handler_that_sends_is_written_next_or_refused_at_once() -> None:
