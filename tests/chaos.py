@@ -62,7 +62,7 @@ def chaos(seed: int, seconds: float, *, users: int | None = None, signals: bool 
 
 def _user(stack: ExitStack, truth: Truth, number: int, chance: random.Random) -> tuple[User, Habits]:
     second_question = SECOND_QUESTION[number % len(SECOND_QUESTION)]
-    habits = Habits(second_question, think=chance.choice((0.0, 0.02, 0.1)), fuse=chance.choice((0, 40, 200)))
+    habits = Habits(second_question, think=chance.choice((0.0, 0.02, 0.1)), fuse=chance.choice((0, 15, 60, 300)))
     url = stack.enter_context(NumberedService(truth, habits, random.Random(chance.getrandbits(32))).open())
     model = chance.choice(MODELS)
     manner = Manner(

@@ -91,7 +91,7 @@ class Habits:
     """Seconds until an answer begins, at most."""
     fuse: int = 60
     """Messages after which a connection ends, at most; 0 lets all live."""
-    never_fuse: float = 0.3
+    never_fuse: float = 0.15
     """The part of the connections that live."""
     calm: threading.Event = field(default_factory=threading.Event)
     """Once set, nothing is ended any more."""
