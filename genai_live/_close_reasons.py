@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from genai_live.errors import (
     ClosedByServer,
@@ -13,7 +14,9 @@ from genai_live.errors import (
     LiveError,
     Phase,
     SentBy,
+    ServiceError,
     SessionClosed,
+    SetupError,
     SetupRejected,
 )
 
@@ -156,6 +159,38 @@ def setup_rejected(info: CloseInfo, safe_url: str) -> SetupRejected:
     error = SetupRejected(message, info)
     judged(error, verdict)
     return error
+
+
+def service_error(fields: Mapping[str, Any]) -> ServiceError | None:
+    """The error that a message of the service is, flat or under "error"; None for any other message with unknown fields.
+
+    The service was seen to close in place of that; gateways and hand-written servers send Google's usual error object.
+    """
+    nested = fields.get("error")
+    found = nested if isinstance(nested, Mapping) else fields if _is_error(fields) else None
+    if found is None and not (isinstance(nested, str) and nested):
+        return None
+    given = found or {"message": nested}
+    code, status, words = given.get("code"), given.get("status"), given.get("message")
+    number = int(code) if isinstance(code, (int, float, str)) and str(code).isdecimal() else None
+    name, said = str(status or ""), str(words or "")
+    verdict = _by_reason(said) or (of_status(number) if number else None) or _OTHER
+    what = " ".join(part for part in (str(number or ""), name) if part) or "an error"
+    message = f"the service answered with {what}" + (f': "{said}"' if said else "") + f". {verdict.advice}"
+    error = ServiceError(message.rstrip(), number, name, said)
+    judged(error, verdict)
+    return error
+
+
+def _is_error(fields: Mapping[str, Any]) -> bool:
+    return "code" in fields and ("message" in fields or "status" in fields)
+
+
+def setup_error(error: ServiceError, safe_url: str) -> SetupError:
+    """The error of connect() for a setup that was answered with an error message."""
+    failure = SetupError(f"{safe_url} refused the setup: {error}", error)
+    judged(failure, Verdict(error.kind, error.retryable, error.advice))
+    return failure
 
 
 def as_connect_error(error: LiveError, phase: Phase) -> ConnectError:

@@ -8,7 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from genai_live._connection.open_connection import OpenConnection
+from genai_live import _process
+from genai_live._connection.channel import Channel
+from genai_live._connection.inbox import Inbox
+from genai_live._connection.ledger import Mark
 from genai_live._deadline import Deadline
 from genai_live._secret import without_frames
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
@@ -38,6 +41,8 @@ class Stats:
     waiting_messages: int
     """Messages that nobody has received yet."""
     waiting_bytes: int
+    resynchronised: int
+    """Questions that were closed with the turn of another one, because the service answered both in it, or one of them not."""
     dropped: int
     """Pieces of audio and video that were dropped because the session had no connection for long."""
     forgotten: int
@@ -54,10 +59,10 @@ class MessageStream(Generic[ServerMessage]):
     Usable from many threads, one of them receiving; a context manager that closes itself.
     """
 
-    def __init__(self, connection: OpenConnection[ServerMessage], model: str) -> None:
-        self._connection: OpenConnection[ServerMessage] = connection
+    def __init__(self, channel: Channel[ServerMessage], model: str) -> None:
+        self._connection: Channel[ServerMessage] = channel
         self._model = model
-        self._end_told = False
+        self._end_seen = False
         """True once receive() has ended quietly because the session did: the next call must not look like an empty turn."""
 
     # Receiving: one thread at a time, never a callback.
@@ -65,7 +70,8 @@ class MessageStream(Generic[ServerMessage]):
     def __iter__(self) -> Iterator[ServerMessage]:
         """Yields every message until the session ends: quietly when nothing was lost, else with SessionClosed."""
         self._check_receiver()
-        return Messages(lambda: self._next(Deadline(None)), self._raise_unless_clean)
+        forever = Deadline(None)
+        return MessageIterator(self._connection, lambda: forever, str, self._raise_unless_clean)
 
     def _check_receiver(self) -> None:
         if self._connection.forked:
@@ -77,17 +83,6 @@ class MessageStream(Generic[ServerMessage]):
             )
         self._connection.inbox.check_free()
 
-    def _next(self, deadline: Deadline, missing: str = "") -> ServerMessage | None:
-        """The next message, None at the end; ``missing`` says what a timeout means."""
-        if self._connection.forked:
-            self._connection.check_usable()  # an iterator from before the fork: nobody fills the queue here
-        try:
-            return self._connection.inbox.get(deadline)
-        except TimeoutError:
-            raise ReceiveTimeout(
-                f"{missing} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
-            ) from None
-
     def _raise_unless_clean(self) -> None:
         """Raises the error of the end, unless nothing was lost."""
         info = self.close_info
@@ -95,13 +90,13 @@ class MessageStream(Generic[ServerMessage]):
         if not info.clean:
             raise self._connection.end_error()
 
-    def _tell_end(self) -> None:
-        """Raises the error of the end, unless nothing was lost and it has not been told yet."""
+    def _raise_end(self) -> None:
+        """Raises the error of the end, unless nothing was lost and this is the first to see it."""
         info = self.close_info
         assert info is not None
-        if not info.clean or self._end_told:
+        if not info.clean or self._end_seen:
             raise self._connection.end_error()
-        self._end_told = True
+        self._end_seen = True
 
     # Ending.
 
@@ -119,13 +114,13 @@ class MessageStream(Generic[ServerMessage]):
         self.close()
 
     def __del__(self) -> None:
-        connection = getattr(self, "_connection", None)
-        if connection is None or connection.close_info is not None or connection.forked or sys.is_finalizing():
+        channel = getattr(self, "_connection", None)
+        if channel is None or channel.close_info is not None or channel.forked or sys.is_finalizing():
             return
         try:
             warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
         finally:  # the warning is an error where the user says so
-            connection.abort()
+            channel.abort()
 
     # What is known. Any thread, never blocks.
 
@@ -148,20 +143,21 @@ class MessageStream(Generic[ServerMessage]):
     @property
     def stats(self) -> Stats:
         """Counters, as they stand now."""
-        connection, counters = self._connection, self._connection.counters
+        channel, counters = self._connection, self._connection.counters
         return Stats(
-            messages_received=connection.delivery.messages_received,
+            messages_received=channel.delivery.messages_received,
             messages_sent=counters.messages_written,
             bytes_received=counters.bytes_read,
             bytes_sent=counters.bytes_written,
-            undecodable=connection.delivery.undecodable,
-            waiting_messages=connection.inbox.waiting_messages,
-            waiting_bytes=connection.inbox.waiting_bytes,
-            dropped=connection.dropped,
-            forgotten=connection.inbox.forgotten,
-            callback_errors=connection.dispatcher.errors,
-            slow_callbacks=connection.dispatcher.slow,
-            longest_callback=connection.dispatcher.longest,
+            undecodable=channel.delivery.undecodable,
+            waiting_messages=channel.inbox.waiting_messages,
+            waiting_bytes=channel.inbox.waiting_bytes,
+            resynchronised=channel.protocol.resynchronised,
+            dropped=channel.dropped,
+            forgotten=channel.inbox.forgotten,
+            callback_errors=channel.dispatcher.errors,
+            slow_callbacks=channel.dispatcher.slow,
+            longest_callback=channel.dispatcher.longest,
         )
 
     def __reduce__(self) -> NoReturn:
@@ -172,22 +168,30 @@ class MessageStream(Generic[ServerMessage]):
         return f"<{type(self).__name__} {self._model} {state}>"
 
 
-class Messages(Generic[ServerMessage]):
-    """Iterates over messages.
+class MessageIterator(Generic[ServerMessage]):
+    """Iterates over messages, or with ``is_last`` over those of a turn.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.
     """
 
     def __init__(
         self,
-        take: Callable[[], ServerMessage | None],
+        channel: Channel[ServerMessage],
+        deadline: Callable[[], Deadline],
+        missing: Callable[[], str],
         end: Callable[[], None],
-        is_last: Callable[[ServerMessage], bool] | None = None,
+        is_last: Callable[[ServerMessage, Mark], bool] | None = None,
     ) -> None:
-        self._take: Callable[[], ServerMessage | None] = take
+        self._connection: Channel[ServerMessage] = channel
+        self._inbox: Inbox[ServerMessage] = channel.inbox
+        self._process = _process.current
+        self._deadline = deadline
+        """Makes the deadline of a message."""
+        self._missing = missing
+        """Says what did not come in time."""
         self._end = end
         """Raises when the end of the session is no quiet one."""
-        self._is_last: Callable[[ServerMessage], bool] | None = is_last
+        self._is_last: Callable[[ServerMessage, Mark], bool] | None = is_last
         self._over = False
 
     def __iter__(self) -> Iterator[ServerMessage]:
@@ -196,23 +200,34 @@ class Messages(Generic[ServerMessage]):
     def __next__(self) -> ServerMessage:
         if self._over:
             raise StopIteration
+        if self._process is not _process.current:  # nobody fills the queue here
+            self._connection.check_usable()
+        inbox, is_last, deadline = self._inbox, self._is_last, self._deadline()
         try:
-            message = self._take()
+            while True:
+                received = inbox.next(deadline)
+                if received is None:
+                    self._end()
+                    self._over = True
+                    raise StopIteration
+                message, mark, item = received
+                if message is None:
+                    inbox.handed_over = item
+                    continue
+                if is_last is not None:
+                    if mark.lost or message.error is not None:
+                        inbox.handed_over = item  # it is raised
+                    self._over = is_last(message, mark)
+                inbox.handed_over = item  # the last step: what is not handed over stays in the queue
+                return message
+        except TimeoutError:
+            failure: BaseException = ReceiveTimeout(
+                f"{self._missing()} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
+            )
         except LEAVES_A_SESSION_OPEN as error:
             failure = without_frames(error)
-        else:
-            return self._checked(message)
-        del self
+        del self, inbox, is_last
         try:
             raise failure
         finally:
             del failure  # it has this frame now, and would keep itself alive
-
-    def _checked(self, message: ServerMessage | None) -> ServerMessage:
-        if message is None:
-            self._end()
-            self._over = True
-            raise StopIteration
-        if self._is_last is not None and self._is_last(message):
-            self._over = True
-        return message

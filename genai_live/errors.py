@@ -10,12 +10,14 @@
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
     ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
+    ├── ServiceError                         the service answered with an error message; the session goes on unless it ends it
     ├── APIError                             a REST request was answered with an error
     ├── ConnectError (ConnectionError)       connect() failed; ``phase`` says where
     │   ├── ConnectTimeout (TimeoutError)    the time for connecting was used up
     │   ├── CredentialsError                 no usable credentials
     │   ├── HandshakeRejected                an HTTP answer other than 101: ``status`` and ``body``
     │   └── SetupRejected                    closed before setupComplete: ``close_info``
+    │       └── SetupError (ServiceError)    the setup was answered with an error message
     └── SessionClosed (ConnectionError)      the session has ended; ``close_info`` says how
         ├── ClosedByServer                   the server sent a Close frame
         ├── ConnectionLost                   the network, a time limit or a broken frame ended it
@@ -194,6 +196,21 @@ class OutboxFull(LiveError):
     retryable = True
 
 
+class ServiceError(LiveError):
+    """The service answered with an error message in place of an answer; the session goes on, unless the service ends it.
+
+    ``code`` is the service's number (as in HTTP), ``status`` its name ("RESOURCE_EXHAUSTED"), ``reason`` its own words; each is
+    None or empty where it said nothing. ``messages`` are those of the turn that ``ask`` or ``collect`` had taken by then.
+    """
+
+    def __init__(self, message: str, code: int | None, status: str, reason: str, messages: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.reason = reason
+        self.messages = messages
+
+
 class APIError(LiveError):
     """A REST request was answered with an error."""
 
@@ -254,6 +271,18 @@ class SetupRejected(ConnectError):
 
     def __init__(self, message: str, close_info: CloseInfo) -> None:
         super().__init__(message, Phase.SETUP, close_info)
+
+
+class SetupError(ServiceError, SetupRejected):
+    """The service answered the setup with an error message; ``code`` and ``status`` are the service's."""
+
+    code: int | None = None  # type: ignore[assignment]  # a property of ConnectError, a value of ServiceError
+    status: str = ""  # type: ignore[assignment]  # of ConnectError the HTTP status, which was 101 here
+    reason: str = ""
+
+    def __init__(self, message: str, error: ServiceError) -> None:
+        SetupRejected.__init__(self, message, CloseInfo(ABNORMAL_CLOSURE, error.reason, SentBy.SERVER, Phase.SETUP))
+        ServiceError.__init__(self, message, error.code, error.status, error.reason)
 
 
 class SessionClosed(LiveError, ConnectionError):

@@ -6,18 +6,18 @@ Developer API only; the service calls its music method (BidiGenerateMusic) exper
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genai_live import _json
 from genai_live._arguments import came, is_number
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
-from genai_live._connection.open_connection import OpenConnection
+from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import MusicProtocol
 from genai_live._deadline import Deadline
-from genai_live._message_stream import Messages, MessageStream
+from genai_live._message_stream import MessageIterator, MessageStream
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
 from genai_live.callbacks import LiveMusicCallbacks
 from genai_live.errors import ConfigError, DecodeError
@@ -72,8 +72,8 @@ class LiveMusic:
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
-        connection = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
-        return MusicSession(connection, self._api_client.backend, model)
+        channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
+        return MusicSession(channel, self._api_client.backend, model)
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):
@@ -83,10 +83,10 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
     raises :class:`~genai_live.errors.SessionClosed`. An end while it plays counts as a loss, unless this program closed it.
     """
 
-    def __init__(self, connection: OpenConnection[LiveMusicServerMessage], backend: Backend, model: str) -> None:
-        super().__init__(connection, model)
-        assert isinstance(connection.protocol, MusicProtocol)
-        self._protocol = connection.protocol
+    def __init__(self, channel: Channel[LiveMusicServerMessage], backend: Backend, model: str) -> None:
+        super().__init__(channel, model)
+        assert isinstance(channel.protocol, MusicProtocol)
+        self._protocol = channel.protocol
         self._backend = backend
         self._tape = _Tape()
 
@@ -160,7 +160,10 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         """
         self._check_receiver()
         Deadline.of(timeout)  # refused here, and not when the first message is asked for
-        return Messages(lambda: self._next(Deadline(timeout), f"no message came{self._why_silent()}"), self._tell_end)
+        return self._messages(lambda: Deadline(timeout), lambda: f"no message came{self._why_silent()}")
+
+    def _messages(self, deadline: Callable[[], Deadline], missing: Callable[[], str]) -> MessageIterator[LiveMusicServerMessage]:
+        return MessageIterator(self._connection, deadline, missing, self._raise_end)
 
     def record(self, seconds: float, timeout: float | None = None) -> Audio:
         """Receives that many seconds of music and returns them, 48,000 Hz stereo; ``.save("music.wav")`` writes a file.
@@ -180,8 +183,9 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         if not is_number(seconds) or not 0 < seconds < math.inf:
             raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
+        messages = self._messages(lambda: deadline, lambda: f"{seconds:g} s of music did not come{self._why_silent()}")
         while not self._tape.holds(seconds):
-            message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")
+            message = next(messages, None)
             if message is None:
                 raise self._connection.end_error()
             for chunk in message.audio_chunks:

@@ -367,7 +367,7 @@ def test_closing_beside_a_mute_peer_returns_in_time(closing: str, situation: str
         with returns_within(LIMIT):
             CLOSINGS[closing](session)
         assert session.close_info is not None
-        until(session._connection.ended.is_set)
+        until(session._connection._connection.ended.is_set)
 
 
 @pytest.mark.waits
@@ -383,7 +383,7 @@ def test_abort_never_blocks(situation: str) -> None:
         SITUATIONS[situation](session, peer)
         with returns_within(0.0):
             session._connection.abort()
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits
@@ -416,7 +416,7 @@ def test_close_in_a_callback_while_a_sender_waits_ends_both() -> None:
         peer.send(frame(BINARY, text_part("now")))
         ready.set()
         assert isinstance(sending.exception(PATIENCE), errors.SessionClosed)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert took[0] < LIMIT + PROMISED + LOADED
 
 
@@ -444,7 +444,7 @@ def test_close_and_a_receiver_return_while_a_callback_still_runs(receiver: str) 
         assert error is None or isinstance(error, errors.SessionClosed)
         assert not release.is_set()
         release.set()
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits
@@ -468,7 +468,7 @@ def test_close_in_every_callback_returns(callback: str, on_executor: bool) -> No
                 peer.end()
             ready.set()
             assert closed.wait(PATIENCE)
-            assert session._connection.ended.wait(PATIENCE)
+            assert session._connection._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits

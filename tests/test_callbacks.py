@@ -174,7 +174,7 @@ def test_a_callback_may_close_and_the_rest_is_told_once(on_executor: bool) -> No
     with recorded(recorder, on_executor=on_executor) as (session, peer):
         peer.send(EVERYTHING)
         assert recorder.closed.wait(PATIENCE)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert recorder.of("on_close") == [session.close_info]
         assert session.close_info is not None
         assert session.close_info.sent_by is errors.SentBy.CLIENT
@@ -204,7 +204,7 @@ def test_receiving_on_the_reader_thread_is_refused_at_once_and_sends_nothing(cal
     with recorded(recorder, on_executor=False) as (session, peer):
         peer.send(EVERYTHING + LAST)
         check_everything_came_once(recorder, session)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert refused
         assert "callback" in str(refused[0])
         assert not [error for error in recorder.of("on_error") if isinstance(error, errors.CallbackError)]
@@ -234,7 +234,7 @@ def test_an_on_close_that_raises_reports_it_and_ends_all_the_same(caplog: pytest
     told: list[errors.LiveError] = []
     with opened(callbacks={"on_close": on_close, "on_error": told.append}) as (session, peer):
         peer.send(LAST)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert [type(error) for error in told] == [errors.ClosedByServer, errors.CallbackError]
     assert "on_close" in caplog.text
 

@@ -347,5 +347,5 @@ def test_a_defect_while_a_message_is_taken_is_told_and_logged(
         error = waiting.exception(PATIENCE)
         assert isinstance(error, errors.ConnectionLost)
         assert error.reason == "internal error: ZeroDivisionError: a defect"
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
     assert "ZeroDivisionError" in caplog.text

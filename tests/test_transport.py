@@ -382,7 +382,7 @@ def test_a_write_that_fails_while_the_reader_is_in_a_callback_waits_for_the_reas
         assert inside.wait(PATIENCE)
         say_and_leave(peer)
         sending = beside(send_until_it_fails, session)
-        wait_until(lambda: session._connection._write_failure != "")
+        wait_until(lambda: session._connection._connection._write_failure != "")
         release.set()
         check_last_words(sending.exception(PATIENCE), session)
 
@@ -426,7 +426,7 @@ def test_a_write_that_fails_in_a_callback_tells_the_reason(together: bool) -> No
         peer.reset()
         ready.set()
         assert failed.wait(PATIENCE)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         check_last_words(raised[0], session)
 
 

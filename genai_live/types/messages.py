@@ -5,7 +5,9 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 
 from __future__ import annotations
 
-from genai_live.errors import DecodeError
+from typing import TYPE_CHECKING
+
+from genai_live.errors import DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
 from genai_live.types.content import Content, FunctionCall, Transcription
@@ -150,8 +152,17 @@ class LiveServerMessage(Message):
     decode_error: DecodeError | None = wire(
         "Set when this message stands for one that could not be understood; nothing else is set then."
     )
+    error: ServiceError | None = wire("Set when the service answers with an error; ask, collect and receive raise it.")
     reconnecting: Reconnecting | None = wire("This library's word that a connection is gone and another will follow.")
     reconnected: Reconnected | None = wire("This library's word that the session has a connection again.")
+
+    if TYPE_CHECKING:
+
+        @property
+        def ends_turn(self) -> bool:
+            """True for the last message of a turn, as the session that received it decides; False on one decoded by a user."""
+    else:
+        ends_turn = False
 
     @property
     def interaction_status(self) -> InteractionStatus | str | None:
