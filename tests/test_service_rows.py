@@ -77,7 +77,7 @@ def test_input_transcription_after_the_interrupted_turn() -> None:
 def test_interrupted_without_generation_complete() -> None:
     with row("2_interrupted_without_generation_complete") as session:
         asking = beside(asked, session, "one")
-        until(lambda: session.stats.messages_received >= 2)  # an update, and half of the answer
+        until(lambda: session.stats.messages_received >= 2)  # setupComplete, and half of the answer
         session.send_text("two")
         assert (asking.result(PATIENCE).text, asking.result().interrupted) == ("half of the", True)
         assert session.collect(timeout=PATIENCE).text == "answer to two"
@@ -153,7 +153,7 @@ def test_a_response_when_idle() -> None:
     with row("2_a_response_when_idle", OF_3_8, {**SPEECH, **TOOL}) as session:
         turn = asked(session, "one")
         asking = beside(asked, session, "two")
-        until(lambda: session.stats.messages_received >= 5)  # an update, the call's turn, a piece of the next
+        until(lambda: session.stats.messages_received >= 6)  # setupComplete, an update, the call's turn, a piece of the next
         answered_call(session, turn, scheduling="WHEN_IDLE")
         assert asking.result(PATIENCE).text == "answer to two"
         assert session.collect(timeout=PATIENCE).text == "it is 42"
@@ -164,7 +164,7 @@ def test_a_response_that_interrupts() -> None:
     with row("2_a_response_that_interrupts", OF_3_8, {**SPEECH, **TOOL}) as session:
         turn = asked(session, "one")
         asking = beside(asked, session, "two")
-        until(lambda: session.stats.messages_received >= 5)
+        until(lambda: session.stats.messages_received >= 6)
         answered_call(session, turn, scheduling="INTERRUPT")
         assert (asking.result(PATIENCE).text, asking.result().interrupted) == ("half of the", True)
         assert session.collect(timeout=PATIENCE).text == "it is 42"
@@ -248,7 +248,7 @@ def test_speech_with_voice_activity_beside_content() -> None:
 def test_speech_that_is_not_answered() -> None:
     with row("3_speech_that_is_not_answered", OF_3_8, SPEECH) as session:
         session.send_realtime_input(audio=bytes(3200))
-        until(lambda: session.stats.messages_received >= 3)  # an update, the begin and the end of the speech
+        until(lambda: session.stats.messages_received >= 4)  # setupComplete, an update, the begin and the end of the speech
         assert asked(session, "last").text == "the last answer"
 
 
@@ -282,6 +282,7 @@ def test_dropped_in_mid_turn(name: str) -> None:
 def test_pending_call_survives() -> None:
     with row("4_pending_call_survives", config={**TEXT, **TOOL}, reconnect=QUICK) as session:
         turn = asked(session, "one")
+        until(lambda: session.stats.messages_received > 4)  # of the second connection
         answered_call(session, turn)
         assert session.collect(timeout=PATIENCE).text == "it is 42"
         assert_the_last_is_its_own(session)
@@ -290,7 +291,7 @@ def test_pending_call_survives() -> None:
 def test_pending_call_keeps_the_model_saying_in_progress() -> None:
     with row("4_pending_call_keeps_the_model_saying_in_progress", config={**TEXT, **TOOL}, reconnect=QUICK) as session:
         turn = asked(session, "one")
-        until(lambda: session.resumption.handle is not None and session.stats.messages_received > 4)
+        until(lambda: session.stats.messages_received > 4)  # of the second connection
         assert asked(session, "two").text == "the look-up is in progress"
         answered_call(session, turn)
         assert session.collect(timeout=PATIENCE).text == "it is 42"
