@@ -71,10 +71,10 @@ class Gatherer:
         self._passed_question: Question | None = None
 
     def turn(self, deadline: Deadline, end: Callable[[], SessionClosed], *, reports_usage: bool) -> tuple[Turn, object]:
-        """The turn, and what ``Inbox.handed_over`` is to be set to when the caller gets it.
+        """The turn, and the value for ``Inbox.handed_over`` when the caller gets it.
 
-        ``end`` makes the error of a session that has ended, ``reports_usage`` says whether the service has reported usage before. Until the
-        turn is handed over, everything that it was made of stays in the queue.
+        ``end`` makes the error of a session that has ended, ``reports_usage`` says whether the service has reported usage before.
+        Until the turn is handed over, everything that it was made of stays in the queue.
 
         Raises:
             ReceiveTimeout: the deadline passed.
@@ -114,12 +114,12 @@ class Gatherer:
         )
 
     def _gather(self, deadline: Deadline, end: Callable[[], SessionClosed]) -> bool:
-        """Walks through the queue up to the end of the turn; False when only the caller can go on with it, who has to answer calls."""
+        """Walks through the queue up to the end of the turn; False when it ends at calls that only the caller can answer."""
         while True:
             received = self._inbox.at(self._place, deadline)
             if received is None:
                 raise end()
-            message, mark, _ = received
+            message, mark = received
             if mark.lost:
                 self._pass_loss(message, mark)
             elif mark.merged:
@@ -132,7 +132,7 @@ class Gatherer:
                 whose = self._whose(mark)
                 self._keep(message, mark, whose)
                 if whose is _Whose.MINE:
-                    if mark.ends or (self._until_generated and message.server_content and message.server_content.generation_complete):
+                    if mark.ends or (self._until_generated and _is_generated(message)):
                         return True
                     if self._waits_for_caller(message):
                         return False
@@ -241,6 +241,10 @@ class Gatherer:
                 self._keep(received.message, received.mark, _Whose.DONE)
         except TimeoutError:
             return
+
+
+def _is_generated(message: LiveServerMessage) -> bool:
+    return message.server_content is not None and message.server_content.generation_complete is True
 
 
 def close_info_of(message: LiveServerMessage) -> CloseInfo:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from genai_live import _process
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import Inbox
-from genai_live._connection.ledger import Mark
+from genai_live._connection.ledger import SESSION, Mark
 from genai_live._deadline import Deadline
+from genai_live._gathering import close_info_of
 from genai_live._secret import without_frames
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
-from genai_live.errors import CloseInfo, ReceiveTimeout, WrongThread
+from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, TurnLost, WrongThread
+from genai_live.types import LiveServerMessage
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
@@ -70,8 +72,7 @@ class MessageStream(Generic[ServerMessage]):
     def __iter__(self) -> Iterator[ServerMessage]:
         """Yields every message until the session ends: quietly when nothing was lost, else with SessionClosed."""
         self._check_receiver()
-        forever = Deadline(None)
-        return MessageIterator(self._connection, lambda: forever, str, self._raise_unless_clean)
+        return MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
 
     def _check_receiver(self) -> None:
         if self._connection.forked:
@@ -128,11 +129,12 @@ class MessageStream(Generic[ServerMessage]):
     def conn(self) -> websocket.WebSocket:
         """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session.
 
-        ConnectionError: there is none, because the session is between two connections.
+        Raises:
+            NotConnected: there is none, because the session is between two connections.
         """
         transport = self._connection.transport
         if transport is None:
-            raise ConnectionError("the session has no connection now: it is reconnecting")
+            raise NotConnected("the session has no connection at the moment, because it is reconnecting; ask again when it has")
         return transport.websocket
 
     @property
@@ -169,29 +171,21 @@ class MessageStream(Generic[ServerMessage]):
 
 
 class MessageIterator(Generic[ServerMessage]):
-    """Iterates over messages, or with ``is_last`` over those of a turn.
+    """Iterates over messages up to the end of the session.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.
     """
 
-    def __init__(
-        self,
-        channel: Channel[ServerMessage],
-        deadline: Callable[[], Deadline],
-        missing: Callable[[], str],
-        end: Callable[[], None],
-        is_last: Callable[[ServerMessage, Mark], bool] | None = None,
-    ) -> None:
-        self._connection: Channel[ServerMessage] = channel
+    def __init__(self, channel: Channel[ServerMessage], deadline: Deadline, missing: str, end: Callable[[], None]) -> None:
+        self.deadline = deadline
+        """Until when the next message must come."""
+        self.missing = missing
+        """What did not come in time, for the error that says so."""
+        self._channel: Channel[ServerMessage] = channel
         self._inbox: Inbox[ServerMessage] = channel.inbox
         self._process = _process.current
-        self._deadline = deadline
-        """Makes the deadline of a message."""
-        self._missing = missing
-        """Says what did not come in time."""
         self._end = end
         """Raises when the end of the session is no quiet one."""
-        self._is_last: Callable[[ServerMessage, Mark], bool] | None = is_last
         self._over = False
 
     def __iter__(self) -> Iterator[ServerMessage]:
@@ -201,33 +195,52 @@ class MessageIterator(Generic[ServerMessage]):
         if self._over:
             raise StopIteration
         if self._process is not _process.current:  # nobody fills the queue here
-            self._connection.check_usable()
-        inbox, is_last, deadline = self._inbox, self._is_last, self._deadline()
+            self._channel.check_usable()
+        inbox = self._inbox
         try:
             while True:
-                received = inbox.next(deadline)
+                received = inbox.next(self.deadline)
                 if received is None:
                     self._end()
                     self._over = True
                     raise StopIteration
                 message, mark, item = received
-                if message is None:
-                    inbox.handed_over = item
-                    continue
-                if is_last is not None:
-                    if mark.lost or message.error is not None:
-                        inbox.handed_over = item  # it is raised
-                    self._over = is_last(message, mark)
-                inbox.handed_over = item  # the last step: what is not handed over stays in the queue
-                return message
+                if mark is not SESSION and (mark.ends or mark.lost or mark.merged or mark.question.calls):  # type: ignore[union-attr]
+                    self._look(message, mark, item)
+                if message is not None:
+                    inbox.handed_over = item  # the last step: what is not handed over stays in the queue
+                    return message
+                inbox.handed_over = item
+                if self._over:
+                    raise StopIteration
         except TimeoutError:
             failure: BaseException = ReceiveTimeout(
-                f"{self._missing()} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
+                f"{self.missing} within {self.deadline.seconds:g} s;"
+                " the session is still open, so receive again or use a longer timeout"
             )
         except LEAVES_A_SESSION_OPEN as error:
             failure = without_frames(error)
-        del self, inbox, is_last
+        del self, inbox
         try:
             raise failure
         finally:
             del failure  # it has this frame now, and would keep itself alive
+
+    def _look(self, message: ServerMessage | None, mark: Mark, item: object) -> None:
+        """Called for what may end a turn."""
+
+
+class TurnIterator(MessageIterator[LiveServerMessage]):
+    """Iterates over the messages of one turn: the oldest that was not received to its end, or the next."""
+
+    def _look(self, message: LiveServerMessage | None, mark: Mark, item: object) -> None:
+        """Ends the iteration at the end of a turn. Raises TurnLost and ServiceError."""
+        if message is not None and (mark.lost or message.error is not None):
+            self._inbox.handed_over = item
+            raise TurnLost(close_info_of(message)) if message.error is None else message.error
+        if mark.ends:
+            self._over = not mark.late
+        elif message is not None and mark.question is not None and mark.question.calls:
+            # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
+            content = message.server_content
+            self._over = content is not None and content.turn_complete is True

@@ -31,7 +31,7 @@ class Client:
         enterprise: Another name of ``vertexai``, as in Google's SDK.
 
     Raises:
-        ConfigError: arguments contradict each other, or a key or project is missing.
+        ConfigError: arguments contradict each other, or a key or project is missing; ``kind`` is AUTH when there is no key.
     """
 
     @opaque
@@ -79,6 +79,11 @@ class Client:
     def vertexai(self) -> bool:
         """True when this is a client of Vertex AI."""
         return self._api_client.backend.is_vertex
+
+    @property
+    def has_credentials(self) -> bool:
+        """True when something authorises this client; False when it needs nothing, as with an emulator or a gateway."""
+        return self._api_client.has_credentials
 
     def close(self) -> None:
         """Does nothing: a client holds settings and keeps nothing open. Sessions are closed one by one, and outlive their client.

@@ -7,8 +7,10 @@
     ├── WrongThread (RuntimeError)           a call that would wait for itself, or a second receiver
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
+    ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
+    ├── NotConnected (ConnectionError)       the session is between two connections, and this needs one
     ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
     ├── ServiceError                         the service answered with an error message; the session goes on unless it ends it
     ├── APIError                             a REST request was answered with an error
@@ -162,6 +164,13 @@ class CallbackError(LiveError):
     """A callback of the caller raised; ``__cause__`` is what it raised, and the session goes on."""
 
 
+class SoundSourceError(LiveError):
+    """What ``stream_audio(wait=False)`` sent has ended early: ``__cause__`` is what its iterable raised, and the session goes on.
+
+    The service was not told that all was said. ``on_error`` gets it; the stream's handle has the cause itself.
+    """
+
+
 class ReceiveTimeout(LiveError, TimeoutError):
     """The turn did not end within the caller's timeout; the session is still usable.
 
@@ -188,6 +197,13 @@ class TurnLost(LiveError, ConnectionError):
         super().__init__(f"the model's turn was lost with its connection ({close_info}); the session reconnects, so ask again")
         self.close_info = close_info
         self.messages = messages
+
+
+class NotConnected(LiveError, ConnectionError):
+    """The session is between two connections, and the call needs one; the session goes on."""
+
+    kind = ErrorKind.NETWORK
+    retryable = True
 
 
 class OutboxFull(LiveError):

@@ -15,7 +15,7 @@ from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
 from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
-from genai_live._connection.protocol import MusicProtocol
+from genai_live._connection.protocol import BidiProtocol, MusicProtocol
 from genai_live._deadline import Deadline
 from genai_live._message_stream import MessageIterator, MessageStream
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
@@ -160,10 +160,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         """
         self._check_receiver()
         Deadline.of(timeout)  # refused here, and not when the first message is asked for
-        return self._messages(lambda: Deadline(timeout), lambda: f"no message came{self._why_silent()}")
-
-    def _messages(self, deadline: Callable[[], Deadline], missing: Callable[[], str]) -> MessageIterator[LiveMusicServerMessage]:
-        return MessageIterator(self._connection, deadline, missing, self._raise_end)
+        return _MusicIterator(self._connection, timeout, self._raise_end)
 
     def record(self, seconds: float, timeout: float | None = None) -> Audio:
         """Receives that many seconds of music and returns them, 48,000 Hz stereo; ``.save("music.wav")`` writes a file.
@@ -183,7 +180,8 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         if not is_number(seconds) or not 0 < seconds < math.inf:
             raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
-        messages = self._messages(lambda: deadline, lambda: f"{seconds:g} s of music did not come{self._why_silent()}")
+        missing = f"{seconds:g} s of music did not come{_why_silent(self._protocol)}"
+        messages = MessageIterator(self._connection, deadline, missing, self._raise_end)
         while not self._tape.holds(seconds):
             message = next(messages, None)
             if message is None:
@@ -192,15 +190,29 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
                 self._tape.add(chunk)
         return self._tape.cut(seconds)
 
-    def _why_silent(self) -> str:
-        return "" if self._protocol.turn_open else " (the music is not playing: play() starts it)"
-
     # What is known. Any thread, never blocks.
 
     @property
     def setup_complete(self) -> LiveMusicServerSetupComplete | None:
         """The server's answer to the setup."""
         return self._protocol.setup_complete
+
+
+class _MusicIterator(MessageIterator[LiveMusicServerMessage]):
+    """Iterates over music, with ``timeout`` seconds for each message."""
+
+    def __init__(self, channel: Channel[LiveMusicServerMessage], timeout: float | None, end: Callable[[], None]) -> None:
+        super().__init__(channel, Deadline(timeout), "", end)
+        self._protocol = channel.protocol
+        self._timeout = timeout
+
+    def __next__(self) -> LiveMusicServerMessage:
+        self.deadline, self.missing = Deadline(self._timeout), f"no message came{_why_silent(self._protocol)}"
+        return super().__next__()
+
+
+def _why_silent(protocol: BidiProtocol[LiveMusicServerMessage]) -> str:
+    return "" if protocol.turn_open else " (the music is not playing: play() starts it)"
 
 
 class _Tape:

@@ -7,17 +7,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genai_live import _json, families
+from genai_live import _json
 from genai_live._arguments import came
 from genai_live._client_messages import inputs
+from genai_live._client_messages.declaration_form import in_form_of
+from genai_live._client_messages.family_checks import Model, check_responses, check_tools
 from genai_live._connection.channel import Channel
-from genai_live._connection.ledger import Asked, Mark, Question
+from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
 from genai_live._deadline import Deadline
-from genai_live._gathering import Gatherer, close_info_of
-from genai_live._message_stream import CLOSE_TIMEOUT, MessageIterator, MessageStream, Stats
+from genai_live._gathering import Gatherer
+from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
+from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.audio import Audio
 from genai_live.errors import (
@@ -30,11 +33,11 @@ from genai_live.errors import (
     SessionClosed,
     TurnLost,
 )
+from genai_live.families import family_of
 from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
 if TYPE_CHECKING:
-    from genai_live._connection.timetable import Pacing
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
@@ -64,13 +67,17 @@ class Session(MessageStream[LiveServerMessage]):
         model: str,
         *,
         automatic_detection: bool = True,
+        history: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
-        self._automatic_detection = automatic_detection
-        """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
+        self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
+        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
+        if history is not None:
+            self._send_history(history, deadline)
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
 
@@ -141,10 +148,11 @@ class Session(MessageStream[LiveServerMessage]):
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
         Raises:
-            ConfigError: an id, name or response is missing; nothing was sent.
+            ConfigError: an id, name or response is missing, or the model's family refuses ``scheduling``; nothing was sent.
             SessionClosed: the session has ended.
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
+        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
         self._connection.check_usable()
         payload = _json.dumps(message)
         for response in message["toolResponse"]["functionResponses"]:
@@ -159,10 +167,15 @@ class Session(MessageStream[LiveServerMessage]):
         """Replaces the system instruction, the tools, or both, while connected; an empty list of tools removes all.
 
         Raises:
-            ConfigError: both are missing, or one has a wrong shape; nothing was sent.
+            ConfigError: both are missing, one has a wrong shape, or the model's family refuses a tool; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(inputs.context_update(system_instruction, tools, self._api_client.backend), Sent.NOTHING)
+        message = inputs.context_update(system_instruction, tools, self._api_client.backend)
+        if tools is not None:
+            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            check_tools(held["tools"], model, "tools")
+            held["tools"] = in_form_of(model.family, held["tools"])
+        self._send(message, Sent.NOTHING)
 
     def send_text(self, text: str) -> None:
         """Sends what the user wrote and asks for an answer, in the form that the session's model takes.
@@ -179,23 +192,35 @@ class Session(MessageStream[LiveServerMessage]):
         *,
         rate: int = 16_000,
         chunk_ms: int = 40,
-        realtime: bool = True,
+        realtime: bool | None = None,
         wait: bool = True,
         end: bool = True,
     ) -> AudioStream:
         """Sends a whole recording or a stream of PCM in chunks: bytes, the path of a WAV file, Audio, or an iterable of bytes.
 
-        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100. ``realtime`` paces the chunks as
-        a microphone would; otherwise they go out at once. ``wait=True`` blocks the caller until all is sent; ``wait=False``
-        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the
-        server afterwards that no more comes, where it detects speech by itself. The handle tells ``done`` and ``progress`` and
-        can ``mute`` and ``cancel``.
+        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100 milliseconds.
+
+        ``realtime`` says when a chunk goes out. None sends a microphone's sound as it comes, and holds back what comes faster
+        than it can have been spoken: what is in memory goes out as fast as it was spoken, and of an iterable only what is more
+        than 1 s ahead of a clock waits; the clock starts anew whenever the iterable was waited for, longer than a quarter of a
+        chunk. True paces strictly, whatever the source; False not at all.
+
+        ``wait=True`` blocks the caller until all is sent, and the caller's thread pulls an iterable. ``wait=False`` returns at
+        once: one thread paces the streams of all sessions, or the reader that they share, and an iterable is pulled by a thread
+        of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
+        thread that pulled it, when the stream is over; one that blocks, when it returns.
+
+        ``end`` tells the server after the last chunk that no more comes, where it detects speech by itself; a source that fails
+        is no end, and the server is not told. The handle tells ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
         Raises:
-            ConfigError: the source is not what it should be.
+            ConfigError: the source is not what it should be, or the session is already streaming.
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
+            Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
-        return stream_audio(self, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end)
+        return stream_audio(
+            self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
+        )
 
     # Receiving: one thread at a time, never a callback.
 
@@ -211,21 +236,7 @@ class Session(MessageStream[LiveServerMessage]):
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        deadline = Deadline.of(timeout)
-        return MessageIterator(
-            self._connection, lambda: deadline, lambda: "the model's turn did not end", self._raise_end, self._is_last_of_turn
-        )
-
-    def _is_last_of_turn(self, message: LiveServerMessage, mark: Mark) -> bool:
-        if mark.lost:
-            raise TurnLost(close_info_of(message))
-        if message.error is not None and mark.ends:
-            raise message.error
-        if mark.ends:
-            return not mark.late
-        # A call that its receiver has not answered by now is not answered here: what the service calls the end of the turn is one.
-        calls = mark.question.calls if mark.question is not None else ()
-        return bool(calls) and message.server_content is not None and message.server_content.turn_complete is True
+        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end)
 
     def collect(
         self,
@@ -261,13 +272,13 @@ class Session(MessageStream[LiveServerMessage]):
 
         ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
         ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
-        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller can
-        answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with the
-        same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
+        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
+        can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
+        the same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
         ``on_update(Turn)`` gets the turn so far with each of its messages, on this thread.
 
-        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of it:
-        then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
+        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of
+        it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
             ConfigError: a shape that the service does not take; nothing was sent.
@@ -319,7 +330,7 @@ class Session(MessageStream[LiveServerMessage]):
         """Speaks a question, and returns it."""
         question = self._protocol.ledger.asked(Asked.SPEECH)
         backend = self._api_client.backend
-        if self._automatic_detection:
+        if self._sound.automatic_detection:
             self._protocol.ledger.written(question)
         else:
             self._send(inputs.realtime_input(backend, activity_start={}), Sent.ACTIVITY_START, deadline)
@@ -329,7 +340,7 @@ class Session(MessageStream[LiveServerMessage]):
                 raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
         finally:
             stream.cancel()
-        if not self._automatic_detection:
+        if not self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline, question)
         return question
 
@@ -354,7 +365,7 @@ class Session(MessageStream[LiveServerMessage]):
         backend, protocol = self._api_client.backend, self._protocol
         if protocol.activity_open:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline)
-        elif protocol.sound.sent and self._automatic_detection:
+        elif protocol.sound.sent and self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.SOUND_END, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
@@ -393,17 +404,20 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
+    def _known_model(self) -> Model:
+        return Model(self._model, family_of(self._model, self._api_client))
+
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if families.family_of(self._model, backend).text_as_realtime_input:
+        if self._known_model().family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 
-    def _send_history(self, history: dict[str, Any], deadline: Deadline) -> None:
-        """Sends what connect() made of its history; a session that did not get it is closed."""
+    def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
+        """Sends the conversation that the session goes on with; a session that did not get it is closed."""
         try:
             self._send(history, Sent.QUESTION, deadline)
         except BaseException:
@@ -421,24 +435,3 @@ class Session(MessageStream[LiveServerMessage]):
                 f"the message could not be sent within {deadline.seconds:g} s, because the server does not read;"
                 " the session is still open"
             ) from None
-
-    def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
-        """The short way for paced audio: a prepared prefix, and no objects for a chunk. ``wait=False`` never blocks."""
-        self._connection.send(
-            b"".join((inputs.audio_prefix(mime_type), _json.b64encode(pcm), inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
-        )
-
-    def _send_audio_stream_end(self, *, wait: bool = True) -> None:
-        message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
-        self._connection.send(_json.dumps(message), Sent.SOUND_END, wait=wait)
-
-    @property
-    def _pacing(self) -> Pacing | None:
-        """The thread that paces this session's streams; None for the one of the process."""
-        return self._connection.pacing
-
-    @property
-    def _unsent_bytes(self) -> int:
-        """Bytes that were sent with ``wait=False`` and that the socket has not taken yet."""
-        transport = self._connection.transport
-        return transport.waiting_bytes if transport is not None else 0

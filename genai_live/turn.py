@@ -50,14 +50,14 @@ class Turn:
     messages: tuple[LiveServerMessage, ...] = field(repr=False)
     """The messages that this turn was made of."""
     questions: int = 1
-    """How many questions it answers: 0 when the model spoke unasked, more than 1 when the service answered several in one turn."""
+    """How many questions it answers: 0 when the model spoke unasked, 2 or more when the service answered several in one turn."""
     skipped: int = 0
     """How many messages about earlier questions, which nobody had received, were passed over."""
     incomplete: bool = False
     """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
 
     def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
-        """Adds what the service reports of the turn after its end: usage, transcripts, grounding. The reader thread, of itself."""
+        """Adds reports of the service that come after the end: usage, transcripts, grounding. The session calls it by itself."""
         whole = assemble((*self.messages, *reports))
         changes = {"usage": whole.usage, "transcripts": whole.transcripts, "grounding": whole.grounding, "questions": questions}
         for name, value in changes.items():

@@ -27,7 +27,7 @@ from genai_live._connection.reconnecting import End, Outage, Try, leave_by
 from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan
 from genai_live.callbacks import Callbacks
-from genai_live.errors import CloseInfo, SentBy, SessionClosed
+from genai_live.errors import CloseInfo, LiveError, SentBy, SessionClosed
 from genai_live.reconnection import Reconnected, Reconnecting, ReconnectPolicy
 from genai_live.types._server_messages import ServerMessage
 
@@ -132,6 +132,10 @@ class Channel(Generic[ServerMessage]):
     def open(self, deadline: Deadline) -> None:
         """As ``Connection.open``, for the first connection."""
         self._connection.open(deadline)
+
+    def report(self, error: LiveError) -> None:
+        """Has ``on_error`` called where callbacks run, for what went wrong on another thread. Never blocks."""
+        self.dispatcher.call_soon(self.dispatcher.callbacks.on_error, error)
 
     def report_end(self) -> None:
         """As ``Connection.report_end``: calls the callbacks that are for an end."""

@@ -232,6 +232,7 @@ class Connection(Generic[ServerMessage]):
         try:
             while self._arrived:
                 self._take(*self._arrived.popleft())
+            self.delivery.inbox.wake()
             if self.transport.failure is not None:
                 raise self.transport.failure
         except TransportLost as error:
@@ -244,7 +245,6 @@ class Connection(Generic[ServerMessage]):
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
         if self.delivery.paused or self.protocol.going_away or self.protocol.is_unsettled:
             self.needs_attention = True
-        self.delivery.inbox.wake()
 
     def _write_soon(self, frame: bytes = b"") -> None:
         """Writes without blocking. A failure ends nothing here: the peer's last words may be among what is still to be read."""
@@ -286,6 +286,7 @@ class Connection(Generic[ServerMessage]):
 
     def on_time(self, now: float) -> float:
         """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
+        self.delivery.dispatcher.call_waiting()
         if self._ending.info is not None:
             if now >= self._ending.close_by:
                 self._ending.close_by = 0.0
@@ -293,12 +294,7 @@ class Connection(Generic[ServerMessage]):
         if self._write_failure:
             self._hear_last_words()
             return now
-        if self.delivery.failure is not None and self.protocol.state is State.SETUP:
-            self._fail(setup_error(self.delivery.failure, self.plan.safe_url))
-            self._ending.close_by = 0.0
-            return now
-        if self.protocol.state is State.SETUP and self._open_by.passed:
-            self._fail(self._took_too_long(self._open_by))
+        if self.protocol.state is State.SETUP and self._setup_failed():
             return now
         ahead = min(self._owner.look_ahead(now), self._look(now))
         if self._ending.info is not None:
@@ -310,6 +306,14 @@ class Connection(Generic[ServerMessage]):
             return ahead if self.delivery.still_full() else now
         left = self._open_by.left() if self.protocol.state is State.SETUP else None
         return min(self._keep_alive(now), ahead, _NEVER if left is None else now + left)
+
+    def _setup_failed(self) -> bool:
+        """Ends an attempt whose setup was answered with an error, or not in time."""
+        if self.delivery.failure is not None:
+            self._fail(setup_error(self.delivery.failure, self.plan.safe_url))
+        elif self._open_by.passed:
+            self._fail(self._took_too_long(self._open_by))
+        return self._ending.info is not None
 
     def _look(self, now: float) -> float:
         """Lets the protocol do what time brings about."""

@@ -79,8 +79,15 @@ class Delivery(Generic[ServerMessage]):
             self._take_undecodable(message, opcode, payload)
         if was_in_setup:
             self._take_early(message, payload)
-        else:
-            self._deliver(message, payload, self.protocol.mark)
+            return
+        mark = self.protocol.mark
+        if mark is not self._last_mark:
+            self._last_mark = mark
+            self._note_mark(message, mark)
+        if self._on_message is not None:
+            self._call_back(self._on_message, message, payload, mark)
+        elif self.inbox.put(message, len(payload), mark) >= self.inbox.limit_bytes and self.inbox.pause_if_full():
+            self._pause()
 
     def _take_early(self, message: ServerMessage, payload: bytes | bytearray) -> None:
         self._early.append((message, payload, self.protocol.mark))
@@ -132,17 +139,13 @@ class Delivery(Generic[ServerMessage]):
         self._owner.set_up()
         early, self._early = self._early, []
         for message, payload, mark in early:
-            if not _is_only_setup(message):
-                self._deliver(message, payload, mark)
-
-    def _deliver(self, message: ServerMessage, payload: bytes | bytearray, mark: Mark) -> None:
-        if mark is not self._last_mark:
-            self._last_mark = mark
+            if _is_only_setup(message):
+                continue
             self._note_mark(message, mark)
-        if self._on_message is not None:
-            self._call_back(self._on_message, message, payload, mark)
-        elif self.inbox.put(message, len(payload), mark) >= self.inbox.limit_bytes and self.inbox.pause_if_full():
-            self._pause()
+            if self._on_message is not None:
+                self._call_back(self._on_message, message, payload, mark)
+            else:
+                self.inbox.put(message, len(payload), mark)
 
     def _note_mark(self, message: ServerMessage, mark: Mark) -> None:
         self.pass_on_notes()
@@ -169,7 +172,8 @@ class Delivery(Generic[ServerMessage]):
                 self._pause()
         elif waiting > inbox.backlog_bytes:
             inbox.forget_oldest()
-        inbox.wake()
+        if inbox.is_awaited:
+            inbox.wake()
         if not calls:
             self.dispatcher.call(on_message, message, size=len(payload))
         if self.dispatcher.pause_if_full():

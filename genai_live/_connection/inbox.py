@@ -28,8 +28,6 @@ class Received(NamedTuple, Generic[ServerMessage]):
     message: ServerMessage | None
     """None where a mark came without a message."""
     mark: Mark
-    item: object
-    """What ``handed_over`` is to be set to when its receiver gets it."""
 
 
 class Take(NamedTuple):
@@ -46,9 +44,9 @@ class Take(NamedTuple):
 class Inbox(Generic[ServerMessage]):
     """Messages in order with their marks, then the end, for ever.
 
-    A receiver looks at messages before it takes them for good: Ctrl-C, or a signal handler that raises at any moment between the
-    two, leaves them where they were. What its caller gets is noted in ``handed_over``, in the last step before it is returned, and
-    taken when the next receiver comes.
+    A receiver looks at messages before it takes them for good: Ctrl-C, or a signal handler that raises at any moment between
+    the two, leaves them where they were. What its caller gets is noted in ``handed_over``, in the last step before it is
+    returned, and taken when the next receiver comes.
 
     ``put`` wakes nobody: the reader puts everything that one read brought, then calls ``wake``. A receiver that is woken earlier
     waits for the interpreter lock that the reader still holds: woken at the end, a message of a burst costs 19 µs instead of 26,
@@ -78,7 +76,7 @@ class Inbox(Generic[ServerMessage]):
         """Each with the bytes that came up to its end; then None."""
         self._held: list[tuple[ServerMessage | bytes | bytearray | None, int, Mark]] = []
         """Messages that a receiver has looked at and not taken, before the others. Written by the owner of the claim alone."""
-        self._awaited = False
+        self.is_awaited = False
         """True while a receiver waits, or is about to; written before it looks at the messages once more."""
         # SimpleQueue is written in C: put and get cost 0.1 µs each, queue.Queue's with its three conditions 3 µs.
         self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
@@ -118,8 +116,8 @@ class Inbox(Generic[ServerMessage]):
 
     def wake(self) -> None:
         """Wakes the receiver, if one waits. Never blocks."""
-        if self._awaited:
-            self._awaited = False
+        if self.is_awaited:
+            self.is_awaited = False
             self._tokens.put(None)
 
     def end(self) -> None:
@@ -152,8 +150,8 @@ class Inbox(Generic[ServerMessage]):
 
     # The receiver. Everything but ``next`` requires the claim.
 
-    def next(self, deadline: Deadline) -> Received[ServerMessage] | None:
-        """The first message that was not taken, or None at the end; ``hand_over`` is to follow in the receiver's last step.
+    def next(self, deadline: Deadline) -> tuple[ServerMessage | None, Mark, object] | None:
+        """The first message that was not taken, its mark, and the value for ``handed_over``; None at the end.
 
         Raises:
             TimeoutError: it did not come before the deadline.
@@ -163,11 +161,20 @@ class Inbox(Generic[ServerMessage]):
         if self._claim.setdefault(_RECEIVER, me) != me:
             raise WrongThread(_TAKEN)
         try:
+            held = self._held
             if self.handed_over is not None:
                 self.settle()
-            return self.at(0, deadline)
+            while not held:
+                if not self._hold_next(deadline):
+                    return None
+            item = held[0]
+            message, _, mark = item
+            if isinstance(message, (bytes, bytearray)):
+                return self._decoded(message, mark), mark, item
+            return message, mark, item
         finally:
-            self.let_go()
+            if self._claim.get(_RECEIVER) == me:
+                del self._claim[_RECEIVER]
 
     def at(self, place: int, deadline: Deadline) -> Received[ServerMessage] | None:
         """The message at a place in the order of what was not taken yet, or None at the end. Blocks; Ctrl-C interrupts it.
@@ -179,13 +186,16 @@ class Inbox(Generic[ServerMessage]):
         while len(held) <= place:
             if not self._hold_next(deadline):
                 return None
-        item = held[place]
-        message, _, mark = item
+        message, _, mark = held[place]
         if isinstance(message, (bytes, bytearray)):
-            message = self._decode(message)
-            if mark.ends:
-                message.__dict__["ends_turn"] = True
-        return Received(message, mark, item)
+            message = self._decoded(message, mark)
+        return Received(message, mark)
+
+    def _decoded(self, payload: bytes | bytearray, mark: Mark) -> ServerMessage:
+        message = self._decode(payload)
+        if mark.ends:
+            message.__dict__["ends_turn"] = True
+        return message
 
     def taking(self, count: int, but: list[int]) -> Take:
         """What ``handed_over`` is to be set to when its receiver gets a whole turn: the first messages, but for those at some
@@ -261,8 +271,12 @@ class Inbox(Generic[ServerMessage]):
         if held and messages and messages[0] is held[-1]:
             messages.popleft()  # Ctrl-C came between the two steps below
         while not messages:
-            self._awaited = True
-            if not messages:  # else it came just before, and nobody will wake this thread
+            self.is_awaited = True
+            if messages:
+                break  # it came just before, and nobody will wake this thread
+            if deadline.seconds is None and _SLICE is None:
+                self._tokens.get()
+            else:
                 self._wait_for_token(deadline)
         try:
             item = messages[0]

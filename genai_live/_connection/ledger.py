@@ -26,8 +26,8 @@ from genai_live._base64_text import Payload
 from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
 
 SILENCE = 4.0
-"""Seconds after the end of a turn without another word of the model, after which questions that are older than the turn are closed
-with it: an answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
+"""Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
+answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
 
 _NEVER = float("inf")
 
@@ -147,7 +147,7 @@ class Says(Enum):
 
 
 class Sound:
-    """What was said by sound since a turn has last begun to answer. Senders write it with every piece, so it is two plain flags."""
+    """What was said by sound since a turn has last begun. Senders write it with every piece, so it is two plain flags."""
 
     def __init__(self) -> None:
         self.sent = False
@@ -175,6 +175,8 @@ class Ledger:
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
         """The question of each call that nobody has answered."""
+        self.calls_have_turns = False
+        """True for a family whose call has a turn of its own: its turnComplete comes before the answer, which has another."""
         self._numbers = itertools.count(1)
         self._order = itertools.count(1)
         self._due: list[Question] = []
@@ -356,7 +358,7 @@ class Ledger:
         return self._run(question, Standing.SPEAKING)
 
     def _begin_or_late(self) -> Mark:
-        """A transcript after the end of a turn is about that turn, unless an answer is due, whose words may come before its sound."""
+        """A transcript after the end of a turn is about that turn, unless an answer is due: words may come before sound."""
         if self._due or self._coming or self._finished is None or self.sound.sent:
             return self._begin()
         return self._finished.late
@@ -392,12 +394,13 @@ class Ledger:
             question = self.asked(Asked.NOTHING)
         if self._running is None:
             self._run(question, Standing.SPEAKING)
-        goes_on = self.standing is not Standing.CUT and (question.calls or question.owed)
+        owed = question.owed and self.calls_have_turns
+        goes_on = self.standing is not Standing.CUT and (question.calls or owed)
         if self.standing is not Standing.CUT:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if question.owed and question not in self._due:
+            if owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)

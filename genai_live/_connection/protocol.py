@@ -16,13 +16,13 @@ from typing import ClassVar, Generic
 from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._base64_text import Payload
+from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
 from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, Question, Sound
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types import (
-    InteractionStatus,
     LiveMusicPlaybackControl,
     LiveMusicServerMessage,
     LiveMusicServerSetupComplete,
@@ -91,11 +91,10 @@ _ONLY_CONTENT = {"model_turn"}
 _NO_CONTENT = LiveServerContent()
 ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
 """Sent first when an activity was open as the connection ended: what the user goes on to say belongs to one. Never recorded."""
-SOUND_END = b'{"realtimeInput":{"audioStreamEnd":true}}'
-"""Sent first when no more sound was to come as the connection ended: the next speech begins anew. Never recorded."""
 
 ASKS = {Sent.QUESTION: Asked.CONTENT, Sent.ACTIVITY_END: Asked.SPEECH}
 """The messages that ask a question."""
+
 
 
 @dataclass(frozen=True)
@@ -110,19 +109,6 @@ class Resumption:
     """Index of the last client message that the handle's state includes (from 1); only with ``transparent`` resumption."""
 
 
-def ends_turn(message: LiveServerMessage) -> bool:
-    """True for what the service calls the end of a turn; whether a question is answered with it is the ledger's verdict.
-
-    ``interactionStatus`` decides where it is given: only IDLE ends a turn, even beside ``turnComplete``. Otherwise
-    ``turnComplete`` does.
-    """
-    status = message.interaction_status
-    if status is not None and status != InteractionStatus.INTERACTION_STATUS_UNSPECIFIED:
-        return status == InteractionStatus.IDLE
-    content = message.server_content
-    return content is not None and content.turn_complete is True
-
-
 class BidiProtocol(Generic[ServerMessage]):
     """What one connection knows of itself, whatever its method: its state, and how to read a message."""
 
@@ -130,6 +116,8 @@ class BidiProtocol(Generic[ServerMessage]):
     """The method's name in the URL."""
     message_type: type[ServerMessage]
     """What the server sends."""
+    vertex = False
+    """True where Vertex AI is the server: of counts that a report names twice, its own names count."""
     turn_open: bool = False
     """True while an answer is due or under way."""
     resynchronised: int = 0
@@ -211,7 +199,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def receive(self, payload: bytes | bytearray) -> ServerMessage:
         """Decodes one message and notes what it says."""
         try:
-            message = _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
             self._note(message)
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             return self._undecodable(payload, error)
@@ -220,12 +208,12 @@ class BidiProtocol(Generic[ServerMessage]):
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
-            message = _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
             if "extra" in message.__dict__:
                 message.error = service_error(message.extra)
-            return message
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
+        return message
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:
         message = self.message_type()
@@ -269,7 +257,8 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self._activity_cut = False
         """True when a connection died inside an activity that the next one has not been told of."""
         self._sound_end_cut = False
-        """True when a connection died after audioStreamEnd, before more sound."""
+        """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
+        anew. Never recorded."""
 
     @property
     def phase(self) -> Phase:
@@ -289,7 +278,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def receive(self, payload: bytes | bytearray) -> LiveServerMessage:
         """As ``BidiProtocol.receive``. Sound that only goes on with the turn under way is noted at once: it says nothing else."""
         try:
-            message = _sound_messages.read(LiveServerMessage, payload)
+            message = _sound_messages.read(LiveServerMessage, payload, vertex=self.vertex)
             mark, fields = self.ledger.going_on, message.__dict__
             if mark is None or len(fields) != 1 or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT:
                 self._note(message)
@@ -349,7 +338,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if self._activity_cut:
             repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))
         if self._sound_end_cut:
-            repeated.append((SOUND_END, Sent.SOUND_END))
+            repeated.append((AUDIO_STREAM_END, Sent.SOUND_END))
         return repeated
 
     def announcement(self, event: Reconnecting | Reconnected) -> LiveServerMessage:
@@ -384,6 +373,12 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def note_withdrawn(self, question: Question) -> None:
         """As ``BidiProtocol.note_withdrawn``."""
         self.ledger.withdrawn(question)
+
+
+class VertexLiveProtocol(LiveProtocol):
+    """A conversation with Vertex AI."""
+
+    vertex = True
 
 
 class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):

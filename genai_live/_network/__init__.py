@@ -14,7 +14,6 @@ The way of a connection: ``dial`` -> ``tcp`` -> ``tunnel`` (a proxy) -> TLS (``t
 ``headers``      what headers may hold, and which of them are secret
 ``options``      ``http_options`` as numbers and objects
 ``transport``    whole frames out, events in, over one socket that many threads may use
-``frames``       RFC 6455: bytes to frames and back
-``masking``      the exclusive or of a client's frames
+``frames``       RFC 6455: bytes to frames, masked, and back
 ``rest``         one POST, for ephemeral tokens
 """

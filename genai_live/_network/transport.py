@@ -178,9 +178,9 @@ class Transport:
     ) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
-        ``opening`` is called just before the first byte, by the owner of the send lock. A Ctrl-C meanwhile, and a ``deadline`` that
-        passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal handler
-        that writes while its own thread does has its frame written behind the one under way.
+        ``opening`` is called just before the first byte, by the owner of the send lock. A Ctrl-C meanwhile, and a ``deadline``
+        that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
+        handler that writes while its own thread does has its frame written behind the one under way.
 
         Raises:
             TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from genai_live._close_reasons import judged, of_status
+from genai_live._close_reasons import judged, of_status, on_the_way_in
 from genai_live._deadline import Deadline
 from genai_live._network.headers import secrets_in
 from genai_live._network.http_answer import Answer, quoted
@@ -50,6 +50,8 @@ def upgrade(
             suppress_origin=True,  # an Origin header is for browsers
             redirect_limit=0,  # a redirect would be dialled without our rules, and would take the credential to another host
         )
+        if connection.getstatus() != SWITCHING_PROTOCOLS:  # before 1.9.1 a redirect at the limit counted as an upgrade
+            raise websocket.WebSocketException("the answer is no upgrade")
     except (websocket.WebSocketException, _BodyFollows):
         answer = handshake.refusal()
         if answer is None:
@@ -62,7 +64,7 @@ def upgrade(
 
 def _rejected(safe_url: str, answer: Answer, secrets: list[Secret]) -> HandshakeRejected:
     body = redacted(answer.body(), secrets)
-    verdict = of_status(answer.status, body)
+    verdict = on_the_way_in(of_status(answer.status, body), safe_url)
     words = f"{safe_url} refused the upgrade with HTTP {answer.status}{quoted(body)}"
     error = HandshakeRejected(f"{words}. {verdict.advice}".rstrip(), answer.status, body)
     judged(error, verdict)

@@ -5,8 +5,6 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from genai_live.errors import DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
@@ -156,14 +154,6 @@ class LiveServerMessage(Message):
     reconnecting: Reconnecting | None = wire("This library's word that a connection is gone and another will follow.")
     reconnected: Reconnected | None = wire("This library's word that the session has a connection again.")
 
-    if TYPE_CHECKING:
-
-        @property
-        def ends_turn(self) -> bool:
-            """True for the last message of a turn, as the session that received it decides; False on one decoded by a user."""
-    else:
-        ends_turn = False
-
     @property
     def interaction_status(self) -> InteractionStatus | str | None:
         """Whether more output may follow, from whichever place the server put it in; None where it does not say."""
@@ -171,6 +161,12 @@ class LiveServerMessage(Message):
         if content is not None and content.interaction_status is not None:
             return content.interaction_status
         return self.top_level_interaction_status
+
+    @property
+    def ends_turn(self) -> bool:
+        """True for the last message of a turn: the verdict of the session that received it, which knows of its open calls and of
+        ``interaction_status``. False on a message that a program decoded itself."""
+        return "ends_turn" in self.__dict__
 
     @property
     def text(self) -> str | None:
