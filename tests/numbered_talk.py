@@ -200,7 +200,7 @@ class User:
             turn = self._armed(lambda: session.ask(f"{verb} {number}", timeout=timeout))
         except ReceiveTimeout as error:
             self._note(f"{verb} {number} timed out after {timeout:.3f} s")
-            self._take(error.messages, f"timeout of {number}")
+            self._peek(error.messages, f"timeout of {number}")
             self._check(timeout < LONG, f"{number} got nothing in {timeout} s: {self._truth_of(number)}")
             self._exact = False
             return None
@@ -222,7 +222,7 @@ class User:
             turn = self._armed(lambda: session.collect(timeout=LONG))
         except ReceiveTimeout as error:
             self._check(False, f"the call of {number} was answered and nothing came in {LONG} s: {self._truth_of(number)}")
-            self._take(error.messages, f"timeout of {number}")
+            self._peek(error.messages, f"timeout of {number}")
             return None
         except (TurnLost, SessionClosed) as error:
             self._lose(number, error)
@@ -246,7 +246,7 @@ class User:
         try:
             turn = self._armed(lambda: session.collect(timeout=self.chance.uniform(0.01, 0.3)))
         except ReceiveTimeout as error:
-            self._take(error.messages, "timeout of collect")
+            self._peek(error.messages, "timeout of collect")
             return
         except TurnLost as error:
             self._take(error.messages, "TurnLost of collect")
@@ -375,10 +375,15 @@ class User:
 
     def _take(self, messages: Iterable[Any], where: str) -> list[Piece]:
         """The pieces of these messages, each of which nobody had before."""
+        pieces = self._peek(messages, where)
+        self._given.update(dict.fromkeys(pieces, where))
+        return pieces
+
+    def _peek(self, messages: Iterable[Any], where: str) -> list[Piece]:
+        """Likewise, of messages that stay to be received."""
         pieces = [piece for each in messages for piece in pieces_of(each.text or "")]
         for piece in pieces:
             self._check(piece not in self._given, f"{piece} came in {where} and in {self._given.get(piece)}")
-            self._given[piece] = where
             self._check_not_lost(piece.number, where)
         return pieces
 
