@@ -166,6 +166,7 @@ def test_wrong_words_are_told_in_one_sentence_with_status_2(capsys: pytest.Captu
     assert "invalid number of seconds" in failure(capsys, "demo", "--timeout=-1", status=2)
     assert "invalid port number" in failure(capsys, "emulate", "--port", "99999", status=2)
     assert "invalid scale" in failure(capsys, "emulate", "--pace=-1", status=2)
+    assert "invalid choice: 'shouts'" in failure(capsys, "emulate", "--second-question", "shouts", status=2)
     assert "not allowed with" in failure(capsys, "emulate", "--scenario", "x", "--replay", "y", status=2)
     assert "go together" in failure(capsys, "emulate", "--cert", "x", status=2)
 

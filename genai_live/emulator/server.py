@@ -11,13 +11,14 @@ from genai_live._arguments import file_path, flag, number_from_0, text, texts, w
 from genai_live.emulator.admission import Admission
 from genai_live.emulator.certificates import TlsChoice, check_tls
 from genai_live.emulator.control import SessionControl
+from genai_live.emulator.conversation import SECOND_QUESTION
 from genai_live.emulator.handshake import Handshake
 from genai_live.emulator.received import Received, ReceivedMessage, Wanted
 from genai_live.emulator.replay import load_recording
 from genai_live.emulator.scenario import Script
 from genai_live.emulator.server_state import ServerState
 from genai_live.emulator.server_thread import ServerThread
-from genai_live.emulator.settings import Settings
+from genai_live.emulator.settings import SecondQuestion, Settings
 from genai_live.emulator.voice import make_model
 from genai_live.errors import ConfigError
 
@@ -38,6 +39,9 @@ class LiveEmulator:
         pace: Scale of the times it takes of its own accord: 1.0 natural, 0.0 waits for nothing.
         playback: ``"assumed"`` puts the time it takes to play the answer between generationComplete and turnComplete, as the
             service does; ``"instant"`` does not.
+        second_question: What a question does that comes before the answer to the one before it has begun, which the service was
+            never seen to do: it ``"interrupts"`` that answer, ``"waits"`` for its end, ``"merges"`` (one turn answers both), or
+            ``"replaces"`` the first, which is then not answered.
         frames: ``"binary"`` as the service, or ``"text"``.
         pretty: Indented JSON as the service's, or compact.
         require_key: Refuse clients that bring no credential.
@@ -66,6 +70,7 @@ class LiveEmulator:
         allowed_origins: Iterable[str] = (),
         pace: float = 1.0,
         playback: Literal["assumed", "instant"] = "assumed",
+        second_question: SecondQuestion = "interrupts",
         frames: Literal["binary", "text"] = "binary",
         pretty: bool = True,
         require_key: bool = False,
@@ -79,6 +84,8 @@ class LiveEmulator:
     ) -> None:
         if playback not in ("assumed", "instant"):
             raise ConfigError("must be 'assumed' or 'instant'", "playback")
+        if second_question not in tuple(SECOND_QUESTION):
+            raise ConfigError(f"must be one of {', '.join(map(repr, SECOND_QUESTION))}", "second_question")
         if frames not in ("binary", "text"):
             raise ConfigError("must be 'binary' or 'text'", "frames")
         whole_number(port, "port", 0, HIGHEST_PORT)
@@ -92,6 +99,7 @@ class LiveEmulator:
             pace=number_from_0(pace, "pace"),
             assume_playback=playback == "assumed",
             text_frames=frames == "text",
+            second_question=second_question,
             pretty=pretty,
             require_key=require_key,
             keys=None if keys is None else frozenset(texts(keys, "keys")),
