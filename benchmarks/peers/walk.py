@@ -152,7 +152,7 @@ class Walk(InLoop):
         """From the bytes that the socket's ``recv`` gave, through reader and receiver, to the message that ``receive`` yields."""
         with self._session(Order("drip", SIZE, _MOST, _APART)) as (session, reader):
             session.send_client_content(turns="Hello")
-            messages = session.receive()
+            messages = session.receive(timeout=60.0)
             for _ in range(_WARM):
                 next(messages)
             there = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, NamedTuple
@@ -295,7 +296,7 @@ class Inbox(Generic[ServerMessage]):
         return True
 
     def _wait_for_token(self, deadline: Deadline) -> None:
-        left = deadline.left()
+        left = None if deadline.at is None else max(0.0, deadline.at - time.monotonic())  # ``left()`` without its call
         timeout = left if _SLICE is None or (left is not None and left < _SLICE) else _SLICE
         try:
             self._tokens.get(timeout=timeout)

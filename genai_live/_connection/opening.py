@@ -18,7 +18,7 @@ from genai_live._network.headers import hidden
 from genai_live.api_client import ApiClient, auth_for
 from genai_live.auth import Auth
 from genai_live.callbacks import Callbacks
-from genai_live.errors import ConnectError, ErrorKind
+from genai_live.errors import ConnectError, ErrorKind, WrongThread
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
@@ -65,8 +65,14 @@ class Opener:
 
         Raises:
             ConfigError: the backend does not have the protocol's method; nothing was dialled.
+            WrongThread: called in a callback of the shared reader that would read the connection.
             ConnectError: or one of its kinds.
         """
+        if self._shared_reader is not None and self._shared_reader.is_current:
+            raise WrongThread(
+                "connecting in a callback of a shared reader would wait for its own thread: connect on another thread, or give"
+                " LiveCallbacks an executor"
+            )
         plan = self._plan(api_client, _json.dumps(setup), protocol.method)
 
         def plan_for(handle: str | None) -> Plan:

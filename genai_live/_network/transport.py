@@ -124,6 +124,8 @@ class Transport:
         self._send, self._may_tear = _sender(sock)
         self._torn = False
         """True while a call is under way that may write and then be interrupted before it says how much."""
+        self._lost = ""
+        """Why a write failed: every later one fails for the same reason."""
         self.interrupted = False
         """True when that has happened: this program ended the connection, not the network."""
         self._said_goodbye = False
@@ -337,8 +339,8 @@ class Transport:
                 self.bytes_written += self._counts[0]
                 self._counts.clear()
                 continue
-            if self._torn:
-                raise TransportLost(INTERRUPTED)
+            if self._lost or self._torn:
+                raise TransportLost(self._lost or INTERRUPTED)
             sent = self._sent_before = self._sent
             if not isinstance(frame, bytes):
                 piece: bytes | bytearray | memoryview = frame.from_byte(sent)
@@ -357,7 +359,8 @@ class Transport:
                 self._torn = False
                 return
             except (OSError, ValueError) as error:
-                raise TransportLost(_words(error)) from error
+                self._lost = _words(error)
+                raise TransportLost(self._lost) from error
 
     # Ending.
 
