@@ -192,32 +192,42 @@ class Transport:
             self._soon_opened(frame, opening)
             return
         try:
-            if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
-                self._wait_for_lock(_Patience(limit, deadline))
-            self._writing = True
-            if self._frame or self._soon or self._pong:
-                self._write_waiting(_Patience(limit, deadline))
-            if opening is not None:
-                opening()
-            self._begin(frame)
-            self._opened = opening
-            self._write_some()
-            if self._frame:
-                self._push_slowly(_Patience(limit, deadline))
-            self.messages_written += 1
-        except Exception:
-            raise
+            try:
+                if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+                    self._wait_for_lock(_Patience(limit, deadline))
+                self._writing = True
+                if self._frame or self._soon or self._pong:
+                    self._write_waiting(_Patience(limit, deadline))
+                if opening is not None:
+                    opening()
+                self._begin(frame)
+                self._opened = opening
+                self._write_some()
+                if self._frame:
+                    self._push_slowly(_Patience(limit, deadline))
+                self.messages_written += 1
+            except Exception:
+                raise
+            except BaseException:
+                self.interrupted = self._owns_send_lock and self._torn and not self._counts
+                raise
+            finally:
+                if self._send_lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks too
+                    self._writing = False
+                    self._send_lock.release()
+            if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
+                self.flush()
         except BaseException:
-            self.interrupted = self._owns_send_lock and self._torn and not self._counts
+            self._leave()
             raise
-        finally:
-            if self._owns_send_lock:
-                self._writing = False
-                self._send_lock.release()
-            if self._frame:
-                self._want_write()
-        if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
-            self.flush()
+
+    def _leave(self) -> None:
+        """A write failed, or Ctrl-C came at any moment of it: lets go of the lock, and has the reader write what waits."""
+        if self._owns_send_lock:
+            self._writing = False
+            self._send_lock.release()
+        if self._frame or self._soon or self._pong:
+            self._want_write()
 
     def write_soon(self, frame: Frame, opening: Callable[[], None] | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
@@ -249,15 +259,21 @@ class Transport:
         self.flush()
 
     def flush(self) -> None:
-        """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
+        """Writes what waits, as far as the socket takes it; returns at once while somebody writes, who does so before the end."""
+        if self._owns_send_lock:
+            return
         while self._soon or self._frame or self._pong:
             try:
-                if not self._send_lock.acquire(blocking=False):
-                    return
-                done = self._write_waiting(None)
-            finally:
-                if self._owns_send_lock:
-                    self._send_lock.release()
+                try:
+                    if not self._send_lock.acquire(blocking=False):
+                        return
+                    done = self._write_waiting(None)
+                finally:
+                    if self._send_lock._is_owned():  # type: ignore[attr-defined]  # likewise
+                        self._send_lock.release()
+            except BaseException:
+                self._leave()
+                raise
             if not done:
                 self._want_write()
                 return
