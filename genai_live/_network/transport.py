@@ -106,8 +106,9 @@ class Transport:
         Reentrant, so that it knows its owner: a signal handler may send while its own thread does."""
         self._writing = False
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
-        self._call_lock = threading.Lock()
-        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
+        self._call_lock = threading.RLock()
+        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block. One that knows its owner: what
+        interrupts a write at any line of it, a debugger's tracer included, leaves it to be let go."""
         self._soon: deque[Frame] = deque()
         """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
@@ -212,7 +213,7 @@ class Transport:
                 self.interrupted = self._owns_send_lock and self._torn and not self._counts
                 raise
             finally:
-                if self._send_lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks too
+                if self._send_lock._is_owned():  # type: ignore[attr-defined]  # likewise
                     self._writing = False
                     self._send_lock.release()
             if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
@@ -222,7 +223,9 @@ class Transport:
             raise
 
     def _leave(self) -> None:
-        """A write failed, or Ctrl-C came at any moment of it: lets go of the lock, and has the reader write what waits."""
+        """A write failed, or Ctrl-C came at any moment of it: lets go of the locks, and has the reader write what waits."""
+        if self._call_lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks too
+            self._call_lock.release()
         if self._owns_send_lock:
             self._writing = False
             self._send_lock.release()
