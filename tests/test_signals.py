@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 COUNT = 4_000
-COUNT_WITH_CALLBACK = 1_500
+COUNT_WITH_CALLBACK = 400
 """As many as a session with ``on_message`` keeps for a receiver who comes late: 256 KiB."""
 TICKS = 300
 CONNECTS = 200

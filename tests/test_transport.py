@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
+from functools import partial
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from genai_live import Session, errors
 from genai_live._deadline import Deadline
 from genai_live._network import frames
+from genai_live._network import transport as transport_module
 from genai_live._network.transport import Transport, TransportLost, WriteTimedOut
 from tests.raw_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, live_server, message, session_with, text_part
@@ -26,13 +28,13 @@ BIG = bytes(range(256)) * 8_000
 
 
 @contextmanager
-def pair(max_message_bytes: int = 1 << 30) -> Iterator[tuple[Transport, Peer, threading.Event]]:
+def pair(wrapped: Callable[[socket.socket], Any] = lambda sock: sock) -> Iterator[tuple[Transport, Peer, threading.Event]]:
     """A transport, its peer, and the event that the reader would be woken by."""
     ours, theirs = socket.socketpair()
     wanted = threading.Event()
-    websocket: Any = SimpleNamespace(sock=ours)
+    websocket: Any = SimpleNamespace(sock=wrapped(ours))
     with ours, theirs:
-        yield Transport(websocket, max_message_bytes, wanted.set), Peer(theirs), wanted
+        yield Transport(websocket, 1 << 30, wanted.set), Peer(theirs), wanted
 
 
 def text(payload: bytes) -> bytes:
@@ -48,24 +50,35 @@ SOON = 0.2
 
 def test_a_frame_that_the_socket_takes_in_pieces_arrives_whole() -> None:
     with pair() as (transport, peer, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         assert peer.read_frame() == (TEXT, BIG)
         writing.result(PATIENCE)
         assert transport.messages_written == 1
         assert transport.waiting_bytes == 0
 
 
-def test_a_peer_that_does_not_read_ends_a_write_at_its_deadline() -> None:
+def test_a_peer_that_does_not_read_ends_a_write_at_its_limit() -> None:
     with pair() as (transport, _, _), pytest.raises(WriteTimedOut, match="has not read"):
-        transport.write(text(BIG), Deadline(SOON))
+        transport.write(text(BIG), SOON)
 
 
-def test_a_writer_that_waits_for_another_has_a_deadline_too() -> None:
+def test_a_deadline_ends_the_wait_alone_and_the_rest_of_the_frame_is_written_later() -> None:
+    with pair() as (transport, peer, wanted):
+        with pytest.raises(TimeoutError):
+            transport.write(text(BIG), PATIENCE, Deadline(SOON))
+        assert wanted.is_set()
+        assert transport.wants_flush
+        writing = beside(transport.write, text(b"next"), PATIENCE)
+        assert [peer.read_frame()[1] for _ in range(2)] == [BIG, b"next"]
+        writing.result(PATIENCE)
+
+
+def test_a_writer_that_waits_for_another_has_a_limit_too() -> None:
     with pair() as (transport, peer, _):
-        first = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        first = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport._writing)
         with pytest.raises(WriteTimedOut, match="another thread"):
-            transport.write(text(b"second"), Deadline(SOON))
+            transport.write(text(b"second"), SOON)
         assert peer.read_frame() == (TEXT, BIG)
         first.result(PATIENCE)
 
@@ -95,7 +108,7 @@ def test_what_was_to_go_soon_goes_before_what_comes_later() -> None:
     with pair() as (transport, peer, _):
         transport.write_soon(text(BIG))
         transport.write_soon(text(b"second"))
-        writing = beside(transport.write, text(b"third"), Deadline(PATIENCE))
+        writing = beside(transport.write, text(b"third"), PATIENCE)
         assert [peer.read_frame()[1] for _ in range(3)] == [BIG, b"second", b"third"]
         writing.result(PATIENCE)
 
@@ -103,7 +116,7 @@ def test_what_was_to_go_soon_goes_before_what_comes_later() -> None:
 def test_the_reader_has_nothing_to_flush_while_a_writer_is_at_it() -> None:
     """Else it would spin: the socket is writable again and again, and the writer's lock is taken."""
     with pair() as (transport, peer, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport.waiting_bytes > 0)
         assert not transport.wants_flush
         transport.write_soon(text(b"pong"))
@@ -114,13 +127,13 @@ def test_the_reader_has_nothing_to_flush_while_a_writer_is_at_it() -> None:
 
 def test_no_frame_follows_a_close_frame() -> None:
     with pair() as (transport, peer, _):
-        transport.write(frames.close_frame(1000), Deadline(PATIENCE))
+        transport.write(frames.close_frame(1000), PATIENCE)
         with pytest.raises(TransportLost, match="Close frame"):
-            transport.write(text(b"late"), Deadline(PATIENCE))
+            transport.write(text(b"late"), PATIENCE)
         with pytest.raises(TransportLost, match="Close frame"):
             transport.write_soon(text(b"late"))
         with pytest.raises(TransportLost, match="Close frame"):
-            transport.write(frames.close_frame(1002), Deadline(PATIENCE))
+            transport.write(frames.close_frame(1002), PATIENCE)
         transport.shut()
         assert peer.read_frame()[0] == CLOSE
         assert peer.socket.recv(10) == b""
@@ -128,7 +141,7 @@ def test_no_frame_follows_a_close_frame() -> None:
 
 def test_shut_wakes_a_writer_that_waits() -> None:
     with pair() as (transport, _, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport.waiting_bytes > 0)
         transport.shut()
         assert isinstance(writing.exception(PATIENCE), TransportLost)
@@ -136,12 +149,12 @@ def test_shut_wakes_a_writer_that_waits() -> None:
 
 def test_a_socket_that_is_closed_under_a_writer_is_a_loss_and_no_os_error() -> None:
     with pair() as (transport, _, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport.waiting_bytes > 0)
         transport.release()
         assert isinstance(writing.exception(PATIENCE), TransportLost)
         with pytest.raises(TransportLost):
-            transport.write(text(b"x"), Deadline(PATIENCE))
+            transport.write(text(b"x"), PATIENCE)
 
 
 def test_no_descriptor_for_waiting_is_a_loss_and_no_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +164,7 @@ def test_no_descriptor_for_waiting_is_a_loss_and_no_os_error(monkeypatch: pytest
     with pair() as (transport, _, _):
         monkeypatch.setattr("selectors.DefaultSelector", none_left)
         with pytest.raises(TransportLost, match="Too many open files"):
-            transport.write(text(BIG), Deadline(PATIENCE))
+            transport.write(text(BIG), PATIENCE)
 
 
 # Ctrl-C.
@@ -193,6 +206,8 @@ def test_an_interruption_between_the_system_call_and_its_record_ends_the_connect
     """How many bytes went out is not known then, so anything that followed might be read as part of the frame."""
 
     class Interrupted:
+        """A socket whose ``send`` is not one step of C: OpenSSL's, say, or a patched one."""
+
         def __init__(self, sock: socket.socket) -> None:
             self.sock = sock
             self.interrupt = True
@@ -203,16 +218,78 @@ def test_an_interruption_between_the_system_call_and_its_record_ends_the_connect
         def send(self, data: Any) -> int:
             sent = self.sock.send(data)
             if self.interrupt:
+                self.interrupt = False
                 raise KeyboardInterrupt
             return sent
 
-    with pair() as (transport, _, _):
-        transport._socket = broken = Interrupted(transport._socket)  # type: ignore[assignment]
+    with pair(Interrupted) as (transport, _, _):
         with pytest.raises(KeyboardInterrupt):
-            transport.write(text(b"one"), Deadline(PATIENCE))
-        broken.interrupt = False
+            transport.write(text(b"one"), PATIENCE)
+        assert transport.interrupted
         with pytest.raises(TransportLost, match="interrupted"):
-            transport.write(text(b"two"), Deadline(PATIENCE))
+            transport.write(text(b"two"), PATIENCE)
+
+
+def struck_at(line: int, call: Callable[[], object]) -> bool:
+    """Raises KeyboardInterrupt at the ``line``-th line of the transport within ``call``; False when there are not as many."""
+    left = line
+
+    def in_function(function: FrameType, event: str, argument: object) -> Any:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return in_function
+
+    def trace(function: FrameType, event: str, argument: object) -> Any:
+        return in_function if function.f_code.co_filename == transport_module.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("way", ["write", "write_soon"])
+def test_ctrl_c_at_any_line_of_a_write_leaves_whole_frames_and_keeps_nobody_out(way: str) -> None:
+    noted: list[int] = []
+    line = 0
+    with pair() as (transport, peer, _):
+        while True:
+            line += 1
+            sent, opening = text(str(line).encode()), partial(noted.append, line)
+            arguments: tuple[Any, ...] = (sent, PATIENCE, None, opening) if way == "write" else (sent, opening)
+            struck = struck_at(line, partial(getattr(transport, way), *arguments))
+            begun = transport.has_begun(sent, opening) or sent in transport._soon
+            beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
+            arrived = peer.read_frame()[1]
+            assert (arrived == str(line).encode()) == begun, "told as it is"
+            assert not begun or noted[-1:] == [line], "noted before the first byte"
+            if begun:
+                arrived = peer.read_frame()[1]
+            assert arrived == b"next"
+            if not struck:
+                break
+    assert line > 20
+
+
+def test_a_signal_handler_that_writes_while_its_own_thread_does_is_written_next() -> None:
+    order: list[str] = []
+
+    def handler() -> None:
+        order.append("opened")
+        transport.write(text(b"from the handler"), PATIENCE, None, lambda: order.append("noted"))
+
+    with pair() as (transport, peer, _):
+        transport.write(text(b"one"), PATIENCE, None, handler)
+        assert [peer.read_frame()[1] for _ in range(2)] == [b"one", b"from the handler"]
+    assert order == ["opened", "noted"]
 
 
 def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_writer_out() -> None:
@@ -233,12 +310,12 @@ def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_wr
     with pair() as (transport, peer, _):
         transport._send_lock = lock = Interrupted()  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):
-            transport.write(text(b"one"), Deadline(PATIENCE))
+            transport.write(text(b"one"), PATIENCE)
         transport._soon.append(text(b"two"))
         with pytest.raises(KeyboardInterrupt):
             transport.flush()
         lock.interrupt = False
-        beside(transport.write, text(b"three"), Deadline(PATIENCE)).result(PATIENCE)
+        beside(transport.write, text(b"three"), PATIENCE).result(PATIENCE)
         assert [peer.read_frame()[1] for _ in range(2)] == [b"two", b"three"]
         assert not transport.interrupted
 

@@ -171,7 +171,7 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(on_message, message, size=len(payload))
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
-        waiting = inbox.put(payload, len(payload), mark)
+        waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
         if inbox.is_gathering:
             if waiting >= inbox.limit_bytes and inbox.pause_if_full():
                 self._pause()

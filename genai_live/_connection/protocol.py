@@ -206,13 +206,14 @@ class BidiProtocol(Generic[ServerMessage]):
         return message
 
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
-        """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
+        """The message of a payload that ``receive`` has understood. Any thread: what a signal handler raises there passes through,
+        and is no fault of the message."""
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
-            if "extra" in message.__dict__:
-                message.error = service_error(message.extra)
-        except Exception as error:  # whatever a message may do to the decoder: likewise
+        except RecursionError as error:  # this thread is deeper in its work than the reader
             return self._undecodable(payload, error)
+        if "extra" in message.__dict__:
+            message.error = service_error(message.extra)
         return message
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:

@@ -303,10 +303,18 @@ class Transport:
 
     def _write_waiting(self, patience: _Patience | None) -> bool:
         """Requires the send lock. False when the socket is full and there is no patience to wait."""
-        if self._frame and not self._push(patience):
-            return False
-        while self._pong or self._soon:
-            self._begin((self._pong or self._soon).popleft())
+        soon = self._soon
+        if self._frame:
+            if soon and soon[0] is self._frame:
+                soon.popleft()  # an interrupt came between the two steps below
+            if not self._push(patience):
+                return False
+        while self._pong or soon:
+            if self._pong:
+                self._begin(self._pong.popleft())
+            else:
+                self._begin(soon[0])
+                soon.popleft()
             if not self._push(patience):
                 return False
         return True
