@@ -9,6 +9,7 @@ from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
+from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
@@ -24,7 +25,7 @@ from genai_live.errors import ConfigError
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import FINISH_TIMEOUT, Session
-from genai_live.types import LiveConnectConfig, LiveConnectParameters
+from genai_live.types import LiveConnectConfig, LiveConnectParameters, LiveServerMessage
 
 __all__ = ["Live"]
 
@@ -165,12 +166,15 @@ class Live(Synchronous):
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
-        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
         automatic = not detection.get("disabled", False)
-        session = Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
-        self._sessions.add(session, channel)
-        return session
+
+        def hold(channel: Channel[LiveServerMessage]) -> Session:
+            session = Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
+            self._sessions.add(session, channel)
+            return session
+
+        return self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, hold, policy)
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:
