@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from genai_live import _process
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import Inbox
-from genai_live._connection.ledger import SESSION, Mark
+from genai_live._connection.ledger import Mark
 from genai_live._deadline import Deadline
 from genai_live._gathering import close_info_of
 from genai_live._secret import without_frames
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, TurnLost, WrongThread
 from genai_live.types import LiveServerMessage
@@ -55,7 +56,7 @@ class Stats:
     """Seconds."""
 
 
-class MessageStream(Generic[ServerMessage]):
+class MessageStream(Synchronous, Generic[ServerMessage]):
     """An open connection in the user's hands.
 
     Usable from many threads, one of them receiving; a context manager that closes itself.
@@ -170,7 +171,7 @@ class MessageStream(Generic[ServerMessage]):
         return f"<{type(self).__name__} {self._model} {state}>"
 
 
-class MessageIterator(Generic[ServerMessage]):
+class MessageIterator(Synchronous, Generic[ServerMessage]):
     """Iterates over messages up to the end of the session.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.
@@ -205,7 +206,8 @@ class MessageIterator(Generic[ServerMessage]):
                     self._over = True
                     raise StopIteration
                 message, mark, item = received
-                if mark is not SESSION and (mark.ends or mark.lost or mark.merged or mark.question.calls):  # type: ignore[union-attr]
+                question = mark.question
+                if mark.ends or mark.lost or (question is not None and question.calls):
                     self._look(message, mark, item)
                 if message is not None:
                     inbox.handed_over = item  # the last step: what is not handed over stays in the queue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, overload
 
+from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
@@ -12,18 +13,26 @@ from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._network.dial import WebSocketFactory
+from genai_live._open_sessions import OpenSessions
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
+from genai_live._validation import spelled, unknown_key
 from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import ConfigError
-from genai_live.music import LiveMusic
+from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
-from genai_live.session import Session
-from genai_live.types import LiveConnectConfig
+from genai_live.session import FINISH_TIMEOUT, Session
+from genai_live.types import LiveConnectConfig, LiveConnectParameters
+
+__all__ = ["Live"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 
-class Live:
+class Live(Synchronous):
     """Opens sessions. This is what ``Client.live`` is; usable from many threads.
 
     Args:
@@ -48,18 +57,66 @@ class Live:
         flag(shared_reader, "shared_reader")
         self._api_client = api_client
         self._opener = Opener(auth, websocket_factory, shared_reader=shared_reader)
-        self._music = LiveMusic(api_client, self._opener)
+        self._sessions = OpenSessions()
+        self._music = LiveMusic(api_client, self._opener, self._sessions.add)
 
     @property
     def music(self) -> LiveMusic:
         """Opens music sessions: ``client.live.music.connect(model=...)``; Developer API only."""
         return self._music
 
+    @property
+    def sessions(self) -> tuple[Session | MusicSession, ...]:
+        """The sessions that were opened here and are open now, music sessions too, oldest first."""
+        return self._sessions.now()
+
+    def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
+        """Ends all open sessions politely, side by side: each lets its answer arrive, as ``Session.finish`` does, then closes.
+
+        Returns when the last is closed, within ``timeout`` seconds for all of them; music sessions are closed at once. A session
+        that is opened meanwhile stays open. A session in whose callback this is called is closed at once.
+
+        Raises:
+            ConfigError: ``timeout`` is no number of seconds.
+        """
+        self._sessions.finish(Deadline.of(timeout))
+
+    @overload
+    def connect(
+        self,
+        parameters: LiveConnectParameters | Mapping[str, Any],
+        /,
+        *,
+        timeout: float | None = CONNECT_TIMEOUT,
+        resume: str | None = None,
+        reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
+        history: Any = None,
+        extra_setup: Mapping[str, Any] | None = None,
+    ) -> Session: ...
+
+    @overload
+    def connect(
+        self,
+        parameters: None = None,
+        /,
+        *,
+        model: str,
+        config: LiveConnectConfig | Mapping[str, Any] | None = None,
+        callbacks: LiveCallbacks | Mapping[str, Any] | None = None,
+        timeout: float | None = CONNECT_TIMEOUT,
+        resume: str | None = None,
+        reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
+        history: Any = None,
+        extra_setup: Mapping[str, Any] | None = None,
+    ) -> Session: ...
+
     @opaque
     def connect(
         self,
+        parameters: LiveConnectParameters | Mapping[str, Any] | None = None,
+        /,
         *,
-        model: str,
+        model: str | None = None,
         config: LiveConnectConfig | Mapping[str, Any] | None = None,
         callbacks: LiveCallbacks | Mapping[str, Any] | None = None,
         timeout: float | None = CONNECT_TIMEOUT,
@@ -71,6 +128,7 @@ class Live:
         """Opens a session and returns it after setupComplete. Blocks; Ctrl-C gives up.
 
         Args:
+            parameters: LiveConnectParameters, or a dict of model, config and callbacks, instead of the first three.
             model: The model's name, with or without ``models/``.
             config: LiveConnectConfig, or a dict of its fields in snake_case or camelCase; never changed.
             callbacks: Functions to call on the reader thread.
@@ -89,6 +147,7 @@ class Live:
             SetupRejected: closed before setupComplete, with ``code`` and ``reason``.
             ConnectError: any other failure; ``phase`` says in which step.
         """
+        model, config, callbacks = _first_three(parameters, model=model, config=config, callbacks=callbacks)
         policy = ReconnectPolicy.of(reconnect)
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
@@ -109,7 +168,23 @@ class Live:
         channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
         automatic = not detection.get("disabled", False)
-        return Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
+        session = Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
+        self._sessions.add(session, channel)
+        return session
+
+
+def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:
+    """Model, config and callbacks, by their names or together in ``parameters``."""
+    if isinstance(parameters, str):
+        raise ConfigError("is passed by its name: connect(model=...)", "model")
+    given, unknown = spelled(LiveConnectParameters, {} if parameters is None else parameters, "parameters")
+    if unknown:
+        raise unknown_key(LiveConnectParameters, next(iter(unknown)), "parameters")
+    for name, value in given.items():
+        if named[name] is not None:
+            raise ConfigError("is given twice, as an argument and in parameters", name)
+        named[name] = value
+    return named["model"], named["config"], named["callbacks"]
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

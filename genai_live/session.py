@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from genai_live import _json
+from genai_live import _json, _public
 from genai_live._arguments import came
 from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""
@@ -106,9 +109,11 @@ class Session(MessageStream[LiveServerMessage]):
     ) -> None:
         """Sends exactly one piece of realtime input; the service answers by its own voice activity detection.
 
-        ``audio`` is a Blob or a dict of one (``audio/pcm;rate=16000``: 16-bit little-endian mono PCM), or bare bytes, which
-        are PCM at 16,000 Hz. ``video`` is a Blob with an ``image/*`` MIME type, or a PIL image. ``activity_start`` and
-        ``activity_end`` need automatic detection switched off, ``audio_stream_end`` needs it on.
+        ``audio`` is bytes or an array of 16-bit mono PCM at 16,000 Hz, ``Audio``, which brings its rate, or a Blob or a dict of
+        one: ``audio/pcm;rate=16000``, or ``audio/wav``, of which the samples are sent. ``video`` is a PIL image, the path of a
+        picture, or a Blob with an ``image/*`` MIME type; a picture made in memory goes out as JPEG of quality 90. A str in the
+        ``data`` of a Blob or dict is base64. ``activity_start`` and ``activity_end`` need automatic detection switched off,
+        ``audio_stream_end`` needs it on.
 
         Raises:
             ConfigError: none or several arguments, or a value that is not what its name says; nothing was sent.
@@ -196,7 +201,7 @@ class Session(MessageStream[LiveServerMessage]):
         wait: bool = True,
         end: bool = True,
     ) -> AudioStream:
-        """Sends a whole recording or a stream of PCM in chunks: bytes, the path of a WAV file, Audio, or an iterable of bytes.
+        """Sends a whole recording or a stream of PCM in chunks: bytes, a WAV file, Audio, or an iterable of these.
 
         ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100 milliseconds.
 

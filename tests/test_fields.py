@@ -32,6 +32,7 @@ OWN_FIELDS = {
         "proxy", "ca_bundle", "ssl_context", "connect_retries", "ping_interval", "silence_limit", "write_timeout",
         "max_message_bytes", "queue_bytes",
     },
+    "LiveConnectParameters": {"callbacks"},
     "LiveServerMessage": {"top_level_interaction_status", "decode_error", "reconnecting", "reconnected"},
     "LiveMusicServerMessage": {"decode_error"},
 }  # fmt: skip

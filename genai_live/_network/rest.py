@@ -29,7 +29,17 @@ from genai_live._network.proxy import Proxy, proxy_verdict
 from genai_live._network.tcp import Held, no_name
 from genai_live._network.trust import refusal, trust
 from genai_live._secret import Secret, redacted, without_frames
-from genai_live.errors import APIError, ConfigError, ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
+from genai_live.errors import (
+    APIError,
+    ClientError,
+    ConfigError,
+    ConnectError,
+    ConnectTimeout,
+    ErrorKind,
+    LiveError,
+    Phase,
+    ServerError,
+)
 from genai_live.types import HttpOptions, HttpRetryOptions
 
 REQUEST_SECONDS = 30.0
@@ -291,7 +301,8 @@ def _within(error: BaseException, kind: type[_E]) -> _E | None:
 def _refused(address: Address, status: int, text: str) -> APIError:
     verdict = on_the_way_in(of_status(status, text), address.safe_url)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
-    error = APIError(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
+    kind = {4: ClientError, 5: ServerError}.get(status // 100, APIError)
+    error = kind(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
     judged(error, verdict)
     return error
 

@@ -5,10 +5,11 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 
 from __future__ import annotations
 
-from genai_live.errors import DecodeError, ServiceError
+from genai_live.audio import OUTPUT_RATE, SAMPLE_BYTES, Audio, rate_of
+from genai_live.errors import ConfigError, DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
-from genai_live.types.content import Content, FunctionCall, Transcription
+from genai_live.types.content import Blob, Content, FunctionCall, Transcription
 from genai_live.types.enums import (
     InteractionStatus,
     MediaModality,
@@ -177,10 +178,63 @@ class LiveServerMessage(Message):
         return "".join([part.text for part in content.model_turn.parts or () if part.text and not part.thought]) or None
 
     @property
+    def user_text(self) -> str | None:
+        """The next words that the user said, where ``input_audio_transcription`` asks for them; None when there are none."""
+        content = self.server_content
+        heard = None if content is None else content.input_transcription
+        return None if heard is None else heard.text or None
+
+    @property
+    def model_text(self) -> str | None:
+        """The next words of the model: ``text``, or its speech where ``output_audio_transcription`` asks for it; None when there
+        are none."""
+        content = self.server_content
+        if content is None:
+            return None
+        said = content.output_transcription
+        return self.text or (None if said is None else said.text or None)
+
+    @property
+    def audio(self) -> Audio | None:
+        """Speech of the model's turn in this message, which knows its rate and can be saved; None when there is none."""
+        content = self.server_content
+        if content is None or content.model_turn is None:
+            return None
+        blobs = [part.inline_data for part in content.model_turn.parts or () if part.inline_data]
+        sound = [blob for blob in blobs if blob.data and (blob.mime_type or "").startswith("audio/")]
+        return Audio(_whole_samples(b"".join([blob.data or b"" for blob in sound])), _rate_of(sound[0])) if sound else None
+
+    @property
+    def interrupted(self) -> bool:
+        """True when the user cut the answer short: drop what is still to be played."""
+        return self.server_content is not None and self.server_content.interrupted is True
+
+    @property
+    def turn_complete(self) -> bool:
+        """True when the service says that the model's turn is complete. Some models never say it."""
+        return self.server_content is not None and self.server_content.turn_complete is True
+
+    @property
     def data(self) -> bytes | None:
-        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None when there are none."""
+        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None when there are none.
+
+        Not the JSON text that an event of a browser has under this name: that has been read already.
+        """
         content = self.server_content
         if content is None or content.model_turn is None:
             return None
         found = [part.inline_data.data for part in content.model_turn.parts or () if part.inline_data and part.inline_data.data]
         return found[0] if len(found) == 1 else b"".join(found) or None
+
+
+def _whole_samples(pcm: bytes) -> bytes:
+    """The sound without half a sample at its end, which cannot be heard."""
+    return pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
+
+
+def _rate_of(blob: Blob) -> int:
+    """Hz; where the MIME type names none, or one that is no number, that of the service's speech."""
+    try:
+        return rate_of(blob.mime_type or "", OUTPUT_RATE)
+    except ConfigError:
+        return OUTPUT_RATE
