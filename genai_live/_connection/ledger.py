@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -82,6 +83,8 @@ class Question:
         """True when the service has said what it heard of it."""
         self.was_reported = False
         """True when the tokens of its turn were reported."""
+        self.closing = 0
+        """Its place in the order in which questions were closed; 0 while it is open."""
         self.reports: list[LiveServerMessage] = []
         """Messages about its turn that came after the end: usage, transcripts, grounding."""
         self.turn: Completable | None = None
@@ -114,6 +117,8 @@ class Mark:
     """True for a message about a turn that its user has already."""
     merged: tuple[Question, ...] = ()
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
+    begins: bool = False
+    """True where that turn is still to come."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -184,6 +189,8 @@ class Ledger:
         self._running: Question | None = None
         self._began = 0
         """When, in the order of questions, the latest turn began."""
+        self.closings = 0
+        """How many questions were closed so far."""
         self._finished: Question | None = None
         """The question whose turn has ended last."""
         self._coming: Question | None = None
@@ -194,7 +201,7 @@ class Ledger:
         """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
-        self._notes: list[Mark] = []
+        self._notes: deque[Mark] = deque()
         self._lost_calls: set[str] = set()
 
     # Asking: the thread that sends.
@@ -219,7 +226,8 @@ class Ledger:
         question = self.pending.get(call_id)
         if question is None:
             return
-        question.responses.append(response)
+        if not any(response is each for each in question.responses):  # one message may answer several calls
+            question.responses.append(response)
         if not is_last:
             return
         question.calls.discard(call_id)
@@ -266,9 +274,9 @@ class Ledger:
 
     def notes(self) -> list[Mark]:
         """Marks for which no message came, since this was last asked: they belong before the message that was entered last."""
-        if not self._notes:
-            return []
-        notes, self._notes = self._notes, []
+        notes = []
+        while self._notes:  # senders may add to them
+            notes.append(self._notes.popleft())
         return notes
 
     # What is due. Any thread.
@@ -323,23 +331,25 @@ class Ledger:
         A question whose call is open survives: the service takes the answer over the next connection (seen 14 of 14 times).
         """
         asked = [*self._due, *([self._running] if self._running is not None else ())]
-        if self.sound.sent and self.sound.ended:
+        if self.sound.sent and self.sound.ended and not any(question.kind is Asked.SPEECH for question in self._due):
             asked.append(self._coming or self.asked(Asked.SPEECH))
+            self._coming = None
         lost = tuple(question for question in asked if not (question.calls or question.owed))
         for question in lost:
             self._close(question, Fate.LOST)
         for question in asked:
             if question.owed and question not in self._due:
                 self._due.append(question)
-        self.standing, self._running, self._coming, self.going_on = Standing.SILENT, None, None, None
+        self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
         self._silent_since = self._finished = None
         return lost
 
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
-        lost = tuple(dict.fromkeys((*self.pending.values(), *self._due)))
+        lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
         self._lost_calls |= set(self.pending)
+        self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
         return lost
@@ -389,9 +399,7 @@ class Ledger:
         return self._run(question, Standing.CUT)
 
     def _complete(self) -> Mark:
-        question = self._running or self._oldest_due()
-        if question is None:
-            question = self.asked(Asked.NOTHING)
+        question = self._running or self._oldest_due() or self._coming or self.asked(Asked.NOTHING)
         if self._running is None:
             self._run(question, Standing.SPEAKING)
         owed = question.owed and self.calls_have_turns
@@ -409,7 +417,7 @@ class Ledger:
 
     def _fail(self) -> Mark:
         """The service answers with an error: that is the end of the turn, or of the question that is due."""
-        self.standing = Standing.CUT if self._running is not None else self.standing
+        self._run(self._running or self._oldest_due() or self._coming or self.asked(Asked.NOTHING), Standing.CUT)
         return self._complete()
 
     def _ignore(self) -> Mark:
@@ -425,12 +433,21 @@ class Ledger:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
             self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
-            self._coming, self._user_speaks = None, False
+            if question is self._coming:
+                self._coming = None
             if standing is Standing.SPEAKING:
-                self.sound.sent = self.sound.ended = False
-                self._spoke(question)
+                self._answer_all_that_was_said(question)
         self.standing = standing
         return question.part
+
+    def _answer_all_that_was_said(self, question: Question) -> None:
+        """The model begins to answer: a speech of which only some words were told is answered in the same turn."""
+        self.sound.sent = self.sound.ended = self._user_speaks = False
+        self._spoke(question)
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            self._close(coming)
+            self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
         question.owed = False
@@ -438,7 +455,8 @@ class Ledger:
             question.responses = []
 
     def _close(self, question: Question, fate: Fate = Fate.ANSWERED) -> None:
-        question.fate, question.responses = fate, []
+        self.closings += 1
+        question.fate, question.responses, question.closing = fate, [], self.closings
         with contextlib.suppress(ValueError):
             self._due.remove(question)
         for call_id in tuple(question.calls):
@@ -472,7 +490,7 @@ class Ledger:
     def _note_voice(self, activity: VoiceActivityType | str | None) -> None:
         """A speech is a question when the service says that it has ended, unless an answer to it has begun meanwhile."""
         if activity == VoiceActivityType.ACTIVITY_START:
-            self._user_speaks = True
+            self._user_speaks, self._hearing = True, None
         elif activity == VoiceActivityType.ACTIVITY_END and self._user_speaks:
             self._user_speaks = False
             if not any(question.kind is Asked.SPEECH for question in tuple(self._due)):
@@ -482,8 +500,10 @@ class Ledger:
     def _aside(self, message: LiveServerMessage, content: LiveServerContent | None) -> Mark:
         """The mark of a message that says nothing of turns."""
         if content is not None and (content.input_transcription or content.interim_input_transcription):
-            self._hearing = self._hearing or self._heard()
-            return self._hearing
+            mark = self._hearing or self._heard()
+            is_whole = content.input_transcription is not None and content.input_transcription.finished
+            self._hearing = None if is_whole else mark
+            return mark
         if self._running is not None:
             return self._running.part
         if not _reports(message, content):
@@ -501,6 +521,9 @@ class Ledger:
             return speech.part
         if finished is not None and finished.kind is Asked.SPEECH and not finished.was_heard:
             return finished.late
+        due = self._oldest_due()
+        if due is not None and running is None:
+            return due.part  # the next turn is its, and answers what is said meanwhile too
         if self.sound.sent or self._user_speaks:
             self._coming = self._coming or self.asked(Asked.SPEECH)
             return self._coming.part
