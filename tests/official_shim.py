@@ -504,7 +504,7 @@ def _parts(value: Any) -> list[Any]:
 
 def _blob(value: Any) -> Any:
     if contents.is_image(value):
-        value = contents.image_blob(value)
+        value = contents.image_blob(value, "blob")
     return value if isinstance(value, types.Blob) else types.Blob.from_dict(value)
 
 
