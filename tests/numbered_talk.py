@@ -127,7 +127,7 @@ class User:
     def report(self) -> str:
         return f"{self.manner}\n    " + "\n    ".join([*self._log[-25:], *self.told.wrong[:3]])
 
-    def _do(self, act: Callable[[], object]) -> bool:
+    def _do(self, act: Callable[[], object]) -> bool:  # noqa: PLR0911 # one way out for each thing that may come in between
         """Does one thing; True when nothing came in between."""
         try:
             act()

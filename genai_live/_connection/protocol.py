@@ -285,10 +285,17 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         try:
             message = _sound_messages.read(LiveServerMessage, payload, vertex=self.vertex)
             mark, fields = self.ledger.going_on, message.__dict__
-            if mark is None or len(fields) != 1 or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT:
+            has_text = "text" in fields
+            if (
+                mark is None
+                or len(fields) != 1 + has_text
+                or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT
+            ):
                 self._note(message)
             else:
                 self.mark = mark
+                if not has_text:
+                    fields["text"] = message.text
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             self.mark = SESSION
             return self._undecodable(payload, error)
@@ -309,6 +316,8 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
 
     def _finish(self, message: LiveServerMessage) -> None:
         super()._finish(message)
+        if message.server_content is not None and message.server_content.model_turn is not None:
+            message.__dict__["text"] = message.text
         if message.tool_call is not None:  # half a character in an argument would be refused where a function gives it back
             for call in message.tool_call.function_calls or ():
                 call.args = mended(call.args)
