@@ -19,6 +19,7 @@ from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
 from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, Question, Sound
+from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.reconnection import Reconnected, Reconnecting
@@ -209,11 +210,15 @@ class BidiProtocol(Generic[ServerMessage]):
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
-            if "extra" in message.__dict__:
-                message.error = service_error(message.extra)
+            self._finish(message)
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
         return message
+
+    def _finish(self, message: ServerMessage) -> None:
+        """Adds what a message means beside its fields. Any thread."""
+        if "extra" in message.__dict__:
+            message.error = service_error(message.extra)
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:
         message = self.message_type()
@@ -290,8 +295,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return message
 
     def _note(self, message: LiveServerMessage) -> None:
-        if "extra" in message.__dict__:
-            message.error = service_error(message.extra)
+        self._finish(message)
         if message.usage_metadata is not None:
             self.usage = added(self.usage, message.usage_metadata)
         if message.setup_complete is not None and self.state is State.SETUP:
@@ -302,6 +306,12 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if message.go_away is not None:
             self.going_away, self.time_left = True, message.go_away.time_left
         self.mark = self.ledger.entered(message)
+
+    def _finish(self, message: LiveServerMessage) -> None:
+        super()._finish(message)
+        if message.tool_call is not None:  # half a character in an argument would be refused where a function gives it back
+            for call in message.tool_call.function_calls or ():
+                call.args = mended(call.args)
 
     @property
     def is_unsettled(self) -> bool:
