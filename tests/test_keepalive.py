@@ -72,7 +72,8 @@ def test_pongs_that_come_thirty_seconds_late_are_tolerated_by_default() -> None:
 def test_silence_after_a_ping_ends_the_connection_at_the_limit() -> None:
     keepalive = KeepAlive(20, 60)
     keepalive.heard(0.0)
-    keepalive.look(20.0)
+    assert keepalive.look(20.0) == (Need.PING, 40.0)
+    assert keepalive.look(40.0) == (Need.NOTHING, 60.0)
     assert keepalive.look(59.9)[0] is Need.NOTHING
     assert keepalive.look(60.0)[0] is Need.END
 
@@ -80,8 +81,17 @@ def test_silence_after_a_ping_ends_the_connection_at_the_limit() -> None:
 def test_a_process_that_was_stopped_gives_the_server_its_time_to_answer() -> None:
     keepalive = KeepAlive(20, 60)
     keepalive.heard(0.0)
-    assert keepalive.look(10_000.0)[0] is Need.PING
-    assert keepalive.look(10_039.0)[0] is Need.NOTHING
+    assert keepalive.look(10_000.0) == (Need.PING, 10_020.0)
+    assert keepalive.look(10_020.0) == (Need.NOTHING, 10_040.0)
+    assert keepalive.look(10_040.0)[0] is Need.END
+
+
+def test_a_process_that_was_stopped_while_a_ping_was_out_gives_the_server_that_time_again() -> None:
+    keepalive = KeepAlive(20, 60)
+    keepalive.heard(0.0)
+    assert keepalive.look(20.0) == (Need.PING, 40.0)
+    assert keepalive.look(10_000.0) == (Need.NOTHING, 10_020.0), "nobody could hear a pong since 20.0"
+    assert keepalive.look(10_020.0)[0] is Need.NOTHING
     assert keepalive.look(10_040.0)[0] is Need.END
 
 
@@ -107,7 +117,10 @@ def test_a_reader_that_was_paused_blames_nobody() -> None:
     keepalive.look(20.0)
     keepalive.excuse(500.0)
     assert keepalive.look(500.0)[0] is Need.NOTHING
-    assert keepalive.look(560.0)[0] is Need.END
+    now = 500.0
+    while (looked := keepalive.look(now))[0] is not Need.END:
+        now = looked[1]
+    assert now >= 560.0
 
 
 @given(
