@@ -22,8 +22,9 @@ from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._network.options import ConnectionOptions
 from genai_live._network.transport import TransportLost
 from tests.processes import ROOT
-from tests.raw_peer import BINARY, PING, PONG, Peer, beside, door, frame, opened
+from tests.raw_peer import BINARY, PING, PONG, TEXT, Peer, beside, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, text_part
+from tests.waiting import until
 
 # Decisions.
 
@@ -199,6 +200,7 @@ def test_an_idle_link_whose_peer_pongs_stays_open_and_a_turn_goes_on_after_it() 
         live_for(LONGER, session)
         assert got.count(PING) >= 3
         asking = beside(session.ask, "still there?", PATIENCE)
+        until(lambda: TEXT in got)
         peer.send(frame(BINARY, text_part("yes")) + frame(BINARY, TURN_COMPLETE))
         assert asking.result(PATIENCE).text == "yes"
 
