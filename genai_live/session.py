@@ -13,6 +13,7 @@ from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_responses, check_tools
 from genai_live._connection.channel import Channel
+from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
 from genai_live._deadline import Deadline
@@ -78,7 +79,8 @@ class Session(MessageStream[LiveServerMessage]):
         self._protocol = channel.protocol
         self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
-        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
+        self._known_model = Model(model, family_of(model, api_client))
+        self._protocol.ledger.calls_have_turns = self._known_model.family.several_turn_completes()
         if history is not None:
             self._send_history(history, deadline)
 
@@ -157,7 +159,7 @@ class Session(MessageStream[LiveServerMessage]):
             SessionClosed: the session has ended.
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
-        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
+        check_responses(message["toolResponse"]["functionResponses"], self._known_model, "function_responses")
         self._connection.check_usable()
         payload = _json.dumps(message)
         for response in message["toolResponse"]["functionResponses"]:
@@ -177,7 +179,7 @@ class Session(MessageStream[LiveServerMessage]):
         """
         message = inputs.context_update(system_instruction, tools, self._api_client.backend)
         if tools is not None:
-            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            model, held = self._known_model, message["contextUpdate"]["tools"]
             check_tools(held["tools"], model, "tools")
             held["tools"] = in_form_of(model.family, held["tools"])
         self._send(message, Sent.NOTHING)
@@ -241,7 +243,8 @@ class Session(MessageStream[LiveServerMessage]):
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end)
+        closings = self._protocol.ledger.closings
+        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end, closings)
 
     def collect(
         self,
@@ -302,18 +305,20 @@ class Session(MessageStream[LiveServerMessage]):
         if until not in ("complete", "generated"):
             raise ConfigError(f'must be "complete" or "generated", not {came(until)}', "until")
         channel, protocol = self._connection, self._protocol
+        gatherer = Gatherer(channel.inbox, protocol.ledger, until_generated=until == "generated", on_update=on_update)
         try:
+            channel.inbox.begin_to_gather()  # before anything is sent: nothing of the answer is forgotten
             question = None if asking is None else asking(deadline)
-            gatherer = Gatherer(
-                channel.inbox, protocol.ledger.pending, question, until_generated=until == "generated", on_update=on_update
-            )
-            turn, taken = gatherer.turn(deadline, channel.end_error, reports_usage=protocol.usage is not None)
+            turn = gatherer.turn(question, deadline, channel.end_error, reports_usage=protocol.usage is not None)
+            channel.inbox.claim = {GIVEN: gatherer.taken}  # the last step: a turn that is not handed over stays in the queue
+            return turn  # noqa: TRY300 # nothing may come between the two
         except LEAVES_A_SESSION_OPEN as error:
+            gatherer.give_up(error)
             failure = without_frames(error)
-        else:
-            channel.inbox.handed_over = taken  # the last step: a turn that is not handed over stays in the queue
-            return turn
-        del self, channel, protocol, asking, on_update
+        except BaseException as error:  # a signal handler may raise anything
+            gatherer.give_up(error)
+            raise
+        del self, channel, protocol, gatherer, asking, on_update
         try:
             raise failure
         finally:
@@ -409,15 +414,12 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
-    def _known_model(self) -> Model:
-        return Model(self._model, family_of(self._model, self._api_client))
-
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if self._known_model().family.text_as_realtime_input:
+        if self._known_model.family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 
