@@ -1,7 +1,7 @@
 """Google's own tests of Live, music, tokens, transformers and types, from google-genai's wheel, run against this library.
 
 ``official_shim`` adapts their calls. What differs stands in ``data/official_differences.json``, each row with its reason.
-``python -m tests.test_official_suites`` takes out of the table what agrees by now, and counts anew; a new row, and its reason, are
+``python -m tests.test_official_suites`` takes out of the table what agrees by now, and counts anew; a new row and its reason are
 written by hand.
 """
 
