@@ -93,7 +93,8 @@ class Gatherer:
             if is_complete and self._question is not None:
                 self._wait_for_report(turn, deadline, reports_usage=reports_usage)
                 self._question.turn = turn
-                self._question.report()
+                if self._question.reports:
+                    self._question.report()
             return turn, inbox.taking(self._place, self._others)
         except TimeoutError:
             raise ReceiveTimeout(

@@ -78,7 +78,8 @@ class Session(MessageStream[LiveServerMessage]):
         self._protocol = channel.protocol
         self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
-        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
+        self._known_model = Model(model, family_of(model, api_client))
+        self._protocol.ledger.calls_have_turns = self._known_model.family.several_turn_completes()
         if history is not None:
             self._send_history(history, deadline)
 
@@ -157,7 +158,7 @@ class Session(MessageStream[LiveServerMessage]):
             SessionClosed: the session has ended.
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
-        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
+        check_responses(message["toolResponse"]["functionResponses"], self._known_model, "function_responses")
         self._connection.check_usable()
         payload = _json.dumps(message)
         for response in message["toolResponse"]["functionResponses"]:
@@ -177,7 +178,7 @@ class Session(MessageStream[LiveServerMessage]):
         """
         message = inputs.context_update(system_instruction, tools, self._api_client.backend)
         if tools is not None:
-            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            model, held = self._known_model, message["contextUpdate"]["tools"]
             check_tools(held["tools"], model, "tools")
             held["tools"] = in_form_of(model.family, held["tools"])
         self._send(message, Sent.NOTHING)
@@ -409,15 +410,12 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
-    def _known_model(self) -> Model:
-        return Model(self._model, family_of(self._model, self._api_client))
-
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if self._known_model().family.text_as_realtime_input:
+        if self._known_model.family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 

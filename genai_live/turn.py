@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from genai_live import audio
+from genai_live import _json, audio
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.errors import ConfigError
@@ -74,12 +74,12 @@ def assemble(
     cancelled = {i for message in kept if message.tool_call_cancellation for i in message.tool_call_cancellation.ids or ()}
     calls = (call for message in kept if message.tool_call for call in message.tool_call.function_calls or ())
     return Turn(
-        text=whole_text(part.text for part in parts if part.text and not part.thought),
+        text=_joined(part.text for part in parts if part.text and not part.thought),
         audio=_speech(parts),
         transcripts=Transcripts(_transcript(contents, "input_transcription"), _transcript(contents, "output_transcription")),
         usage=usage_of(kept),
         tool_calls=tuple(call for call in calls if call.id not in cancelled),
-        thoughts=whole_text(part.text for part in parts if part.text and part.thought),
+        thoughts=_joined(part.text for part in parts if part.text and part.thought),
         parts=parts,
         grounding=next((c.grounding_metadata for c in reversed(contents) if c.grounding_metadata is not None), None),
         interrupted=any(content.interrupted for content in contents),
@@ -91,23 +91,17 @@ def assemble(
     )
 
 
+def _joined(pieces: Iterable[str]) -> str:
+    return _json.whole("".join(pieces))
+
+
 def _plain(value: object) -> object:
     return getattr(value, "value", value)
 
 
 def _transcript(contents: Iterable[LiveServerContent], name: str) -> str:
     fragments = (getattr(content, name) for content in contents)
-    return whole_text(fragment.text for fragment in fragments if fragment is not None and fragment.text)
-
-
-def whole_text(pieces: Iterable[str]) -> str:
-    """Joined text; characters that were cut in two by the end of a piece are whole again, and half ones are marked (U+FFFD)."""
-    text = "".join(pieces)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    return _joined(fragment.text for fragment in fragments if fragment is not None and fragment.text)
 
 
 def _speech(parts: Iterable[Part]) -> Audio:

@@ -746,7 +746,7 @@ WAYS: dict[Standing, tuple[LiveServerMessage, ...]] = {
 }
 """What brings the model from silence to where it stands."""
 _T, _A = Standing, Says
-GOES_ON, ENDS, SECOND, NOBODY = "the first question's", "the end of the first", "the second's, and the first has ended", "nobody's"
+GOES_ON, ENDS, SECOND, NOBODY = "the first question's", "the end of the first", "the second's; the first has ended", "nobody's"
 OUTCOMES: dict[tuple[Standing, Says], tuple[Standing, str]] = {
     (_T.SILENT, _A.CONTENT): (_T.SPEAKING, GOES_ON),
     (_T.SILENT, _A.CALL): (_T.SPEAKING, GOES_ON),

@@ -19,6 +19,7 @@ from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
 from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, Question, Sound
+from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.reconnection import Reconnected, Reconnecting
@@ -209,11 +210,15 @@ class BidiProtocol(Generic[ServerMessage]):
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
-            if "extra" in message.__dict__:
-                message.error = service_error(message.extra)
+            self._finish(message)
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
         return message
+
+    def _finish(self, message: ServerMessage) -> None:
+        """Adds what a message means beside its fields. Any thread."""
+        if "extra" in message.__dict__:
+            message.error = service_error(message.extra)
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:
         message = self.message_type()
@@ -280,18 +285,24 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         try:
             message = _sound_messages.read(LiveServerMessage, payload, vertex=self.vertex)
             mark, fields = self.ledger.going_on, message.__dict__
-            if mark is None or len(fields) != 1 or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT:
+            has_text = "text" in fields
+            if (
+                mark is None
+                or len(fields) != 1 + has_text
+                or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT
+            ):
                 self._note(message)
             else:
                 self.mark = mark
+                if not has_text:
+                    fields["text"] = message.text
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             self.mark = SESSION
             return self._undecodable(payload, error)
         return message
 
     def _note(self, message: LiveServerMessage) -> None:
-        if "extra" in message.__dict__:
-            message.error = service_error(message.extra)
+        self._finish(message)
         if message.usage_metadata is not None:
             self.usage = added(self.usage, message.usage_metadata)
         if message.setup_complete is not None and self.state is State.SETUP:
@@ -302,6 +313,14 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if message.go_away is not None:
             self.going_away, self.time_left = True, message.go_away.time_left
         self.mark = self.ledger.entered(message)
+
+    def _finish(self, message: LiveServerMessage) -> None:
+        super()._finish(message)
+        if message.server_content is not None and message.server_content.model_turn is not None:
+            message.__dict__["text"] = message.text
+        if message.tool_call is not None:  # half a character in an argument would be refused where a function gives it back
+            for call in message.tool_call.function_calls or ():
+                call.args = mended(call.args)
 
     @property
     def is_unsettled(self) -> bool:
