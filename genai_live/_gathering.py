@@ -7,8 +7,9 @@ nobody asked for. ``session.collect`` goes on with the oldest turn that nobody h
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from genai_live._connection.inbox import Inbox
 from genai_live._connection.ledger import Asked, Mark, Question
@@ -24,7 +25,10 @@ from genai_live.errors import (
     TurnLost,
 )
 from genai_live.turn import Turn, assemble
-from genai_live.types import LiveServerMessage
+from genai_live.types import FunctionCall, LiveServerMessage
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolRun
 
 logger = logging.getLogger("genai_live")
 
@@ -43,7 +47,7 @@ class _Whose(Enum):
 
 
 class Gatherer:
-    """Gathers one turn. ``pending`` are the ids of the calls that nobody has answered."""
+    """Gathers one turn. ``pending`` are the ids of the calls that only the caller can answer, and has not."""
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Gatherer:
         *,
         until_generated: bool = False,
         on_update: Callable[[Turn], object] | None = None,
+        runs_of: Callable[[Iterable[FunctionCall]], tuple[ToolRun, ...]] | None = None,
     ) -> None:
         self.messages: list[LiveServerMessage] = []
         """The messages of the turn so far, with those about the session that came meanwhile."""
@@ -62,6 +67,7 @@ class Gatherer:
         self._asks = question is not None
         self._until_generated = until_generated
         self._on_update = on_update
+        self._runs_of = runs_of
         self._place = 0
         """How far in the queue it has come."""
         self._others: list[int] = []
@@ -89,7 +95,7 @@ class Gatherer:
             inbox.settle()
             inbox.is_gathering = True
             is_complete = self._gather(deadline, end)
-            turn = self._assembled()
+            turn = self._assembled(self._runs())
             if is_complete and self._question is not None:
                 self._wait_for_report(turn, deadline, reports_usage=reports_usage)
                 self._question.turn = turn
@@ -105,13 +111,21 @@ class Gatherer:
         finally:
             inbox.let_go()
 
-    def _assembled(self) -> Turn:
+    def _runs(self) -> tuple[ToolRun, ...]:
+        """What became of the turn's calls, those that were cancelled too."""
+        if self._runs_of is None:
+            return ()
+        calls = (call for message in self.messages if message.tool_call for call in message.tool_call.function_calls or ())
+        return self._runs_of(calls)
+
+    def _assembled(self, runs: tuple[ToolRun, ...] = ()) -> Turn:
         question = self._question
         return assemble(
             self.messages,
             questions=question.count if question is not None else 0,
             skipped=self._skipped,
             incomplete=question is not None and question.incomplete,
+            tool_runs=runs,
         )
 
     def _gather(self, deadline: Deadline, end: Callable[[], SessionClosed]) -> bool:

@@ -207,7 +207,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
                     raise StopIteration
                 message, mark, item = received
                 question = mark.question
-                if mark.ends or mark.lost or (question is not None and question.calls):
+                if mark.ends or mark.lost or (question is not None and question.waits_for_caller):
                     self._look(message, mark, item)
                 if message is not None:
                     inbox.handed_over = item  # the last step: what is not handed over stays in the queue
@@ -242,7 +242,7 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
             raise TurnLost(close_info_of(message)) if message.error is None else message.error
         if mark.ends:
             self._over = not mark.late
-        elif message is not None and mark.question is not None and mark.question.calls:
+        elif message is not None and mark.question is not None and mark.question.waits_for_caller:
             # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
             content = message.server_content
             self._over = content is not None and content.turn_complete is True
