@@ -146,8 +146,8 @@ class Live(Synchronous):
                 network; ``message.reconnecting`` and ``message.reconnected`` tell of it. It asks for session resumption.
             history: Content of an earlier conversation, given to the model before anything else.
             extra_setup: Members of the setup message that this library does not know yet, in the wire's spelling.
-            run_tools: True, or a ToolPolicy, runs the functions in ``config.tools`` when the model calls them, on threads of their
-                own, and answers each call once. docs/tools.md says the rest.
+            run_tools: True, or a ToolPolicy, runs the functions in ``config.tools`` when the model calls them, on threads of
+                their own, and answers each call once; docs/tools.md says the rest.
 
         Raises:
             ConfigError: the arguments cannot work; nothing was sent.

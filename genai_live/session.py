@@ -158,7 +158,7 @@ class Session(MessageStream[LiveServerMessage]):
         if self._runner is not None:
             for response in responses:
                 if self._runner.owns(response.get("id") or "", response["name"]):
-                    words = f"the call of {response['name']!r} is answered by its function, because of run_tools; do not answer it"
+                    words = f"the call of {response['name']!r} is answered by its function, because of run_tools"
                     raise ConfigError(words, "function_responses")
         self._answers.send(responses)
 

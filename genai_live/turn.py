@@ -70,7 +70,11 @@ class Turn:
 
 
 def assemble(
-    messages: Iterable[LiveServerMessage], *, questions: int = 1, skipped: int = 0, incomplete: bool = False,
+    messages: Iterable[LiveServerMessage],
+    *,
+    questions: int = 1,
+    skipped: int = 0,
+    incomplete: bool = False,
     tool_runs: tuple[ToolRun, ...] = (),
 ) -> Turn:
     """Puts a turn together; nothing that came is dropped, an interruption only marks the turn."""

@@ -23,7 +23,7 @@ class Calling:
         self._stop_loop: Callable[[], object] | None = None
 
     def stop(self) -> None:
-        """Tells the function that nobody waits: an async one is cancelled, a generator ends at its next yield, others may look."""
+        """Tells the function that nobody waits: an async one is cancelled, a generator ends at its next yield, others look."""
         self._context.cancelled.set()
         stop = self._stop_loop
         if stop is not None:
@@ -33,7 +33,7 @@ class Calling:
         """The result; of a generator what it returns. Raises whatever the function raises."""
         bound = self._callee.bound(values, self._context)
         result = self._callee.function(*bound.args, **bound.kwargs)
-        if inspect.isgenerator(result):
+        if isinstance(result, Generator):
             return self._run_through(result)
         if inspect.isawaitable(result) or inspect.isasyncgen(result):
             return self._run_loop(result)

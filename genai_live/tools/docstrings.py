@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 _tells_parameters = re.compile(
-    r"^[ \t]*(?:(?:Args|Arguments|Parameters|Params|Attributes|Keyword Args):[ \t]*$|:(?:param|arg|parameter|key)\b|Parameters\n[ \t]*-{3,})",
+    r"^[ \t]*(?:(?:Args|Arguments|Parameters|Params|Attributes|Keyword Args):[ \t]*$"
+    r"|:(?:param|arg|parameter|key)\b|(?:Parameters|Attributes)\n[ \t]*-{3,})",
     re.MULTILINE,
 ).search
 _VOID = "None"

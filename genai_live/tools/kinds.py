@@ -129,8 +129,12 @@ def _with_offset(text: str) -> str:
     return re.sub(r"\.(\d+)", lambda found: f".{found[1][:6].ljust(6, '0')}", text)
 
 
+def _date_and_time(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(_with_offset(text))
+
+
 def _date(text: str) -> datetime.date:
-    found = datetime.datetime.fromisoformat(_with_offset(text))  # a date with a time of midnight is a date too
+    found = _date_and_time(text)  # a date with a time of midnight is a date too
     if found.timetz() != datetime.time() and found.time() != datetime.time():
         raise ValueError
     return found.date()
@@ -194,7 +198,7 @@ SCALARS: dict[Any, Form] = {
     bytearray: Form({"type": "string", "contentEncoding": "base64"}, lambda value: bytearray(_bytes(value))),
     datetime.datetime: _string(
         "date-time",
-        _parsed(lambda text: datetime.datetime.fromisoformat(_with_offset(text)), 'a date and time such as "2026-05-01T09:30:00Z"'),
+        _parsed(_date_and_time, 'a date and time such as "2026-05-01T09:30:00Z"'),
     ),
     datetime.date: _string("date", _parsed(_date, 'a date such as "2026-05-01"')),
     datetime.time: _string(
@@ -204,7 +208,7 @@ SCALARS: dict[Any, Form] = {
     uuid.UUID: _string("uuid", _parsed(uuid.UUID, "a UUID")),
     Decimal: Form({"type": "number"}, _decimal),
     **{
-        kind: _string("path", lambda value, kind=kind: kind(_text(value)))
+        kind: _string("path", _parsed(kind, "a path"))
         for kind in (pathlib.Path, pathlib.PurePath, pathlib.PurePosixPath, pathlib.PureWindowsPath)
     },
     re.Pattern: _string("regex", _parsed(re.compile, "a regular expression")),
@@ -238,7 +242,10 @@ class _Named:
 
     @property
     def reference(self) -> Form:
-        return Form({"$ref": f"#/$defs/{self.name}"}, lambda value: self.make(value))
+        return Form({"$ref": f"#/$defs/{self.name}"}, self._make_later)
+
+    def _make_later(self, value: Any) -> Any:
+        return self.make(value)
 
 
 class Forms:
@@ -323,7 +330,7 @@ class Forms:
             return self._variables[variable]
         if variable.__bound__ is not None:
             return variable.__bound__
-        return Union[variable.__constraints__] if variable.__constraints__ else Any
+        return Union.__getitem__(variable.__constraints__) if variable.__constraints__ else Any
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:

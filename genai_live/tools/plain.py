@@ -51,9 +51,7 @@ def _plain(value: Any) -> Any:  # noqa: PLR0911 - one line for each kind
         return int(value)
     if isinstance(value, Mapping):
         return {_key(key): _plain(item) for key, item in value.items()}
-    if hasattr(value, "_asdict"):
-        return _plain(value._asdict())
-    if isinstance(value, _LISTS):
+    if isinstance(value, _LISTS) and not hasattr(value, "_asdict"):
         return [_plain(item) for item in value]
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
@@ -72,6 +70,8 @@ def _record(value: Any) -> Any:
     """Objects that say themselves what they hold."""
     if isinstance(value, type):
         raise Unsayable(f"the class {value.__name__}")
+    if hasattr(value, "_asdict"):
+        return _plain(value._asdict())
     if isinstance(value, Message):
         return _plain(value.to_dict())
     if hasattr(value, "model_dump"):

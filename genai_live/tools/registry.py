@@ -34,20 +34,23 @@ class Registry:
         """
         if not isinstance(tools, (list, tuple)):
             return tools
-        return [self._declared(item, f"{path}[{index}]") if _is_function(item) else item for index, item in enumerate(tools)]
+        places = [f"{path}[{index}]" for index in range(len(tools))]
+        return [
+            self._declared(item, where) if _is_function(item) else item for item, where in zip(tools, places, strict=True)
+        ]
 
     def note_declared(self, tools: Iterable[Mapping[str, Any]]) -> None:
         """Notes the names in the JSON of tools; they take the place of all others."""
-        self.declared = {
-            declared["name"] for tool in tools for declared in tool.get("functionDeclarations") or () if declared.get("name")
-        }
+        every = (each for tool in tools for each in tool.get("functionDeclarations") or ())
+        self.declared = {each["name"] for each in every if each.get("name")}
         self.functions = {name: callee for name, callee in self.functions.items() if name in self.declared}
 
     def check(self, policy: ToolPolicy) -> None:
         """Raises ConfigError when a function is to be approved, and nobody is there to do that."""
         waiting = next((name for name, callee in self.functions.items() if callee.marks.approve), None)
         if waiting is not None and policy.approve is None:
-            raise ConfigError(f"is missing: {waiting!r} runs after approval only; pass ToolPolicy(approve=...)", "run_tools.approve")
+            words = f"is missing: {waiting!r} runs after approval only; pass ToolPolicy(approve=...)"
+            raise ConfigError(words, "run_tools.approve")
 
     def behavior_of(self, callee: Callee) -> str:
         """How calls of a function are made: what its declaration says, else the family's default."""
@@ -59,7 +62,7 @@ class Registry:
         except ConfigError as error:
             raise ConfigError(str(error), path) from None
         if callee.marks.scheduling is not None and self.family.scheduling == "refused":
-            words = f"the scheduling of {callee.name!r} is refused by {self.family.name}: leave it out, or change families.FAMILIES"
+            words = f"the scheduling of {callee.name!r} is refused by {self.family.name}: leave it out"
             raise ConfigError(words, path)
         self.functions[callee.name] = callee
         return replace(callee.declaration, behavior=self._behavior(callee))

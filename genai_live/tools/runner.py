@@ -475,7 +475,7 @@ class Runner:
             if work.context.cancelled.is_set() and not work.open_calls:
                 logger.info("the tool %s ended after its call did: %s", name, type(error).__name__)
                 return
-            logger.error("the tool %s raised %s; the session goes on", name, type(error).__name__, exc_info=error)
+            logger.exception("the tool %s raised %s; the session goes on", name, type(error).__name__)
             words = f"{type(error).__name__}: {error}"
             self._finish(work, RunEvent.RAISED, {"error": _FAILED.format(name)}, error=words, traceback=traceback.format_exc())
         else:
@@ -562,7 +562,7 @@ class Runner:
             with call.order:
                 self._send(call, response, parts, scheduling=scheduling, will_continue=will_continue, wait=waits)
         except ConfigError as error:
-            logger.error("the answer of %s cannot be sent: %s", call.run.name, error)
+            logger.exception("the answer of %s cannot be sent", call.run.name)
             event, changes = RunEvent.LOST, {"error": str(error)}
         except LiveError as error:
             event, changes = RunEvent.CLOSED if self._closed else RunEvent.LOST, {"error": str(error)}
@@ -590,7 +590,12 @@ class Runner:
         if self.registry.family.scheduling == "refused":
             told = None
         made = FunctionResponse(
-            id=call.call.id, name=call.call.name, response=response, parts=parts or None, scheduling=told, will_continue=will_continue
+            id=call.call.id,
+            name=call.call.name,
+            response=response,
+            parts=parts or None,
+            scheduling=told,
+            will_continue=will_continue,
         )
         self._door.answer(made, wait=wait)
 

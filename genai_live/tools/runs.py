@@ -172,8 +172,9 @@ class ToolPolicy:
         if isinstance(given, cls):
             return given
         if isinstance(given, Mapping):
-            unknown = next((key for key in given if key not in [each.name for each in fields(cls)]), None)
+            names = [each.name for each in fields(cls)]
+            unknown = next((key for key in given if key not in names), None)
             if unknown is not None:
-                raise ConfigError(f"unknown key; ToolPolicy has {', '.join(each.name for each in fields(cls))}", f"run_tools.{unknown}")
+                raise ConfigError(f"unknown key; ToolPolicy has {', '.join(names)}", f"run_tools.{unknown}")
             return cls(**given)
         raise ConfigError(f"must be True, False or a ToolPolicy, not {came(given)}", "run_tools")

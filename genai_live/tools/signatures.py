@@ -105,7 +105,8 @@ def _hints(inner: Any, parameters: list[inspect.Parameter], name: str) -> dict[s
         if each.name not in raw:
             kind = type(each.default)
             if kind not in (str, int, float, bool):
-                raise ConfigError(f"the parameter {each.name!r} of {name!r} has no annotation; write for example {each.name}: str")
+                words = f"the parameter {each.name!r} of {name!r} has no annotation"
+                raise ConfigError(f"{words}; write for example {each.name}: str")
             raw[each.name] = kind
     holder = type(name, (), {"__annotations__": raw, "__module__": getattr(inner, "__module__", None) or __name__})
     try:
