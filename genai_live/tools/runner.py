@@ -159,7 +159,8 @@ class Runner:
             if callee is None and name in self.registry.declared:
                 continue
             owned.add(call_id)
-            known = self._known.get(call_id) if call.id else None
+            twin = next((each for each in batch if each.id == call_id), None)
+            known = (self._known.get(call_id) or twin) if call.id else None
             if known is None:
                 batch.append(_Call(call, callee))
             else:
