@@ -13,6 +13,7 @@ from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_tools
 from genai_live._connection.channel import Channel
+from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
 from genai_live._deadline import Deadline
@@ -239,7 +240,8 @@ class Session(MessageStream[LiveServerMessage]):
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end)
+        closings = self._protocol.ledger.closings
+        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end, closings)
 
     def collect(
         self,
@@ -300,23 +302,24 @@ class Session(MessageStream[LiveServerMessage]):
         if until not in ("complete", "generated"):
             raise ConfigError(f'must be "complete" or "generated", not {came(until)}', "until")
         channel, protocol = self._connection, self._protocol
+        runs_of = None if self._runner is None else self._runner.runs_of
+        until_generated = until == "generated"
+        gatherer = Gatherer(
+            channel.inbox, protocol.ledger, until_generated=until_generated, on_update=on_update, runs_of=runs_of
+        )
         try:
+            channel.inbox.begin_to_gather()  # before anything is sent: nothing of the answer is forgotten
             question = None if asking is None else asking(deadline)
-            gatherer = Gatherer(
-                channel.inbox,
-                protocol.ledger.for_caller,
-                question,
-                until_generated=until == "generated",
-                on_update=on_update,
-                runs_of=None if self._runner is None else self._runner.runs_of,
-            )
-            turn, taken = gatherer.turn(deadline, channel.end_error, reports_usage=protocol.usage is not None)
+            turn = gatherer.turn(question, deadline, channel.end_error, reports_usage=protocol.usage is not None)
+            channel.inbox.claim = {GIVEN: gatherer.taken}  # the last step: a turn that is not handed over stays in the queue
+            return turn  # noqa: TRY300 # nothing may come between the two
         except LEAVES_A_SESSION_OPEN as error:
+            gatherer.give_up(error)
             failure = without_frames(error)
-        else:
-            channel.inbox.handed_over = taken  # the last step: a turn that is not handed over stays in the queue
-            return turn
-        del self, channel, protocol, asking, on_update
+        except BaseException as error:  # a signal handler may raise anything
+            gatherer.give_up(error)
+            raise
+        del self, channel, protocol, gatherer, asking, on_update
         try:
             raise failure
         finally:

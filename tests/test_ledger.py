@@ -138,8 +138,9 @@ def test_an_answer_begins_with_its_first_content_and_everything_up_to_its_end_is
     talk = Conversation()
     question = talk.asks()
     assert talk.comes(a_message()) is SESSION
-    for message in (content(), says(outputTranscription={"text": "x"}), GENERATED, says(groundingMetadata={}), says()):
+    for message in (content(), says(outputTranscription={"text": "x"}), says(groundingMetadata={}), says()):
         assert talk.comes(message) is question.part
+    assert talk.comes(GENERATED) is question.generated
     assert talk.comes(TURN_COMPLETE) is question.last
 
 
@@ -389,7 +390,8 @@ def test_where_a_call_has_a_turn_of_its_own_its_question_goes_on_over_as_many(an
         talk.comes(a_call(call_id))
         if answered_at_once:
             talk.answers(call_id)
-        assert talk.comes(GENERATED, TURN_COMPLETE) is question.part
+        assert talk.comes(GENERATED) is question.part
+        assert talk.comes(TURN_COMPLETE) is question.part
         if not answered_at_once:
             assert talk.ledger.answer_due
             talk.answers(call_id)
@@ -746,26 +748,27 @@ WAYS: dict[Standing, tuple[LiveServerMessage, ...]] = {
 }
 """What brings the model from silence to where it stands."""
 _T, _A = Standing, Says
-GOES_ON, ENDS, SECOND, NOBODY = "the first question's", "the end of the first", "the second's; the first has ended", "nobody's"
+GOES_ON, MADE, ENDS = "the first question's", "all of the first's answer was made", "the end of the first"
+SECOND, NOBODY = "the second's, and the first has ended", "nobody's"
 OUTCOMES: dict[tuple[Standing, Says], tuple[Standing, str]] = {
     (_T.SILENT, _A.CONTENT): (_T.SPEAKING, GOES_ON),
     (_T.SILENT, _A.CALL): (_T.SPEAKING, GOES_ON),
     (_T.SILENT, _A.TRANSCRIPT): (_T.SPEAKING, GOES_ON),
-    (_T.SILENT, _A.GENERATED): (_T.GENERATED, GOES_ON),
+    (_T.SILENT, _A.GENERATED): (_T.GENERATED, MADE),
     (_T.SILENT, _A.INTERRUPTED): (_T.CUT, GOES_ON),
     (_T.SILENT, _A.COMPLETE): (_T.SILENT, ENDS),
     (_T.SILENT, _A.IDLE): (_T.SILENT, NOBODY),
     (_T.SPEAKING, _A.CONTENT): (_T.SPEAKING, GOES_ON),
     (_T.SPEAKING, _A.CALL): (_T.SPEAKING, GOES_ON),
     (_T.SPEAKING, _A.TRANSCRIPT): (_T.SPEAKING, GOES_ON),
-    (_T.SPEAKING, _A.GENERATED): (_T.GENERATED, GOES_ON),
+    (_T.SPEAKING, _A.GENERATED): (_T.GENERATED, MADE),
     (_T.SPEAKING, _A.INTERRUPTED): (_T.CUT, GOES_ON),
     (_T.SPEAKING, _A.COMPLETE): (_T.SILENT, ENDS),
     (_T.SPEAKING, _A.IDLE): (_T.SILENT, ENDS),
     (_T.GENERATED, _A.CONTENT): (_T.SPEAKING, SECOND),
     (_T.GENERATED, _A.CALL): (_T.SPEAKING, SECOND),
     (_T.GENERATED, _A.TRANSCRIPT): (_T.GENERATED, GOES_ON),
-    (_T.GENERATED, _A.GENERATED): (_T.GENERATED, GOES_ON),
+    (_T.GENERATED, _A.GENERATED): (_T.GENERATED, MADE),
     (_T.GENERATED, _A.INTERRUPTED): (_T.CUT, GOES_ON),
     (_T.GENERATED, _A.COMPLETE): (_T.SILENT, ENDS),
     (_T.GENERATED, _A.IDLE): (_T.SILENT, ENDS),
@@ -786,7 +789,8 @@ def test_every_row_of_turns_does_what_is_written_beside_it(standing: Standing, w
     assert talk.ledger.standing is standing
     talk.marks.clear()
     mark = talk.comes(WORDS[word])
-    expected = {GOES_ON: [first.part], ENDS: [first.last], SECOND: [first.last, second.part], NOBODY: [SESSION]}
+    expected = {GOES_ON: [first.part], MADE: [first.generated], ENDS: [first.last], NOBODY: [SESSION]}
+    expected[SECOND] = [first.last, second.part]
     assert (talk.ledger.standing, talk.marks) == (OUTCOMES[standing, word][0], expected[OUTCOMES[standing, word][1]])
     assert mark is talk.marks[-1]
 

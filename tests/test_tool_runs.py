@@ -532,8 +532,8 @@ def test_a_call_that_survives_its_connection_is_answered_on_the_next(gate: Gate)
 
 def test_after_a_fresh_session_nothing_of_the_old_calls_is_sent(gate: Gate) -> None:
     with calling(gate.hold, double, reconnect={"first_pause": 0.01, "fresh_session": True}) as (service, session):
-        service.handles = False
-        session._protocol.resumption = type(session._protocol.resumption)()  # as if no handle had come
+        until(lambda: session.resumption.handle)
+        session._protocol.resumption = type(session._protocol.resumption)()  # as if none had come
         session.send_text("go")
         service.call(("c", "hold", {}))
         gate.wait()

@@ -91,7 +91,7 @@ class Question:
         """Messages about its turn that came after the end: usage, transcripts, grounding."""
         self.turn: Completable | None = None
         """The turn in its user's hands, which late reports complete."""
-        self.part, self.last = Mark(self), Mark(self, ends=True)
+        self.part, self.generated, self.last = Mark(self), Mark(self, generated=True), Mark(self, ends=True)
         self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
 
     @property
@@ -120,6 +120,8 @@ class Mark:
     """None for a message that is about the session."""
     ends: bool = False
     """True for the last message of a turn that answers its question."""
+    generated: bool = False
+    """True for a message that says that all of the answer was made."""
     late: bool = False
     """True for a message about a turn that its user has already."""
     merged: tuple[Question, ...] = ()
@@ -278,6 +280,13 @@ class Ledger:
         elif is_last and question is not self._running and not question.calls and not question.owed:
             self._close_with_note(question)
 
+    def join(self, question: Question, other: Question) -> None:
+        """The question is closed with the turn of another one: who waits for it has to answer a call of that one. Any thread."""
+        if question in self._due:
+            self._close(question)
+            other.merged += 1
+            self.resynchronised += 1
+
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
         return call_id in self._lost_calls
@@ -424,9 +433,15 @@ class Ledger:
         return self._begin()
 
     def _generate(self) -> Mark:
-        mark = self._begin() if self._running is None else self._running.part
-        self.standing = Standing.GENERATED
-        return mark
+        if self._running is None:
+            self._begin()
+        self.standing, question = Standing.GENERATED, self._running
+        assert question is not None
+        return question.part if self._goes_on_after(question) else question.generated
+
+    def _goes_on_after(self, question: Question) -> bool:
+        """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
+        return bool(question.calls) or (question.owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
@@ -439,13 +454,12 @@ class Ledger:
         question = self._running or self._oldest_due() or self._coming or self.asked(Asked.NOTHING)
         if self._running is None:
             self._run(question, Standing.SPEAKING)
-        owed = question.owed and self.calls_have_turns
-        goes_on = self.standing is not Standing.CUT and (question.calls or owed)
+        goes_on = self.standing is not Standing.CUT and self._goes_on_after(question)
         if self.standing is not Standing.CUT:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if owed and question not in self._due:
+            if question.owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)

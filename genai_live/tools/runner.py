@@ -152,7 +152,8 @@ class Runner:
 
     def noted(self, message: LiveServerMessage) -> Noted:
         """Takes note of the calls and cancellations in a message; the calls wait until they are handed over."""
-        owned, over, batch = set(), set(), []
+        owned, over = set(), set()
+        batch: list[_Call] = []
         for call in (message.tool_call.function_calls if message.tool_call is not None else None) or ():
             name, call_id = call.name or "", call.id or call.name or ""
             callee = self._callee_of(name)
