@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from genai_live import _json
 from genai_live._connection.channel import Channel
-from genai_live._connection.protocol import BidiProtocol
+from genai_live._connection.protocol import BidiProtocol, CallWatcher
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
@@ -57,11 +57,12 @@ class Opener:
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
         policy: ReconnectPolicy | None = None,
+        watcher: CallWatcher | None = None,
     ) -> Channel[ServerMessage]:
         """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
-        ``policy`` the connection is one that goes on over others when it ends.
+        ``policy`` the connection is one that goes on over others when it ends. ``watcher`` answers calls of the model by itself.
 
         Raises:
             ConfigError: the backend does not have the protocol's method; nothing was dialled.
@@ -80,7 +81,9 @@ class Opener:
 
         tried = 0
         while True:
-            channel = Channel(plan, protocol(), callbacks, self._new_reader, policy, plan_for)
+            made = protocol()
+            made.watcher = watcher
+            channel = Channel(plan, made, callbacks, self._new_reader, policy, plan_for)
             try:
                 channel.open(deadline)
             except ConnectError as error:
