@@ -64,9 +64,7 @@ class Turn:
             object.__setattr__(self, name, value)
 
 
-def assemble(
-    messages: Iterable[LiveServerMessage], *, questions: int = 1, skipped: int = 0, incomplete: bool = False
-) -> Turn:
+def assemble(messages: Iterable[LiveServerMessage], *, questions: int = 1, skipped: int = 0, incomplete: bool = False) -> Turn:
     """Puts a turn together; nothing that came is dropped, an interruption only marks the turn."""
     kept = tuple(messages)
     contents = [message.server_content for message in kept if message.server_content is not None]

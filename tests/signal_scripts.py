@@ -223,4 +223,3 @@ def lost_in(outcome: Outcome, count: int) -> tuple[int, int]:
     numbers: list[int] = outcome.told.get("numbers", [])
     twice = sum(1 for one, other in itertools.pairwise(numbers) if other <= one)
     return len(set(range(count)) - set(numbers)), twice
-

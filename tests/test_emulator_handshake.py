@@ -66,9 +66,10 @@ def test_plain_http_gets_404_for_unknown_paths_and_426_for_websocket_paths(emula
     ],
 )
 def test_a_key_is_found_wherever_it_travels(credential: dict[str, Any]) -> None:
-    with LiveEmulator(keys=["good"], require_key=True, voice=False) as emulator, Wire(
-        emulator.url, **{"setup": TEXT, **credential}
-    ) as wire:
+    with (
+        LiveEmulator(keys=["good"], require_key=True, voice=False) as emulator,
+        Wire(emulator.url, **{"setup": TEXT, **credential}) as wire,
+    ):
         assert "setupComplete" in wire.setup_complete
 
 

@@ -31,6 +31,7 @@ from tests.test_connect_phases import deaf_listener, hold, stall_in_setup
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent with os.kill")
 
+
 def text_of(raw: str | bytes) -> str:
     """What a client message says, in either of the forms that a session sends text in; empty when it says nothing."""
     sent = json.loads(raw)

@@ -199,8 +199,10 @@ class Inbox(Generic[ServerMessage]):
         return message
 
     def taking(self, count: int, but: list[int]) -> Take:
-        """What ``handed_over`` is to be set to when its receiver gets a whole turn: the first messages, but for those at some
-        places, which stay as far as they fit into the backlog."""
+        """The value for ``handed_over`` when its receiver gets a whole turn: the first ``count`` messages.
+
+        Those at the places ``but`` stay, as far as they fit into the backlog.
+        """
         return Take(count, self._limited(but), self._held[count - 1])
 
     def take(self, count: int, but: list[int]) -> None:
