@@ -38,7 +38,7 @@ from tests.servers import (
     text_part,
     wait_until_closed,
 )
-from tests.test_connect_phases import deaf_listener
+from tests.stalls import deaf_listener
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 

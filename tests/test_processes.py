@@ -23,10 +23,10 @@ from tests.servers import (
     TURN_COMPLETE,
     answer_setup,
     live_server,
+    text_of,
     text_part,
     wait_until_closed,
 )
-from tests.test_interrupts import text_of
 from tests.waiting import until
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
