@@ -61,9 +61,7 @@ USERS_OWN = frozenset({"response", "args"})
 
 def in_one_spelling(value: Any, own: bool = False) -> Any:
     if isinstance(value, Mapping):
-        return {
-            key if own else camel_case(key): in_one_spelling(item, own or key in USERS_OWN) for key, item in value.items()
-        }
+        return {key if own else camel_case(key): in_one_spelling(item, own or key in USERS_OWN) for key, item in value.items()}
     return [in_one_spelling(item, own) for item in value] if isinstance(value, list) else value
 
 
