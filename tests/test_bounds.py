@@ -295,7 +295,7 @@ def test_finish_spends_its_timeout_on_sending_too() -> None:
     with opened(receive_buffer=4096) as (session, _):
         beside(fill, session)
         until(lambda: session._sound.unsent_bytes > 0)
-        session._protocol.audio_since_turn = True
+        session._protocol.sound.sent = True
         with returns_within(LIMIT + 0.1):
             session.finish(timeout=LIMIT)
         assert session.close_info is not None
