@@ -13,6 +13,7 @@ from genai_live._backends import CONSTRAINED_METHOD, LIVE_METHOD, MUSIC_METHOD, 
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
 from genai_live._network.options import ConnectionOptions
+from genai_live._network.rest import request_deadline
 from genai_live._secret import Secret
 from genai_live._tracebacks import opaque
 from genai_live._version import __version__
@@ -110,8 +111,7 @@ class ApiClient:
 
     def request_deadline(self) -> Deadline:
         """How long one request may take by ``http_options.timeout``, counted from now; no limit when it is not set."""
-        milliseconds = self.http_options.timeout
-        return Deadline(None if milliseconds is None else milliseconds / 1000)
+        return request_deadline(self.http_options, None)
 
     @property
     def emulated(self) -> bool:

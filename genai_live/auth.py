@@ -112,9 +112,9 @@ class GoogleAuth:
     def _request(self) -> Any:
         from google.auth.transport.requests import Request
 
-        from genai_live._network import rest
+        from genai_live._network.google_session import session
 
-        request = Request(rest.session(self._options))
+        request = Request(session(self._options))
 
         def within_limits(
             url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, **more: Any

@@ -17,6 +17,7 @@ from websockets.sync.server import ServerConnection
 from genai_live import Client, Live, errors
 from genai_live._deadline import Deadline
 from genai_live._network.http_answer import Answer
+from genai_live._network.tcp import Held, Line
 from genai_live._network.options import ConnectionOptions
 from genai_live.api_client import ApiClient
 from genai_live.auth import GoogleAuth
@@ -202,7 +203,7 @@ def test_waiting_for_a_body_leaves_time_to_tell_the_status() -> None:
     with near, far:
         far.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 1000\r\n\r\nbegun")
         deadline = Deadline(1.0)
-        assert Answer(near, deadline, method="GET").body() == "begun"
+        assert Answer(Line(near, deadline, Held()), method="GET").body() == "begun"
         assert not deadline.passed
 
 

@@ -148,8 +148,6 @@ def stalling(phase: str) -> Iterator[tuple[Dialler, threading.Event]]:
 
 @pytest.mark.parametrize("phase", ["dialling", "proxy", "proxy, SOCKS", "proxy, TLS", "TLS", "upgrade"])
 def test_an_attempt_without_timeout_ends_when_another_thread_ends_it(phase: str) -> None:
-    if "SOCKS" in phase:
-        pytest.importorskip("socks", reason="PySocks is in the extra test")
     failures: list[errors.ConnectError] = []
 
     def dial() -> None:
@@ -168,7 +166,7 @@ def test_an_attempt_without_timeout_ends_when_another_thread_ends_it(phase: str)
         thread.join(PATIENCE)
         assert not thread.is_alive()
         assert failures[0].phase is Phase(phase.partition(",")[0])
-        assert all(sock.fileno() < 0 for sock in dialler._held._sockets), "whatever was opened is closed"
+        assert all(sock.fileno() < 0 for sock in dialler._route._held._sockets), "whatever was opened is closed"
 
 
 def test_an_attempt_that_was_ended_before_it_began_opens_nothing() -> None:
@@ -363,7 +361,7 @@ def test_the_end_is_the_end_however_it_comes() -> None:
 
 def test_closing_closes_both_layers_and_shutting_down_reaches_the_peer() -> None:
     with tls_in_tls() as (sock, far, _, _):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        tcp.shut_down(sock)
         far.settimeout(PATIENCE)
         assert far.recv(10) == b""
         outer = sock._outer
@@ -372,7 +370,6 @@ def test_closing_closes_both_layers_and_shutting_down_reaches_the_peer() -> None
 
 
 def test_a_socks_proxy_hands_over_a_plain_socket() -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with live_server(wait_until_closed) as url, socks5_proxy() as proxy:
         websocket = dialler_to(url.replace("http", "ws"), proxy=proxy.url).open(Deadline(PATIENCE), lambda: None).websocket
         assert type(websocket.sock) is socket.socket

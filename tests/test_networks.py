@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ssl
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -83,8 +81,6 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[Seen]:
     kind, _, user = str(request.param).partition(" with ")
     pair = "us%40er:p%3Ass" if user else ""
     decoded = "us@er:p:ss" if user else ""
-    if kind == "socks5":
-        pytest.importorskip("socks", reason="PySocks is in the extra test")
     with socks5_proxy(user=decoded) if kind == "socks5" else http_proxy(user=decoded, tls=kind == "https") as seen:
         if user:
             seen.url = seen.with_user(pair)
@@ -219,7 +215,6 @@ def test_something_that_is_no_proxy_is_called_so(service: str, bundle: str) -> N
 
 
 def test_a_socks_proxy_that_does_not_know_the_user_says_so(service: str, bundle: str) -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with socks5_proxy(user="right:one") as proxy, pytest.raises(errors.ConnectError, match="user name and password") as raised:
         hold_session(client(service, proxy=proxy.with_user("wrong:password"), ca_bundle=bundle))
     assert (raised.value.phase, raised.value.kind) == (errors.Phase.PROXY, errors.ErrorKind.AUTH)
@@ -228,38 +223,12 @@ def test_a_socks_proxy_that_does_not_know_the_user_says_so(service: str, bundle:
 
 @both_legs
 def test_a_socks_proxy_that_refuses_is_quoted(leg: Leg, service: str, bundle: str) -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with socks5_proxy(refusal=2) as proxy, pytest.raises(errors.ConnectError, match="not allowed by ruleset"):
         leg(client(service, proxy=proxy.url, ca_bundle=bundle))
 
 
-WITHOUT_PYSOCKS = """
-import sys
-sys.modules["socks"] = None
-from genai_live import Client, errors
-client = Client(api_key="test-key", http_options={"base_url": sys.argv[1], "proxy": "socks5://127.0.0.1:1"})
-for leg in (lambda: client.auth_tokens.create(), lambda: client.live.connect(model="m", timeout=20)):
-    try:
-        leg()
-    except errors.ConnectError as error:
-        print(error, error.retryable)
-"""
-
-
-def test_a_socks_proxy_without_pysocks_says_what_to_install(service: str) -> None:
-    command = [sys.executable, "-c", WITHOUT_PYSOCKS, service]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    lines = answer.stdout.splitlines()
-    assert len(lines) == 2, answer.stderr
-    for line in lines:
-        assert "socks5://127.0.0.1:1" in line
-        assert "pip install PySocks" in line
-        assert line.endswith("False")
-
-
 @pytest.mark.parametrize(("scheme", "host"), [("socks5h", "localhost"), ("socks5", "127.0.0.1")])
 def test_who_looks_the_name_up_is_what_the_scheme_says(scheme: str, host: str, bundle: str) -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with emulator(tls=True) as url, socks5_proxy(scheme=scheme) as proxy:
         for leg in (make_token, hold_session):
             leg(client(url, proxy=proxy.url, ca_bundle=bundle))

@@ -20,6 +20,7 @@ import websocket
 from websockets.sync.server import ServerConnection
 
 from genai_live import Client, Live, errors, types
+from genai_live._network.tcp import Line
 from genai_live.api_client import ApiClient
 from genai_live.emulator import LiveEmulator
 from tests.proxies import Seen, http_proxy, socks5_proxy
@@ -256,7 +257,6 @@ def behind(how: str) -> Callable[[ExitStack], dict[str, Any]]:
     def enter(stack: ExitStack) -> dict[str, Any]:
         pair = f"{CANARIES['proxy user']}:{CANARIES['proxy password']}"
         if how == "SOCKS":
-            pytest.importorskip("socks", reason="PySocks is in the extra test")
             proxy = stack.enter_context(socks5_proxy(user="other:one"))
         elif how == "gone":
             proxy = Seen(stack.enter_context(refusing()))
@@ -515,15 +515,13 @@ def test_a_proxy_of_the_environment_that_cannot_be_one_is_named_by_its_variable(
 
 
 def test_ctrl_c_during_a_token_request_shows_no_credential(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
-    import requests
-
-    def interrupted(self: Any, request: requests.PreparedRequest, **_: Any) -> Any:
-        assert request.headers["x-goog-api-key"] == CANARIES["key"]
+    def interrupted(self: Line, data: bytes) -> None:
+        assert CANARIES["key"].encode() in data
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(requests.Session, "send", interrupted)
-    with pytest.raises(KeyboardInterrupt) as raised:
-        client_of_key(CANARIES["key"], "http://127.0.0.1:1", {}).auth_tokens.create()
+    monkeypatch.setattr(Line, "send", interrupted)
+    with raw_server(stall) as url, pytest.raises(KeyboardInterrupt) as raised:
+        client_of_key(CANARIES["key"], url, {}).auth_tokens.create()
     watch.check(everything_about(raised.value))
 
 

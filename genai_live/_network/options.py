@@ -41,7 +41,8 @@ class ConnectionOptions:
     max_message_bytes: int = MAX_MESSAGE_BYTES
     queue_bytes: int = QUEUE_BYTES
     ignore_environment_proxies: bool = False
-    """True for an emulator named by GENAI_LIVE_EMULATOR_HOST: it stands on this machine or beside it, not behind a proxy."""
+    """True where ``proxy`` is "", and for an emulator named by GENAI_LIVE_EMULATOR_HOST: it stands on this machine or beside it,
+    not behind a proxy."""
 
     def __post_init__(self) -> None:
         for name in ("ping_interval", "silence_limit", "write_timeout", "max_message_bytes", "queue_bytes"):
@@ -70,11 +71,11 @@ class ConnectionOptions:
         names = [field.name for field in fields(cls) if field.name != "ignore_environment_proxies"]
         given = {name: getattr(http_options, name, None) for name in names}
         _check_limit("timeout", getattr(http_options, "timeout", None))
-        if given["proxy"] is not None:
-            given["proxy"] = parse_proxy(Secret(given["proxy"]))
+        direct = emulated or given["proxy"] == ""
+        given["proxy"] = parse_proxy(Secret(given["proxy"])) if given["proxy"] else None
         if given["ca_bundle"] is not None:
             given["ca_bundle"] = _path(given["ca_bundle"])
-        return cls(ignore_environment_proxies=emulated, **{name: value for name, value in given.items() if value is not None})
+        return cls(ignore_environment_proxies=direct, **{name: value for name, value in given.items() if value is not None})
 
 
 def _check_limit(name: str, value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,6 +18,18 @@ a machine sets one for all programs, another that a user sets for his own must n
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _WRONG_NAME, _WRONG_ADDRESS = 62, 64
 """Results of verification by OpenSSL, X509_V_ERR_* in x509_vfy.h."""
+
+
+_TOO_OLD = (
+    "PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "UNSUPPORTED_SSL_VERSION", "NO_PROTOCOLS_AVAILABLE", "INAPPROPRIATE_FALLBACK",
+    "HANDSHAKE_FAILURE", "INSUFFICIENT_SECURITY", "NO_SHARED_CIPHER", "DH_KEY_TOO_SMALL", "WRONG_SIGNATURE_TYPE",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+)  # fmt: skip
+"""In OpenSSL's name of an error: versions and ciphers that only one of the two sides takes."""
+_KEYCHAIN = (
+    " Python does not read the Keychain: for what only that trusts, pip install truststore and set http_options ssl_context to"
+    " truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)."
+)
 
 
 class Trust(NamedTuple):
@@ -55,7 +68,17 @@ def refusal(error: ssl.SSLCertVerificationError, store: str) -> tuple[str, str]:
         cure = "It belongs to another host: check the address."
     else:
         cure = "Set http_options ca_bundle, or SSL_CERT_FILE, if the server's authority is a private one."
+        cure += _KEYCHAIN if sys.platform == "darwin" else ""
     return words, f"The certificate was checked against {store}. {cure}"
+
+
+def tls_failure(error: ssl.SSLError, words: str) -> tuple[str, str]:
+    """Why there is no TLS connection, and what to do: likewise."""
+    reason = (error.reason or "").upper()
+    if any(part in reason for part in _TOO_OLD):
+        advice = "The server, or whatever opens TLS on the way, has to speak TLS 1.2 or newer with ciphers of today."
+        return f"no TLS that both sides take, so that of one is too old ({words})", advice
+    return words, "The server may not speak TLS on this port: check the scheme and port of the address."
 
 
 def _trust_in(sources: Mapping[str, str], store: str) -> Trust:

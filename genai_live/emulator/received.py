@@ -112,7 +112,7 @@ class Received:
                     found += matches(item)
                     if found == count:
                         return item
-            if not self._changed.wait(deadline.left()):
+            if not deadline.wait_for(self._changed, lambda seen=self._count: self._count > seen):
                 kinds = ", ".join(item.kind for item in self._messages) or "nothing"
                 raise TimeoutError(f"the emulator did not receive {wanted!r} ({count} times) in time; it received: {kinds}")
 
