@@ -17,8 +17,8 @@ from websockets.sync.server import ServerConnection
 from genai_live import Client, Live, errors
 from genai_live._deadline import Deadline
 from genai_live._network.http_answer import Answer
-from genai_live._network.tcp import Held, Line
 from genai_live._network.options import ConnectionOptions
+from genai_live._network.tcp import Held, Line
 from genai_live.api_client import ApiClient
 from genai_live.auth import GoogleAuth
 from genai_live.errors import Phase
