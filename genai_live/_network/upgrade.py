@@ -39,14 +39,13 @@ def websocket_client() -> ModuleType:
     Raises:
         ConfigError: it is missing, or hidden by another of that name, which is not run for it.
     """
-    module = sys.modules.get(_MODULE)
-    if module is None:
+    if _MODULE not in sys.modules:
         found = importlib.util.find_spec(_MODULE)
         if found is None:
             raise ConfigError("the package websocket-client is missing: pip install websocket-client")
         if found.submodule_search_locations is None:
             raise _hidden_by(found.origin)
-        module = importlib.import_module(_MODULE)  # 25 ms: only a process that connects pays for it
+    module = importlib.import_module(_MODULE)  # 25 ms: only a process that connects pays for it
     if not all(hasattr(module, name) for name in ("WebSocket", "WebSocketException", "enableTrace")):
         raise _hidden_by(getattr(module, "__file__", None) or str(next(iter(getattr(module, "__path__", ())), None)))
     return module

@@ -28,6 +28,12 @@ LARGEST_BODY = 4 * 1024 * 1024
 CLOSE_PATIENCE = 2.0
 """Seconds that a client has to answer our Close frame before its TCP connection is cut."""
 
+ABORT_PATIENCE = 1.0
+"""Seconds that a client has to take what was written before an abort."""
+
+LOOK_SECONDS = 0.005
+"""Between two looks whether it has."""
+
 DROP_SECONDS = 0.0005
 """Between two bytes of a trickle: without it the kernel hands several to a reader that is busy. About 1 kB a second."""
 
@@ -71,6 +77,7 @@ class Connection(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self._closing = False
         self._ignored = False
+        self._aborting = False
         self.congested = False
         """True while the client reads slower than the emulator writes."""
         self.fragment_size = 0
@@ -273,9 +280,31 @@ class Connection(asyncio.Protocol):
         else:
             self._websocket.send_close(code, cut_reason(reason))
         self._flush()
-        self._patience = self._loop.call_later(CLOSE_PATIENCE, self.abort)
+        self._patience = self._loop.call_later(CLOSE_PATIENCE, self.cut)
 
     def abort(self) -> None:
+        """Cuts the TCP connection without a Close frame, when what was written before has left: not every loop of asyncio writes
+        at once, and Windows' takes back what it has not written. It waits ``ABORT_PATIENCE`` for a client that does not read."""
+        self._ignored = True
+        if not self._aborting:
+            self._aborting = True
+            self._cut_when_written(self._loop.time() + ABORT_PATIENCE)
+
+    def _cut_when_written(self, until: float) -> None:
+        if self._unwritten and self._loop.time() < until:
+            self._patience = self._loop.call_later(LOOK_SECONDS, self._cut_when_written, until)
+        else:
+            self.cut()
+
+    @property
+    def _unwritten(self) -> int:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return 0
+        below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)  # TLS: what is encrypted is down there
+        return transport.get_write_buffer_size() + (below.get_write_buffer_size() if below is not None else 0)
+
+    def cut(self) -> None:
         """Cuts the TCP connection at once, with what is still in the buffers: the client sees a reset or an end of file."""
         if self._transport is not None:
             self._transport.abort()
@@ -309,7 +338,7 @@ class Connection(asyncio.Protocol):
                 self._finish()
 
     def _write(self, data: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._aborting:
             return
         if not self._trickling and not self._trickle:
             self._transport.write(data)
@@ -338,6 +367,6 @@ class Connection(asyncio.Protocol):
             # What the client is still sending must be read: closing over unread bytes resets the connection, and with it
             # the Close frame that says why would be lost (RFC 1122 section 4.2.2.13).
             self._transport.write_eof()
-            self._patience = self._loop.call_later(CLOSE_PATIENCE, self.abort)
+            self._patience = self._loop.call_later(CLOSE_PATIENCE, self.cut)
         else:
             self._transport.close()
