@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import hypothesis
+import hypothesis.strategies
 import pytest
 
 from tests.side_by_side import SideBySide
@@ -43,9 +44,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them."""
-    gc.collect()
-    gc.freeze()
+    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them.
+
+    Hypothesis first: it looks among the objects that are not frozen for who holds its source of chance, once, with its first test.
+    """
+    if hasattr(gc, "freeze"):  # PyPy has no such thing
+        hypothesis.given(hypothesis.strategies.none())(lambda nothing: None)()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -39,6 +39,7 @@ from tests.servers import (
     wait_until_closed,
 )
 from tests.test_connect_phases import deaf_listener
+from tests.waiting import tcp_pair
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -280,7 +281,7 @@ def tls_in_tls() -> Iterator[tuple[TlsInTls, ssl.SSLSocket, ssl.SSLObject, tuple
     """Both ends of such a connection: the client's socket; the server's outer socket, inner object and its memory."""
     server_context, client_context = served(), ssl.create_default_context()
     AUTHORITY.configure_trust(client_context)
-    near, far = socket.socketpair()
+    near, far = tcp_pair()
     arrived, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
     inner_far = server_context.wrap_bio(arrived, leaving, server_side=True)
     outer_far: list[ssl.SSLSocket] = []

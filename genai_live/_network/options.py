@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from genai_live._arguments import file_path, number_above_0, whole_number
 from genai_live._network.proxy import Proxy, environment_proxy, parse_proxy
+from genai_live._network.trust import is_context
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError
 
@@ -48,7 +49,7 @@ class ConnectionOptions:
         for name in ("ping_interval", "silence_limit", "write_timeout", "max_message_bytes", "queue_bytes"):
             _check_limit(name, getattr(self, name))
         whole_number(self.connect_retries, "http_options.connect_retries", 0)
-        if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
+        if self.ssl_context is not None and not is_context(self.ssl_context):
             raise ConfigError(f"must be an ssl.SSLContext, not {type(self.ssl_context).__name__}", "http_options.ssl_context")
 
     def proxy_for(self, host: str, port: int, *, secure: bool) -> Proxy | None:

@@ -168,9 +168,9 @@ def _system_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
 def is_direct(host: str, port: int, no_proxy: str) -> bool:
     """True when NO_PROXY names the host: ``*``, a name (with its subdomains), an address, a network such as 10.0.0.0/8.
 
-    Each may end in ``:port``, but for a network.
+    Each may end in ``:port``, but for a network; commas or blanks part them.
     """
-    return any(_names(entry.strip().lower(), host.lower().rstrip("."), port) for entry in no_proxy.split(",") if entry.strip())
+    return any(_names(entry.lower(), host.lower().rstrip("."), port) for entry in no_proxy.replace(",", " ").split())
 
 
 def _names(entry: str, host: str, port: int) -> bool:

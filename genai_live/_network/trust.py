@@ -26,6 +26,9 @@ _TOO_OLD = (
     "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
 )  # fmt: skip
 """In OpenSSL's name of an error: versions and ciphers that only one of the two sides takes."""
+_PLAIN_CONTEXT = ssl.SSLContext.__mro__[-2]
+"""What every context is, below whatever ssl.SSLContext names."""
+_DEFAULT_STORE = f"certifi's bundle and {'OpenSSL' if sys.platform == 'darwin' else 'the system'}'s store"
 _KEYCHAIN = (
     " Python does not read the Keychain: for what only that trusts, pip install truststore and set http_options ssl_context to"
     " truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)."
@@ -56,7 +59,7 @@ def trust(ssl_context: ssl.SSLContext | None = None, ca_bundle: str | None = Non
     if named:
         words = (f"{path} named by the environment variable {name}" for path, name in named.items())
         return _trust_in(named, " and ".join(words))
-    return Trust(_default_context(), "certifi's bundle and the system's store")
+    return Trust(_default_context(ssl.SSLContext), _DEFAULT_STORE)
 
 
 def refusal(error: ssl.SSLCertVerificationError, store: str) -> tuple[str, str]:
@@ -81,9 +84,15 @@ def tls_failure(error: ssl.SSLError, words: str) -> tuple[str, str]:
     return words, "The server may not speak TLS on this port: check the scheme and port of the address."
 
 
+def is_context(given: object) -> bool:
+    """True for an ``ssl.SSLContext``, whatever that name stood for when it was made: truststore and eventlet have others."""
+    return isinstance(given, _PLAIN_CONTEXT)
+
+
 def _trust_in(sources: Mapping[str, str], store: str) -> Trust:
     """Trusts the bundles at these paths, each with the setting that named it."""
-    return Trust(_context_of(tuple((path, _changed(path, source), source) for path, source in sources.items())), store)
+    bundles = tuple((path, _changed(path, source), source) for path, source in sources.items())
+    return Trust(_context_of(bundles, ssl.SSLContext), store)
 
 
 def _changed(path: str, source: str) -> int:
@@ -95,9 +104,10 @@ def _changed(path: str, source: str) -> int:
 
 
 @functools.lru_cache(maxsize=8)
-def _context_of(bundles: tuple[tuple[str, int, str], ...]) -> ssl.SSLContext:
-    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of the files.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _context_of(bundles: tuple[tuple[str, int, str], ...], kind: type[ssl.SSLContext]) -> ssl.SSLContext:
+    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of the files,
+    # and for whatever the program has made of ssl.SSLContext since (truststore).
+    context = kind(ssl.PROTOCOL_TLS_CLIENT)
     for path, _, source in bundles:
         try:
             context.load_verify_locations(**({"capath": path} if os.path.isdir(path) else {"cafile": path}))
@@ -110,9 +120,9 @@ def _context_of(bundles: tuple[tuple[str, int, str], ...]) -> ssl.SSLContext:
 
 
 @functools.lru_cache(maxsize=1)
-def _default_context() -> ssl.SSLContext:
+def _default_context(kind: type[ssl.SSLContext]) -> ssl.SSLContext:
     import certifi  # comes with requests; a bundle of the caller's own makes it unnecessary
 
-    context = ssl.create_default_context()
+    context = ssl.create_default_context()  # of this kind
     context.load_verify_locations(cafile=certifi.where())
     return context

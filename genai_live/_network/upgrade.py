@@ -41,11 +41,18 @@ def websocket_client() -> ModuleType:
     """
     if _MODULE not in sys.modules:
         found = importlib.util.find_spec(_MODULE)
-        if found is None:
-            raise ConfigError("the package websocket-client is missing: pip install websocket-client")
-        if found.submodule_search_locations is None:
+        if found is not None and found.submodule_search_locations is None:
             raise _hidden_by(found.origin)
-    module = importlib.import_module(_MODULE)  # 25 ms: only a process that connects pays for it
+    try:
+        module = importlib.import_module(_MODULE)  # 25 ms: only a process that connects pays for it
+    except ImportError as error:
+        words = f"{error}".rstrip(".")
+    else:
+        return _checked(module)
+    raise ConfigError(f"the package websocket-client cannot be imported ({words}): pip install websocket-client")
+
+
+def _checked(module: ModuleType) -> ModuleType:
     if not all(hasattr(module, name) for name in ("WebSocket", "WebSocketException", "enableTrace")):
         raise _hidden_by(getattr(module, "__file__", None) or str(next(iter(getattr(module, "__path__", ())), None)))
     return module
