@@ -158,7 +158,7 @@ def _key(value: object, source: str) -> Secret | None:
 def read_http_options(given: object, path: str = "http_options") -> HttpOptions:
     """A copy of the caller's ``http_options``; raises ConfigError for an unknown name or a value of the wrong type."""
     copy = _copied(HttpOptions, {} if given is None else given, path)
-    direct = copy.proxy == ""  # that is a choice; None leaves it to the environment
+    direct = isinstance(copy.proxy, str) and not copy.proxy.strip()  # that is a choice; None leaves it to the environment
     for name in ("base_url", "api_version", "proxy"):
         setattr(copy, name, _text(getattr(copy, name), f"{path}.{name}"))
     copy.proxy = "" if direct else copy.proxy

@@ -46,7 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them.
 
-    Hypothesis first: it looks among the objects that are not frozen for who holds its source of chance, once, with its first test.
+    Hypothesis first: with its first test it looks for who holds its source of chance, and does not see what is frozen.
     """
     if hasattr(gc, "freeze"):  # PyPy has no such thing
         hypothesis.given(hypothesis.strategies.none())(lambda nothing: None)()

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from genai_live import Client, Session, errors
+from genai_live._deadline import Deadline
+from genai_live._network import tcp
 from genai_live.errors import Phase
 from genai_live.live import Live
 from tests.raw_peer import BINARY, PING, TEXT, Door, Peer, beside, door, frame, opened
@@ -228,6 +230,33 @@ def test_a_token_that_does_not_come_is_not_waited_for_and_leaves_nothing(
         until(lambda: not [thread for thread in threading.enumerate() if thread.name == "genai-live-rest"])
         stop.set()
         stalling.exception(PATIENCE)
+
+
+@pytest.mark.parametrize("stall", [stall_tls, stall_answer, drip_head, drip_answer])
+def test_nor_does_a_token_leave_anything_where_shutting_a_socket_down_wakes_nobody(
+    stall: Callable[[Door, threading.Event], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows (python/cpython#91913); and Ctrl-C, or whatever else ends the call, comes long before the limit."""
+    monkeypatch.setattr(tcp, "shut_down", lambda sock: None)
+    stop = threading.Event()
+    with door(tls=True) as entrance:
+        stalling = beside(stall, entrance, stop)
+        monkeypatch.setattr(Deadline, "wait", interrupted_when(lambda: entrance.was_entered))
+        with pytest.raises(KeyboardInterrupt):
+            client_of(entrance.url, timeout=PATIENCE * 10_000).auth_tokens.create()
+        until(lambda: not [thread for thread in threading.enumerate() if thread.name == "genai-live-rest"])
+        stop.set()
+        stalling.exception(PATIENCE)
+
+
+def interrupted_when(true: Callable[[], object]) -> Callable[[Deadline, threading.Event], bool]:
+    """A wait that Ctrl-C ends at a certain moment."""
+
+    def wait(deadline: Deadline, event: threading.Event) -> bool:
+        until(true)
+        raise KeyboardInterrupt
+
+    return wait
 
 
 def test_a_token_server_whose_name_is_not_found_out_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

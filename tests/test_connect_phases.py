@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -130,8 +129,6 @@ ALONE = "name lookup"
     "phase", [ALONE, *(pytest.param(phase, marks=pytest.mark.waits) for phase in ("credentials", "dialling", *STALLS))]
 )
 def test_a_stall_ends_within_the_timeout_and_names_the_phase(phase: str) -> None:
-    if "SOCKS" in phase and find_spec("socks") is None:
-        pytest.skip("PySocks is in the extra test")
     with pytest.MonkeyPatch.context() as monkeypatch, stalled(phase, monkeypatch) as make:
         live = make()
         for limit in LIMITS:

@@ -23,7 +23,7 @@ from genai_live._network.tls_in_tls import TlsInTls
 from genai_live._secret import Secret
 from genai_live.errors import Phase
 from tests.proxies import http_proxy, socks5_proxy
-from tests.raw_peer import BINARY, Peer, frame
+from tests.raw_peer import BINARY, Peer, beside, frame
 from tests.servers import (
     AUTHORITY,
     MODEL,
@@ -147,6 +147,14 @@ def stalling(phase: str) -> Iterator[tuple[Dialler, threading.Event]]:
         }[phase](), reached
 
 
+@pytest.fixture(params=["wakes", "wakes nobody"])
+def _shutting_down(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows wakes nobody who waits for a socket when another thread shuts it down (python/cpython#91913)."""
+    if request.param == "wakes nobody":
+        monkeypatch.setattr(tcp, "shut_down", lambda sock: None)
+
+
+@pytest.mark.usefixtures("_shutting_down")
 @pytest.mark.parametrize("phase", ["dialling", "proxy", "proxy, SOCKS", "proxy, TLS", "TLS", "upgrade"])
 def test_an_attempt_without_timeout_ends_when_another_thread_ends_it(phase: str) -> None:
     failures: list[errors.ConnectError] = []
@@ -197,6 +205,34 @@ def test_failed_attempts_leave_no_descriptor_and_no_thread_even_while_their_erro
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("genai-live")]
+
+
+SOCKS_ANSWERS = ((b"\5", True), (b"\2", False), (b"\1\0", True), (b"\5\0", True), (b"\0\3\11h", False))
+"""Pieces of what a proxy says, and whether it waits for the client before."""
+
+
+@pytest.mark.parametrize("stops_at", range(len(SOCKS_ANSWERS)))
+def test_a_socks_proxy_that_stops_answering_halfway_keeps_no_attempt(stops_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "shut_down", lambda sock: None)
+    asked = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        for answer, to_a_request in SOCKS_ANSWERS[: stops_at + 1]:
+            if to_a_request:
+                connection.recv(65_536)
+            connection.sendall(answer)
+        asked.set()
+        while connection.recv(65_536):
+            continue
+
+    with raw_server(handler) as url:
+        dialler = dialler_to("ws://service.invalid", proxy=url.replace("http://", "socks5h://user:password@"))
+        dialling = beside(dialler.open, Deadline(None), lambda: None)
+        assert asked.wait(PATIENCE)
+        dialler.abort()
+        error = dialling.exception(PATIENCE)
+        assert isinstance(error, errors.ConnectError)
+        assert (error.phase, "given up" in str(error)) == (Phase.PROXY, True)
 
 
 # The upgrade

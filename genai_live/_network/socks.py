@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from genai_live._close_reasons import Verdict, judged
 from genai_live._network.proxy import Proxy
-from genai_live._network.tcp import Line, look_up
+from genai_live._network.tcp import Line, look_up, no_name
 from genai_live.errors import ConfigError, ConnectError, ErrorKind, Phase
 
 _CONNECT = 1
@@ -87,7 +87,7 @@ def _short(proxy: Proxy, name: str) -> bytes:
 
 def _address_5(proxy: Proxy, host: str, port: int) -> bytes:
     if proxy.resolves_names and not _is_address(host):
-        name = host.encode("idna")
+        name = _name(host)
         return bytes((_NAME, len(name))) + name + struct.pack("!H", port)
     family, *_, where = look_up(host, port)[0]
     kind = _IPV6 if family == socket.AF_INET6 else _IPV4
@@ -98,7 +98,7 @@ def _through_4(line: Line, proxy: Proxy, host: str, port: int) -> None:
     user = proxy.user.reveal().encode() if proxy.user is not None else b""
     name, address = b"", bytes((0, 0, 0, 1))  # an address of this form says that a name follows
     if proxy.resolves_names and not _is_address(host):
-        name = host.encode("idna") + b"\0"
+        name = _name(host) + b"\0"
     else:
         found = [each for each in look_up(host, port) if each[0] == socket.AF_INET]
         if not found:
@@ -111,6 +111,16 @@ def _through_4(line: Line, proxy: Proxy, host: str, port: int) -> None:
     if reply != _GRANTED_4:
         words, verdict = _REPLIES_4[reply]
         _refuse(proxy, f"refused to connect to {host}:{port}: {words}", verdict)
+
+
+def _name(host: str) -> bytes:
+    try:
+        name = host.encode("idna")
+    except UnicodeError:
+        name = b""
+    if not 0 < len(name) <= 255:
+        raise no_name(host)
+    return name
 
 
 def _is_address(host: str) -> bool:

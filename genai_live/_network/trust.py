@@ -119,7 +119,7 @@ def _context_of(bundles: tuple[tuple[str, int, str], ...], kind: type[ssl.SSLCon
     return context
 
 
-@functools.lru_cache(maxsize=1)
+@functools.lru_cache(maxsize=2)
 def _default_context(kind: type[ssl.SSLContext]) -> ssl.SSLContext:
     import certifi  # comes with requests; a bundle of the caller's own makes it unnecessary
 
