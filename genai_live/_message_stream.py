@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
-from genai_live._connection.open_connection import OpenConnection
+from genai_live._connection.channel import Channel
 from genai_live._deadline import Deadline
 from genai_live._secret import without_frames
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
@@ -54,8 +54,8 @@ class MessageStream(Generic[ServerMessage]):
     Usable from many threads, one of them receiving; a context manager that closes itself.
     """
 
-    def __init__(self, connection: OpenConnection[ServerMessage], model: str) -> None:
-        self._connection: OpenConnection[ServerMessage] = connection
+    def __init__(self, channel: Channel[ServerMessage], model: str) -> None:
+        self._channel: Channel[ServerMessage] = channel
         self._model = model
         self._end_told = False
         """True once receive() has ended quietly because the session did: the next call must not look like an empty turn."""
@@ -68,21 +68,21 @@ class MessageStream(Generic[ServerMessage]):
         return Messages(lambda: self._next(Deadline(None)), self._raise_unless_clean)
 
     def _check_receiver(self) -> None:
-        if self._connection.forked:
-            self._connection.check_usable()
-        if self._connection.is_reader_thread:
+        if self._channel.forked:
+            self._channel.check_usable()
+        if self._channel.is_reader_thread:
             raise WrongThread(
                 "receiving in a callback would wait for its own thread:"
                 " use the message that the callback was given, or receive on another thread"
             )
-        self._connection.inbox.check_free()
+        self._channel.inbox.check_free()
 
     def _next(self, deadline: Deadline, missing: str = "") -> ServerMessage | None:
         """The next message, None at the end; ``missing`` says what a timeout means."""
-        if self._connection.forked:
-            self._connection.check_usable()  # an iterator from before the fork: nobody fills the queue here
+        if self._channel.forked:
+            self._channel.check_usable()  # an iterator from before the fork: nobody fills the queue here
         try:
-            return self._connection.inbox.get(deadline)
+            return self._channel.inbox.get(deadline)
         except TimeoutError:
             raise ReceiveTimeout(
                 f"{missing} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
@@ -93,14 +93,14 @@ class MessageStream(Generic[ServerMessage]):
         info = self.close_info
         assert info is not None
         if not info.clean:
-            raise self._connection.end_error()
+            raise self._channel.end_error()
 
     def _tell_end(self) -> None:
         """Raises the error of the end, unless nothing was lost and it has not been told yet."""
         info = self.close_info
         assert info is not None
         if not info.clean or self._end_told:
-            raise self._connection.end_error()
+            raise self._channel.end_error()
         self._end_told = True
 
     # Ending.
@@ -110,7 +110,7 @@ class MessageStream(Generic[ServerMessage]):
 
         In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no number.
         """
-        self._connection.close(Deadline.of(timeout))
+        self._channel.close(Deadline.of(timeout))
 
     def __enter__(self: S) -> S:
         return self
@@ -119,13 +119,13 @@ class MessageStream(Generic[ServerMessage]):
         self.close()
 
     def __del__(self) -> None:
-        connection = getattr(self, "_connection", None)
-        if connection is None or connection.close_info is not None or connection.forked or sys.is_finalizing():
+        channel = getattr(self, "_channel", None)
+        if channel is None or channel.close_info is not None or channel.forked or sys.is_finalizing():
             return
         try:
             warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)
         finally:  # the warning is an error where the user says so
-            connection.abort()
+            channel.abort()
 
     # What is known. Any thread, never blocks.
 
@@ -135,7 +135,7 @@ class MessageStream(Generic[ServerMessage]):
 
         ConnectionError: there is none, because the session is between two connections.
         """
-        transport = self._connection.transport
+        transport = self._channel.transport
         if transport is None:
             raise ConnectionError("the session has no connection now: it is reconnecting")
         return transport.websocket
@@ -143,32 +143,32 @@ class MessageStream(Generic[ServerMessage]):
     @property
     def close_info(self) -> CloseInfo | None:
         """How the session ended; None while it is open."""
-        return self._connection.close_info
+        return self._channel.close_info
 
     @property
     def stats(self) -> Stats:
         """Counters, as they stand now."""
-        connection, counters = self._connection, self._connection.counters
+        channel, counters = self._channel, self._channel.counters
         return Stats(
-            messages_received=connection.delivery.messages_received,
+            messages_received=channel.delivery.messages_received,
             messages_sent=counters.messages_written,
             bytes_received=counters.bytes_read,
             bytes_sent=counters.bytes_written,
-            undecodable=connection.delivery.undecodable,
-            waiting_messages=connection.inbox.waiting_messages,
-            waiting_bytes=connection.inbox.waiting_bytes,
-            dropped=connection.dropped,
-            forgotten=connection.inbox.forgotten,
-            callback_errors=connection.dispatcher.errors,
-            slow_callbacks=connection.dispatcher.slow,
-            longest_callback=connection.dispatcher.longest,
+            undecodable=channel.delivery.undecodable,
+            waiting_messages=channel.inbox.waiting_messages,
+            waiting_bytes=channel.inbox.waiting_bytes,
+            dropped=channel.dropped,
+            forgotten=channel.inbox.forgotten,
+            callback_errors=channel.dispatcher.errors,
+            slow_callbacks=channel.dispatcher.slow,
+            longest_callback=channel.dispatcher.longest,
         )
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a session belongs to its process and is not pickled: open one in the other process")
 
     def __repr__(self) -> str:
-        state = f"closed: {self.close_info}" if self.close_info else self._connection.protocol.phase.value
+        state = f"closed: {self.close_info}" if self.close_info else self._channel.protocol.phase.value
         return f"<{type(self).__name__} {self._model} {state}>"
 
 

@@ -105,9 +105,9 @@ class Live:
         )
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
-        connection = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline, policy)
+        channel = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-        session = Session(connection, api_client, model, automatic_detection=not detection.get("disabled", False))
+        session = Session(channel, api_client, model, automatic_detection=not detection.get("disabled", False))
         if first is not None:
             session._send_history(first, deadline)
         return session

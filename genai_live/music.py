@@ -13,7 +13,7 @@ from genai_live import _json
 from genai_live._arguments import came, is_number
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
-from genai_live._connection.open_connection import OpenConnection
+from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import MusicProtocol
 from genai_live._deadline import Deadline
@@ -72,8 +72,8 @@ class LiveMusic:
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
-        connection = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
-        return MusicSession(connection, self._api_client.backend, model)
+        channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
+        return MusicSession(channel, self._api_client.backend, model)
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):
@@ -83,10 +83,10 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
     raises :class:`~genai_live.errors.SessionClosed`. An end while it plays counts as a loss, unless this program closed it.
     """
 
-    def __init__(self, connection: OpenConnection[LiveMusicServerMessage], backend: Backend, model: str) -> None:
-        super().__init__(connection, model)
-        assert isinstance(connection.protocol, MusicProtocol)
-        self._protocol = connection.protocol
+    def __init__(self, channel: Channel[LiveMusicServerMessage], backend: Backend, model: str) -> None:
+        super().__init__(channel, model)
+        assert isinstance(channel.protocol, MusicProtocol)
+        self._protocol = channel.protocol
         self._backend = backend
         self._tape = _Tape()
 
@@ -138,12 +138,12 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         self._control(LiveMusicPlaybackControl.RESET_CONTEXT)
 
     def _control(self, control: LiveMusicPlaybackControl) -> None:
-        self._connection.check_usable()
+        self._channel.check_usable()
         self._protocol.note_playback(control)
         self._send(music_inputs.playback(control))
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._connection.send(_json.dumps(message))
+        self._channel.send(_json.dumps(message))
 
     # Receiving: one thread at a time, never a callback.
 
@@ -183,7 +183,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         while not self._tape.holds(seconds):
             message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")
             if message is None:
-                raise self._connection.end_error()
+                raise self._channel.end_error()
             for chunk in message.audio_chunks:
                 self._tape.add(chunk)
         return self._tape.cut(seconds)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from genai_live import _json, families
 from genai_live._client_messages import inputs
-from genai_live._connection.open_connection import OpenConnection
+from genai_live._connection.channel import Channel
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
 from genai_live._deadline import Deadline
 from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
@@ -40,15 +40,15 @@ class Session(MessageStream[LiveServerMessage]):
 
     def __init__(
         self,
-        connection: OpenConnection[LiveServerMessage],
+        channel: Channel[LiveServerMessage],
         api_client: ApiClient,
         model: str,
         *,
         automatic_detection: bool = True,
     ) -> None:
-        super().__init__(connection, model)
-        assert isinstance(connection.protocol, LiveProtocol)
-        self._protocol = connection.protocol
+        super().__init__(channel, model)
+        assert isinstance(channel.protocol, LiveProtocol)
+        self._protocol = channel.protocol
         self._automatic_detection = automatic_detection
         """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
         self._api_client = api_client
@@ -91,7 +91,7 @@ class Session(MessageStream[LiveServerMessage]):
         if media is video is text is activity_start is activity_end is audio_stream_end is None:
             short = inputs.audio_json(audio)
             if short is not None:
-                self._connection.send(short, Sent.AUDIO)
+                self._channel.send(short, Sent.AUDIO)
                 return
         message = inputs.realtime_input(
             self._api_client.backend,
@@ -123,7 +123,7 @@ class Session(MessageStream[LiveServerMessage]):
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
         responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
-        self._connection.check_usable()
+        self._channel.check_usable()
         self._protocol.note_answered([response.get("id") or response.get("name") or "" for response in responses])
         self._send(message, Sent.NOTHING)
 
@@ -216,7 +216,7 @@ class Session(MessageStream[LiveServerMessage]):
             error.messages = tuple(messages)
             raise
         if not messages or not ends_turn(messages[-1]):
-            raise self._connection.end_error()
+            raise self._channel.end_error()
         return assemble(messages)
 
     @letting_go
@@ -236,8 +236,8 @@ class Session(MessageStream[LiveServerMessage]):
             message = self._text_message(content)
         else:
             message = inputs.client_content(content, True, self._api_client.backend, "content")
-        if self._connection.dispatcher.callbacks.on_message is not None:
-            self._connection.inbox.clear()
+        if self._channel.dispatcher.callbacks.on_message is not None:
+            self._channel.inbox.clear()
         self._send(message, Sent.ANSWER, deadline)
         return self._collect(deadline)
 
@@ -249,8 +249,8 @@ class Session(MessageStream[LiveServerMessage]):
         Waits up to ``timeout`` seconds for the end of the answer. In a callback it cannot wait, and closes at once.
         """
         deadline = Deadline.of(timeout)
-        connection = self._connection
-        if connection.close_info is None and not connection.forked and not connection.is_reader_thread:
+        channel = self._channel
+        if channel.close_info is None and not channel.forked and not channel.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing
             with contextlib.suppress(SessionClosed, ReceiveTimeout):  # the end has come already, or no time is left for an answer
                 self._end_input(deadline)
@@ -266,7 +266,7 @@ class Session(MessageStream[LiveServerMessage]):
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.NOTHING, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
-        protocol, turn_over = self._protocol, self._connection.delivery.turn_over
+        protocol, turn_over = self._protocol, self._channel.delivery.turn_over
         turn_over.clear()
         begin = Deadline(ANSWER_BEGINS_WITHIN)
         while self.close_info is None and not deadline.passed:
@@ -320,7 +320,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     def _send(self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None) -> None:
         try:
-            self._connection.send(_json.dumps(message), kind, deadline=deadline)
+            self._channel.send(_json.dumps(message), kind, deadline=deadline)
         except TimeoutError:
             assert deadline is not None
             raise ReceiveTimeout(
@@ -330,21 +330,21 @@ class Session(MessageStream[LiveServerMessage]):
 
     def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
         """The short way for paced audio: a prepared prefix, and no objects for a chunk. ``wait=False`` never blocks."""
-        self._connection.send(
+        self._channel.send(
             b"".join((inputs.audio_prefix(mime_type), _json.b64encode(pcm), inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
         )
 
     def _send_audio_stream_end(self, *, wait: bool = True) -> None:
         message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
-        self._connection.send(_json.dumps(message), wait=wait)
+        self._channel.send(_json.dumps(message), wait=wait)
 
     @property
     def _pacing(self) -> Pacing | None:
         """The thread that paces this session's streams; None for the one of the process."""
-        return self._connection.pacing
+        return self._channel.pacing
 
     @property
     def _unsent_bytes(self) -> int:
         """Bytes that were sent with ``wait=False`` and that the socket has not taken yet."""
-        transport = self._connection.transport
+        transport = self._channel.transport
         return transport.waiting_bytes if transport is not None else 0

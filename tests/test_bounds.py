@@ -348,7 +348,7 @@ def has_a_sender_that_waits(session: Session, peer: Peer) -> None:
 
 def has_a_full_queue(session: Session, peer: Peer) -> None:
     beside(flood, peer)
-    until(lambda: session._connection.delivery.paused)
+    until(lambda: session._channel.delivery.paused)
 
 
 def flood(peer: Peer) -> None:
@@ -396,7 +396,7 @@ def test_closing_beside_a_mute_peer_returns_in_time(closing: str, situation: str
         with returns_within(LIMIT):
             CLOSINGS[closing](session)
         assert session.close_info is not None
-        until(session._connection.ended.is_set)
+        until(session._channel._connection.ended.is_set)
 
 
 @pytest.mark.waits
@@ -411,8 +411,8 @@ def test_abort_never_blocks(situation: str) -> None:
     with opened(receive_buffer=4096, http_options=QUIET) as (session, peer):
         SITUATIONS[situation](session, peer)
         with returns_within(0.0):
-            session._connection.abort()
-        assert session._connection.ended.wait(PATIENCE)
+            session._channel.abort()
+        assert session._channel._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits
@@ -445,7 +445,7 @@ def test_close_in_a_callback_while_a_sender_waits_ends_both() -> None:
         peer.send(frame(BINARY, text_part("now")))
         ready.set()
         assert isinstance(sending.exception(PATIENCE), errors.SessionClosed)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._channel._connection.ended.wait(PATIENCE)
         assert took[0] < LIMIT + PROMISED + LOADED
 
 
@@ -473,7 +473,7 @@ def test_close_and_a_receiver_return_while_a_callback_still_runs(receiver: str) 
         assert error is None or isinstance(error, errors.SessionClosed)
         assert not release.is_set()
         release.set()
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._channel._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits
@@ -497,7 +497,7 @@ def test_close_in_every_callback_returns(callback: str, on_executor: bool) -> No
                 peer.end()
             ready.set()
             assert closed.wait(PATIENCE)
-            assert session._connection.ended.wait(PATIENCE)
+            assert session._channel._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits

@@ -653,7 +653,7 @@ def test_what_a_sender_is_told_first_the_session_says_too() -> None:
     with live_server(Service(leg)) as url:
         session = client_of(url).live.connect(model=MODEL, callbacks={"on_message": on_message}, reconnect=QUICK)
         assert in_callback.wait(PATIENCE)
-        connection: Any = session._connection
+        connection: Any = session._channel
         connection._connection.abort("Ctrl-C in the middle of a frame")  # what a send that was interrupted does
         with pytest.raises(SessionClosed) as raised:
             session.send_text("x")

@@ -341,7 +341,7 @@ def test_a_session_shows_no_credential_while_it_lives_nor_when_it_ends(kind: str
         session = client.live.connect(model=MODEL, timeout=PATIENCE, callbacks=callbacks)
         session.send_client_content(turns="Hello")
         next(iter(session))
-        shown = [looks(each) for each in (client, session, session.conn, session.conn.headers, session._connection)]
+        shown = [looks(each) for each in (client, session, session.conn, session.conn.headers, session._channel)]
         session.send_client_content(turns="again")
         with pytest.raises(errors.ClosedByServer) as raised:
             list(session)

@@ -353,7 +353,7 @@ def test_a_second_receiver_is_told_so_and_the_first_goes_on() -> None:
 
     with session_with(sends(then=says_one_word)) as session:
         receiving = beside(first)
-        until(lambda: session._connection.inbox.is_taken)  # nothing else tells that a thread waits already
+        until(lambda: session._channel.inbox.is_taken)  # nothing else tells that a thread waits already
         with pytest.raises(errors.WrongThread, match="another thread"):
             session.collect(PATIENCE)
         release.set()

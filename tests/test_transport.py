@@ -382,7 +382,7 @@ def test_a_write_that_fails_while_the_reader_is_in_a_callback_waits_for_the_reas
         assert inside.wait(PATIENCE)
         say_and_leave(peer)
         sending = beside(send_until_it_fails, session)
-        wait_until(lambda: session._connection._write_failure != "")
+        wait_until(lambda: session._channel._connection._write_failure != "")
         release.set()
         check_last_words(sending.exception(PATIENCE), session)
 
@@ -393,7 +393,7 @@ def test_a_write_that_fails_while_the_reader_is_paused_finds_the_reason_behind_w
     with opened(http_options={"queue_bytes": 10_000}) as (session, peer):
         for number in range(count):
             peer.send(frame(BINARY, text_part(f"{number:1000}")))
-        wait_until(lambda: session._connection.delivery.paused)
+        wait_until(lambda: session._channel.delivery.paused)
         say_and_leave(peer)
         check_last_words(beside(send_until_it_fails, session).exception(PATIENCE), session)
         received = iter(session)
@@ -426,7 +426,7 @@ def test_a_write_that_fails_in_a_callback_tells_the_reason(together: bool) -> No
         peer.reset()
         ready.set()
         assert failed.wait(PATIENCE)
-        assert session._connection.ended.wait(PATIENCE)
+        assert session._channel._connection.ended.wait(PATIENCE)
         check_last_words(raised[0], session)
 
 

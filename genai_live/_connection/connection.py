@@ -2,7 +2,7 @@
 
 The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
 The way of an end: whoever sees it first decides its ``CloseInfo`` (``ending.py``), and ``retire`` tells everybody, unless the
-session goes on over another connection (``continuing.py``).
+session goes on over another connection (``channel.py``).
 """
 
 from __future__ import annotations
@@ -13,19 +13,15 @@ import threading
 import time
 from collections import deque
 from dataclasses import replace
-from typing import Generic, NoReturn
+from typing import Generic, NamedTuple, NoReturn, Protocol
 
 from genai_live._base64_text import Payload
 from genai_live._close_reasons import setup_rejected
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.ending import Ending
-from genai_live._connection.inbox import Inbox
 from genai_live._connection.keepalive import KeepAlive, Need
-from genai_live._connection.open_connection import Counters
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
-from genai_live._connection.succession import ALONE, Succession
-from genai_live._connection.timetable import Pacing
 from genai_live._deadline import Deadline
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
@@ -50,20 +46,44 @@ CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
 
 
+class Counters(NamedTuple):
+    """What went over the wire."""
+
+    messages_written: int = 0
+    bytes_written: int = 0
+    bytes_read: int = 0
+
+    def plus(self, other: Counters) -> Counters:
+        """The sums."""
+        return Counters(*map(sum, zip(self, other, strict=True)))
+
+
+class Owner(Protocol):
+    """What a connection needs of the channel that it belongs to. Called on the reader thread, or on the one that dials."""
+
+    def goes_on(self) -> bool:
+        """Called once, at the end; True when another connection follows, so that nobody is told of an end."""
+
+    def look_ahead(self, now: float) -> float:
+        """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
+
+
 class Connection(Generic[ServerMessage]):
-    """What the reader thread and the session share."""
+    """One connection of a session: the first, which ``open`` waits for, or one that follows after ``pause`` seconds."""
 
     def __init__(
-        self, plan: Plan, delivery: Delivery[ServerMessage], reader: Reader, succession: Succession = ALONE
+        self,
+        plan: Plan,
+        delivery: Delivery[ServerMessage],
+        reader: Reader,
+        owner: Owner,
+        pause: float | None = None,
     ) -> None:
         options = plan.options
         self.plan = plan
         self.reader = reader
         self.protocol: BidiProtocol[ServerMessage] = delivery.protocol
         self.delivery: Delivery[ServerMessage] = delivery
-        delivery.resume = self._attend_soon
-        self.dispatcher = self.delivery.dispatcher
-        self.inbox: Inbox[ServerMessage] = self.delivery.inbox
         self.transport: Transport | None = None
         self.registered = 0
         self.needs_attention = False
@@ -71,7 +91,11 @@ class Connection(Generic[ServerMessage]):
         """Set when everybody has been told of the end."""
         self._ending = Ending()
         self._dialler = Dialler(plan)
-        self._succession = succession
+        self._owner = owner
+        self._pause = pause or 0.0
+        """Seconds before it is dialled; its end cuts them short."""
+        self._opens_session = pause is None
+        """False when it continues a session, so that no ``connect()`` waits for it."""
         self._open_by = Deadline(None)
         """Until when setupComplete must have come, where no ``connect()`` waits for it."""
         self._arrived: deque[frames.Event] = deque()
@@ -79,8 +103,8 @@ class Connection(Generic[ServerMessage]):
         self._write_failure = ""
         """Why a write failed, until the reader has looked for what the peer said last."""
         self._retired = False
-        self._caller_tells = succession.opens_session
-        """A failed attempt is told of by who decides whether it was the last; unless Ctrl-C took that thread away."""
+        self._caller_reports = self._opens_session
+        """The caller of connect() decides on retries, and reports a failed attempt, unless Ctrl-C ended that thread."""
         self._keepalive = KeepAlive(options.ping_interval, options.silence_limit)
 
     # Opening.
@@ -97,7 +121,7 @@ class Connection(Generic[ServerMessage]):
         except RuntimeError as error:  # this process may start no more threads
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
         except BaseException:
-            self._caller_tells = False
+            self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
             raise
         if self.protocol.state in (State.OPENING, State.SETUP) and self._ending.info is None:
@@ -112,7 +136,7 @@ class Connection(Generic[ServerMessage]):
 
     def continue_session(self, timeout: float) -> None:
         """Starts to dial after the pause, with ``timeout`` seconds for everything up to setupComplete; returns at once."""
-        self._open_by = Deadline(self._succession.pause + timeout)
+        self._open_by = Deadline(self._pause + timeout)
         self.reader.start(self, self._open_by)
 
     @property
@@ -122,11 +146,11 @@ class Connection(Generic[ServerMessage]):
 
     def dial(self, deadline: Deadline) -> bool:
         """Opens the transport and writes the setup message. Blocks; the thread that dials."""
-        if self._ending.decided.wait(self._succession.pause):
+        if self._ending.decided.wait(self._pause):
             self.retire()
             return False
         try:
-            self.transport = self._dialler.open(deadline, self._attend_soon)
+            self.transport = self._dialler.open(deadline, self.attend_soon)
             self.protocol.move(Event.UPGRADED)
             self._keepalive.heard(time.monotonic())
             self.transport.write(frames.message_frame(self.plan.setup), deadline)
@@ -158,7 +182,7 @@ class Connection(Generic[ServerMessage]):
         self._dialler.abort()
         if self.transport is not None:
             self.transport.shut()
-        self._attend_soon()
+        self.attend_soon()
 
     # Reading: the reader thread.
 
@@ -209,7 +233,7 @@ class Connection(Generic[ServerMessage]):
         if heard != self.transport.bytes_read:
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
         self.needs_attention = self.needs_attention or self.delivery.paused or self.protocol.going_away
-        self.inbox.tell()
+        self.delivery.inbox.tell()
 
     def _write_soon(self, frame: bytes = b"") -> None:
         """Writes without blocking. A failure ends nothing here: the peer's last words may be among what is still to be read."""
@@ -261,7 +285,7 @@ class Connection(Generic[ServerMessage]):
         if self.protocol.state is State.SETUP and self._open_by.passed:
             self._fail(self._took_too_long(self._open_by))
             return now
-        ahead = self._succession.look_ahead(now)
+        ahead = self._owner.look_ahead(now)
         if self._ending.info is not None:
             return now
         if not self._holding_back and self.transport is not None and self.transport.has_unread:
@@ -310,25 +334,25 @@ class Connection(Generic[ServerMessage]):
         if not self._is_followed():
             self.protocol.move(Event.ENDED)
             self.delivery.end()
-            if self._ending.failure is None or not self._caller_tells:
-                self.tell_end()
+            if self._ending.failure is None or not self._caller_reports:
+                self.report_end()
         self.ended.set()
 
     def _is_followed(self) -> bool:
         try:
-            return self._succession.goes_on()
+            return self._owner.goes_on()
         except Exception:  # a defect of this library: the session ends, rather than hang
             logging.getLogger("genai_live").exception("going on failed; the session ends")
             return False
 
-    def tell_end(self) -> None:
+    def report_end(self) -> None:
         """Calls the callbacks that are for the end. The thread that retires the connection, or the one whose connect() failed."""
-        info, callbacks = self._ending.info, self.dispatcher.callbacks
+        info, callbacks = self._ending.info, self.delivery.dispatcher.callbacks
         assert info is not None
         if self._ending.failure is not None or not info.clean:
-            opening = self._ending.failure is not None and self._succession.opens_session
-            self.dispatcher.call(callbacks.on_error, self._ending.failure if opening else self.end_error())
-        self.dispatcher.call(callbacks.on_close, info)
+            opening = self._ending.failure is not None and self._opens_session
+            self.delivery.dispatcher.call(callbacks.on_error, self._ending.failure if opening else self.end_error())
+        self.delivery.dispatcher.call(callbacks.on_close, info)
 
     def fail(self, error: Exception) -> None:
         """Ends the connection for a defect of this library: told like every other end, and never a silent stop of the reader."""
@@ -349,7 +373,7 @@ class Connection(Generic[ServerMessage]):
         if not Deadline(None if left is None else left + CLOSE_GRACE).wait(self.ended):
             if self.transport is not None:
                 self.transport.shut()
-            self.inbox.end()  # the reader is inside a callback, and who receives should not have to wait for that
+            self.delivery.inbox.end()  # the reader is inside a callback, and who receives should not have to wait for that
         self.reader.join(Deadline(CLOSE_GRACE))
 
     def begin_close(self, deadline: Deadline) -> None:
@@ -357,7 +381,7 @@ class Connection(Generic[ServerMessage]):
         for that."""
         if self.transport is not None:
             self._say_goodbye(self.transport, deadline)
-        elif self._succession.opens_session:
+        elif self._opens_session:
             self._give_up("closed while connecting")
         else:
             self._ending.decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT))
@@ -377,7 +401,7 @@ class Connection(Generic[ServerMessage]):
                 transport.write(frame, deadline)
         except TransportLost:
             self._ending.close_by = 0.0
-        self._attend_soon()
+        self.attend_soon()
 
     def abort(self, reason: str = "aborted by this program") -> None:
         """Ends the connection without a word. Any thread, never blocks."""
@@ -388,9 +412,10 @@ class Connection(Generic[ServerMessage]):
         self._dialler.abort()
         if self.transport is not None:
             self.transport.shut()
-        self._attend_soon()
+        self.attend_soon()
 
-    def _attend_soon(self) -> None:
+    def attend_soon(self) -> None:
+        """Has the reader look at this connection now. Any thread, never blocks."""
         self.needs_attention = True
         self.reader.wake()
 
@@ -421,19 +446,6 @@ class Connection(Generic[ServerMessage]):
         info = self.close_info
         assert info is not None
         return self._ending.error(info)
-
-    @property
-    def is_reader_thread(self) -> bool:
-        """True on the thread that calls back: a call that waits for messages would wait for itself."""
-        return self.reader.is_current
-
-    @property
-    def pacing(self) -> Pacing | None:
-        """The thread that paces what is streamed into the session; None where the reader is its alone, and has enough to do."""
-        return self.reader if self.reader.shared else None
-
-    dropped = 0
-    """A connection that is all of its session drops nothing."""
 
     @property
     def counters(self) -> Counters:
@@ -483,11 +495,11 @@ class Connection(Generic[ServerMessage]):
                 self._ending.decide(info)
             elif not self.reader.is_current:
                 self._write_failure = str(error)
-                self._attend_soon()
+                self.attend_soon()
                 self._ending.decided.wait(deadline.left())  # at once, unless the reader is inside a callback
         if self._ending.decide(self._write_failed(transport, str(error))):
             transport.shut()
-        self._attend_soon()
+        self.attend_soon()
         self.check_usable()
         raise AssertionError("an end was decided, so there is an error to raise")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Generic
+from typing import Any, Generic, Protocol
 
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import Inbox
@@ -24,22 +24,26 @@ CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
 
 
+class Owner(Protocol):
+    """What delivery needs of the channel that it belongs to."""
+
+    def resume(self) -> None:
+        """Called, from any thread, when a receiver or an executor that was behind has caught up."""
+
+    def set_up(self) -> None:
+        """Called by the reader thread when setup is complete."""
+
+
 class Delivery(Generic[ServerMessage]):
     """Decodes messages, and hands them on in order; it stays when a session goes on over another connection."""
 
-    def __init__(self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int) -> None:
+    def __init__(
+        self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner
+    ) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
-        self.resume: Callable[[], None] = lambda: None
-        """Called, from any thread, when who was behind has caught up; the connection of the moment sets it."""
-        self.set_up: Callable[[], None] = self.tell_open
-        """Called by the reader thread when setup is complete."""
-
-        def resume() -> None:
-            self.resume()
-
-        self.dispatcher = Dispatcher(callbacks, queue_bytes, resume)
+        self.dispatcher = Dispatcher(callbacks, queue_bytes, owner.resume)
         limit = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
-        self.inbox: Inbox[ServerMessage] = Inbox(limit, resume, protocol.decode)
+        self.inbox: Inbox[ServerMessage] = Inbox(limit, owner.resume, protocol.decode)
         self.messages_received = 0
         self.undecodable = 0
         self.opened = threading.Event()
@@ -48,6 +52,7 @@ class Delivery(Generic[ServerMessage]):
         """Set whenever a message ended a turn; finish() waits for it."""
         self.paused = False
         """True when so much waits that nothing more should be read."""
+        self._owner = owner
         self._queue_bytes = queue_bytes
         self._on_message = callbacks.on_message
         self._early: list[tuple[ServerMessage, bytes | bytearray]] = []
@@ -93,8 +98,8 @@ class Delivery(Generic[ServerMessage]):
         self.undecodable += 1
         self.dispatcher.call(self.dispatcher.callbacks.on_error, message.decode_error)
 
-    def tell_open(self) -> None:
-        """Tells everybody that the session is open."""
+    def report_open(self) -> None:
+        """Reports that the session is open, to connect() and to on_open."""
         self.dispatcher.call(self.dispatcher.callbacks.on_open)
         self.opened.set()
 
@@ -106,7 +111,7 @@ class Delivery(Generic[ServerMessage]):
 
     def _start(self) -> None:
         """Setup is complete: tells so, then delivers what came before and with it, in order."""
-        self.set_up()
+        self._owner.set_up()
         early, self._early = self._early, []
         for message, payload in early:
             if not _is_only_setup(message):

@@ -1,18 +1,14 @@
-"""From a checked setup message to an open connection, for every method. Runs on the caller's thread; another one dials."""
+"""From a checked setup message to an open channel, for every method. Runs on the caller's thread; another one dials."""
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from genai_live import _json
-from genai_live._connection.connection import Connection
-from genai_live._connection.continuing import ContinuingConnection
-from genai_live._connection.delivery import Delivery
-from genai_live._connection.open_connection import OpenConnection
+from genai_live._connection.channel import Channel
 from genai_live._connection.protocol import BidiProtocol
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import with_handle
@@ -61,7 +57,7 @@ class Opener:
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
         policy: ReconnectPolicy | None = None,
-    ) -> OpenConnection[ServerMessage]:
+    ) -> Channel[ServerMessage]:
         """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
@@ -72,35 +68,27 @@ class Opener:
             ConnectError: or one of its kinds.
         """
         plan = self._plan(api_client, _json.dumps(setup), protocol.method)
-        for tried in itertools.count(1):
-            connection: OpenConnection[ServerMessage]
-            delivery = Delivery(protocol(), callbacks, plan.options.queue_bytes)
-            if policy is None:
-                connection = Connection(plan, delivery, self._new_reader())
-            else:
-                connection = self._continuing(plan, setup, delivery, policy)
-            try:
-                connection.open(deadline)
-            except ConnectError as error:
-                pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
-                if pause is None:
-                    connection.tell_end()
-                    raise
-            else:
-                return connection
-            time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
-        raise AssertionError("there is always another number")
 
-    def _new_reader(self) -> Reader:
-        return self._shared_reader or Reader(shared=False)
-
-    def _continuing(
-        self, plan: Plan, setup: Mapping[str, Any], delivery: Delivery[Any], policy: ReconnectPolicy
-    ) -> OpenConnection[Any]:
         def plan_for(handle: str | None) -> Plan:
             return replace(plan, setup=_json.dumps(with_handle(setup, handle)))
 
-        return ContinuingConnection(plan, plan_for, delivery, self._new_reader, policy)
+        tried = 0
+        while True:
+            channel = Channel(plan, protocol(), callbacks, self._new_reader, policy, plan_for)
+            try:
+                channel.open(deadline)
+            except ConnectError as error:
+                tried += 1
+                pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
+                if pause is None:
+                    channel.report_end()
+                    raise
+            else:
+                return channel
+            time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
+
+    def _new_reader(self) -> Reader:
+        return self._shared_reader or Reader(shared=False)
 
     def _plan(self, api_client: ApiClient, setup: bytes, method: str) -> Plan:
         endpoint = api_client.live_endpoint(method)

@@ -16,6 +16,7 @@ from typing import ClassVar, Generic
 from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
+from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types import (
     FunctionCall,
     InteractionStatus,
@@ -115,6 +116,8 @@ class BidiProtocol(Generic[ServerMessage]):
     """What the server sends."""
     going_away = False
     """True once the server has said that it will end the connection."""
+    time_left: float | None = None
+    """Seconds that it gave then; None where it said nothing."""
 
     def __init__(self) -> None:
         self.state = State.OPENING
@@ -139,9 +142,27 @@ class BidiProtocol(Generic[ServerMessage]):
         """True when an end now would lose something."""
         return self.turn_open
 
+    @property
+    def handle(self) -> str | None:
+        """The newest handle that another connection may go on from; None where there is none."""
+        return None
+
+    def lose_turn(self) -> tuple[bool, bool]:
+        """The connection is gone: whether an activity of the user was cut off by that, and whether an answer was."""
+        return False, False
+
+    def replace(self) -> None:
+        """Another connection follows."""
+        self.going_away, self.time_left = False, None
+        self.move(Event.REPLACED)
+
     def close_info(self, code: int, reason: str, sent_by: SentBy) -> CloseInfo:
         """The record of an end that happens now."""
         return CloseInfo(code, reason, sent_by, self.phase, self.answer_due)
+
+    def announcement(self, event: Reconnecting | Reconnected) -> ServerMessage:
+        """The message of this library's own that reports a change of connections, for methods whose sessions outlive one."""
+        raise NotImplementedError
 
     # Messages in: the reader thread.
 
@@ -185,8 +206,6 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def __init__(self) -> None:
         super().__init__()
         self.setup_complete: LiveServerSetupComplete | None = None
-        self.time_left: float | None = None
-        """Seconds that the server's goAway gave, when it came; None until one came, or where it said nothing."""
         self.resumption = Resumption()
         self.usage: UsageMetadata | None = None
         """Sum of the usage reports."""
@@ -231,20 +250,22 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if ends_turn(message):
             self.turn_open = False
 
-    def lose_turn(self) -> bool:
-        """The connection is gone; True when an answer is lost with it.
+    @property
+    def handle(self) -> str | None:
+        """As ``BidiProtocol.handle``."""
+        return self.resumption.handle
 
-        A pending tool call survives: the service takes its answer over the next connection.
-        """
-        lost = self.turn_open and not self.pending_tool_calls
-        self.turn_open = self.turn_open and not lost
-        self.activity_open = False
-        return lost
+    def lose_turn(self) -> tuple[bool, bool]:
+        """As ``BidiProtocol.lose_turn``. A pending tool call survives: the service takes its answer over the next connection."""
+        activity, lost = self.activity_open, self.turn_open and not self.pending_tool_calls
+        self.turn_open, self.activity_open = self.turn_open and not lost, False
+        return activity, lost
 
-    def replace(self) -> None:
-        """Another connection follows."""
-        self.going_away, self.time_left = False, None
-        self.move(Event.REPLACED)
+    def announcement(self, event: Reconnecting | Reconnected) -> LiveServerMessage:
+        """As ``BidiProtocol.announcement``."""
+        if isinstance(event, Reconnecting):
+            return LiveServerMessage(reconnecting=event)
+        return LiveServerMessage(reconnected=event)
 
     def _note_resumption(self, message: LiveServerMessage) -> None:
         update = message.session_resumption_update
