@@ -99,6 +99,7 @@ class Route:
 
     def _tls(self, line: Line, host: str) -> Line:
         context = trust(self._options.ssl_context, self._options.ca_bundle).context
+        line.sock.setblocking(True)  # eventlet's TLS sockets never come to block where the one below does not
         secured: ssl.SSLSocket | TlsInTls
         if isinstance(line.sock, ssl.SSLSocket):
             secured = TlsInTls(line.sock, context, host)

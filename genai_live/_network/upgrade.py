@@ -102,12 +102,11 @@ def upgrade(line: Line, url: str, safe_url: str, headers: Mapping[str, str | Sec
 def _check_unasked(given: HTTPMessage, safe_url: str, asked: Mapping[str, str | Secret]) -> None:
     """RFC 6455 section 4.1, steps 5 and 6. Whatever a caller's own header says, nobody here speaks an extension."""
     wanted = {name.lower(): value for name, value in revealed(asked).items()}.get(_PROTOCOL, "")
-    protocols = [each.strip() for value in given.get_all(_PROTOCOL) or [] for each in value.split(",")]
-    extensions = [value.strip() for value in given.get_all(_EXTENSIONS) or []]
-    if any(protocols) and not (len(protocols) == 1 and protocols[0] in [each.strip() for each in wanted.split(",")]):
-        what = f"the subprotocol {', '.join(protocols)!r}"
-    elif any(extensions):
-        what = f"the extension {', '.join(extensions)!r}"
+    protocol, extension = (", ".join(filter(None, given.get_all(name) or [])) for name in (_PROTOCOL, _EXTENSIONS))
+    if protocol and protocol not in [each.strip() for each in wanted.split(",")]:
+        what = f"the subprotocol {protocol!r}"
+    elif extension:
+        what = f"the extension {extension!r}"
     else:
         return
     advice = "What answers there, or a proxy on the way, does not keep to RFC 6455."
