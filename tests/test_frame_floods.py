@@ -14,7 +14,7 @@ from tests.servers import raw_server
 MIB = 1 << 20
 LIMIT = 4 * MIB
 ON_THE_WIRE = 3 * MIB
-"""Bytes that are looked at: the time for them is the machine's. One and a half million empty fragments, each of which once took 8 bytes."""
+"""Bytes that are looked at: the time for them is the machine's. One and a half million empty fragments, each once of 8 bytes."""
 
 FLOODS: dict[str, tuple[bytes, bytes]] = {
     "empty fragments": (frame(TEXT, fin=False), frame(CONTINUATION, fin=False)),
