@@ -37,7 +37,7 @@ _NOT_USED = (
 _TLS_SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 
 _is_header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110, section 5.6.2
-_ends_in_port = re.compile(r".+:[0-9]+/?").fullmatch
+_ends_in_port = re.compile(r"(?:[^/@]*@)?[^/@]+:[0-9]+/?").fullmatch
 _is_word = re.compile(r"[A-Za-z0-9.-]+").fullmatch
 _is_path_step = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:.-]*[A-Za-z0-9])?").fullmatch
 _is_location = re.compile(r"[A-Za-z0-9-]+").fullmatch
@@ -363,7 +363,8 @@ def parse_address(url: str, source: str) -> Address:
         raise ConfigError("is not a URL such as https://host:port/path", source) from None
     # urlsplit drops line breaks and tabs, and lets blanks through.
     secure = _TLS_SCHEMES.get(parts.scheme.lower()) if "://" in url and not re.search(r"\s", url) else None
-    if secure is None or not parts.hostname or parts.fragment:
+    # Without its number a port is most likely the scheme of another URL, whose user and password would be a path here.
+    if secure is None or not parts.hostname or parts.fragment or parts.netloc.endswith(":"):
         raise ConfigError("is not a URL such as https://host:port/path, of scheme http, https, ws or wss", source)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return Address(

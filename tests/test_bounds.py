@@ -18,8 +18,11 @@ import pytest
 from genai_live import Client, Session, errors
 from genai_live._deadline import Deadline
 from genai_live._network import tcp
+from genai_live._network.dial import Dialler, Plan
+from genai_live._network.rest import request_deadline
 from genai_live.errors import Phase
 from genai_live.live import Live
+from genai_live.types import HttpOptions
 from tests.raw_peer import BINARY, PING, TEXT, Door, Peer, beside, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, refusing, text_part
 from tests.waiting import stalls_in, until
@@ -257,6 +260,29 @@ def interrupted_when(true: Callable[[], object]) -> Callable[[Deadline, threadin
         raise KeyboardInterrupt
 
     return wait
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": 30}, r"within 0\.03 s: http_options\.timeout is 30, in milliseconds\. Raise it"),
+        ({"timeout": 3}, r"within 0\.003 s: http_options\.timeout is 3, in milliseconds\. Raise it"),
+        ({"timeout": 0.5}, r"within 0\.0005 s: http_options\.timeout is 0\.5, in milliseconds\. Raise it"),
+    ],
+)
+def test_a_time_that_was_meant_in_seconds_is_told_with_its_unit_and_its_setting(options: dict[str, Any], words: str) -> None:
+    with door() as entrance:
+        with pytest.raises(errors.ConnectTimeout, match=words):
+            client_of(entrance.url, **options).auth_tokens.create()
+        api_client = client_of(entrance.url, **options)._api_client
+        endpoint = api_client.live_endpoint()
+        plan = Plan(endpoint.url, endpoint.safe_url, lambda deadline: {}, b"", api_client.options)
+        with pytest.raises(errors.ConnectTimeout, match=words):
+            Dialler(plan).open(api_client.request_deadline(), lambda: None)
+
+
+def test_the_default_of_a_token_request_is_told_with_its_unit_too() -> None:
+    assert "http_options.timeout, in milliseconds, is 30000 where it is not set" in request_deadline(HttpOptions(), 30.0).advice
 
 
 def test_a_token_server_whose_name_is_not_found_out_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
