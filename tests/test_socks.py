@@ -68,6 +68,15 @@ def test_socks_5_with_lookup_here_sends_an_address(monkeypatch: pytest.MonkeyPat
     assert asked("socks5://p", "service.example", OK_5)[6:].startswith(b"\4\xfe\x80")
 
 
+def test_socks_5_with_lookup_here_prefers_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", 443, 0, 0)),
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443)),
+    ]
+    monkeypatch.setattr(socks, "look_up", lambda host, port: found)
+    assert asked("socks5://p", "localhost", OK_5)[6:] == b"\1\x7f\0\0\1\x01\xbb"
+
+
 def test_socks_5_gives_user_and_password_only_where_they_are_wanted() -> None:
     url = "socks5h://us%40er:p%3Ass@p"
     assert asked(url, "h", OK_5)[:4] == b"\5\2\0\2"

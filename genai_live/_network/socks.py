@@ -89,7 +89,8 @@ def _address_5(proxy: Proxy, host: str, port: int) -> bytes:
     if proxy.resolves_names and not _is_address(host):
         name = _name(host)
         return bytes((_NAME, len(name))) + name + struct.pack("!H", port)
-    family, *_, where = look_up(host, port)[0]
+    # IPv4 where there is one: the proxy may have no IPv6, and tries no other address.
+    family, *_, where = min(look_up(host, port), key=lambda address: address[0] != socket.AF_INET)
     kind = _IPV6 if family == socket.AF_INET6 else _IPV4
     return bytes((kind,)) + socket.inet_pton(family, where[0].partition("%")[0]) + struct.pack("!H", port)
 
