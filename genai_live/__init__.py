@@ -11,11 +11,16 @@ user holds: it sends (``_client_messages.inputs``), receives, and puts turns tog
 
 from __future__ import annotations
 
-from genai_live import errors, types
+from genai_live import _process as _process  # first: fork handlers run in the order of imports, and others ask this one
+from genai_live import errors, families, types
+from genai_live._network.dial import WebSocketFactory
+from genai_live._streaming.audio_stream import AudioStream
 from genai_live._version import __version__
 from genai_live.api_client import ApiClient
+from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
 from genai_live.client import Client
+from genai_live.errors import TurnLost
 from genai_live.live import Live
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import Session
@@ -23,13 +28,18 @@ from genai_live.turn import Turn
 
 __all__ = [
     "ApiClient",
+    "AudioStream",
+    "Auth",
     "Client",
     "Live",
     "LiveCallbacks",
     "ReconnectPolicy",
     "Session",
     "Turn",
+    "TurnLost",
+    "WebSocketFactory",
     "__version__",
     "errors",
+    "families",
     "types",
 ]

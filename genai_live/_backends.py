@@ -12,10 +12,15 @@ CONSTRAINED_METHOD = "BidiGenerateContentConstrained"
 """The method that a Live session calls with an ephemeral token instead of a key."""
 MUSIC_METHOD = "BidiGenerateMusic"
 """The method that a music session calls."""
+EMULATOR_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
+"""The environment variable with the host:port of an emulator, to which every client then talks, without a key."""
 EPHEMERAL_TOKEN_PREFIX = "auth_tokens/"
 """What the name of an ephemeral token starts with; the name is used where an API key would be."""
-EPHEMERAL_TOKEN_API_VERSION = "v1alpha"
-"""The only version of the Developer API that knows ephemeral tokens."""
+EPHEMERAL_TOKEN_API_VERSION = "v1beta"
+"""The version of the Developer API that tokens are made on and connect to. So says the newest text of Google's WebSocket guide,
+the one that names gemini-3.1-flash-live; older texts, and Google's SDKs, have the other version."""
+OTHER_TOKEN_API_VERSION = "v1alpha"
+"""The version on which a token may have been made by somebody else."""
 GLOBAL_LOCATION = "global"
 """Vertex AI's location that is no region: the host without a prefix."""
 MULTI_REGIONS = frozenset({"us", "eu"})
@@ -65,7 +70,8 @@ class Backend:
 MLDEV = Backend(
     name="mldev",
     title="the Gemini Developer API",
-    api_version="v1",
+    # Not the v1 of Google's newest SDKs: their own tests against the service pin v1beta, because Live is served there only.
+    api_version="v1beta",
     beta_api_version="v1beta",
     base_url_variable="GOOGLE_GEMINI_BASE_URL",
     service="google.ai.generativelanguage.{version}.GenerativeService.",

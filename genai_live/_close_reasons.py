@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
+from genai_live._backends import (
+    CONSTRAINED_METHOD,
+    EPHEMERAL_TOKEN_API_VERSION,
+    MLDEV,
+    OTHER_TOKEN_API_VERSION,
+    VERTEX,
+)
 from genai_live.errors import (
     ClosedByServer,
     CloseInfo,
@@ -13,7 +21,9 @@ from genai_live.errors import (
     LiveError,
     Phase,
     SentBy,
+    ServiceError,
     SessionClosed,
+    SetupError,
     SetupRejected,
 )
 
@@ -31,7 +41,22 @@ _QUOTA = Verdict(
     ErrorKind.QUOTA, False, "Check the plan, quota and billing of the key's project; retrying at once will not help."
 )
 _MODEL = Verdict(
-    ErrorKind.MODEL_NOT_FOUND, False, "Check the model's name, the API version and the region, and that the model supports Live."
+    ErrorKind.MODEL_NOT_FOUND,
+    False,
+    "Check the model's name and that it supports Live, and the API version, which"
+    f" http_options={{'api_version': '{MLDEV.api_version}'}} sets.",
+)
+_NO_ADDRESS = Verdict(
+    ErrorKind.MODEL_NOT_FOUND,
+    False,
+    f"Nothing is served at this address in this API version: set http_options={{'api_version': '{MLDEV.api_version}'}}"
+    f" ('{VERTEX.api_version}' on Vertex AI), or correct the base URL.",
+)
+_NOT_HERE = Verdict(
+    ErrorKind.MODEL_NOT_FOUND,
+    False,
+    "Check the model's name and the location: Vertex AI serves a model in some locations only, and native audio models not in"
+    " 'global'; name a region that has it, for example location='us-central1'.",
 )
 _BAD_REQUEST = Verdict(
     ErrorKind.BAD_REQUEST,
@@ -69,7 +94,7 @@ _BY_REASON: tuple[tuple[str, Verdict], ...] = (
     ("quota exceeded", _QUOTA),
     ("your prepayment credits are depleted", _QUOTA),
     ("models/", _MODEL),
-    ("publisher model", _MODEL),
+    ("publisher model", _NOT_HERE),
     ("bidigeneratecontent session not found", _EXPIRED),
     ("deadline expired", _EXPIRED),
     ("the operation was cancelled", _EXPIRED),
@@ -101,7 +126,7 @@ _BY_STATUS: dict[int, Verdict] = {
     400: _BAD_REQUEST,
     401: _AUTH,
     403: _AUTH,
-    404: _MODEL,
+    404: _NO_ADDRESS,
     407: Verdict(ErrorKind.AUTH, False, "The proxy wants a user name and a password: put them into the proxy's URL."),
     408: _UNAVAILABLE,
     429: Verdict(ErrorKind.QUOTA, False, _QUOTA.advice),
@@ -116,6 +141,17 @@ _OURS: dict[int, Verdict] = {
 }
 """Ends by this client because of what the peer sent."""
 
+_OF_A_TOKEN = (
+    f"A token connects to the API version that it was made on: if another program made it, try http_options={{'api_version':"
+    f" '{OTHER_TOKEN_API_VERSION}'}} instead of '{EPHEMERAL_TOKEN_API_VERSION}', or the other way round."
+)
+_VERSIONS_OF_TOKENS = f"Tokens are made on '{EPHEMERAL_TOKEN_API_VERSION}' or '{OTHER_TOKEN_API_VERSION}'."
+_ON_THE_WAY_IN: tuple[tuple[str, frozenset[Verdict], str], ...] = (
+    (CONSTRAINED_METHOD, frozenset({_AUTH, _MODEL, _NO_ADDRESS, _BAD_REQUEST}), _OF_A_TOKEN),
+    ("/auth_tokens", frozenset({_NO_ADDRESS}), _VERSIONS_OF_TOKENS),
+)
+"""A part of the address, the refusals there that may mean more, and what else to do then."""
+
 
 def of_close(info: CloseInfo) -> Verdict:
     """What a close means: its reason decides, then its code."""
@@ -129,6 +165,14 @@ def of_status(status: int, body: str = "") -> Verdict:
     if status in _SERVER_FAULTS:
         return _UNAVAILABLE
     return _BY_STATUS.get(status) or _by_reason(body) or _OTHER
+
+
+def on_the_way_in(verdict: Verdict, safe_url: str) -> Verdict:
+    """The same for a request that was refused before a session began, with what its address adds."""
+    for part, verdicts, advice in _ON_THE_WAY_IN:
+        if part in safe_url and verdict in verdicts:
+            verdict = verdict._replace(advice=f"{verdict.advice} {advice}")
+    return verdict
 
 
 def judged(error: LiveError, verdict: Verdict) -> LiveError:
@@ -150,12 +194,44 @@ def closed_error(info: CloseInfo) -> SessionClosed:
 
 def setup_rejected(info: CloseInfo, safe_url: str) -> SetupRejected:
     """The error of connect() for an end between the upgrade and setupComplete."""
-    verdict = of_close(info)
+    verdict = on_the_way_in(of_close(info), safe_url)
     words = f' "{info.reason}"' if info.reason else ""
     message = f"{safe_url} was closed by the {info.sent_by} during setup with code {info.code}{words}. {verdict.advice}".rstrip()
     error = SetupRejected(message, info)
     judged(error, verdict)
     return error
+
+
+def service_error(fields: Mapping[str, Any]) -> ServiceError | None:
+    """The error that a message of the service is, flat or under "error"; None for any other message with unknown fields.
+
+    The service was seen to close in place of that; gateways and hand-written servers send Google's usual error object.
+    """
+    nested = fields.get("error")
+    found = nested if isinstance(nested, Mapping) else fields if _is_error(fields) else None
+    if found is None and not (isinstance(nested, str) and nested):
+        return None
+    given = found or {"message": nested}
+    code, status, words = given.get("code"), given.get("status"), given.get("message")
+    number = int(code) if isinstance(code, (int, float, str)) and str(code).isdecimal() else None
+    name, said = str(status or ""), str(words or "")
+    verdict = _by_reason(said) or (of_status(number) if number else None) or _OTHER
+    what = " ".join(part for part in (str(number or ""), name) if part) or "an error"
+    message = f"the service answered with {what}" + (f': "{said}"' if said else "") + f". {verdict.advice}"
+    error = ServiceError(message.rstrip(), number, name, said)
+    judged(error, verdict)
+    return error
+
+
+def _is_error(fields: Mapping[str, Any]) -> bool:
+    return "code" in fields and ("message" in fields or "status" in fields)
+
+
+def setup_error(error: ServiceError, safe_url: str) -> SetupError:
+    """The error of connect() for a setup that was answered with an error message."""
+    failure = SetupError(f"{safe_url} refused the setup: {error}", error)
+    judged(failure, Verdict(error.kind, error.retryable, error.advice))
+    return failure
 
 
 def as_connect_error(error: LiveError, phase: Phase) -> ConnectError:

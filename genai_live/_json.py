@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import sys
 from collections.abc import Callable
@@ -64,19 +65,24 @@ b64encode: Callable[[bytes], bytes] = pybase64.b64encode if pybase64 else base64
 """Encodes to standard base64 with padding."""
 
 
-def _decode_strictly(text: str | bytes | bytearray | memoryview) -> bytes:
+def _strict_decoder() -> tuple[Callable[..., bytes], tuple[Any, ...]]:
     if pybase64:
-        return pybase64.b64decode(text, None, True)  # by name these two would take 0.2 µs of 0.6
+        return pybase64.b64decode, (None, True)  # by name these two would take 0.45 µs of 1.0
     if sys.version_info >= (3, 11):
-        return binascii.a2b_base64(text, strict_mode=True)
-    return base64.b64decode(text, validate=True)
+        return functools.partial(binascii.a2b_base64, strict_mode=True), ()
+    return functools.partial(base64.b64decode, validate=True), ()
+
+
+b64decode_strictly, STRICTLY = _strict_decoder()
+"""Decodes standard base64 with padding; ValueError for anything else. ``b64decode_strictly(text, *STRICTLY)`` is C alone:
+what is decoded for every message passes no function of this module."""
 
 
 def b64decode(text: str | bytes | bytearray | memoryview) -> bytes:
     """Decodes base64 in the standard or the URL-safe alphabet, padded or not; raises ValueError for anything else."""
     try:
         # What the service writes takes 0.7 µs; looking for the other variants first would take 1.5.
-        return _decode_strictly(text)
+        return b64decode_strictly(text, *STRICTLY)
     except ValueError:
         return _b64decode_any(text)
 
@@ -86,6 +92,6 @@ def _b64decode_any(text: str | bytes | bytearray | memoryview) -> bytes:
     data = data.translate(_URL_SAFE_TO_STANDARD).rstrip(b"=") if b"-" in data or b"_" in data else data
     data += b"=" * (-len(data) % 4)
     try:
-        return _decode_strictly(data)
+        return b64decode_strictly(data, *STRICTLY)
     except binascii.Error as error:
         raise ValueError(f"not base64: {error}") from error

@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
+from genai_live import _process
 from genai_live._connection.channel import Channel
+from genai_live._connection.inbox import Inbox
+from genai_live._connection.ledger import SESSION, Mark
 from genai_live._deadline import Deadline
+from genai_live._gathering import close_info_of
 from genai_live._secret import without_frames
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
-from genai_live.errors import CloseInfo, ReceiveTimeout, WrongThread
+from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, TurnLost, WrongThread
+from genai_live.types import LiveServerMessage
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
@@ -38,6 +43,8 @@ class Stats:
     waiting_messages: int
     """Messages that nobody has received yet."""
     waiting_bytes: int
+    resynchronised: int
+    """Questions that were closed with the turn of another one, because the service answered both in it, or one of them not."""
     dropped: int
     """Pieces of audio and video that were dropped because the session had no connection for long."""
     forgotten: int
@@ -55,9 +62,9 @@ class MessageStream(Generic[ServerMessage]):
     """
 
     def __init__(self, channel: Channel[ServerMessage], model: str) -> None:
-        self._channel: Channel[ServerMessage] = channel
+        self._connection: Channel[ServerMessage] = channel
         self._model = model
-        self._end_told = False
+        self._end_seen = False
         """True once receive() has ended quietly because the session did: the next call must not look like an empty turn."""
 
     # Receiving: one thread at a time, never a callback.
@@ -65,43 +72,32 @@ class MessageStream(Generic[ServerMessage]):
     def __iter__(self) -> Iterator[ServerMessage]:
         """Yields every message until the session ends: quietly when nothing was lost, else with SessionClosed."""
         self._check_receiver()
-        return Messages(lambda: self._next(Deadline(None)), self._raise_unless_clean)
+        return MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
 
     def _check_receiver(self) -> None:
-        if self._channel.forked:
-            self._channel.check_usable()
-        if self._channel.is_reader_thread:
+        if self._connection.forked:
+            self._connection.check_usable()
+        if self._connection.is_reader_thread:
             raise WrongThread(
                 "receiving in a callback would wait for its own thread:"
                 " use the message that the callback was given, or receive on another thread"
             )
-        self._channel.inbox.check_free()
-
-    def _next(self, deadline: Deadline, missing: str = "") -> ServerMessage | None:
-        """The next message, None at the end; ``missing`` says what a timeout means."""
-        if self._channel.forked:
-            self._channel.check_usable()  # an iterator from before the fork: nobody fills the queue here
-        try:
-            return self._channel.inbox.get(deadline)
-        except TimeoutError:
-            raise ReceiveTimeout(
-                f"{missing} within {deadline.seconds:g} s; the session is still open, so receive again or use a longer timeout"
-            ) from None
+        self._connection.inbox.check_free()
 
     def _raise_unless_clean(self) -> None:
         """Raises the error of the end, unless nothing was lost."""
         info = self.close_info
         assert info is not None
         if not info.clean:
-            raise self._channel.end_error()
+            raise self._connection.end_error()
 
-    def _tell_end(self) -> None:
-        """Raises the error of the end, unless nothing was lost and it has not been told yet."""
+    def _raise_end(self) -> None:
+        """Raises the error of the end, unless nothing was lost and this is the first to see it."""
         info = self.close_info
         assert info is not None
-        if not info.clean or self._end_told:
-            raise self._channel.end_error()
-        self._end_told = True
+        if not info.clean or self._end_seen:
+            raise self._connection.end_error()
+        self._end_seen = True
 
     # Ending.
 
@@ -110,7 +106,7 @@ class MessageStream(Generic[ServerMessage]):
 
         In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no number.
         """
-        self._channel.close(Deadline.of(timeout))
+        self._connection.close(Deadline.of(timeout))
 
     def __enter__(self: S) -> S:
         return self
@@ -119,7 +115,7 @@ class MessageStream(Generic[ServerMessage]):
         self.close()
 
     def __del__(self) -> None:
-        channel = getattr(self, "_channel", None)
+        channel = getattr(self, "_connection", None)
         if channel is None or channel.close_info is not None or channel.forked or sys.is_finalizing():
             return
         try:
@@ -133,22 +129,23 @@ class MessageStream(Generic[ServerMessage]):
     def conn(self) -> websocket.WebSocket:
         """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session.
 
-        ConnectionError: there is none, because the session is between two connections.
+        Raises:
+            NotConnected: there is none, because the session is between two connections.
         """
-        transport = self._channel.transport
+        transport = self._connection.transport
         if transport is None:
-            raise ConnectionError("the session has no connection now: it is reconnecting")
+            raise NotConnected("the session has no connection at the moment, because it is reconnecting; ask again when it has")
         return transport.websocket
 
     @property
     def close_info(self) -> CloseInfo | None:
         """How the session ended; None while it is open."""
-        return self._channel.close_info
+        return self._connection.close_info
 
     @property
     def stats(self) -> Stats:
         """Counters, as they stand now."""
-        channel, counters = self._channel, self._channel.counters
+        channel, counters = self._connection, self._connection.counters
         return Stats(
             messages_received=channel.delivery.messages_received,
             messages_sent=counters.messages_written,
@@ -157,6 +154,7 @@ class MessageStream(Generic[ServerMessage]):
             undecodable=channel.delivery.undecodable,
             waiting_messages=channel.inbox.waiting_messages,
             waiting_bytes=channel.inbox.waiting_bytes,
+            resynchronised=channel.protocol.resynchronised,
             dropped=channel.dropped,
             forgotten=channel.inbox.forgotten,
             callback_errors=channel.dispatcher.errors,
@@ -168,26 +166,26 @@ class MessageStream(Generic[ServerMessage]):
         raise TypeError("a session belongs to its process and is not pickled: open one in the other process")
 
     def __repr__(self) -> str:
-        state = f"closed: {self.close_info}" if self.close_info else self._channel.protocol.phase.value
+        state = f"closed: {self.close_info}" if self.close_info else self._connection.protocol.phase.value
         return f"<{type(self).__name__} {self._model} {state}>"
 
 
-class Messages(Generic[ServerMessage]):
-    """Iterates over messages.
+class MessageIterator(Generic[ServerMessage]):
+    """Iterates over messages up to the end of the session.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.
     """
 
-    def __init__(
-        self,
-        take: Callable[[], ServerMessage | None],
-        end: Callable[[], None],
-        is_last: Callable[[ServerMessage], bool] | None = None,
-    ) -> None:
-        self._take: Callable[[], ServerMessage | None] = take
+    def __init__(self, channel: Channel[ServerMessage], deadline: Deadline, missing: str, end: Callable[[], None]) -> None:
+        self.deadline = deadline
+        """Until when the next message must come."""
+        self.missing = missing
+        """What did not come in time, for the error that says so."""
+        self._channel: Channel[ServerMessage] = channel
+        self._inbox: Inbox[ServerMessage] = channel.inbox
+        self._process = _process.current
         self._end = end
         """Raises when the end of the session is no quiet one."""
-        self._is_last: Callable[[ServerMessage], bool] | None = is_last
         self._over = False
 
     def __iter__(self) -> Iterator[ServerMessage]:
@@ -196,23 +194,53 @@ class Messages(Generic[ServerMessage]):
     def __next__(self) -> ServerMessage:
         if self._over:
             raise StopIteration
+        if self._process is not _process.current:  # nobody fills the queue here
+            self._channel.check_usable()
+        inbox = self._inbox
         try:
-            message = self._take()
+            while True:
+                received = inbox.next(self.deadline)
+                if received is None:
+                    self._end()
+                    self._over = True
+                    raise StopIteration
+                message, mark, item = received
+                if mark is not SESSION and (mark.ends or mark.lost or mark.merged or mark.question.calls):  # type: ignore[union-attr]
+                    self._look(message, mark, item)
+                if message is not None:
+                    inbox.handed_over = item  # the last step: what is not handed over stays in the queue
+                    return message
+                inbox.handed_over = item
+                if self._over:
+                    raise StopIteration
+        except TimeoutError:
+            failure: BaseException = ReceiveTimeout(
+                f"{self.missing} within {self.deadline.seconds:g} s;"
+                " the session is still open, so receive again or use a longer timeout"
+            )
         except LEAVES_A_SESSION_OPEN as error:
             failure = without_frames(error)
-        else:
-            return self._checked(message)
-        del self
+        del self, inbox
         try:
             raise failure
         finally:
             del failure  # it has this frame now, and would keep itself alive
 
-    def _checked(self, message: ServerMessage | None) -> ServerMessage:
-        if message is None:
-            self._end()
-            self._over = True
-            raise StopIteration
-        if self._is_last is not None and self._is_last(message):
-            self._over = True
-        return message
+    def _look(self, message: ServerMessage | None, mark: Mark, item: object) -> None:
+        """Called for what may end a turn."""
+
+
+class TurnIterator(MessageIterator[LiveServerMessage]):
+    """Iterates over the messages of one turn: the oldest that was not received to its end, or the next."""
+
+    def _look(self, message: LiveServerMessage | None, mark: Mark, item: object) -> None:
+        """Ends the iteration at the end of a turn. Raises TurnLost and ServiceError."""
+        if message is not None and (mark.lost or message.error is not None):
+            self._inbox.handed_over = item
+            raise TurnLost(close_info_of(message)) if message.error is None else message.error
+        if mark.ends:
+            self._over = not mark.late
+        elif message is not None and mark.question is not None and mark.question.calls:
+            # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
+            content = message.server_content
+            self._over = content is not None and content.turn_complete is True

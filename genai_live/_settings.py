@@ -11,23 +11,21 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from genai_live import _backends
 from genai_live._arguments import flag, number_from_0
-from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
+from genai_live._backends import EMULATOR_VARIABLE, EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
 from genai_live._secret import SHOWN, Sealed, Secret
 from genai_live._validation import spelled, unknown_key, warn_once, written
-from genai_live.errors import ConfigError
+from genai_live.errors import ConfigError, ErrorKind
 from genai_live.types import HttpOptions, HttpRetryOptions, Message, fields_of
 
-EMULATOR_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
-"""host:port of an emulator that every client then talks to, without a key."""
 EMULATED_PROJECT = "emulated-project"
 """The project in Vertex AI resource names when an emulator answers and nobody named a project."""
 API_VERSION_VARIABLE = "GOOGLE_GENAI_API_VERSION"
 """A literal API version, or "beta"."""
-KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+_KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 _VERTEX_VARIABLES = ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI")
 _TRUE_TEXTS = frozenset({"true", "1"})
 _KEY_ADVICE = "pass api_key=, set GEMINI_API_KEY, or make a key at https://aistudio.google.com/apikey"
-_AUTH_HEADERS = frozenset({"authorization", "x-goog-api-key"})
+AUTH_HEADERS = frozenset({"authorization", "x-goog-api-key"})
 """Headers of the caller's own that make a key unnecessary."""
 _NOT_USED = (
     "client_args", "async_client_args", "extra_body", "httpx_client", "httpx_async_client", "aiohttp_client",
@@ -238,7 +236,7 @@ def wants_vertex(argument: bool | None, environment: Mapping[str, str]) -> bool:
 
 
 def _environment_key(environment: Mapping[str, str]) -> Secret | None:
-    found = [name for name in KEY_VARIABLES if environment.get(name, "").strip()]
+    found = [name for name in _KEY_VARIABLES if environment.get(name, "").strip()]
     if len(found) > 1:
         _log.warning("%s and %s are both set; the first one is used", *found)
     return _key(environment[found[0]], found[0]) if found else None
@@ -260,9 +258,11 @@ def _resolve_mldev(
         if getattr(arguments, name) is not None:
             raise ConfigError(f"belongs to {VERTEX}; pass vertexai=True as well, or leave it out", name)
     key = arguments.api_key or (None if emulated else _environment_key(environment))
-    own_headers = _AUTH_HEADERS & {name.lower() for name in options.headers or {}}
+    own_headers = AUTH_HEADERS & {name.lower() for name in options.headers or {}}
     if key is None and not own_headers and (address is None or _backends.is_google_host(address.host)):
-        raise ConfigError(f"{MLDEV} needs an API key: {_KEY_ADVICE}")
+        error = ConfigError(f"{MLDEV} needs an API key: {_KEY_ADVICE}")
+        error.kind = ErrorKind.AUTH  # tells a program that nothing was set from one that set something wrong
+        raise error
     address = address or parse_address(_backends.default_base_url(MLDEV, None), "base_url")
     return Settings(MLDEV, address, "", Sealed(options), api_key=key, emulated=emulated)
 

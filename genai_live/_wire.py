@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from genai_live import errors
 from genai_live.types._base import Message
-from genai_live.types._fields import field_codec, fields_of, names_of, spelled_in_python
+from genai_live.types._fields import field_codec, fields_of, names_of, snake_case, spelled_in_python
 from genai_live.types._values import Convert, WrongType, expected, write_json
 
 M = TypeVar("M", bound=Message)
@@ -25,22 +25,28 @@ _log = logging.getLogger("genai_live.wire")
 
 _build_lock = threading.RLock()
 """Protects the tables below while a class and all it refers to are compiled; ranks last, for nothing else is locked under it."""
-_decoders: dict[type[Message], Decoder] = {}
+_decoders: dict[tuple[type[Message], bool], Decoder] = {}
 _encoders: dict[tuple[type[Message], bool], Encoder] = {}
 _reported: set[tuple[type[Message], str]] = set()
 """The fields whose wrong type has been logged: once for each is enough."""
 
 
-def decode(cls: type[M], data: Any) -> M:
+def decode(cls: type[M], data: Any, *, vertex: bool = False) -> M:
     """A ``cls`` from parsed JSON, in the wire's spelling or in snake_case.
 
     What the class does not know stays in ``extra``, and so does a known field whose value is not of its type: nothing is guessed
-    and nothing is lost. Never blocks.
+    and nothing is lost. Of a field that stands there under the names of both backends, that of the peer's own backend counts.
+    Never blocks.
+
+    Args:
+        cls: The class that is wanted.
+        data: Parsed JSON.
+        vertex: True where Vertex AI wrote it.
 
     Raises:
         ValueError: ``data`` is no JSON object, or something in it that should be base64 is not.
     """
-    decoder = _decoders.get(cls) or _decoder(cls)
+    decoder = _decoders.get((cls, vertex)) or _decoder(cls, vertex)
     try:
         return decoder(data)  # type: ignore[return-value]
     except RecursionError:
@@ -70,26 +76,27 @@ def encode(message: Message, *, vertex: bool = False) -> dict[str, Any]:
 # Reading.
 
 
-def _decoder(cls: type[Message]) -> Decoder:
-    """Compiles ``cls`` and all it refers to; published together, so that no thread meets a half-built one."""
+def _decoder(cls: type[Message], vertex: bool) -> Decoder:
+    """Compiles ``cls`` for one backend and all it refers to; published together, so that no thread meets a half-built one."""
     with _build_lock:
-        building: dict[type[Message], Decoder] = dict(_decoders)
-        decoder = _build_decoder(cls, building)
-        _decoders.update(building)
+        building: dict[type[Message], Decoder] = {key[0]: made for key, made in _decoders.items() if key[1] is vertex}
+        decoder = _build_decoder(cls, vertex, building)
+        _decoders.update({(built, vertex): made for built, made in building.items()})
         return decoder
 
 
-def _build_decoder(cls: type[Message], building: dict[type[Message], Decoder]) -> Decoder:
+def _build_decoder(cls: type[Message], vertex: bool, building: dict[type[Message], Decoder]) -> Decoder:
     if cls in building:
         return building[cls]
     slots: dict[str, tuple[str, Convert]] = {}
-    building[cls] = decoder = _reader_of(cls, slots)  # entered before its fields, because a Schema holds Schemas
+    decoder = _by_own_names(_reader_of(cls, slots), _foreign_names(cls, vertex))
+    building[cls] = decoder  # entered before its fields, because a Schema holds Schemas
     names = names_of(cls)
     readers = {}
     for field in fields_of(cls):
         if field.kind == "object":
             continue  # lives in this process only: a peer that sends the name does not get to set it
-        nested = _build_decoder(field.type, building) if field.kind == "message" and field.type else _no_message
+        nested = _build_decoder(field.type, vertex, building) if field.kind == "message" and field.type else _no_message
         readers[field.name] = field_codec(field, (nested, _no_message))[0]
     slots.update({spelling: (name, readers[name]) for spelling, name in names.items() if name in readers})
     return decoder
@@ -122,6 +129,31 @@ def _reader_of(cls: type[Message], slots: dict[str, tuple[str, Convert]]) -> Dec
         return held
 
     return read
+
+
+def _foreign_names(cls: type[Message], vertex: bool) -> dict[str, tuple[str, ...]]:
+    """The spellings of the other backend's names, each with those of the own one that win over it."""
+    foreign: dict[str, tuple[str, ...]] = {}
+    for field in fields_of(cls):
+        if field.wire != field.vertex_wire:
+            theirs, own = (field.wire, field.vertex_wire) if vertex else (field.vertex_wire, field.wire)
+            foreign |= dict.fromkeys((theirs, snake_case(theirs)), (own, snake_case(own)))
+    return foreign
+
+
+def _by_own_names(read: Decoder, foreign: Mapping[str, tuple[str, ...]]) -> Decoder:
+    """``read`` without what the peer says again under the other backend's name, for another client to understand."""
+    if not foreign:
+        return read
+
+    def read_own(data: Any) -> Message:
+        if type(data) is dict:
+            twice = {key for key in foreign.keys() & data.keys() if any(data.get(own) is not None for own in foreign[key])}
+            if twice:
+                data = {key: value for key, value in data.items() if key not in twice}
+        return read(data)
+
+    return read_own
 
 
 def _report(cls: type[Message], key: str, error: WrongType) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from genai_live import _backends, _settings
-from genai_live._backends import CONSTRAINED_METHOD, LIVE_METHOD, MUSIC_METHOD, Backend
+from genai_live._backends import CONSTRAINED_METHOD, EMULATOR_VARIABLE, LIVE_METHOD, MUSIC_METHOD, Backend
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
 from genai_live._network.options import ConnectionOptions
@@ -17,7 +18,7 @@ from genai_live._network.rest import request_deadline
 from genai_live._secret import Sealed, Secret
 from genai_live._tracebacks import opaque
 from genai_live._version import __version__
-from genai_live.auth import GoogleAuth
+from genai_live.auth import AUTHORIZATION_HEADER, KEY_HEADER, Auth, GoogleAuth, StaticAuth
 from genai_live.errors import ConfigError
 from genai_live.types import HttpOptions
 
@@ -100,6 +101,11 @@ class ApiClient:
         return self._settings.backend
 
     @property
+    def vertexai(self) -> bool:
+        """True for Vertex AI."""
+        return self.backend.is_vertex
+
+    @property
     def api_version(self) -> str:
         """The API version in every path."""
         return self._settings.api_version
@@ -127,6 +133,15 @@ class ApiClient:
     def api_key(self) -> Secret | None:
         """The key or ephemeral token, None where google-auth credentials or nothing authorises."""
         return self._settings.api_key
+
+    @property
+    def has_credentials(self) -> bool:
+        """True when something authorises: a key or token, google-auth, a password in the base URL, a header of the caller's own.
+
+        False for a client that needs none, of an emulator or a gateway. Whether they are valid, the service says.
+        """
+        own = {name.lower() for name in self.http_options.headers or {}}
+        return bool(self.api_key or self.google or self.user_info or own & _settings.AUTH_HEADERS)
 
     @property
     def is_ephemeral(self) -> bool:
@@ -172,9 +187,9 @@ class ApiClient:
         Raises:
             ConfigError: it cannot be a model's name; and what ``load_project`` raises.
         """
-        if self.gateway:
-            return _backends.check_model(model)
         _backends.check_model(model)
+        if self.gateway:  # it knows its project itself, as all three of Google's clients take it
+            return _backends.model_path(self.backend, model)
         project = self.load_project(deadline or Deadline(PROJECT_SECONDS)) if self.backend.is_vertex else None
         return _backends.model_path(self.backend, model, project, self.location)
 
@@ -283,7 +298,7 @@ _VARIABLES = frozenset(
         "GOOGLE_GEMINI_BASE_URL",
         "GOOGLE_VERTEX_BASE_URL",
         _settings.API_VERSION_VARIABLE,
-        _settings.EMULATOR_VARIABLE,
+        EMULATOR_VARIABLE,
     }
 )
 """The environment variables that decide anything here; certificates and proxies are read where connections are made."""
@@ -294,3 +309,43 @@ def _merged_headers(own: Mapping[str, str] | None, more: Mapping[str, str] | Non
         return dict(own) if own else None
     names = {name.lower() for name in more}
     return {**{name: value for name, value in (own or {}).items() if name.lower() not in names}, **more}
+
+
+def auth_for(api_client: ApiClient, method: str = LIVE_METHOD) -> Auth:
+    """The credentials of a client for one of the three WebSocket methods; what the caller's own headers say is left to them.
+
+    Never blocks. All connections of a client share one GoogleAuth.
+    """
+    given = {name.lower() for name in api_client.http_options.headers or {}}
+    if api_client.google is not None and AUTHORIZATION_HEADER not in given:
+        return _CallerFirst(api_client.google, given) if given else api_client.google
+    headers: dict[str, Secret | str] = {}
+    if api_client.user_info is not None:
+        headers[AUTHORIZATION_HEADER] = _basic(api_client.user_info)
+    if api_client.api_key is not None:
+        # Music has no constrained method: there the token travels as a key.
+        if api_client.is_ephemeral and method != MUSIC_METHOD:
+            headers[AUTHORIZATION_HEADER] = Secret(f"Token {api_client.api_key.reveal()}")
+        else:
+            headers[KEY_HEADER] = api_client.api_key
+    return StaticAuth({name: value for name, value in headers.items() if name not in given})
+
+
+def _basic(user_info: Secret) -> Secret:
+    """RFC 7617: what a base URL carries before its ``@``."""
+    return Secret(f"Basic {base64.b64encode(user_info.reveal().encode()).decode()}")
+
+
+class _CallerFirst:
+    """Another's headers, less those that the caller set in ``http_options``."""
+
+    def __init__(self, auth: Auth, given: Set[str]) -> None:
+        self._auth = auth
+        self._given = given
+
+    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
+        """As the other one's; blocks as long as that does."""
+        return {name: value for name, value in self._auth.headers(deadline).items() if name not in self._given}
+
+    def __repr__(self) -> str:
+        return repr(self._auth)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import threading
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._deadline import Deadline
 from genai_live._secret import Sealed, Secret, without_frames
 from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
 
 if TYPE_CHECKING:
     from genai_live._network.options import ConnectionOptions
-    from genai_live.api_client import ApiClient
 
 CLOUD_PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 """The OAuth scope that Vertex AI asks for."""
@@ -31,10 +28,10 @@ _NO_CREDENTIALS_ADVICE = (
 
 
 class Auth(Protocol):
-    """Gives the headers that make one connection authorised; asked again for every connection."""
+    """Gives the headers that make one connection authorised; asked again for every connection, on the thread that dials."""
 
-    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
-        """Headers in lower case; a credential's value is a Secret.
+    def headers(self, deadline: Deadline) -> Mapping[str, Secret | str]:
+        """Headers; may block for as long as ``deadline.left()`` says (seconds, None for no limit).
 
         Raises:
             CredentialsError: there are no usable credentials.
@@ -132,21 +129,6 @@ class GoogleAuth:
         return f"GoogleAuth({kind})"
 
 
-class _CallerFirst:
-    """Another's headers, less those that the caller set in ``http_options``."""
-
-    def __init__(self, auth: Auth, given: Set[str]) -> None:
-        self._auth = auth
-        self._given = given
-
-    def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
-        """As the other one's; blocks as long as that does."""
-        return {name: value for name, value in self._auth.headers(deadline).items() if name not in self._given}
-
-    def __repr__(self) -> str:
-        return repr(self._auth)
-
-
 class _Flight:
     """One run of a piece of work: when it is over, and why it failed."""
 
@@ -200,31 +182,6 @@ class _SingleFlight:
             flight.error = error
         self._abandon(flight)
         flight.over.set()
-
-
-def auth_for(api_client: ApiClient, method: str = LIVE_METHOD) -> Auth:
-    """The credentials of a client for one of the three WebSocket methods; what the caller's own headers say is left to them.
-
-    Never blocks. All connections of a client share one GoogleAuth.
-    """
-    given = {name.lower() for name in api_client.http_options.headers or {}}
-    if api_client.google is not None and AUTHORIZATION_HEADER not in given:
-        return _CallerFirst(api_client.google, given) if given else api_client.google
-    headers: dict[str, Secret | str] = {}
-    if api_client.user_info is not None:
-        headers[AUTHORIZATION_HEADER] = _basic(api_client.user_info)
-    if api_client.api_key is not None:
-        # Music has no constrained method: there the token travels as a key.
-        if api_client.is_ephemeral and method != MUSIC_METHOD:
-            headers[AUTHORIZATION_HEADER] = Secret(f"Token {api_client.api_key.reveal()}")
-        else:
-            headers[KEY_HEADER] = api_client.api_key
-    return StaticAuth({name: value for name, value in headers.items() if name not in given})
-
-
-def _basic(user_info: Secret) -> Secret:
-    """RFC 7617: what a base URL carries before its ``@``."""
-    return Secret(f"Basic {base64.b64encode(user_info.reveal().encode()).decode()}")
 
 
 def _failure(error: BaseException, what: str) -> CredentialsError:

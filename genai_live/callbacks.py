@@ -17,7 +17,7 @@ C = TypeVar("C", bound="Callbacks[Any]")
 
 @dataclass(frozen=True)
 class Callbacks(Generic[ServerMessage]):
-    """Functions that a session calls, in order, one at a time.
+    """Functions that a session calls, in order, one at a time. They see the context variables of the thread that connected.
 
     They run on the reader thread and may call every ``send_*`` and ``close()``; ``receive()``, ``ask()`` and ``collect()``
     there would wait for themselves and raise :class:`~genai_live.errors.WrongThread`. One that raises is logged and given to

@@ -7,15 +7,19 @@
     ├── WrongThread (RuntimeError)           a call that would wait for itself, or a second receiver
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
+    ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
+    ├── NotConnected (ConnectionError)       the session is between two connections, and this needs one
     ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
+    ├── ServiceError                         the service answered with an error message; the session goes on unless it ends it
     ├── APIError                             a REST request was answered with an error
     ├── ConnectError (ConnectionError)       connect() failed; ``phase`` says where
     │   ├── ConnectTimeout (TimeoutError)    the time for connecting was used up
     │   ├── CredentialsError                 no usable credentials
     │   ├── HandshakeRejected                an HTTP answer other than 101: ``status`` and ``body``
     │   └── SetupRejected                    closed before setupComplete: ``close_info``
+    │       └── SetupError (ServiceError)    the setup was answered with an error message
     └── SessionClosed (ConnectionError)      the session has ended; ``close_info`` says how
         ├── ClosedByServer                   the server sent a Close frame
         ├── ConnectionLost                   the network, a time limit or a broken frame ended it
@@ -160,6 +164,13 @@ class CallbackError(LiveError):
     """A callback of the caller raised; ``__cause__`` is what it raised, and the session goes on."""
 
 
+class SoundSourceError(LiveError):
+    """What ``stream_audio(wait=False)`` sent has ended early: ``__cause__`` is what its iterable raised, and the session goes on.
+
+    The service was not told that all was said. ``on_error`` gets it; the stream's handle has the cause itself.
+    """
+
+
 class ReceiveTimeout(LiveError, TimeoutError):
     """The turn did not end within the caller's timeout; the session is still usable.
 
@@ -188,10 +199,32 @@ class TurnLost(LiveError, ConnectionError):
         self.messages = messages
 
 
+class NotConnected(LiveError, ConnectionError):
+    """The session is between two connections, and the call needs one; the session goes on."""
+
+    kind = ErrorKind.NETWORK
+    retryable = True
+
+
 class OutboxFull(LiveError):
     """The session has no connection at the moment, and as much as may wait for the next one waits already; nothing was sent."""
 
     retryable = True
+
+
+class ServiceError(LiveError):
+    """The service answered with an error message in place of an answer; the session goes on, unless the service ends it.
+
+    ``code`` is the service's number (as in HTTP), ``status`` its name ("RESOURCE_EXHAUSTED"), ``reason`` its own words; each is
+    None or empty where it said nothing. ``messages`` are those of the turn that ``ask`` or ``collect`` had taken by then.
+    """
+
+    def __init__(self, message: str, code: int | None, status: str, reason: str, messages: tuple[object, ...] = ()) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
+        self.reason = reason
+        self.messages = messages
 
 
 class APIError(LiveError):
@@ -254,6 +287,18 @@ class SetupRejected(ConnectError):
 
     def __init__(self, message: str, close_info: CloseInfo) -> None:
         super().__init__(message, Phase.SETUP, close_info)
+
+
+class SetupError(ServiceError, SetupRejected):
+    """The service answered the setup with an error message; ``code`` and ``status`` are the service's."""
+
+    code: int | None = None  # type: ignore[assignment]  # a property of ConnectError, a value of ServiceError
+    status: str = ""  # type: ignore[assignment]  # of ConnectError the HTTP status, which was 101 here
+    reason: str = ""
+
+    def __init__(self, message: str, error: ServiceError) -> None:
+        SetupRejected.__init__(self, message, CloseInfo(ABNORMAL_CLOSURE, error.reason, SentBy.SERVER, Phase.SETUP))
+        ServiceError.__init__(self, message, error.code, error.status, error.reason)
 
 
 class SessionClosed(LiveError, ConnectionError):

@@ -9,7 +9,7 @@ from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
-from genai_live._connection.protocol import LiveProtocol
+from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._network.dial import WebSocketFactory
 from genai_live._tracebacks import opaque
@@ -105,12 +105,11 @@ class Live:
         )
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
-        channel = self._opener.open(api_client, setup, LiveProtocol, checked_callbacks, deadline, policy)
+        protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
+        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-        session = Session(channel, api_client, model, automatic_detection=not detection.get("disabled", False))
-        if first is not None:
-            session._send_history(first, deadline)
-        return session
+        automatic = not detection.get("disabled", False)
+        return Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -6,7 +6,7 @@ Developer API only; the service calls its music method (BidiGenerateMusic) exper
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genai_live import _json
@@ -15,9 +15,9 @@ from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
 from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
-from genai_live._connection.protocol import MusicProtocol
+from genai_live._connection.protocol import BidiProtocol, MusicProtocol
 from genai_live._deadline import Deadline
-from genai_live._message_stream import Messages, MessageStream
+from genai_live._message_stream import MessageIterator, MessageStream
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
 from genai_live.callbacks import LiveMusicCallbacks
 from genai_live.errors import ConfigError, DecodeError
@@ -138,12 +138,12 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         self._control(LiveMusicPlaybackControl.RESET_CONTEXT)
 
     def _control(self, control: LiveMusicPlaybackControl) -> None:
-        self._channel.check_usable()
+        self._connection.check_usable()
         self._protocol.note_playback(control)
         self._send(music_inputs.playback(control))
 
     def _send(self, message: dict[str, Any]) -> None:
-        self._channel.send(_json.dumps(message))
+        self._connection.send(_json.dumps(message))
 
     # Receiving: one thread at a time, never a callback.
 
@@ -160,7 +160,7 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         """
         self._check_receiver()
         Deadline.of(timeout)  # refused here, and not when the first message is asked for
-        return Messages(lambda: self._next(Deadline(timeout), f"no message came{self._why_silent()}"), self._tell_end)
+        return _MusicIterator(self._connection, timeout, self._raise_end)
 
     def record(self, seconds: float, timeout: float | None = None) -> Audio:
         """Receives that many seconds of music and returns them, 48,000 Hz stereo; ``.save("music.wav")`` writes a file.
@@ -180,16 +180,15 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         if not is_number(seconds) or not 0 < seconds < math.inf:
             raise ConfigError(f"must be a number of seconds above 0, not {came(seconds)}", "seconds")
         deadline = Deadline.of(timeout)
+        missing = f"{seconds:g} s of music did not come{_why_silent(self._protocol)}"
+        messages = MessageIterator(self._connection, deadline, missing, self._raise_end)
         while not self._tape.holds(seconds):
-            message = self._next(deadline, f"{seconds:g} s of music did not come{self._why_silent()}")
+            message = next(messages, None)
             if message is None:
-                raise self._channel.end_error()
+                raise self._connection.end_error()
             for chunk in message.audio_chunks:
                 self._tape.add(chunk)
         return self._tape.cut(seconds)
-
-    def _why_silent(self) -> str:
-        return "" if self._protocol.turn_open else " (the music is not playing: play() starts it)"
 
     # What is known. Any thread, never blocks.
 
@@ -197,6 +196,23 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
     def setup_complete(self) -> LiveMusicServerSetupComplete | None:
         """The server's answer to the setup."""
         return self._protocol.setup_complete
+
+
+class _MusicIterator(MessageIterator[LiveMusicServerMessage]):
+    """Iterates over music, with ``timeout`` seconds for each message."""
+
+    def __init__(self, channel: Channel[LiveMusicServerMessage], timeout: float | None, end: Callable[[], None]) -> None:
+        super().__init__(channel, Deadline(timeout), "", end)
+        self._protocol = channel.protocol
+        self._timeout = timeout
+
+    def __next__(self) -> LiveMusicServerMessage:
+        self.deadline, self.missing = Deadline(self._timeout), f"no message came{_why_silent(self._protocol)}"
+        return super().__next__()
+
+
+def _why_silent(protocol: BidiProtocol[LiveMusicServerMessage]) -> str:
+    return "" if protocol.turn_open else " (the music is not playing: play() starts it)"
 
 
 class _Tape:

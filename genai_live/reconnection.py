@@ -95,3 +95,5 @@ class Reconnected:
     """How long the session had no connection."""
     attempts: int
     """How many connections were tried, this one included."""
+    turn_lost: bool = False
+    """True when the session begins anew, and an open call or question of the old conversation is lost with it: ask again."""

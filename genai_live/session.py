@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from genai_live import _json, families
+from genai_live import _json
+from genai_live._arguments import came
 from genai_live._client_messages import inputs
+from genai_live._client_messages.declaration_form import in_form_of
+from genai_live._client_messages.family_checks import Model, check_responses, check_tools
 from genai_live._connection.channel import Channel
-from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent, ends_turn
+from genai_live._connection.ledger import Asked, Question
+from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
 from genai_live._deadline import Deadline
-from genai_live._message_stream import CLOSE_TIMEOUT, Messages, MessageStream, Stats
+from genai_live._gathering import Gatherer
+from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
+from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
-from genai_live._tracebacks import letting_go
-from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed, TurnLost
-from genai_live.turn import Turn, assemble
+from genai_live._streaming.sound_sink import SoundSink
+from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
+from genai_live.audio import Audio
+from genai_live.errors import (
+    ABNORMAL_CLOSURE,
+    CloseInfo,
+    ConfigError,
+    Phase,
+    ReceiveTimeout,
+    SentBy,
+    SessionClosed,
+    TurnLost,
+)
+from genai_live.families import family_of
+from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
 if TYPE_CHECKING:
-    from genai_live._connection.timetable import Pacing
     from genai_live.api_client import ApiClient
 
 __all__ = ["Session", "Stats"]
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""
+CALL_LOST = CloseInfo(
+    ABNORMAL_CLOSURE, "the call belongs to a conversation that the session has lost", SentBy.NETWORK, Phase.TOOL, turn_open=True
+)
+"""Why an answer to a call is refused: the session began anew, and nothing of the old conversation is said to the new one."""
 ANSWER_BEGINS_WITHIN = 4.0
 """Seconds in which an answer to speech begins, if one comes: the end of speech was seen after up to 1.4 s, audio 1.6 s later."""
 
@@ -45,13 +67,17 @@ class Session(MessageStream[LiveServerMessage]):
         model: str,
         *,
         automatic_detection: bool = True,
+        history: dict[str, Any] | None = None,
+        deadline: Deadline | None = None,
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
-        self._automatic_detection = automatic_detection
-        """False when the config switched off the server's voice activity detection: then this program marks where speech is."""
+        self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
+        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
+        if history is not None:
+            self._send_history(history, deadline)
 
     # Sending: the caller's thread. Each blocks only while the server does not read, up to http_options.write_timeout.
 
@@ -65,7 +91,7 @@ class Session(MessageStream[LiveServerMessage]):
             SessionClosed: the session has ended.
         """
         message = inputs.client_content(turns, turn_complete, self._api_client.backend)
-        self._send(message, Sent.NOTHING if turn_complete is False else Sent.ANSWER)
+        self._send(message, Sent.NOTHING if turn_complete is False else Sent.QUESTION)
 
     def send_realtime_input(
         self,
@@ -91,7 +117,7 @@ class Session(MessageStream[LiveServerMessage]):
         if media is video is text is activity_start is activity_end is audio_stream_end is None:
             short = inputs.audio_json(audio)
             if short is not None:
-                self._channel.send(short, Sent.AUDIO)
+                self._connection.send(short, Sent.AUDIO)
                 return
         message = inputs.realtime_input(
             self._api_client.backend,
@@ -108,33 +134,48 @@ class Session(MessageStream[LiveServerMessage]):
             kind = Sent.AUDIO
         elif video is not None:
             kind = Sent.VIDEO
-        elif text is not None or activity_end is not None:
-            kind = Sent.ANSWER
+        elif text is not None:
+            kind = Sent.QUESTION
+        elif activity_end is not None:
+            kind = Sent.ACTIVITY_END
         elif activity_start is not None:
             kind = Sent.ACTIVITY_START
+        elif audio_stream_end:
+            kind = Sent.SOUND_END
         self._send(message, kind)
 
     def send_tool_response(self, *, function_responses: Any) -> None:
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
         Raises:
-            ConfigError: an id, name or response is missing; nothing was sent.
+            ConfigError: an id, name or response is missing, or the model's family refuses ``scheduling``; nothing was sent.
             SessionClosed: the session has ended.
         """
         message = inputs.tool_response(function_responses, self._api_client.backend)
-        responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
-        self._channel.check_usable()
-        self._protocol.note_answered([response.get("id") or response.get("name") or "" for response in responses])
-        self._send(message, Sent.NOTHING)
+        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
+        self._connection.check_usable()
+        payload = _json.dumps(message)
+        for response in message["toolResponse"]["functionResponses"]:
+            call_id = response.get("id") or response.get("name") or ""
+            if self._protocol.ledger.was_lost(call_id):
+                raise TurnLost(CALL_LOST)
+            is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
+            self._protocol.ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
+        self._connection.send(payload, Sent.RESPONSE)
 
     def send_context_update(self, *, system_instruction: Any = None, tools: Any = None) -> None:
         """Replaces the system instruction, the tools, or both, while connected; an empty list of tools removes all.
 
         Raises:
-            ConfigError: both are missing, or one has a wrong shape; nothing was sent.
+            ConfigError: both are missing, one has a wrong shape, or the model's family refuses a tool; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(inputs.context_update(system_instruction, tools, self._api_client.backend), Sent.NOTHING)
+        message = inputs.context_update(system_instruction, tools, self._api_client.backend)
+        if tools is not None:
+            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            check_tools(held["tools"], model, "tools")
+            held["tools"] = in_form_of(model.family, held["tools"])
+        self._send(message, Sent.NOTHING)
 
     def send_text(self, text: str) -> None:
         """Sends what the user wrote and asks for an answer, in the form that the session's model takes.
@@ -143,7 +184,7 @@ class Session(MessageStream[LiveServerMessage]):
             ConfigError: not a str; nothing was sent.
             SessionClosed: the session has ended.
         """
-        self._send(self._text_message(text), Sent.ANSWER)
+        self._send(self._text_message(text), Sent.QUESTION)
 
     def stream_audio(
         self,
@@ -151,23 +192,35 @@ class Session(MessageStream[LiveServerMessage]):
         *,
         rate: int = 16_000,
         chunk_ms: int = 40,
-        realtime: bool = True,
+        realtime: bool | None = None,
         wait: bool = True,
         end: bool = True,
     ) -> AudioStream:
         """Sends a whole recording or a stream of PCM in chunks: bytes, the path of a WAV file, Audio, or an iterable of bytes.
 
-        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100. ``realtime`` paces the chunks as
-        a microphone would; otherwise they go out at once. ``wait=True`` blocks the caller until all is sent; ``wait=False``
-        returns at once, and one thread paces the streams of all sessions, or the reader that they share. ``end`` tells the
-        server afterwards that no more comes, where it detects speech by itself. The handle tells ``done`` and ``progress`` and
-        can ``mute`` and ``cancel``.
+        ``rate`` (Hz) is that of bytes; a WAV file brings its own. ``chunk_ms`` is 20 to 100 milliseconds.
+
+        ``realtime`` says when a chunk goes out. None sends a microphone's sound as it comes, and holds back what comes faster
+        than it can have been spoken: what is in memory goes out as fast as it was spoken, and of an iterable only what is more
+        than 1 s ahead of a clock waits; the clock starts anew whenever the iterable was waited for, longer than a quarter of a
+        chunk. True paces strictly, whatever the source; False not at all.
+
+        ``wait=True`` blocks the caller until all is sent, and the caller's thread pulls an iterable. ``wait=False`` returns at
+        once: one thread paces the streams of all sessions, or the reader that they share, and an iterable is pulled by a thread
+        of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
+        thread that pulled it, when the stream is over; one that blocks, when it returns.
+
+        ``end`` tells the server after the last chunk that no more comes, where it detects speech by itself; a source that fails
+        is no end, and the server is not told. The handle tells ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
         Raises:
-            ConfigError: the source is not what it should be.
+            ConfigError: the source is not what it should be, or the session is already streaming.
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
+            Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
-        return stream_audio(self, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end)
+        return stream_audio(
+            self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
+        )
 
     # Receiving: one thread at a time, never a callback.
 
@@ -183,63 +236,113 @@ class Session(MessageStream[LiveServerMessage]):
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        return self._turn(Deadline.of(timeout))
+        return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end)
 
-    def _turn(self, deadline: Deadline) -> Messages[LiveServerMessage]:
-        return Messages(lambda: self._next_of_turn(deadline), self._tell_end, ends_turn)
+    def collect(
+        self,
+        timeout: float | None = None,
+        *,
+        until: Literal["complete", "generated"] = "complete",
+        on_update: Callable[[Turn], object] | None = None,
+    ) -> Turn:
+        """Waits for the end of a turn of the model and returns it whole. ``timeout`` is in seconds.
 
-    def _next_of_turn(self, deadline: Deadline) -> LiveServerMessage | None:
-        message = self._next(deadline, "the model's turn did not end")
-        lost = None if message is None else message.reconnecting
-        if lost is not None and lost.turn_lost:
-            raise TurnLost(lost.close_info)
-        return message
-
-    @letting_go
-    def collect(self, timeout: float | None = None) -> Turn:
-        """Waits for the end of the model's turn and returns it whole. ``timeout`` is in seconds.
+        Goes on with the oldest turn that nobody has received to its end, as ``receive`` does, or with the next one: ``ask`` says
+        the rest.
 
         Raises:
-            ReceiveTimeout: the turn did not end in time; its ``messages`` are what had come.
+            ReceiveTimeout: the turn did not end in time; its ``messages`` are what had come, and stay to be received.
+            TurnLost: the turn is lost with its connection; the session goes on over another one.
+            ServiceError: the service answered with an error.
             SessionClosed: the session ended before the turn did.
             WrongThread: called from a callback, or while another thread receives.
         """
         self._check_receiver()
-        return self._collect(Deadline.of(timeout))
+        return self._given(None, Deadline.of(timeout), until, on_update)
 
-    def _collect(self, deadline: Deadline) -> Turn:
-        messages: list[LiveServerMessage] = []
-        try:
-            for message in self._turn(deadline):
-                messages.append(message)
-        except (ReceiveTimeout, TurnLost) as error:
-            error.messages = tuple(messages)
-            raise
-        if not messages or not ends_turn(messages[-1]):
-            raise self._channel.end_error()
-        return assemble(messages)
+    def ask(
+        self,
+        content: Any,
+        timeout: float | None = None,
+        *,
+        until: Literal["complete", "generated"] = "complete",
+        on_update: Callable[[Turn], object] | None = None,
+    ) -> Turn:
+        """Asks, waits for the answer and returns it: always that to this question, whatever was left of earlier ones.
 
-    @letting_go
-    def ask(self, content: Any, timeout: float | None = None) -> Turn:
-        """Sends content, waits for the model's turn and returns it. Takes what ``send_client_content`` takes; ``timeout`` is
-        in seconds for both.
+        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
+        ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
+        (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
+        can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
+        the same question. ``until="generated"`` does not wait for the time in which the answer would have been played.
+        ``on_update(Turn)`` gets the turn so far with each of its messages, on this thread.
 
-        With an ``on_message`` callback, messages that it has seen before are forgotten first.
+        A second question that is sent before the answer to the first has begun may be answered in the same turn, or instead of
+        it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
             ConfigError: a shape that the service does not take; nothing was sent.
-            ReceiveTimeout, SessionClosed, WrongThread: as ``collect``.
+            ReceiveTimeout, TurnLost, ServiceError, SessionClosed, WrongThread: as ``collect``.
         """
         self._check_receiver()
-        deadline = Deadline.of(timeout)
+        return self._given(lambda deadline: self._asked(content, deadline), Deadline.of(timeout), until, on_update)
+
+    def _given(
+        self,
+        asking: Callable[[Deadline], Question] | None,
+        deadline: Deadline,
+        until: str,
+        on_update: Callable[[Turn], object] | None,
+    ) -> Turn:
+        if until not in ("complete", "generated"):
+            raise ConfigError(f'must be "complete" or "generated", not {came(until)}', "until")
+        channel, protocol = self._connection, self._protocol
+        try:
+            question = None if asking is None else asking(deadline)
+            gatherer = Gatherer(
+                channel.inbox, protocol.ledger.pending, question, until_generated=until == "generated", on_update=on_update
+            )
+            turn, taken = gatherer.turn(deadline, channel.end_error, reports_usage=protocol.usage is not None)
+        except LEAVES_A_SESSION_OPEN as error:
+            failure = without_frames(error)
+        else:
+            channel.inbox.handed_over = taken  # the last step: a turn that is not handed over stays in the queue
+            return turn
+        del self, channel, protocol, asking, on_update
+        try:
+            raise failure
+        finally:
+            del failure  # it has this frame now, and would keep itself alive
+
+    def _asked(self, content: Any, deadline: Deadline) -> Question:
+        """Sends a question, and returns it."""
+        if isinstance(content, (Audio, Path)):
+            return self._spoken(content, deadline)
         if isinstance(content, str):
             message = self._text_message(content)
         else:
             message = inputs.client_content(content, True, self._api_client.backend, "content")
-        if self._channel.dispatcher.callbacks.on_message is not None:
-            self._channel.inbox.clear()
-        self._send(message, Sent.ANSWER, deadline)
-        return self._collect(deadline)
+        question = self._protocol.ledger.asked(Asked.CONTENT)
+        self._send(message, Sent.QUESTION, deadline, question)
+        return question
+
+    def _spoken(self, sound: Audio | Path, deadline: Deadline) -> Question:
+        """Speaks a question, and returns it."""
+        question = self._protocol.ledger.asked(Asked.SPEECH)
+        backend = self._api_client.backend
+        if self._sound.automatic_detection:
+            self._protocol.ledger.written(question)
+        else:
+            self._send(inputs.realtime_input(backend, activity_start={}), Sent.ACTIVITY_START, deadline)
+        stream = self.stream_audio(sound if isinstance(sound, Audio) else str(sound), wait=False)
+        try:
+            if not stream.wait(deadline.left()):
+                raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
+        finally:
+            stream.cancel()
+        if not self._sound.automatic_detection:
+            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline, question)
+        return question
 
     # Ending.
 
@@ -249,7 +352,7 @@ class Session(MessageStream[LiveServerMessage]):
         Waits up to ``timeout`` seconds for the end of the answer. In a callback it cannot wait, and closes at once.
         """
         deadline = Deadline.of(timeout)
-        channel = self._channel
+        channel = self._connection
         if channel.close_info is None and not channel.forked and not channel.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing
             with contextlib.suppress(SessionClosed, ReceiveTimeout):  # the end has come already, or no time is left for an answer
@@ -261,16 +364,16 @@ class Session(MessageStream[LiveServerMessage]):
     def _end_input(self, deadline: Deadline) -> None:
         backend, protocol = self._api_client.backend, self._protocol
         if protocol.activity_open:
-            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ANSWER, deadline)
-        elif protocol.audio_since_turn and self._automatic_detection:
-            self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.NOTHING, deadline)
+            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline)
+        elif protocol.sound.sent and self._sound.automatic_detection:
+            self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.SOUND_END, deadline)
 
     def _wait_for_answer(self, deadline: Deadline) -> None:
-        protocol, turn_over = self._protocol, self._channel.delivery.turn_over
+        protocol, turn_over = self._protocol, self._connection.delivery.turn_over
         turn_over.clear()
         begin = Deadline(ANSWER_BEGINS_WITHIN)
         while self.close_info is None and not deadline.passed:
-            if not protocol.turn_open and (not protocol.audio_since_turn or begin.passed):
+            if not protocol.turn_open and (not protocol.sound.sent or begin.passed):
                 return
             first = deadline if protocol.turn_open else begin
             limits = (first.left(), deadline.left(), ANSWER_BEGINS_WITHIN)
@@ -301,50 +404,34 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
+    def _known_model(self) -> Model:
+        return Model(self._model, family_of(self._model, self._api_client))
+
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if families.family_of(self._model, backend).text_as_realtime_input:
+        if self._known_model().family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 
-    def _send_history(self, history: dict[str, Any], deadline: Deadline) -> None:
-        """Sends what connect() made of its history; a session that did not get it is closed."""
+    def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
+        """Sends the conversation that the session goes on with; a session that did not get it is closed."""
         try:
-            self._send(history, Sent.ANSWER, deadline)
+            self._send(history, Sent.QUESTION, deadline)
         except BaseException:
             self.close(0.0)
             raise
 
-    def _send(self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None) -> None:
+    def _send(
+        self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None, question: Question | None = None
+    ) -> None:
         try:
-            self._channel.send(_json.dumps(message), kind, deadline=deadline)
+            self._connection.send(_json.dumps(message), kind, question, deadline=deadline)
         except TimeoutError:
             assert deadline is not None
             raise ReceiveTimeout(
                 f"the message could not be sent within {deadline.seconds:g} s, because the server does not read;"
                 " the session is still open"
             ) from None
-
-    def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
-        """The short way for paced audio: a prepared prefix, and no objects for a chunk. ``wait=False`` never blocks."""
-        self._channel.send(
-            b"".join((inputs.audio_prefix(mime_type), _json.b64encode(pcm), inputs.AUDIO_SUFFIX)), Sent.AUDIO, wait=wait
-        )
-
-    def _send_audio_stream_end(self, *, wait: bool = True) -> None:
-        message = inputs.realtime_input(self._api_client.backend, audio_stream_end=True)
-        self._channel.send(_json.dumps(message), wait=wait)
-
-    @property
-    def _pacing(self) -> Pacing | None:
-        """The thread that paces this session's streams; None for the one of the process."""
-        return self._channel.pacing
-
-    @property
-    def _unsent_bytes(self) -> int:
-        """Bytes that were sent with ``wait=False`` and that the socket has not taken yet."""
-        transport = self._channel.transport
-        return transport.waiting_bytes if transport is not None else 0

@@ -47,8 +47,7 @@ def live_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
 
     A scenario given by the marker must have been played to its end when the test is over.
     """
-    from genai_live.emulator import LiveEmulator
-    from genai_live.emulator.programs import HOST_VARIABLE
+    from genai_live.emulator import HOST_VARIABLE, LiveEmulator
 
     options = dict(DEFAULTS)
     # The closest marker wins: a function's over its class's over its module's.

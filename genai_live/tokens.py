@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from genai_live import _json, _wire
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION
@@ -13,7 +13,7 @@ from genai_live._network import rest
 from genai_live._network.headers import hidden
 from genai_live._tracebacks import opaque
 from genai_live._validation import Checker, spelled, unknown_key
-from genai_live.auth import auth_for
+from genai_live.api_client import ApiClient, auth_for
 from genai_live.errors import ConfigError
 from genai_live.types import (
     AuthToken,
@@ -24,9 +24,6 @@ from genai_live.types import (
     LiveConnectConstraints,
 )
 from genai_live.types._base import camel_case, fields_of, names_of
-
-if TYPE_CHECKING:
-    from genai_live.api_client import ApiClient
 
 _RESOURCE = "auth_tokens"
 _PATH = "config"
@@ -46,8 +43,8 @@ class AuthTokens:
 
         Without ``live_connect_constraints`` a session with the token is free. With them, and ``lock_additional_fields`` left
         out, everything is locked to the constraints and to defaults; with a list, the fields that the constraints set and those
-        of the list are locked. Field names in the list may be written in either spelling. Uses API version v1alpha, the only
-        one that has tokens, unless http_options name another.
+        of the list are locked. Field names in the list may be written in either spelling. Uses API version v1beta, as sessions
+        with a token do, unless http_options name another.
 
         Blocks up to http_options.timeout (milliseconds), 30 s by default.
 

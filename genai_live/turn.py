@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from genai_live import audio
+from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
@@ -34,7 +35,7 @@ class Turn:
     """Speech, PCM16 mono at its own rate (24,000 Hz); ``audio.save("answer.wav")`` writes it. No bytes when there was none."""
     transcripts: Transcripts
     usage: UsageMetadata | None
-    """The turn's last usage report."""
+    """Sum of the turn's usage reports; a report that comes after the end is added when it comes."""
     tool_calls: tuple[FunctionCall, ...]
     """Calls of the model in this turn, cancelled ones excluded."""
     thoughts: str
@@ -48,9 +49,24 @@ class Turn:
     """Why the turn ended (``turnCompleteReason``), where the server says so."""
     messages: tuple[LiveServerMessage, ...] = field(repr=False)
     """The messages that this turn was made of."""
+    questions: int = 1
+    """How many questions it answers: 0 when the model spoke unasked, 2 or more when the service answered several in one turn."""
+    skipped: int = 0
+    """How many messages about earlier questions, which nobody had received, were passed over."""
+    incomplete: bool = False
+    """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
+
+    def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
+        """Adds reports of the service that come after the end: usage, transcripts, grounding. The session calls it by itself."""
+        whole = assemble((*self.messages, *reports))
+        changes = {"usage": whole.usage, "transcripts": whole.transcripts, "grounding": whole.grounding, "questions": questions}
+        for name, value in changes.items():
+            object.__setattr__(self, name, value)
 
 
-def assemble(messages: Iterable[LiveServerMessage]) -> Turn:
+def assemble(
+    messages: Iterable[LiveServerMessage], *, questions: int = 1, skipped: int = 0, incomplete: bool = False
+) -> Turn:
     """Puts a turn together; nothing that came is dropped, an interruption only marks the turn."""
     kept = tuple(messages)
     contents = [message.server_content for message in kept if message.server_content is not None]
@@ -58,17 +74,20 @@ def assemble(messages: Iterable[LiveServerMessage]) -> Turn:
     cancelled = {i for message in kept if message.tool_call_cancellation for i in message.tool_call_cancellation.ids or ()}
     calls = (call for message in kept if message.tool_call for call in message.tool_call.function_calls or ())
     return Turn(
-        text="".join(part.text for part in parts if part.text and not part.thought),
+        text=whole_text(part.text for part in parts if part.text and not part.thought),
         audio=_speech(parts),
         transcripts=Transcripts(_transcript(contents, "input_transcription"), _transcript(contents, "output_transcription")),
-        usage=next((message.usage_metadata for message in reversed(kept) if message.usage_metadata is not None), None),
+        usage=usage_of(kept),
         tool_calls=tuple(call for call in calls if call.id not in cancelled),
-        thoughts="".join(part.text for part in parts if part.text and part.thought),
+        thoughts=whole_text(part.text for part in parts if part.text and part.thought),
         parts=parts,
         grounding=next((c.grounding_metadata for c in reversed(contents) if c.grounding_metadata is not None), None),
         interrupted=any(content.interrupted for content in contents),
         reason=next((str(_plain(c.turn_complete_reason)) for c in reversed(contents) if c.turn_complete_reason), None),
         messages=kept,
+        questions=questions,
+        skipped=skipped,
+        incomplete=incomplete,
     )
 
 
@@ -78,7 +97,17 @@ def _plain(value: object) -> object:
 
 def _transcript(contents: Iterable[LiveServerContent], name: str) -> str:
     fragments = (getattr(content, name) for content in contents)
-    return "".join(fragment.text for fragment in fragments if fragment is not None and fragment.text)
+    return whole_text(fragment.text for fragment in fragments if fragment is not None and fragment.text)
+
+
+def whole_text(pieces: Iterable[str]) -> str:
+    """Joined text; characters that were cut in two by the end of a piece are whole again, and half ones are marked (U+FFFD)."""
+    text = "".join(pieces)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _speech(parts: Iterable[Part]) -> Audio:

@@ -23,13 +23,11 @@ sound = bytearray()
 
 def on_message(message: types.LiveServerMessage) -> None:
     content = message.server_content
-    if content is None:
-        return
-    if content.output_transcription and content.output_transcription.text:
+    if content and content.output_transcription and content.output_transcription.text:
         print(content.output_transcription.text, end="", flush=True)
     if message.data:
         sound.extend(message.data)
-    if content.turn_complete:
+    if message.ends_turn:
         answered.set()
 
 

@@ -18,8 +18,8 @@ from websockets.sync.client import connect
 from tests.waiting import PATIENCE
 
 MLDEV = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-CONSTRAINED = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
-MUSIC = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateMusic"
+CONSTRAINED = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
+MUSIC = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateMusic"
 VERTEX = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 
 RATE = 16_000

@@ -8,8 +8,7 @@ import struct
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from live_wire import MLDEV
-
+from tests.live_wire import MLDEV
 from tests.waiting import PATIENCE
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

@@ -315,12 +315,19 @@ def said_once(held: dict[str, Any]) -> dict[str, Any]:
     return {**plain, "generation_config": older} if "generation_config" in held else plain
 
 
+def with_roles(frame: dict[str, Any]) -> dict[str, Any]:
+    """Turns without role, which 3.x models close the connection for, are the user's by their name too."""
+    for turn in frame.get("clientContent", {}).get("turns", []):
+        turn.setdefault("role", "user")
+    return frame
+
+
 DEFECTS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {42: said_once, 43: schema_by_its_own_name, 68: said_once}
 """For each defect that shows in what is written, the function that takes it away: from the config, or from the frame."""
 
 
 def assert_same(mine: dict[str, Any], theirs: dict[str, Any], backend: Backend) -> None:
-    assert compared(ours(mine), backend) == DEFECTS[43](compared(theirs, backend))
+    assert compared(ours(mine), backend) == with_roles(DEFECTS[43](compared(theirs, backend)))
 
 
 both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: backend.name)

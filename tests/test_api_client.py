@@ -14,7 +14,7 @@ from genai_live import ApiClient, types
 from genai_live._backends import MLDEV, MUSIC_METHOD, VERTEX
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
-from genai_live.auth import auth_for
+from genai_live.api_client import auth_for
 from genai_live.errors import ConfigError
 
 KEY = "AIza-the-secret-key"
@@ -208,7 +208,7 @@ def test_vertex_ai_has_no_ephemeral_tokens() -> None:
 )
 def test_a_base_url_keeps_its_security_and_its_path_and_gets_single_slashes(base_url: str, address: str) -> None:
     url = ApiClient(KEY, http_options={"base_url": base_url}).live_endpoint().url
-    assert url == f"{address}google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
+    assert url == f"{address}google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 
 
 @pytest.mark.parametrize(
@@ -273,8 +273,21 @@ def test_vertex_ai_behind_a_gateway_is_used_as_it_stands(env: Any) -> None:
     client = ApiClient(vertexai=True, http_options={"base_url": "https://gateway/live", "headers": {"Authorization": "own"}})
     assert client.gateway
     assert client.live_endpoint().url == "wss://gateway/live"
-    assert client.model_path("any/name") == "any/name"
     assert headers(client) == {}
+
+
+@pytest.mark.parametrize(
+    ("model", "path"),
+    [
+        ("gemini-live", "publishers/google/models/gemini-live"),
+        ("pub/name", "publishers/pub/models/name"),
+        ("publishers/google/models/m", "publishers/google/models/m"),
+        ("projects/p/locations/l/publishers/google/models/m", "projects/p/locations/l/publishers/google/models/m"),
+    ],
+)
+def test_a_gateway_is_given_the_model_without_the_environments_project(env: Any, model: str, path: str) -> None:
+    env(GOOGLE_CLOUD_PROJECT="e", GOOGLE_CLOUD_LOCATION="l")
+    assert ApiClient(vertexai=True, http_options={"base_url": "https://gateway/live"}).model_path(model) == path
 
 
 @pytest.mark.parametrize(
@@ -298,7 +311,7 @@ def test_music_belongs_to_the_developer_api() -> None:
 @pytest.mark.parametrize(
     ("vertexai", "variable", "option", "version"),
     [
-        (False, None, None, "v1"),
+        (False, None, None, "v1beta"),
         (True, None, None, "v1beta1"),
         (False, "beta", None, "v1beta"),
         (True, "beta", None, "v1beta1"),
@@ -320,13 +333,13 @@ def test_the_api_version_comes_from_the_option_then_the_environment(
 def test_an_ephemeral_token_picks_version_method_and_header_by_itself(env: Any) -> None:
     env(GOOGLE_GENAI_API_VERSION="v1")
     client = ApiClient(TOKEN)
-    assert client.live_endpoint().url.endswith("generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained")
+    assert client.live_endpoint().url.endswith("generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained")
     assert headers(client) == {"authorization": f"Token {TOKEN}"}
     assert TOKEN not in client.live_endpoint().url
 
 
 def test_an_ephemeral_token_with_a_version_of_the_callers_keeps_that() -> None:
-    assert ApiClient(TOKEN, http_options={"api_version": "v1"}).api_version == "v1"
+    assert ApiClient(TOKEN, http_options={"api_version": "v1alpha"}).api_version == "v1alpha"
 
 
 def test_an_ephemeral_token_travels_as_a_key_in_music_sessions() -> None:

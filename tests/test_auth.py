@@ -22,7 +22,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from genai_live import ApiClient, _deadline
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
-from genai_live.auth import CLOUD_PLATFORM_SCOPE, auth_for
+from genai_live.api_client import auth_for
+from genai_live.auth import CLOUD_PLATFORM_SCOPE
 from genai_live.errors import ConfigError, ConnectTimeout, CredentialsError, ErrorKind, Phase
 from tests.rest_servers import Answer, Request, RestServer, rest_server
 from tests.servers import PATIENCE

@@ -71,10 +71,10 @@ def test_the_developer_api_has_one_host() -> None:
 
 
 def test_methods_have_the_paths_of_the_protocol() -> None:
-    service = "/ws/google.ai.generativelanguage.v1.GenerativeService."
-    assert MLDEV.socket_path("v1", LIVE_METHOD) == service + "BidiGenerateContent"
-    assert MLDEV.socket_path("v1", CONSTRAINED_METHOD) == service + "BidiGenerateContentConstrained"
-    assert MLDEV.socket_path("v1", MUSIC_METHOD) == service + "BidiGenerateMusic"
+    service = "/ws/google.ai.generativelanguage.v1beta.GenerativeService."
+    assert MLDEV.socket_path("v1beta", LIVE_METHOD) == service + "BidiGenerateContent"
+    assert MLDEV.socket_path("v1beta", CONSTRAINED_METHOD) == service + "BidiGenerateContentConstrained"
+    assert MLDEV.socket_path("v1beta", MUSIC_METHOD) == service + "BidiGenerateMusic"
     assert VERTEX.socket_path("v1beta1", LIVE_METHOD) == "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 
 

@@ -77,7 +77,7 @@ def test_whatever_bytes_a_server_sends_everybody_is_told_and_nobody_waits(pieces
         peer.end()
         error = waiting.exception(PATIENCE)
         assert error is None or isinstance(error, errors.SessionClosed)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
 
 
 # Upgrades.

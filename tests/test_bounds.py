@@ -349,7 +349,7 @@ def test_ask_spends_its_timeout_on_sending_and_the_session_lives_on() -> None:
 def test_finish_spends_its_timeout_on_sending_too() -> None:
     with opened(receive_buffer=4096) as (session, _):
         beside(fill, session)
-        until(lambda: session._unsent_bytes > 0)
+        until(lambda: session._sound.unsent_bytes > 0)
         session._protocol.audio_since_turn = True
         with returns_within(LIMIT + 0.1):
             session.finish(timeout=LIMIT)
@@ -369,12 +369,12 @@ def has_a_receiver(session: Session, peer: Peer) -> None:
 
 def has_a_sender_that_waits(session: Session, peer: Peer) -> None:
     beside(fill, session)
-    until(lambda: session._unsent_bytes > 0)
+    until(lambda: session._sound.unsent_bytes > 0)
 
 
 def has_a_full_queue(session: Session, peer: Peer) -> None:
     beside(flood, peer)
-    until(lambda: session._channel.delivery.paused)
+    until(lambda: session._connection.delivery.paused)
 
 
 def flood(peer: Peer) -> None:
@@ -422,7 +422,7 @@ def test_closing_beside_a_mute_peer_returns_in_time(closing: str, situation: str
         with returns_within(LIMIT):
             CLOSINGS[closing](session)
         assert session.close_info is not None
-        until(session._channel._connection.ended.is_set)
+        until(session._connection._connection.ended.is_set)
 
 
 @pytest.mark.waits
@@ -437,15 +437,15 @@ def test_abort_never_blocks(situation: str) -> None:
     with opened(receive_buffer=4096, http_options=QUIET) as (session, peer):
         SITUATIONS[situation](session, peer)
         with returns_within(0.0):
-            session._channel.abort()
-        assert session._channel._connection.ended.wait(PATIENCE)
+            session._connection.abort()
+        assert session._connection._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits
 def test_a_sender_that_waits_is_told_of_the_close_by_another_thread() -> None:
     with opened(receive_buffer=4096, http_options=QUIET) as (session, _):
         sending = beside(fill, session)
-        until(lambda: session._unsent_bytes > 0)
+        until(lambda: session._sound.unsent_bytes > 0)
         session.close(LIMIT)
         error = sending.exception(PATIENCE)
         assert isinstance(error, errors.SessionClosed)
@@ -467,11 +467,11 @@ def test_close_in_a_callback_while_a_sender_waits_ends_both() -> None:
     with opened(receive_buffer=4096, http_options=QUIET, callbacks={"on_message": on_message}) as (session, peer):
         held.append(session)
         sending = beside(fill, session)
-        until(lambda: session._unsent_bytes > 0)
+        until(lambda: session._sound.unsent_bytes > 0)
         peer.send(frame(BINARY, text_part("now")))
         ready.set()
         assert isinstance(sending.exception(PATIENCE), errors.SessionClosed)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert took[0] < LIMIT + PROMISED + LOADED
 
 
@@ -499,7 +499,7 @@ def test_close_and_a_receiver_return_while_a_callback_still_runs(receiver: str) 
         assert error is None or isinstance(error, errors.SessionClosed)
         assert not release.is_set()
         release.set()
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits
@@ -523,7 +523,7 @@ def test_close_in_every_callback_returns(callback: str, on_executor: bool) -> No
                 peer.end()
             ready.set()
             assert closed.wait(PATIENCE)
-            assert session._channel._connection.ended.wait(PATIENCE)
+            assert session._connection._connection.ended.wait(PATIENCE)
 
 
 @pytest.mark.waits

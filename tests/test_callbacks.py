@@ -174,7 +174,7 @@ def test_a_callback_may_close_and_the_rest_is_told_once(on_executor: bool) -> No
     with recorded(recorder, on_executor=on_executor) as (session, peer):
         peer.send(EVERYTHING)
         assert recorder.closed.wait(PATIENCE)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert recorder.of("on_close") == [session.close_info]
         assert session.close_info is not None
         assert session.close_info.sent_by is errors.SentBy.CLIENT
@@ -204,7 +204,7 @@ def test_receiving_on_the_reader_thread_is_refused_at_once_and_sends_nothing(cal
     with recorded(recorder, on_executor=False) as (session, peer):
         peer.send(EVERYTHING + LAST)
         check_everything_came_once(recorder, session)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert refused
         assert "callback" in str(refused[0])
         assert not [error for error in recorder.of("on_error") if isinstance(error, errors.CallbackError)]
@@ -234,7 +234,7 @@ def test_an_on_close_that_raises_reports_it_and_ends_all_the_same(caplog: pytest
     told: list[errors.LiveError] = []
     with opened(callbacks={"on_close": on_close, "on_error": told.append}) as (session, peer):
         peer.send(LAST)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert [type(error) for error in told] == [errors.ClosedByServer, errors.CallbackError]
     assert "on_close" in caplog.text
 
@@ -273,7 +273,7 @@ def test_a_consumer_that_sleeps_costs_bounded_memory_and_loses_nothing() -> None
         tracemalloc.start()
         try:
             sending = beside(flood, peer, MANY, LARGE)
-            until(lambda: session._channel.delivery.paused)
+            until(lambda: session._connection.delivery.paused)
             threading.Event().wait(0.3)
             assert session.stats.waiting_bytes < QUEUE + 2_000_000
             assert tracemalloc.get_traced_memory()[1] < 15_000_000
@@ -300,7 +300,7 @@ def test_a_callback_on_an_executor_that_sleeps_costs_bounded_memory_and_loses_no
             tracemalloc.start()
             try:
                 sending = beside(flood, peer, MANY, LARGE)
-                until(lambda: session._channel.delivery.paused)
+                until(lambda: session._connection.delivery.paused)
                 threading.Event().wait(0.3)
                 assert tracemalloc.get_traced_memory()[1] < 15_000_000
             finally:
@@ -333,7 +333,7 @@ def test_a_callback_without_a_receiver_keeps_only_the_newest_messages() -> None:
 def test_two_receivers_at_once_are_a_clear_error_for_the_second_and_nothing_for_the_first(call: str) -> None:
     with opened() as (session, peer):
         first = beside(session.collect, PATIENCE)
-        until(lambda: session._channel.inbox.is_taken)
+        until(lambda: session._connection.inbox.is_taken)
         with pytest.raises(errors.WrongThread, match="another thread is already receiving"):
             CALLS[call](session)
         peer.send(frame(BINARY, text_part("x")) + frame(BINARY, TURN_COMPLETE))
@@ -344,7 +344,7 @@ def test_two_receivers_at_once_are_a_clear_error_for_the_second_and_nothing_for_
 def test_a_wrong_second_receiver_has_sent_nothing() -> None:
     with opened() as (session, peer):
         first = beside(session.collect, PATIENCE)
-        until(lambda: session._channel.inbox.is_taken)
+        until(lambda: session._connection.inbox.is_taken)
         with pytest.raises(errors.WrongThread):
             session.ask("lost?")
         session.send_text("first")

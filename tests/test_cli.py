@@ -17,14 +17,13 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from genai_live import cli
-from genai_live._streaming.audio_stream import Progress
 from genai_live.audio import SILENCE_DBFS, Audio
 from genai_live.cli import answerer, asking, demo, record, view
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
 from genai_live.cli.view import Look, look_for
 from genai_live.emulator import LiveEmulator, Scenario, steps
-from genai_live.errors import CloseInfo, Phase, ReceiveTimeout, SentBy, SessionClosed
+from genai_live.errors import ClosedByServer, CloseInfo, Phase, ReceiveTimeout, SentBy, SessionClosed
 from genai_live.types import LiveServerMessage
 
 PLAIN = look_for("utf-8", colour=False)
@@ -394,13 +393,16 @@ def test_output_that_nobody_reads_any_more_ends_a_command_without_noise() -> Non
         ("gemini-x", False, {"GOOGLE_API_KEY": "k"}, None),
         ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "True"}, None),
         ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, "No GEMINI_API_KEY is set"),
+        ("gemini-x", False, {"GOOGLE_GEMINI_BASE_URL": "http://gateway.test"}, None),
         (None, False, {"GENAI_LIVE_EMULATOR_HOST": "localhost:1"}, None),
     ],
 )
 def test_the_emulator_answers_when_asked_or_when_nothing_says_how_to_reach_the_service(
-    model: str | None, asked: bool, environment: dict[str, str], words: str | None
+    model: str | None, asked: bool, environment: dict[str, str], words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    why = answerer.why_emulator(model, asked, environment)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    why = answerer.why_emulator(model, asked)
     assert (why is None) == (words is None)
     assert words is None or words in (why or "")
 
@@ -469,9 +471,18 @@ def test_a_turn_that_never_ends_is_over_when_its_sound_has_stopped_for_the_timeo
 
 
 def test_a_session_that_ends_before_the_answer_does_is_an_error() -> None:
+    info = CloseInfo(1011, "Internal error encountered.", SentBy.SERVER, Phase.TURN)
     listener = Listener()
-    listener.on_close(CloseInfo(1011, "Internal error encountered.", SentBy.SERVER, Phase.TURN))
-    with pytest.raises(SessionClosed, match="Internal error"):
+    listener.on_error(ClosedByServer("the session has ended: Internal error. Try again.", info))
+    listener.on_close(info)
+    with pytest.raises(ClosedByServer, match=r"Internal error\. Try again"):
+        asking.is_over(listener, asked_at=10.0, now=10.1, timeout=30)
+
+
+def test_a_session_that_the_service_ends_politely_without_an_answer_is_an_error_too() -> None:
+    listener = Listener()
+    listener.on_close(CloseInfo(1000, "bye", SentBy.SERVER, Phase.IDLE))
+    with pytest.raises(SessionClosed, match="bye"):
         asking.is_over(listener, asked_at=10.0, now=10.1, timeout=30)
 
 
@@ -499,7 +510,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     listener.said = "長い答え" * 40
     listener.answer_seconds = 12.3
     for look in (PLAIN, look_for("ascii", colour=False)):
-        for line in asking.lines(Progress(123.4, 999.9), -10.0, listener, columns, look):
+        for line in asking.lines((123.4, 999.9), -10.0, listener, columns, look):
             assert view.columns_of(line) <= columns
 
 

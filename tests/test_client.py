@@ -5,11 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 
 from genai_live import Client, Live
-from genai_live.errors import ConfigError
+from genai_live.emulator import HOST_VARIABLE
+from genai_live.errors import ConfigError, ErrorKind
 from genai_live.tokens import AuthTokens
 
 KEY = "AIza-the-secret-key"
@@ -44,6 +46,36 @@ def test_a_wrong_argument_is_told_at_once() -> None:
         Client()
     with pytest.raises(ConfigError, match="project: belongs to Vertex AI"):
         Client(KEY, project="p")
+
+
+def test_nothing_set_is_told_apart_from_something_set_wrong() -> None:
+    with pytest.raises(ConfigError) as nothing:
+        Client()
+    with pytest.raises(ConfigError) as wrong:
+        Client("a key")
+    assert (nothing.value.kind, wrong.value.kind) == (ErrorKind.AUTH, ErrorKind.BAD_REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "has"),
+    [
+        ({"api_key": KEY}, True),
+        ({"api_key": "auth_tokens/0123456789"}, True),
+        ({"vertexai": True, "project": "p"}, True),
+        ({"http_options": {"headers": {"Authorization": "Bearer x"}}}, True),
+        ({"http_options": {"base_url": "http://user:password@gateway.test"}}, True),
+        ({"http_options": {"base_url": "http://gateway.test"}}, False),
+        ({"vertexai": True, "http_options": {"base_url": "http://gateway.test"}}, False),
+    ],
+)
+def test_a_client_knows_whether_anything_authorises_it(arguments: dict[str, Any], has: bool) -> None:
+    assert Client(**arguments).has_credentials is has
+
+
+def test_a_client_of_an_emulator_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+    monkeypatch.setenv(HOST_VARIABLE, "localhost:1")
+    assert not Client().has_credentials
 
 
 def test_only_the_key_is_positional() -> None:

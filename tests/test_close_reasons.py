@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genai_live._close_reasons import closed_error, of_close, of_status
+from genai_live._close_reasons import closed_error, of_close, of_status, setup_rejected
 from genai_live.errors import ClosedByServer, CloseInfo, ConnectionLost, ErrorKind, Phase, SentBy, SessionClosed
 
 SEEN = [
@@ -17,7 +17,7 @@ SEEN = [
     (1007, "User location is not supported for the API us", ErrorKind.AUTH, False),
     (
         1008,
-        "models/m is not found for API version v1, or is not supported for bidiGenerateContent. Call",
+        "models/m is not found for API version v1beta, or is not supported for bidiGenerateContent. Call",
         ErrorKind.MODEL_NOT_FOUND,
         False,
     ),
@@ -50,6 +50,39 @@ def test_reasons_that_the_service_was_seen_to_give_are_classified(
 def test_a_field_that_an_api_version_does_not_know_is_told_with_the_version_that_does() -> None:
     reason = "Invalid JSON payload received. Unknown name \"proactivity\" at 'setup': Cannot find field."
     assert "'api_version': 'v1alpha'" in str(closed_error(CloseInfo(1007, reason, SentBy.SERVER, Phase.SETUP)))
+
+
+def test_a_model_that_an_api_version_does_not_have_is_told_with_the_setting_of_the_version() -> None:
+    reason = "models/m is not found for API version v1alpha, or is not supported for bidiGenerateContent. Call"
+    assert "http_options={'api_version': 'v1beta'}" in of_close(CloseInfo(1008, reason, SentBy.SERVER, Phase.SETUP)).advice
+
+
+def test_a_model_that_vertex_ai_does_not_serve_in_a_location_is_told_with_one_that_may() -> None:
+    reason = "Publisher Model `projects/p/locations/global/publishers/google/models/gemini-live-2.5-flash-native-audio` was not"
+    verdict = of_close(CloseInfo(1008, reason, SentBy.SERVER, Phase.SETUP))
+    assert "native audio models not in 'global'" in verdict.advice
+    assert "location='us-central1'" in verdict.advice
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (1007, "API key not valid. Please pass a valid API key."),
+        (1008, "models/m is not found for API version v1beta, or is not supported for bidiGenerateContent. Call"),
+        (1008, "Requested entity was not found."),
+        (1007, ""),
+    ],
+)
+def test_the_error_of_a_refused_token_names_both_versions(code: int, reason: str) -> None:
+    url = "wss://host/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContentConstrained"
+    info = CloseInfo(code, reason, SentBy.SERVER, Phase.SETUP)
+    assert "'api_version': 'v1alpha'} instead of 'v1beta'" in str(setup_rejected(info, url))
+    assert "v1alpha" not in str(setup_rejected(info, url.removesuffix("Constrained")))
+
+
+def test_a_token_has_no_part_in_a_quota_that_is_used_up() -> None:
+    info = CloseInfo(1011, "You exceeded your current quota", SentBy.SERVER, Phase.SETUP)
+    assert "v1alpha" not in str(setup_rejected(info, "wss://host/ws/GenerativeService.BidiGenerateContentConstrained"))
 
 
 def test_a_reason_cut_at_123_bytes_is_still_recognised() -> None:

@@ -187,6 +187,15 @@ def test_a_refused_upgrade_has_its_status_and_body_however_it_is_sent(server: Ca
     assert (error.kind, error.retryable) == (errors.ErrorKind.AUTH, False)
 
 
+@pytest.mark.parametrize(("key", "more"), [("a-key", ""), ("auth_tokens/one", "instead of 'v1beta'")])
+def test_an_address_that_is_not_served_is_told_with_the_setting_of_the_version(key: str, more: str) -> None:
+    with live_server(process_request=answering_first([404])) as url, pytest.raises(errors.HandshakeRejected) as raised:
+        Client(key, http_options={"base_url": url}).live.connect(model=MODEL, timeout=PATIENCE)
+    assert "http_options={'api_version': 'v1beta'}" in str(raised.value)
+    assert ("'api_version': 'v1alpha'" in str(raised.value)) is bool(more)
+    assert more in str(raised.value)
+
+
 @pytest.mark.waits
 def test_a_status_is_not_lost_to_a_body_that_never_comes() -> None:
     server = answering("403 Forbidden\r\nContent-Length: 1000", b"begun", then=hold)
@@ -230,6 +239,18 @@ def test_headers_without_end_are_an_error_too() -> None:
 
 @pytest.mark.parametrize("status", [200, 302, 401, 404, 429, 500])
 def test_every_status_but_101_is_a_refusal(status: int) -> None:
+    server = answering(f"{status} Words\r\nContent-Length: 2\r\nLocation: http://elsewhere.invalid/", b"no")
+    with raw_server(server) as url, pytest.raises(errors.HandshakeRejected, match=f"HTTP {status}") as raised:
+        client_of(url).live.connect(model=MODEL, timeout=PATIENCE)
+    assert (raised.value.status, raised.value.body) == (status, "no")
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_a_refusal_also_where_websocket_client_takes_it_for_an_upgrade(
+    status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As before 1.9.1: once it may not follow, it looks no more.
+    monkeypatch.setattr("websocket._core.SUPPORTED_REDIRECT_STATUSES", ())
     server = answering(f"{status} Words\r\nContent-Length: 2\r\nLocation: http://elsewhere.invalid/", b"no")
     with raw_server(server) as url, pytest.raises(errors.HandshakeRejected, match=f"HTTP {status}") as raised:
         client_of(url).live.connect(model=MODEL, timeout=PATIENCE)

@@ -156,3 +156,33 @@ def test_an_executor_that_is_behind_asks_for_a_pause_and_ends_it_when_half_is_do
         for _ in range(5):
             steps.release()
     assert not calls.pause_if_full()
+
+
+def test_what_another_thread_wants_called_waits_for_the_reader_and_wakes_it() -> None:
+    seen: list[str] = []
+    woken = threading.Event()
+    calls = Dispatcher(LiveCallbacks(), resume=woken.set)
+    calls.call_soon(None)
+    assert not woken.is_set()
+    beside(calls.call_soon, seen.append, "soon").result(PATIENCE)
+    assert (seen, woken.is_set()) == ([], True)
+    calls.call_waiting()
+    assert seen == ["soon"]
+
+
+def test_what_another_thread_wants_called_comes_before_the_end() -> None:
+    seen: list[str] = []
+    calls = Dispatcher(LiveCallbacks())
+    beside(calls.call_soon, seen.append, "soon").result(PATIENCE)
+    calls.call(seen.append, "closed")
+    assert seen == ["soon", "closed"]
+
+
+def test_what_another_thread_wants_called_is_the_executors_like_all_else() -> None:
+    seen: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        calls = dispatcher(pool)
+        calls.call(seen.append, "first")
+        beside(calls.call_soon, seen.append, "soon").result(PATIENCE)
+        calls.call(seen.append, "closed")
+    assert seen == ["first", "soon", "closed"]

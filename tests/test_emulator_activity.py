@@ -6,11 +6,11 @@ import itertools
 from typing import Any
 
 import pytest
-from live_wire import RATE, silence, tone
 
 from genai_live.emulator.pcm import samples_of
 from genai_live.emulator.utterances import SpeechEvent, UtteranceDetector
 from genai_live.emulator.voice_activity import Activity, ActivityDetector, DetectorSettings, level_dbfs
+from tests.live_wire import RATE, silence, tone
 
 
 def detect(pcm: bytes, chunk: int = 320, backend: str = "mldev", **config: Any) -> list[tuple[str, float]]:

@@ -7,10 +7,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from live_wire import MLDEV, SPEECH, TEXT, Wire, content, kinds, tone, written
 
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.received import Received, ReceivedMessage
+from tests.live_wire import MLDEV, SPEECH, TEXT, Wire, content, kinds, tone, written
 
 
 @pytest.fixture

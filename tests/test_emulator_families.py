@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, SPEECH, VERTEX, Wire, content, kinds, silence, spoken, tone, transcript
 
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.profiles import profile_for
+from tests.live_wire import MLDEV, SPEECH, VERTEX, Wire, content, kinds, silence, spoken, tone, transcript
 
 TOOLS = [{"functionDeclarations": [{"name": "get_weather"}]}]
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-09-2025"
@@ -45,6 +45,7 @@ def prompt(text: str) -> dict[str, Any]:
         ("models/gemini-live-2.5-flash-preview", "mldev", "2.5 flash live"),
         (FLASH_31, "mldev", "3.1 flash live"),
         (LIVE_38, "mldev", "3.8 live"),
+        (f"{LIVE_38}-extended-thinking", "mldev", "3.8 live extended thinking"),
         (ON_VERTEX, "vertex", "2.5 native audio on Vertex"),
         (TRANSCRIBER, "mldev", "transcribe"),
         ("models/gemini-3.1-live-translate", "mldev", "translate"),
@@ -118,8 +119,13 @@ def test_3_1_signals_activity_beside_empty_content(emulator: LiveEmulator) -> No
 @pytest.mark.parametrize(
     "message", [content("Hi"), {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": ""}]}}]
 )
-def test_3_1_refuses_content_in_mid_session_and_media_chunks(emulator: LiveEmulator, message: dict[str, Any]) -> None:
+@pytest.mark.parametrize("first", [content("Hello"), prompt("Hello")])
+def test_3_1_refuses_content_after_the_first_turn_and_media_chunks(
+    emulator: LiveEmulator, first: dict[str, Any], message: dict[str, Any]
+) -> None:
     with session(emulator, FLASH_31) as wire:
+        wire.send(first)
+        assert transcript(wire.turn(), "outputTranscription") == "You said: Hello"
         wire.send(message)
         assert wire.closed() == (1007, "Request contains an invalid argument.")
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 from google.oauth2.credentials import Credentials
-from live_wire import silence, tone
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.live_wire import silence, tone
 
 genai = pytest.importorskip("google.genai", reason="google-genai is not installed")
 pytest.importorskip("trustme", reason="trustme is not installed")
@@ -54,9 +54,9 @@ def make_client(emulator: LiveEmulator, backend: str = "mldev", key: str = "key"
         "client_args": {"verify": context},
         **more,
     }
-    if backend == "vertex":
+    if backend == "vertex":  # its default version is v1beta1; on the Developer API it is v1, which does not serve Live
         return genai.Client(vertexai=True, project="p", location="l", credentials=Credentials("a-token"), http_options=options)
-    return genai.Client(api_key=key, http_options=options)
+    return genai.Client(api_key=key, http_options={"api_version": "v1beta", **options})
 
 
 def run(work: Callable[[], Awaitable[None]]) -> None:
@@ -188,8 +188,10 @@ def test_manual_activity_and_every_nested_config(emulator: LiveEmulator, backend
         proactivity=types.ProactivityConfig(proactive_audio=True),
     )
 
+    version = {"api_version": "v1alpha"} if backend == "mldev" else {}  # where the Developer API knows proactivity
+
     async def work() -> None:
-        async with connected(emulator, backend, config) as session:
+        async with connected(emulator, backend, config, **version) as session:
             await session.send_realtime_input(activity_start=types.ActivityStart())
             await session.send_realtime_input(audio=types.Blob(data=tone(0.4), mime_type="audio/pcm;rate=16000"))
             await session.send_realtime_input(activity_end=types.ActivityEnd())
@@ -246,7 +248,7 @@ def test_music(emulator: LiveEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(emulator.ca_path))
 
     async def work() -> None:
-        client = make_client(emulator, api_version="v1alpha")
+        client = make_client(emulator)
         async with client.aio.live.music.connect(model="models/lyria-realtime-exp") as session:
             await session.set_weighted_prompts(prompts=[types.WeightedPrompt(text="Jazz", weight=1.0)])
             await session.set_music_generation_config(config=types.LiveMusicGenerationConfig(bpm=140))

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, setup_over_tls, written
-from raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, setup_over_tls, written
+from tests.raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def fetch(emulator: LiveEmulator, method: str, path: str, body: str | None = Non
     return answer.status, json.loads(text)
 
 
-@pytest.mark.parametrize("path", [MLDEV, "/" + MLDEV, "/gateway" + MLDEV, "/gateway//" + MLDEV, MLDEV.replace("v1beta", "v1")])
+@pytest.mark.parametrize("path", [MLDEV, "/" + MLDEV, "/gateway" + MLDEV, "/gateway//" + MLDEV])
 def test_the_live_path_is_found_behind_slashes_and_prefixes(emulator: LiveEmulator, path: str) -> None:
     with Wire(emulator.url, path, TEXT) as wire:
         assert wire.setup_complete == {"setupComplete": {}}

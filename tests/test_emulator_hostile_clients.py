@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, audio, content, setup_over_tls, tone, written
-from raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, frame, upgrade
-from raw_client import TEXT as TEXT_FRAME
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.live_wire import SPEECH, TEXT, Wire, audio, content, setup_over_tls, tone, written
+from tests.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, frame, upgrade
+from tests.raw_client import TEXT as TEXT_FRAME
 from tests.waiting import until
 
 TOOL = {"functionDeclarations": [{"name": "get_weather"}]}
@@ -59,11 +59,11 @@ def assert_nothing_stays(emulator: LiveEmulator) -> None:
         (b"GET http://[x/ws HTTP/1.1\r\n\r\n", 404),
         (b"OPTIONS * HTTP/1.1\r\nno colon\r\n: no name\r\n\r\n", 404),
         (b"GET " + b"a" * 70_000, 431),
-        (b"POST /v1alpha/auth_tokens HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n", 413),
-        (b"POST /v1alpha/auth_tokens HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n", 200),
-        (b"POST /v1alpha/auth_tokens HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 200),
-        (b"POST /v1alpha/auth_tokens HTTP/1.1\r\nContent-Length: 2\r\n\r\n\xff{", 400),
-        (b"POST /v1alpha/auth_tokens HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"[" * 100_000, 400),
+        (b"POST /v1beta/auth_tokens HTTP/1.1\r\nContent-Length: 9999999999\r\n\r\n", 413),
+        (b"POST /v1beta/auth_tokens HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n", 200),
+        (b"POST /v1beta/auth_tokens HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 200),
+        (b"POST /v1beta/auth_tokens HTTP/1.1\r\nContent-Length: 2\r\n\r\n\xff{", 400),
+        (b"POST /v1beta/auth_tokens HTTP/1.1\r\nContent-Length: 100000\r\n\r\n" + b"[" * 100_000, 400),
         (upgrade().replace(b"Sec-WebSocket-Key", b"X"), 400),
         (upgrade().replace(b"MDEyMzQ1Njc4OWFiY2RlZg==", b"short"), 400),
         (upgrade().replace(b"Version: 13", b"Version: 12"), 400),
@@ -228,7 +228,7 @@ def test_bytes_at_random_never_bring_it_down(emulator: LiveEmulator) -> None:
 POINTS: dict[str, Callable[[Raw], object]] = {
     "before a byte": lambda raw: None,
     "within the head": lambda raw: raw.send(upgrade()[:50]),
-    "within a REST body": lambda raw: raw.send(b"POST /v1alpha/auth_tokens HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"),
+    "within a REST body": lambda raw: raw.send(b"POST /v1beta/auth_tokens HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"),
     "before the answer": lambda raw: raw.send(upgrade()),
     "after the upgrade": lambda raw: raw.open(),
     "within a frame": lambda raw: raw.open().send(b"\x81\xfe"),

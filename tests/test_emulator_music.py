@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import MUSIC, Wire
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.live_wire import MUSIC, Wire
 
 SETUP = {"model": "models/lyria-realtime-exp"}
 JAZZ = {"clientContent": {"weightedPrompts": [{"text": "Jazz", "weight": 3.0}, {"text": "Piano", "weight": 1}]}}

@@ -13,13 +13,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, content, silence, spoken, tone, transcript
 
 import genai_live
 from genai_live.emulator import LiveEmulator, Scenario, describe, serve, start_if_asked, steps
 from genai_live.emulator.certificates import make_tls
 from genai_live.emulator.voice import Recogniser, Synthesiser, make_model
 from genai_live.errors import ConfigError
+from tests.live_wire import SPEECH, TEXT, Wire, content, silence, spoken, tone, transcript
 from tests.waiting import PATIENCE
 
 needs_speaker = pytest.mark.skipif(not Synthesiser.installed(), reason="the program espeak-ng is not installed")

@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_wire import (
+from websockets.exceptions import InvalidStatus
+
+from genai_live.emulator import LiveEmulator, Recorder, Scenario, steps
+from genai_live.emulator.recording import Event, Head, read_recording
+from genai_live.errors import ConfigError
+from tests.live_wire import (
     MLDEV,
     MUSIC,
     SPEECH,
@@ -28,11 +33,6 @@ from live_wire import (
     trusting,
     written,
 )
-from websockets.exceptions import InvalidStatus
-
-from genai_live.emulator import LiveEmulator, Recorder, Scenario, steps
-from genai_live.emulator.recording import Event, Head, read_recording
-from genai_live.errors import ConfigError
 from tests.raw_peer import BINARY, beside, close_frame, door, frame
 from tests.waiting import PATIENCE, until
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, MUSIC, SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone
 
 from genai_live.emulator import LiveEmulator, Recorder
+from tests.live_wire import MLDEV, MUSIC, SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone
 
 Client = Callable[[Wire], list[dict[str, Any]]]
 """Says something, and returns what the server said after setupComplete."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, SPEECH, TEXT, VERTEX, Wire, content, silence, tone, written
 from websockets.exceptions import ConnectionClosed
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from tests.live_wire import MLDEV, SPEECH, TEXT, VERTEX, Wire, content, silence, tone, written
 from tests.waiting import until
 
 

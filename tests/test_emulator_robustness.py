@@ -10,8 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from live_wire import SPEECH, TEXT, Wire, audio, content, tone, written
-from message_strategies import EXAMPLES, json_values, messages
 
 from genai_live import _wire, types
 from genai_live.emulator import LiveEmulator
@@ -20,6 +18,8 @@ from genai_live.emulator.model import Model
 from genai_live.emulator.request import Route
 from genai_live.emulator.server_state import ServerState
 from genai_live.emulator.settings import Settings
+from tests.live_wire import SPEECH, TEXT, Wire, audio, content, tone, written
+from tests.message_strategies import EXAMPLES, json_values, messages
 
 
 class Sink:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
-from raw_client import CLOSE, PING, Raw, upgrade
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
 from genai_live.emulator.scenario import Step
+from tests.live_wire import SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
+from tests.raw_client import CLOSE, PING, Raw, upgrade
 
 
 def playing(*wanted: Step, **options: Any) -> LiveEmulator:

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, Wire
 
 from genai_live.emulator import LiveEmulator
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, Wire
 
 LOCKED_TO_TEXT = {"bidiGenerateContentSetup": {"model": "models/emulator", "generationConfig": {"responseModalities": ["TEXT"]}}}
 
@@ -25,7 +25,7 @@ def emulator() -> Iterator[LiveEmulator]:
 def post(emulator: LiveEmulator, body: Any, key: str = "key") -> tuple[int, dict[str, Any]]:
     connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
     text = body if isinstance(body, str) else json.dumps(body)
-    connection.request("POST", "/v1alpha/auth_tokens", text, {"content-type": "application/json", "x-goog-api-key": key})
+    connection.request("POST", "/v1beta/auth_tokens", text, {"content-type": "application/json", "x-goog-api-key": key})
     answer = connection.getresponse()
     found = json.loads(answer.read())
     connection.close()

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import SPEECH, TEXT, Wire, audio, content, kinds, silence, spoken, tone, transcript, written
 
 from genai_live.emulator import LiveEmulator
+from tests.live_wire import SPEECH, TEXT, Wire, audio, content, kinds, silence, spoken, tone, transcript, written
 
 WEATHER = {
     "functionDeclarations": [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from live_wire import MLDEV, MUSIC, TEXT, VERTEX, Wire
 
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.validation import Refused, Validator, snake_case
 from genai_live.types.realtime import LiveClientMessage
+from tests.live_wire import MLDEV, MUSIC, TEXT, VERTEX, Wire
 
 MLDEV_RULES, VERTEX_RULES = Validator("mldev"), Validator("vertex")
 
@@ -105,7 +105,7 @@ def test_paths_are_spelled_as_in_the_proto_file(camel: str, snake: str) -> None:
         (MLDEV, {**TEXT, "generationConfig": {"temperature": 2.5}}, 1007, "range is 0 to 2"),
         (MLDEV, {**TEXT, "generationConfig": {"responseModalities": ["TEXT", "AUDIO"]}}, 1007, "invalid argument"),
         (MLDEV, {"model": "models/gemini-2.5-flash-native-audio-latest", "generationConfig": {"responseModalities": ["TEXT"]}},
-         1007, "non-audio"),
+         1007, "combination of response modalities (TEXT)"),
         (MLDEV, {**TEXT, "contextWindowCompression": {"triggerTokens": 10, "slidingWindow": {"targetTokens": 20}}},
          1007, "target"),
         (MLDEV, {**TEXT, "tools": [{"functionDeclarations": [{"name": "1x"}]}]}, 1007, "Invalid function name"),

@@ -119,7 +119,7 @@ SOON_SILENT = {"ping_interval": 0.5, "silence_limit": 2.0}
 WAYS: dict[str, Way] = {
     "close()": Way(lambda session, peer: session.close(timeout=0.2), 1000, "", CLIENT),
     "close() in a thread": Way(lambda session, peer: beside(session.close, 0.2), 1000, "", CLIENT),
-    "abort": Way(lambda session, peer: session._channel.abort(), 1006, "aborted by this program", CLIENT),
+    "abort": Way(lambda session, peer: session._connection.abort(), 1006, "aborted by this program", CLIENT),
     "server 1000": Way(closes(1000), 1000, "", SERVER),
     "server 1000 with reason": Way(closes(1000, "The operation was cancelled."), 1000, "The operation was cancelled.", SERVER),
     "server 1001": Way(closes(1001, "going away"), 1001, "going away", SERVER),

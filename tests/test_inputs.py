@@ -54,7 +54,7 @@ TURNS: list[tuple[Any, list[Any]]] = [
     (["a", types.Part(text="b"), {"text": "c"}], [user({"text": "a"}, {"text": "b"}, {"text": "c"})]),
     (types.Content(role="model", parts=[types.Part(text="a")]), [{"role": "model", "parts": [{"text": "a"}]}]),
     ({"role": "model", "parts": [{"text": "a"}]}, [{"role": "model", "parts": [{"text": "a"}]}]),
-    ({"parts": ["a"]}, [{"parts": [{"text": "a"}]}]),
+    ({"parts": ["a"]}, [user({"text": "a"})]),
     (
         [types.Content(role="user", parts=[]), {"role": "model", "parts": ["a"]}],
         [{"role": "user", "parts": []}, {"role": "model", "parts": [{"text": "a"}]}],
@@ -69,7 +69,7 @@ TURNS: list[tuple[Any, list[Any]]] = [
     ),
     (
         types.Content(parts=[types.Part(function_call=types.FunctionCall(name="f", args={"snake_key": None, "b": [b"\xff"]}))]),
-        [{"parts": [{"functionCall": {"name": "f", "args": {"snake_key": None, "b": ["/w=="]}}}]}],
+        [user({"functionCall": {"name": "f", "args": {"snake_key": None, "b": ["/w=="]}}})],
     ),
 ]
 

@@ -177,7 +177,7 @@ def answering(session: Session, peer: Peer) -> Iterator[list[int]]:
 
 def live_for(seconds: float, session: Session) -> None:
     """Waits, and finds the session open."""
-    assert not session._channel._connection.ended.wait(seconds), session.close_info
+    assert not session._connection._connection.ended.wait(seconds), session.close_info
 
 
 @pytest.mark.waits
@@ -343,10 +343,10 @@ def test_a_ping_that_cannot_be_written_ends_the_session_as_every_loss_does(monke
         def broken(_: bytes) -> None:
             raise TransportLost("no route to host")
 
-        monkeypatch.setattr(session._channel.transport, "write_soon", broken)
+        monkeypatch.setattr(session._connection.transport, "write_soon", broken)
         with pytest.raises(errors.ConnectionLost, match="writing failed: no route to host"):
             list(session)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         assert [type(each) for each in seen] == [errors.ConnectionLost]
 
 
@@ -419,6 +419,6 @@ def test_a_peer_that_vanished_without_a_word_is_found(calls: str) -> None:
 
 
 def send_slowly(session: Session) -> None:
-    while not session._channel._connection.ended.wait(0.02):
+    while not session._connection._connection.ended.wait(0.02):
         session.send_realtime_input(audio=bytes(640))
     session.send_realtime_input(audio=bytes(640))

@@ -1,80 +1,61 @@
-"""Imports point one way: the syntax trees of the package are held against the order of its layers."""
+"""The order of the house, read off the syntax trees: imports point down, nothing is reached for behind a private name."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "genai_live"
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "genai_live"
 
-LAYERS: list[set[str]] = [
-    {"errors", "_json", "_secret", "_version", "_process"},
-    {"_arguments"},
-    {"_deadline", "reconnection", "_base64_text"},
-    {"types"},
-    {"_wire"},
-    {"_sound_messages"},
-    {"audio", "_backends", "_close_reasons"},
-    {"_tracebacks", "_validation", "tools", "families"},
-    {"_network.headers", "_network.proxy", "_network.trust", "_network.masking"},
-    {"_network.options", "_network.tcp", "_network.tls_in_tls", "_network.frames"},
-    {"_network.http_answer"},
-    {"_network.tunnel", "_network.socks", "_network.upgrade", "_network.transport"},
-    {"_network.route", "_network.google_session"},
-    {"_network.dial", "_network.rest"},
-    {"_settings"},
-    {"auth"},
-    {"api_client"},
-    {"_client_messages.contents", "_client_messages.tool_list"},
-    {"_client_messages.setup", "_client_messages.inputs", "_client_messages.music_inputs"},
-    {"turn", "callbacks"},
-    {"_connection.keepalive", "_connection.timetable"},
-    {"_connection.ending"},
-    {"_connection.protocol"},
-    {"_connection.reconnecting", "_connection.outbox"},
-    {"_connection.inbox", "_connection.dispatch", "_connection.reader", "_connection.pacing_thread"},
-    {"_connection.delivery"},
-    {"_connection.connection"},
-    {"_connection.channel"},
-    {"_connection.opening"},
-    {"_message_stream"},
-    {"_streaming.sound_source"},
-    {"_streaming.audio_stream"},
-    {"session", "music"},
-    {"live", "tokens"},
-    {"client"},
-    {"__init__"},
-    {"emulator.settings", "emulator.request", "emulator.listener", "emulator.certificates"},
-    {"emulator.connection"},
-    {"emulator.server_thread"},
-    {"emulator.validation", "emulator.profiles", "emulator.encoding", "emulator.received"},
-    {"emulator.tokens", "emulator.resumption", "emulator.usage", "emulator.recording", "emulator.step_forms"},
-    {"emulator.scenario"},
-    {"emulator.scenario_file", "emulator.scenario_runs", "emulator.replay", "emulator.recorder"},
-    {"emulator.pcm", "emulator.voice_activity"},
-    {"emulator.utterances", "emulator.session_options"},
-    {"emulator.answers", "emulator.setup_checks"},
-    {"emulator.model"},
-    {"emulator.voice", "emulator.response_writer", "emulator.server_state"},
-    {"emulator.conversation", "emulator.session"},
-    {"emulator.live_session", "emulator.music_session", "emulator.scenario_player"},
-    {"emulator.scenario_actions", "emulator.control"},
-    {"emulator.handshake"},
-    {"emulator.server"},
-    {"emulator.programs"},
-    {"emulator.__init__"},
-    {"testing"},
-    {"cli"},
-]
-"""From the bottom up: a module may import from layers before its own. Packages of many jobs are listed file by file; the files of
-the others (``types``, ``audio``, ``cli``) may import each other."""
+LAYERS: dict[str, set[str]] = {
+    "ground": {
+        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_json",
+        "_process", "_secret", "_tracebacks", "_version",
+    },
+    "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
+    "sound": {"audio"},
+    "network": {"_network"},
+    "settings": {"_settings", "auth", "api_client"},
+    "input": {"tools", "_client_messages"},
+    "connection": {"callbacks", "_connection"},
+    "session": {"turn", "_streaming", "_message_stream", "_gathering", "session", "music"},
+    "client": {"live", "tokens", "client", "__init__"},
+    "emulator": {"emulator"},
+    "programs": {"testing", "cli"},
+}  # fmt: skip
+"""From the bottom up: a module imports from its own layer and from those before it. Within a layer the files make the order,
+without a circle."""
 
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-FILES = sorted(PACKAGE.rglob("*.py"))
+RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in rooms}
+
+PURE = (
+    "_close_reasons", "_settings", "families", "turn",
+    "_network.frames", "_network.masking", "_network.headers",
+    "_connection.protocol", "_connection.ledger", "_connection.keepalive", "_connection.timetable", "_connection.reconnecting",
+    "_connection.outbox",
+)  # fmt: skip
+"""Decisions: sockets, threads and clocks are handed to them, or are none of their business."""
+EFFECTS = {"socket", "ssl", "select", "selectors", "threading", "time", "queue", "concurrent", "subprocess"}
+
+OUTSIDERS = [*PACKAGE.glob("cli/**/*.py"), PACKAGE / "testing.py", *ROOT.glob("samples/**/*.py")]
+"""Programs that could be anybody's: they do with the public API, so whatever they lack, users lack."""
+
+REACHES: dict[str, set[str]] = {
+    "_network/transport.py": {"self._send_lock._is_owned"},  # after Ctrl-C nothing else tells whether this thread holds it
+}
+"""Private names of other modules that are used all the same, each for a reason that is given there."""
+
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator")
+"""Packages with a map in their docstring."""
 
 NOT_AT_IMPORT = (
     "asyncio",
@@ -90,63 +71,89 @@ NOT_AT_IMPORT = (
 """What costs users time or threads they did not ask for: imported when used, never with ``import genai_live``."""
 
 
-def room_of(file: Path) -> str:
-    first, *rest = file.relative_to(PACKAGE).with_suffix("").parts
-    return f"{first}.{rest[0]}" if rest and first not in RANK else first
+def module_of(file: Path) -> str:
+    """``a.b`` for genai_live/a/b.py, ``a`` for genai_live/a/__init__.py, ``__init__`` for the package's own."""
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if len(parts) > 1 and parts[-1] == "__init__" else parts)
 
 
-def room_named(dotted: str) -> str:
-    """The room of ``genai_live.a.b.c``: ``a``, or ``a.b`` where the files of ``a`` are layers of their own."""
-    first, *rest = dotted.split(".")[1:]
-    return f"{first}.{rest[0]}" if rest and first not in RANK else first
+MODULES = {module_of(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+EVERY_MODULE = pytest.mark.parametrize("module", MODULES)
 
 
-def imports_at_run_time(tree: ast.AST) -> set[str]:
-    """Rooms of this package that a module imports, blocks for type checkers left out."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            node.body = []
-    return imports_of(tree)
+@cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def imports_of(tree: ast.AST) -> set[str]:
-    """Rooms of this package that a module imports, for whatever purpose."""
-    modules: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "genai_live" and not node.level:
-            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+def imported_from(file: Path) -> Iterator[tuple[str, str]]:
+    """(module, name) of everything that a file imports, for whatever purpose and however it is spelled; the name may be empty."""
+    package = file.relative_to(ROOT).parent.parts
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            for alias in node.names:
+                yield ".".join([*above, *filter(None, [node.module])]), alias.name
         elif isinstance(node, ast.Import):
-            modules |= {alias.name for alias in node.names if alias.name.startswith("genai_live.")}
-    rooms = {room_named(module) for module in modules}
-    return {room if room in RANK else "__init__" for room in rooms}
+            for alias in node.names:
+                yield alias.name, ""
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_below(file: Path) -> None:
-    room = room_of(file)
-    upward = {
-        imported
-        for imported in imports_at_run_time(ast.parse(file.read_text(encoding="utf-8")))
-        if imported != room and RANK[imported] >= RANK.get(room, 0)
-    }
-    assert not upward, f"{room} is in layer {RANK[room]} and imports {upward}"
+@cache
+def imports_of(module: str) -> set[str]:
+    """Modules of this package that a module imports, for type checkers too."""
+    found: set[str] = set()
+    for dotted, name in imported_from(MODULES[module]):
+        first, _, rest = dotted.partition(".")
+        if first == "genai_live":
+            longer = f"{rest}.{name}".strip(".")
+            found.add(longer if longer in MODULES else rest or "__init__")
+    return found - {module}
 
 
-@pytest.mark.parametrize("file", sorted(PACKAGE.glob("emulator/*.py")), ids=lambda file: file.name)
-def test_the_emulator_imports_only_from_below_for_type_checkers_too(file: Path) -> None:
-    room = room_of(file)
-    imported = imports_of(ast.parse(file.read_text(encoding="utf-8"))) - {room}
-    assert not {each for each in imported if RANK[each] >= RANK[room]}
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
 
 
-def test_every_room_has_a_layer() -> None:
-    rooms = {room_of(file) for file in FILES}
-    assert {room for room in rooms if room in RANK or not room.endswith(".__init__")} == set(RANK)
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(PACKAGE)))
-def test_a_module_begins_by_saying_what_it_is(file: Path) -> None:
-    assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8")))
+# Imports
+
+
+@EVERY_MODULE
+def test_a_module_imports_only_from_its_own_layer_and_below(module: str) -> None:
+    upward = {each for each in imports_of(module) if RANK[room_of(each)] > RANK[room_of(module)]}
+    assert not upward
+
+
+def test_no_import_closes_a_circle_not_even_for_type_checkers() -> None:
+    try:
+        TopologicalSorter({module: imports_of(module) for module in MODULES}).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_a_relative_import_is_seen_like_any_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = tmp_path / "genai_live" / "audio" / "pcm.py"
+    inner.parent.mkdir(parents=True)
+    inner.write_text("if TYPE_CHECKING:\n    from ..session import Session\nfrom . import wav\nfrom .recording import Audio\n")
+    monkeypatch.setattr(sys.modules[__name__], "ROOT", tmp_path)
+    assert list(imported_from(inner)) == [
+        ("genai_live.audio", "wav"),
+        ("genai_live.audio.recording", "Audio"),
+        ("genai_live.session", "Session"),
+    ]
+
+
+def test_every_room_has_one_layer() -> None:
+    assert sorted(room for rooms in LAYERS.values() for room in rooms) == sorted({room_of(module) for module in MODULES})
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_a_decision_knows_no_socket_no_thread_and_no_clock(module: str) -> None:
+    assert not {dotted.partition(".")[0] for dotted, _ in imported_from(MODULES[module])} & EFFECTS
 
 
 def test_importing_the_package_loads_nothing_that_is_used_later_and_starts_no_thread() -> None:
@@ -156,3 +163,70 @@ def test_importing_the_package_loads_nothing_that_is_used_later_and_starts_no_th
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.strip() == "[] 1"
+
+
+# Private names
+
+
+def reaches_of(file: Path) -> set[str]:
+    """``x._y`` where x is neither this object nor its base, and no class of the same file makes ``_y``."""
+    own = own_names(file)
+    found = [node for node in ast.walk(tree_of(file)) if isinstance(node, ast.Attribute) and private(node.attr)]
+    others = [node for node in found if node.attr not in own and ast.unparse(node.value) not in ("self", "cls", "super()")]
+    return {ast.unparse(node) for node in others}
+
+
+def own_names(file: Path) -> set[str]:
+    """Private names of the file's own classes; a Protocol makes none, it says what others must have."""
+    names: set[str] = set()
+    for made in ast.walk(tree_of(file)):
+        if isinstance(made, ast.ClassDef) and not any("Protocol" in ast.unparse(base) for base in made.bases):
+            for node in ast.walk(made):
+                if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                    names.add(node.name)
+                elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+                    names.add(node.attr)
+    return names
+
+
+@EVERY_MODULE
+def test_no_module_uses_a_private_name_of_another(module: str) -> None:
+    file = MODULES[module]
+    allowed = REACHES.get(file.relative_to(PACKAGE).as_posix(), set())
+    assert reaches_of(file) == allowed, "an exception belongs into REACHES, with its reason; one that is gone does not"
+    names = {f"{dotted}.{name}" for dotted, name in imported_from(file) if private(name)}
+    assert not {name for name in names if name.removeprefix("genai_live.") not in MODULES}
+
+
+@pytest.mark.parametrize("file", OUTSIDERS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_a_program_uses_the_public_api_alone(file: Path) -> None:
+    steps = {step for dotted, name in imported_from(file) for step in (*dotted.split("."), name)}
+    assert not {step for step in steps if private(step)}
+    assert not reaches_of(file)
+
+
+# Docstrings
+
+
+@EVERY_MODULE
+def test_a_module_begins_by_saying_what_it_is(module: str) -> None:
+    assert ast.get_docstring(tree_of(MODULES[module]))
+
+
+def map_of(package: str) -> list[list[str]]:
+    """The files that a package's docstring names, line by line: in the first column of a table, or in double backticks."""
+    text = ast.get_docstring(tree_of(MODULES[package])) or ""
+    rows = [line.partition("  ")[0].split(", ") for line in text.partition("\n====")[2].splitlines()[1:-1]]
+    return rows or [re.findall(r"``(\w+)``", line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("package", MAPPED)
+def test_every_file_of_a_package_stands_in_its_map(package: str) -> None:
+    named = {name for row in map_of(package) for name in row}
+    assert named >= {module.partition(".")[2] for module in MODULES if module.startswith(f"{package}.")}
+
+
+def test_the_emulators_map_is_the_order_of_its_imports() -> None:
+    rank = {f"emulator.{name}": number for number, row in enumerate(map_of("emulator")) for name in row}
+    upward = {(each, other) for each in rank for other in imports_of(each) & set(rank) if rank[other] > rank[each]}
+    assert not upward

@@ -443,7 +443,7 @@ def test_callbacks_get_music_messages_and_the_end_and_may_steer_but_not_receive(
 def test_two_threads_may_not_receive_at_once() -> None:
     with music_with(sends()) as session:
         waiting = beside(lambda: list(session))
-        until(lambda: session._channel.inbox.is_taken)  # nothing else tells that a thread waits already
+        until(lambda: session._connection.inbox.is_taken)  # nothing else tells that a thread waits already
         with pytest.raises(errors.WrongThread):
             next(session.receive(PATIENCE))
         session.close()
@@ -616,10 +616,10 @@ def test_music_and_live_sessions_share_a_reader() -> None:
     with live_server(sends(music(silence(0.5)))) as url:
         client = Client(api_key="k", http_options={"base_url": url}, shared_reader=True)
         with client.live.music.connect(model=MODEL) as one, client.live.music.connect(model=MODEL) as two:
-            assert one._channel.reader is two._channel.reader
+            assert one._connection.reader is two._connection.reader
             assert one.record(0.5, PATIENCE).data == two.record(0.5, PATIENCE).data
         with client.live.connect(model=MODEL) as live:
-            assert live._channel.reader is one._channel.reader
+            assert live._connection.reader is one._connection.reader
 
 
 # Against the emulator

@@ -22,7 +22,7 @@ from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import setup_message
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
-from genai_live.auth import auth_for
+from genai_live.api_client import auth_for
 from genai_live.errors import ConfigError, Phase, SentBy
 from genai_live.tokens import field_mask
 from tests.rest_servers import rest_server
@@ -432,10 +432,10 @@ def test_defect_48_an_express_key_gets_the_default_of_audio_and_the_full_model_n
     assert sent["model"] == "projects/P/locations/L/publishers/google/models/m"
 
 
-def test_defect_49_a_gateway_keeps_the_model_and_gets_a_socket_address() -> None:
+def test_defect_49_a_gateway_gets_the_publisher_s_model_and_a_socket_address() -> None:
     client = ApiClient(vertexai=True, http_options={"base_url": "https://gateway/path"})
     assert client.live_endpoint().url == "wss://gateway/path"
-    assert setup_message(client, "my-model")["setup"]["model"] == "my-model"
+    assert setup_message(client, "my-model")["setup"]["model"] == "publishers/google/models/my-model"
 
 
 def test_defect_50_a_plain_local_server_can_be_reached() -> None:
@@ -484,7 +484,7 @@ def test_defect_56_content_may_be_a_text_a_part_or_a_list_of_them(turns: Any) ->
 
 def test_defect_57_content_for_vertex_ai_has_the_rules_and_the_spelling_of_setup() -> None:
     sent = inputs.client_content({"parts": [{"inline_data": {"data": b"", "mime_type": "a/b"}}]}, None, VERTEX)
-    assert sent["clientContent"]["turns"] == [{"parts": [{"inlineData": {"data": "", "mimeType": "a/b"}}]}]
+    assert sent["clientContent"]["turns"] == [{"role": "user", "parts": [{"inlineData": {"data": "", "mimeType": "a/b"}}]}]
 
 
 @pytest.mark.parametrize("missing", ["id", "name", "response"])

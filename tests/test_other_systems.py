@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from live_wire import SPEECH, Wire
 
 from genai_live import errors, music
 from genai_live._network.tcp import words_of
 from genai_live.cli import main
 from genai_live.emulator import LiveEmulator, Scenario, connection, steps
 from genai_live.types import AudioChunk
+from tests.live_wire import SPEECH, Wire
 from tests.servers import MODEL, PATIENCE, client_of, refusing
 
 # Words of the system's errors. The C library of Windows has none for the numbers of its sockets
@@ -41,7 +41,7 @@ def test_a_refused_connection_is_told_as_that_where_the_c_library_has_no_words()
 def test_a_port_that_is_taken_is_told_as_that_too(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["emulate", "--port", str(taken.getsockname()[1])]) == 1
-    assert "Address already in use" in capsys.readouterr().err
+    assert "address already in use" in capsys.readouterr().err.lower()
 
 
 @pytest.mark.usefixtures("_no_words")

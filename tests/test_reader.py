@@ -341,13 +341,13 @@ def test_a_defect_while_a_message_is_taken_is_told_and_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with opened() as (session, peer):
-        monkeypatch.setattr(session._channel.protocol, "receive", lambda payload: broken())
+        monkeypatch.setattr(session._connection.protocol, "receive", lambda payload: broken())
         waiting = beside(session.collect)
         peer.send(b"\x82\x02{}")
         error = waiting.exception(PATIENCE)
         assert isinstance(error, errors.ConnectionLost)
         assert error.reason == "internal error: ZeroDivisionError: a defect"
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
     assert "ZeroDivisionError" in caplog.text
 
 

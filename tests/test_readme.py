@@ -135,6 +135,7 @@ def test_the_moved_script_answers_what_the_official_one_does() -> None:
     with beginning() as (directory, emulator):
         with LiveEmulator(tls=True, pace=0.0, voice=False) as secure:  # that client makes every address wss
             settings = {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": secure.url, "SSL_CERT_FILE": str(secure.ca_path)}
+            settings["GOOGLE_GENAI_API_VERSION"] = "v1beta"  # its own default, v1, does not serve Live
             their_answer = run(official, None, directory, settings)
         our_answer = run(blocks(MIGRATING, "python")[0] + "print(main('Hello'))", emulator, directory)
     assert our_answer == their_answer == "You said: Hello\n"

@@ -20,6 +20,7 @@ from genai_live.errors import (
     ConnectionLost,
     ErrorKind,
     LiveError,
+    NotConnected,
     OutboxFull,
     Phase,
     SentBy,
@@ -275,6 +276,16 @@ def test_audio_is_dropped_and_counted_when_too_much_waits_and_text_is_refused() 
         with pytest.raises(OutboxFull, match=r"wait for message\.reconnected"):
             session.send_realtime_input(text="x" * 1_000)
         assert session.close_info is None
+
+
+def test_the_websocket_is_an_error_of_the_library_while_there_is_none() -> None:
+    policy = ReconnectPolicy(first_pause=PATIENCE * 2, give_up_after=PATIENCE * 4)
+    with session_over(dropped_with("h1"), reconnect=policy) as (session, _):
+        received_until(session, "reconnecting")
+        with pytest.raises(NotConnected, match="it is reconnecting") as raised:
+            _ = session.conn
+    assert isinstance(raised.value, ConnectionError)
+    assert raised.value.retryable
 
 
 def test_an_answer_that_is_cut_off_is_told_at_once_and_can_be_asked_for_again() -> None:
@@ -653,7 +664,7 @@ def test_what_a_sender_is_told_first_the_session_says_too() -> None:
     with live_server(Service(leg)) as url:
         session = client_of(url).live.connect(model=MODEL, callbacks={"on_message": on_message}, reconnect=QUICK)
         assert in_callback.wait(PATIENCE)
-        connection: Any = session._channel
+        connection: Any = session._connection
         connection._connection.abort("Ctrl-C in the middle of a frame")  # what a send that was interrupted does
         with pytest.raises(SessionClosed) as raised:
             session.send_text("x")

@@ -75,7 +75,7 @@ def test_ends_by_network_age_and_faults_of_the_service_are_followed_by_another_a
         end(1000, "", SentBy.CLIENT),
         end(1007, "Request contains an invalid argument.", SentBy.SERVER),
         end(1007, "API key expired. Please renew the API key.", SentBy.SERVER),
-        end(1008, "models/x is not found for API version v1", SentBy.SERVER),
+        end(1008, "models/x is not found for API version v1beta", SentBy.SERVER),
         end(1011, "You exceeded your current quota, please check", SentBy.SERVER),
         end(1002, "a frame with reserved bits"),
         end(1009, "a message of 70,000,000 bytes"),

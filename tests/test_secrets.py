@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import inspect
 import io
 import json
@@ -342,7 +343,7 @@ def test_a_session_shows_no_credential_while_it_lives_nor_when_it_ends(kind: str
         session = client.live.connect(model=MODEL, timeout=PATIENCE, callbacks=callbacks)
         session.send_client_content(turns="Hello")
         next(iter(session))
-        shown = [looks(each) for each in (client, session, session.conn, session.conn.headers, session._channel)]
+        shown = [looks(each) for each in (client, session, session.conn, session.conn.headers, session._connection)]
         session.send_client_content(turns="again")
         with pytest.raises(errors.ClosedByServer) as raised:
             list(session)
@@ -513,6 +514,15 @@ def test_a_proxy_of_the_environment_that_cannot_be_one_is_named_by_its_variable(
         with pytest.raises(errors.LiveError, match="HTTP_PROXY") as raised:
             call()
         watch.check(everything_about(raised.value))
+
+
+def test_a_token_request_shows_nothing_through_the_debugging_of_http_client(
+    monkeypatch: pytest.MonkeyPatch, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        assert client_of_key(CANARIES["key"], emulator.url, {}).auth_tokens.create().name
+    watch.check(capsys.readouterr().out)
 
 
 def test_ctrl_c_during_a_token_request_shows_no_credential(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:

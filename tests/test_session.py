@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.sync.server import ServerConnection
 
-from genai_live import LiveCallbacks, Session, errors, types
+from genai_live import Client, LiveCallbacks, Session, errors, types
 from tests.raw_peer import beside
 from tests.servers import (
     MODEL,
@@ -120,6 +120,19 @@ def test_usage_is_summed_over_turns_and_modalities() -> None:
         assert session.usage is not None
         assert session.usage.total_token_count == 10
         assert [(d.modality, d.token_count) for d in session.usage.response_tokens_details or ()] == [("AUDIO", 6)]
+
+
+@pytest.mark.parametrize(("vertexai", "count"), [(False, 2), (True, 3)])
+def test_of_a_report_that_names_its_counts_twice_the_backends_own_are_summed(vertexai: bool, count: int) -> None:
+    report = {"candidatesTokenCount": 3, "responseTokenCount": 2}
+    frames = [message(serverContent={"turnComplete": True}, usageMetadata=report)] * 2
+    with live_server(sends(*frames)) as url:
+        client = Client("a-key", vertexai=vertexai, http_options={"base_url": url})
+        with client.live.connect(model="emulator") as session:
+            turns = [session.collect(PATIENCE) for _ in range(2)]
+            assert session.usage is not None
+            assert session.usage.response_token_count == 2 * count
+    assert [turn.usage.response_token_count for turn in turns if turn.usage] == [count, count]
 
 
 # Setup
@@ -353,7 +366,7 @@ def test_a_second_receiver_is_told_so_and_the_first_goes_on() -> None:
 
     with session_with(sends(then=says_one_word)) as session:
         receiving = beside(first)
-        until(lambda: session._channel.inbox.is_taken)  # nothing else tells that a thread waits already
+        until(lambda: session._connection.inbox.is_taken)  # nothing else tells that a thread waits already
         with pytest.raises(errors.WrongThread, match="another thread"):
             session.collect(PATIENCE)
         release.set()

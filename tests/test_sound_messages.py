@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from message_strategies import EXAMPLES
 
 from genai_live import _json, _sound_messages, _wire
 from genai_live.types import LiveMusicServerMessage, LiveServerMessage, Message
+from tests.message_strategies import EXAMPLES
 
 SOUND = bytes(range(256)) * 8
 ANY_WORDS = "."

@@ -1,12 +1,13 @@
 """Streaming sound into a session: on the caller's thread, on the pacing thread of the process, and on a shared reader.
 
-What goes over the wire is tested with the emulator in test_samples and test_cli; here a sink that notes what it is given mostly
-stands for the session, so that the network can be slow, and the session end, at the moment that matters.
+What goes over the wire is tested with the emulator in test_samples and test_cli; here a connection that notes what it is given
+mostly stands for the real one, so that the network can be slow, and the session end, at the moment that matters.
 """
 
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import queue
@@ -14,19 +15,34 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import Session
+from genai_live._base64_text import Payload
 from genai_live._connection.pacing_thread import PacingThread, pacing_thread
-from genai_live._streaming import audio_stream
+from genai_live._connection.protocol import Sent
 from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
+from genai_live._streaming.pace import AsSpoken
+from genai_live._streaming.sending import Sending
+from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import PULLED_AHEAD, open_source
-from genai_live.audio import SILENCE_DBFS, Audio, Pacer
-from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, SentBy, SessionClosed, WrongThread
+from genai_live.audio import SILENCE_DBFS, Audio
+from genai_live.errors import (
+    ClosedByServer,
+    CloseInfo,
+    ConfigError,
+    LiveError,
+    Phase,
+    SentBy,
+    SessionClosed,
+    SoundSourceError,
+    WrongThread,
+)
 from tests.servers import MODEL, TURN_COMPLETE, answer_setup, client_of, live_server
 
 WITHIN = 20.0
@@ -36,34 +52,46 @@ CHUNK = b"\x10\x00" * 640
 """40 ms at 16 kHz."""
 
 
-class Sink:
-    """Stands for a session: notes what is sent."""
+class Line:
+    """Stands for a session's connection: notes what is sent."""
 
-    _automatic_detection = True
-    _pacing = None
+    forked = False
+    pacing = None
 
-    def __init__(self, chunks_until_end: int | None = None) -> None:
+    def __init__(self, chunks_until_end: int | None) -> None:
         self.sent: list[tuple[bytes, str, bool]] = []
         self.ends: list[bool] = []
         self.close_info: CloseInfo | None = None
         self.something_sent = threading.Semaphore(0)
         self.something_ended = threading.Semaphore(0)
-        self._unsent_bytes = 0
+        self.errors: list[LiveError] = []
+        self.waiting_bytes = 0
         self._chunks_until_end = chunks_until_end
 
-    def _send_audio(self, pcm: bytes, mime_type: str, *, wait: bool = True) -> None:
-        if len(self.sent) == self._chunks_until_end:
-            self.end()
-        if self.close_info is not None:
-            raise ClosedByServer("closed by server with code 1011", self.close_info)
-        self.sent.append((pcm, mime_type, wait))
-        self.something_sent.release()
+    @property
+    def transport(self) -> Line:
+        return self
 
-    def _send_audio_stream_end(self, *, wait: bool = True) -> None:
+    def check_usable(self) -> None:
         if self.close_info is not None:
             raise ClosedByServer("closed by server with code 1011", self.close_info)
-        self.ends.append(wait)
-        self.something_ended.release()
+
+    def report(self, error: LiveError) -> None:
+        self.errors.append(error)
+
+    def send(self, payload: Payload, kind: Sent = Sent.NOTHING, *, wait: bool = True) -> None:
+        said = json.loads(payload[:])["realtimeInput"]
+        if "audio" in said and len(self.sent) == self._chunks_until_end:
+            self.end()
+        self.check_usable()
+        if "audio" in said:
+            assert kind is Sent.AUDIO
+            self.sent.append((base64.b64decode(said["audio"]["data"]), said["audio"]["mimeType"], wait))
+            self.something_sent.release()
+        else:
+            assert said == {"audioStreamEnd": True}
+            self.ends.append(wait)
+            self.something_ended.release()
 
     def end(self) -> None:
         self.close_info = CloseInfo(1011, "Internal error encountered.", SentBy.SERVER, Phase.IDLE)
@@ -71,6 +99,14 @@ class Sink:
     @property
     def pcm(self) -> bytes:
         return b"".join(pcm for pcm, _, _ in self.sent)
+
+
+class Sink(SoundSink):
+    """A sink over a line of its own."""
+
+    def __init__(self, chunks_until_end: int | None = None) -> None:
+        self.line = Line(chunks_until_end)
+        super().__init__(self.line, automatic_detection=True)
 
 
 class LiveSource:
@@ -110,8 +146,8 @@ def wait_for_thread_end(name: str) -> None:
 def test_bytes_go_out_whole_in_chunks_that_say_their_rate() -> None:
     sink = Sink()
     stream = stream_audio(sink, CHUNK * 2 + CHUNK[:100], realtime=False)
-    assert [len(pcm) for pcm, _, _ in sink.sent] == [1_280, 1_280, 100]
-    assert {mime_type for _, mime_type, _ in sink.sent} == {"audio/pcm;rate=16000"}
+    assert [len(pcm) for pcm, _, _ in sink.line.sent] == [1_280, 1_280, 100]
+    assert {mime_type for _, mime_type, _ in sink.line.sent} == {"audio/pcm;rate=16000"}
     assert stream.done
     assert stream.error is None
     assert not stream.cancelled
@@ -122,18 +158,18 @@ def test_the_end_of_the_sound_is_told_once_after_all_of_it(wait: bool) -> None:
     sink = Sink()
     stream = stream_audio(sink, CHUNK, wait=wait)
     assert stream.wait(WITHIN)
-    assert sink.pcm == CHUNK
-    assert sink.ends == [wait]
-    assert [waited for _, _, waited in sink.sent] == [wait]
+    assert sink.line.pcm == CHUNK
+    assert sink.line.ends == [wait]
+    assert [waited for _, _, waited in sink.line.sent] == [wait]
 
 
 def test_the_end_is_not_told_when_the_caller_says_so_or_marks_activity_itself_or_nothing_was_sent() -> None:
     sink = Sink()
     stream_audio(sink, CHUNK, end=False)
     stream_audio(sink, b"")
-    sink._automatic_detection = False
+    sink.automatic_detection = False
     stream_audio(sink, CHUNK)
-    assert sink.ends == []
+    assert sink.line.ends == []
 
 
 def test_a_wav_file_is_sent_as_16_khz_mono_whatever_it_is(tmp_path: Path) -> None:
@@ -141,7 +177,7 @@ def test_a_wav_file_is_sent_as_16_khz_mono_whatever_it_is(tmp_path: Path) -> Non
     path = Audio(bytes(4 * 44_100), 44_100, channels=2).save(tmp_path / "stereo.wav")
     sink = Sink()
     stream = stream_audio(sink, path, rate=8_000, realtime=False)
-    assert len(sink.pcm) == pytest.approx(2 * 16_000, abs=8)
+    assert len(sink.line.pcm) == pytest.approx(2 * 16_000, abs=8)
     assert stream.progress.total == pytest.approx(1.0, abs=0.001)
     assert stream_audio(sink, str(path), realtime=False).progress == stream.progress
 
@@ -150,14 +186,14 @@ def test_audio_objects_lists_and_iterables_are_sources_too() -> None:
     for source in (Audio(CHUNK * 3, 16_000), [CHUNK, CHUNK * 2], iter([CHUNK[:1], CHUNK[1:] + CHUNK, CHUNK])):
         sink = Sink()
         stream_audio(sink, source, realtime=False)
-        assert sink.pcm == CHUNK * 3
+        assert sink.line.pcm == CHUNK * 3
 
 
 def test_an_iterable_of_another_rate_is_converted_as_it_comes() -> None:
     pytest.importorskip("soxr")
     sink = Sink()
     stream_audio(sink, (bytes(961) for _ in range(100)), rate=48_000, realtime=False)
-    assert len(sink.pcm) == pytest.approx(96_100 / 3, abs=8)
+    assert len(sink.line.pcm) == pytest.approx(96_100 / 3, abs=8)
 
 
 @pytest.mark.parametrize(
@@ -190,19 +226,18 @@ def test_an_asynchronous_iterable_is_refused_with_the_reason() -> None:
 # When it is sent
 
 
-def test_sixty_seconds_of_sound_are_sent_in_sixty_seconds_however_late_each_wake_up_is() -> None:
+def test_the_last_of_sixty_seconds_of_sound_is_sent_when_it_is_due_however_late_each_wake_up_is() -> None:
     """The clock is passed in: every step of the pacing comes 3 ms late, and the last chunk still goes out on time."""
     sink = Sink()
-    stream = AudioStream(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), Pacer(16_000), end=True)
-    paced = audio_stream._PacedStream(stream, pacing_thread)
+    sending = Sending(sink, open_source(bytes(2 * 16_000 * 60), 16_000, 40), AsSpoken(16_000), end=True)
     now: float | None = 1_000.0
     last = 0.0
     while now is not None:
         last = now + 0.003
-        now = paced.step(last)
-    assert len(sink.sent) == 1_500
-    assert last - 1_000.0 == pytest.approx(60.0, abs=0.01)
-    assert stream.progress == Progress(60.0, 60.0)
+        now = sending.step(last)
+    assert len(sink.line.sent) == 1_500
+    assert last - 1_000.0 == pytest.approx(60.0 - 0.04, abs=0.01)
+    assert AudioStream(sending).progress == Progress(60.0, 60.0)
 
 
 def test_a_stream_in_real_time_takes_as_long_as_its_sound_and_one_at_once_does_not() -> None:
@@ -217,12 +252,12 @@ def test_a_stream_in_real_time_takes_as_long_as_its_sound_and_one_at_once_does_n
 
 def test_a_network_that_takes_nothing_pauses_the_stream_and_loses_nothing() -> None:
     sink = Sink()
-    sink._unsent_bytes = 100_000
+    sink.line.waiting_bytes = 100_000
     stream = stream_audio(sink, CHUNK * 2, realtime=False, wait=False)
-    assert not sink.something_sent.acquire(timeout=0.1)
-    sink._unsent_bytes = 0
+    assert not sink.line.something_sent.acquire(timeout=0.1)
+    sink.line.waiting_bytes = 0
     assert stream.wait(WITHIN)
-    assert sink.pcm == CHUNK * 2
+    assert sink.line.pcm == CHUNK * 2
 
 
 # The handle
@@ -236,7 +271,7 @@ def test_the_handle_tells_progress_and_level() -> None:
     assert stream.level == SILENCE_DBFS
     assert repr(stream) == "AudioStream(streaming, 0.00 s)"
     source.feed(b"\x00\x40" * 640)
-    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
     assert stream.wait(0.01) is False
     assert stream.ended_at is None
     source.feed(None)
@@ -251,13 +286,13 @@ def test_the_handle_tells_progress_and_level() -> None:
 def test_cancel_stops_a_stream_and_tells_the_server_that_the_sound_ends() -> None:
     sink = Sink()
     stream = stream_audio(sink, CHUNK * 1_500, wait=False)
-    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
     stream.cancel()
     assert stream.wait(WITHIN)
     assert stream.cancelled
     assert stream.error is None
-    assert len(sink.sent) < 1_500
-    assert sink.ends == [False]
+    assert len(sink.line.sent) < 1_500
+    assert sink.line.ends == [False]
     assert repr(stream).startswith("AudioStream(cancelled, ")
     stream.cancel()
 
@@ -267,21 +302,22 @@ def test_cancel_reaches_a_stream_whose_source_blocks() -> None:
     source = LiveSource()
     stream = stream_audio(sink, source, wait=False)
     source.feed(CHUNK)
-    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
     stream.cancel()
     assert stream.wait(WITHIN)
     source.feed(CHUNK)
     wait_for_thread_end("genai-live-source")
-    assert sink.pcm == CHUNK
+    assert sink.line.pcm == CHUNK
 
 
 def test_cancel_reaches_a_stream_that_another_thread_waits_in() -> None:
-    """The handle of a waiting call is known to nobody but the session's own bookkeeping."""
+    """The handle of a waiting call is known to the session alone."""
     sink = Sink()
     caller = threading.Thread(target=stream_audio, args=(sink, CHUNK * 1_500))
     caller.start()
-    assert sink.something_sent.acquire(timeout=WITHIN)
-    audio_stream._streaming[id(sink)].cancel()
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
+    assert sink.stream is not None
+    sink.stream.cancel()
     caller.join(WITHIN)
     assert not caller.is_alive()
 
@@ -291,21 +327,21 @@ def test_a_muted_stream_sends_nothing_and_tells_the_server_once() -> None:
     source = LiveSource()
     stream = stream_audio(sink, source, realtime=False, wait=False)
     source.feed(CHUNK)
-    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
     stream.mute()
     assert stream.muted
     for _ in range(3):
         source.feed(CHUNK)
-    assert sink.something_ended.acquire(timeout=WITHIN)
+    assert sink.line.something_ended.acquire(timeout=WITHIN)
     wait_until_passed(stream, 4 * 0.04)
     assert stream.level == SILENCE_DBFS
     stream.unmute()
     source.feed(b"\x11\x00" * 640)
-    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
     source.feed(None)
     assert stream.wait(WITHIN)
-    assert sink.pcm == CHUNK + b"\x11\x00" * 640
-    assert len(sink.ends) == 2, "once for the pause and once for the end"
+    assert sink.line.pcm == CHUNK + b"\x11\x00" * 640
+    assert len(sink.line.ends) == 2, "once for the pause and once for the end"
 
 
 def test_a_stream_that_ends_while_muted_does_not_tell_the_end_twice() -> None:
@@ -313,12 +349,12 @@ def test_a_stream_that_ends_while_muted_does_not_tell_the_end_twice() -> None:
     source = LiveSource()
     stream = stream_audio(sink, source, realtime=False, wait=False)
     source.feed(CHUNK)
-    assert sink.something_sent.acquire(timeout=WITHIN)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
     stream.mute()
     source.feed(CHUNK)
     source.feed(None)
     assert stream.wait(WITHIN)
-    assert (len(sink.sent), len(sink.ends)) == (1, 1)
+    assert (len(sink.line.sent), len(sink.line.ends)) == (1, 1)
 
 
 def test_a_stream_that_is_done_cannot_be_cancelled() -> None:
@@ -332,7 +368,7 @@ def test_into_a_session_that_has_ended_nothing_is_streamed_not_even_nothing(wait
     """Also while an earlier stream, whose source has nothing, has not noticed the end yet."""
     sink, source = Sink(), LiveSource()
     first = stream_audio(sink, source, wait=False)
-    sink.end()
+    sink.line.end()
     for sound in (CHUNK, b"", iter([])):
         with pytest.raises(ClosedByServer):
             stream_audio(sink, sound, wait=wait)
@@ -340,16 +376,16 @@ def test_into_a_session_that_has_ended_nothing_is_streamed_not_even_nothing(wait
         first.wait(WITHIN)
 
 
-@pytest.mark.parametrize(("wait", "step"), [(True, "_run"), (False, "_start")])
+@pytest.mark.parametrize(("wait", "step"), [(True, "run"), (False, "start")])
 def test_ctrl_c_before_a_stream_has_begun_leaves_the_session_free_for_another(
     wait: bool, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(_: AudioStream) -> None:
+    def interrupted(_: Sending) -> None:
         raise KeyboardInterrupt
 
     sink = Sink()
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(AudioStream, step, interrupted)
+        patched.setattr(Sending, step, interrupted)
         stream_audio(sink, CHUNK, wait=wait)
     assert stream_audio(sink, CHUNK, realtime=False).done
 
@@ -371,7 +407,7 @@ def test_an_ended_session_ends_a_waiting_stream_with_its_error() -> None:
     sink = Sink(chunks_until_end=2)
     with pytest.raises(SessionClosed, match="1011"):
         stream_audio(sink, CHUNK * 5, realtime=False)
-    assert sink.ends == []
+    assert sink.line.ends == []
 
 
 def test_an_ended_session_ends_a_paced_stream_and_its_handle_has_the_error() -> None:
@@ -389,8 +425,8 @@ def test_an_ended_session_ends_a_stream_whose_source_has_gone_silent() -> None:
     source = LiveSource()
     stream = stream_audio(sink, source, wait=False)
     source.feed(CHUNK)
-    assert sink.something_sent.acquire(timeout=WITHIN)
-    sink.end()
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
+    sink.line.end()
     with pytest.raises(SessionClosed):
         stream.wait(WITHIN)
     source.feed(None)
@@ -405,15 +441,162 @@ def test_what_the_source_raises_reaches_the_caller_after_what_it_gave(wait: bool
     sink = Sink()
     with pytest.raises(OSError, match="unplugged"):
         stream_audio(sink, broken(), wait=wait).wait(WITHIN)
-    assert sink.pcm == CHUNK
-    assert sink.ends == [wait], "the server is not left waiting for more"
+    assert sink.line.pcm == CHUNK
+    assert sink.line.ends == [], "the server is not told that all was said"
+
+
+def breaks_off(error: BaseException) -> Iterator[bytes]:
+    yield CHUNK
+    raise error
+
+
+def half_a_sample() -> Iterator[bytes]:
+    yield CHUNK
+    yield b"\0"
+
+
+FAILURES: dict[str, tuple[Callable[[], Iterator[bytes]], type[LiveError], type[BaseException]]] = {
+    "a device": (lambda: breaks_off(OSError(-9981, "Input overflowed")), SoundSourceError, OSError),
+    "an interrupt": (lambda: breaks_off(KeyboardInterrupt()), SoundSourceError, KeyboardInterrupt),
+    "half a sample": (half_a_sample, ConfigError, ConfigError),
+}
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["reader of its own", "shared reader"])
+@pytest.mark.parametrize("name", FAILURES)
+def test_a_source_that_fails_beside_is_logged_and_reported_on_the_reader_and_no_end_is_told(
+    name: str, shared: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    new_source, reported, raised = FAILURES[name]
+    told: queue.SimpleQueue[tuple[LiveError, str]] = queue.SimpleQueue()
+    arrived: list[bytes] = []
+    over = threading.Event()
+
+    def on_error(error: LiveError) -> None:
+        told.put((error, threading.current_thread().name))
+
+    with live_server(lambda connection: heard(connection, arrived, over)) as url:
+        client = client_of(url, shared_reader=shared)
+        with client.live.connect(model=MODEL, callbacks={"on_error": on_error}) as session:
+            stream = session.stream_audio(new_source(), wait=False)
+            with pytest.raises(raised):
+                stream.wait(WITHIN)
+            error, thread = told.get(timeout=WITHIN)
+            assert type(error) is reported
+            assert (error if reported is raised else error.__cause__) is stream.error
+            assert thread == "genai-live-reader"
+            assert "a stream of sound ended early" in caplog.text
+            assert session.stream_audio(CHUNK * 2, realtime=False).done, "the session goes on"
+            assert over.wait(WITHIN)
+    assert b"".join(arrived) == CHUNK * 3
+    assert told.empty()
+
+
+def test_the_end_of_the_session_is_not_reported_once_more_by_its_stream(caplog: pytest.LogCaptureFixture) -> None:
+    sink = Sink(chunks_until_end=1)
+    with pytest.raises(SessionClosed):
+        stream_audio(sink, CHUNK * 3, wait=False).wait(WITHIN)
+    assert sink.line.errors == []
+    assert caplog.text == ""
+
+
+def test_a_stream_that_the_network_holds_up_ends_with_its_session() -> None:
+    sink = Sink()
+    sink.line.waiting_bytes = 100_000
+    stream = stream_audio(sink, CHUNK * 2, realtime=False, wait=False)
+    sink.line.end()
+    with pytest.raises(SessionClosed):
+        stream.wait(WITHIN)
+
+
+class Held:
+    """A generator that notes the threads on which its code runs."""
+
+    def __init__(self, error: BaseException | None = None) -> None:
+        self.began: int | None = None
+        self.closed: int | None = None
+        self.over = threading.Event()
+        self.goes_on = threading.Event()
+        self._error = error
+
+    def sound(self) -> Iterator[bytes]:
+        self.began = threading.get_ident()
+        try:
+            yield CHUNK
+            self.goes_on.wait(WITHIN)
+            if self._error is not None:
+                raise self._error
+            yield CHUNK
+            yield CHUNK
+        finally:
+            self.closed = threading.get_ident()
+            self.over.set()
+
+
+@pytest.mark.parametrize("wait", [True, False])
+@pytest.mark.parametrize("ending", ["end", "failure", "session"])
+def test_a_generator_is_closed_on_the_thread_that_pulled_it(ending: str, wait: bool) -> None:
+    held = Held(OSError("unplugged") if ending == "failure" else None)
+    sink, kept = Sink(chunks_until_end=2 if ending == "session" else None), held.sound()
+    held.goes_on.set()
+    try:
+        stream_audio(sink, kept, wait=wait).wait(WITHIN)
+    except (OSError, SessionClosed):
+        assert ending != "end"
+    assert held.over.wait(WITHIN)
+    assert held.closed == held.began
+    assert (held.closed == threading.get_ident()) is wait
+    assert next(kept, None) is None
+
+
+def test_a_cancelled_generator_is_closed_on_the_thread_that_pulled_it_once_it_returns() -> None:
+    sink, held = Sink(), Held()
+    kept = held.sound()
+    stream = stream_audio(sink, kept, wait=False)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    assert not held.over.is_set()
+    held.goes_on.set()
+    assert held.over.wait(WITHIN)
+    assert held.closed == held.began != threading.get_ident()
+    wait_for_thread_end("genai-live-source")
+    assert next(kept, None) is None
+
+
+def test_an_iterator_that_is_no_generator_is_left_open(tmp_path: Path) -> None:
+    path = tmp_path / "sound.raw"
+    path.write_bytes(CHUNK)
+    with path.open("rb") as file:
+        stream_audio(Sink(), iter(file))
+        assert not file.closed
+
+
+def test_what_a_source_raises_while_it_is_closed_after_its_stream_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    def source() -> Iterator[bytes]:
+        try:
+            yield CHUNK
+            goes_on.wait(WITHIN)
+            yield CHUNK
+        finally:
+            raise OSError("the device does not stop")
+
+    goes_on = threading.Event()
+    sink = Sink()
+    stream = stream_audio(sink, source(), wait=False)
+    assert sink.line.something_sent.acquire(timeout=WITHIN)
+    stream.cancel()
+    assert stream.wait(WITHIN)
+    goes_on.set()
+    wait_for_thread_end("genai-live-source")
+    assert "the device does not stop" in caplog.text
 
 
 def test_half_a_sample_at_the_end_of_an_iterable_is_told_after_all_the_rest_was_sent() -> None:
     sink = Sink()
     with pytest.raises(ConfigError, match="middle of a sample"):
         stream_audio(sink, iter([CHUNK, b"\0"]))
-    assert sink.pcm == CHUNK
+    assert sink.line.pcm == CHUNK
 
 
 def test_ctrl_c_while_streaming_reaches_the_caller_and_leaves_the_session_free() -> None:
@@ -436,7 +619,7 @@ def test_one_thread_paces_the_streams_of_all_sessions_and_ends_with_the_last() -
     streams = [stream_audio(sink, CHUNK * 5, wait=False) for sink in sinks]
     assert sum(thread.name == "genai-live-pacing" for thread in threading.enumerate()) == 1
     assert all(stream.wait(WITHIN) for stream in streams)
-    assert [sink.pcm for sink in sinks] == [CHUNK * 5] * 50
+    assert [sink.line.pcm for sink in sinks] == [CHUNK * 5] * 50
     wait_for_thread_end("genai-live-pacing")
 
 
@@ -466,9 +649,9 @@ def test_a_source_faster_than_real_time_is_pulled_only_so_far_ahead() -> None:
             yield CHUNK
 
     sink = Sink()
-    sink._unsent_bytes = 100_000
+    sink.line.waiting_bytes = 100_000
     stream = stream_audio(sink, endless(), wait=False)
-    for _ in range(PULLED_AHEAD + 1):
+    for _ in range(PULLED_AHEAD + 2):  # one is due, one waits for room
         assert pulled.acquire(timeout=WITHIN)
     assert not pulled.acquire(timeout=0.1)
     stream.cancel()
@@ -497,7 +680,7 @@ def test_no_thread_for_pacing_is_told_by_the_call_and_the_next_stream_tries_agai
         with pytest.raises(RuntimeError, match="can't start new thread"):
             stream_audio(sink, CHUNK, wait=False)
     assert stream_audio(sink, CHUNK, wait=False).wait(WITHIN)
-    assert sink.pcm == CHUNK
+    assert sink.line.pcm == CHUNK
 
 
 def test_hurrying_what_is_over_does_nothing() -> None:
@@ -586,16 +769,38 @@ def test_a_stream_on_a_shared_reader_ends_with_its_session_and_tells_why() -> No
         other.close()
 
 
+def test_a_session_that_nobody_holds_stays_open_until_its_stream_is_done() -> None:
+    audio: list[bytes] = []
+    over = threading.Event()
+    with live_server(lambda connection: heard(connection, audio, over)) as url:
+        session, source = client_of(url).live.connect(model=MODEL), LiveSource()
+        dropped = weakref.ref(session)
+        stream = session.stream_audio(source, wait=False)
+        del session
+        gc.collect()
+        kept = dropped()
+        assert kept is not None
+        source.feed(CHUNK)
+        source.feed(None)
+        assert stream.wait(WITHIN)
+        assert over.wait(WITHIN)
+        kept.close()
+        del kept
+        gc.collect()
+        assert dropped() is None, "a stream that is done holds no session"
+    assert audio == [CHUNK]
+
+
 FORKED = """
 import os, sys
 from tests.test_streaming import CHUNK, Sink, WITHIN, stream_audio
 first = Sink()
 stream = stream_audio(first, CHUNK * 1500, wait=False)
-assert first.something_sent.acquire(timeout=WITHIN)
+assert first.line.something_sent.acquire(timeout=WITHIN)
 child = os.fork()
 if child == 0:
     mine = Sink()
-    os._exit(0 if stream_audio(mine, CHUNK * 2, wait=False).wait(WITHIN) and mine.pcm == CHUNK * 2 else 1)
+    os._exit(0 if stream_audio(mine, CHUNK * 2, wait=False).wait(WITHIN) and mine.line.pcm == CHUNK * 2 else 1)
 status = os.waitpid(child, 0)[1]
 stream.cancel()
 assert stream.wait(WITHIN)

@@ -39,10 +39,10 @@ def body_of(server: RestServer, config: Any = None) -> Any:
 # The request.
 
 
-def test_a_token_is_asked_of_v1alpha_with_the_key_in_a_header_only(server: RestServer) -> None:
+def test_a_token_is_asked_of_v1beta_with_the_key_in_a_header_only(server: RestServer) -> None:
     token = tokens_of(server).create()
     (request,) = server.requests
-    assert request.path == "/v1alpha/auth_tokens"
+    assert request.path == "/v1beta/auth_tokens"
     assert request.headers["x-goog-api-key"] == KEY
     assert request.headers["content-type"] == "application/json"
     assert request.json == {}
@@ -56,9 +56,9 @@ def test_the_token_itself_is_not_shown(server: RestServer) -> None:
 
 
 def test_http_options_name_another_version_or_more_headers(server: RestServer) -> None:
-    tokens_of(server, api_version="v1beta").create()
+    tokens_of(server, api_version="v1alpha").create()
     tokens_of(server).create({"httpOptions": {"api_version": "v9", "headers": {"X-Trace": "1"}}})
-    assert [request.path for request in server.requests] == ["/v1beta/auth_tokens", "/v9/auth_tokens"]
+    assert [request.path for request in server.requests] == ["/v1alpha/auth_tokens", "/v9/auth_tokens"]
     assert server.requests[1].headers["x-trace"] == "1"
     assert server.requests[1].headers["x-goog-api-key"] == KEY
 
@@ -241,12 +241,18 @@ def test_an_answer_that_is_no_object_is_an_error(body: str) -> None:
         tokens_of(server).create()
 
 
+def test_a_version_without_tokens_is_told_with_those_that_have_them() -> None:
+    with rest_server(lambda _: (404, {})) as server, pytest.raises(APIError, match="'v1beta' or 'v1alpha'") as caught:
+        tokens_of(server, api_version="v1").create()
+    assert caught.value.status == 404
+
+
 def test_the_key_follows_no_redirect() -> None:
     with rest_server(lambda _: (302, {})) as server:
         with pytest.raises(APIError) as caught:
             tokens_of(server).create()
         assert caught.value.status == 302
-        assert [request.path for request in server.requests] == ["/v1alpha/auth_tokens"]
+        assert [request.path for request in server.requests] == ["/v1beta/auth_tokens"]
 
 
 def test_no_connection_is_a_connect_error_without_the_key() -> None:

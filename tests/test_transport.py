@@ -94,9 +94,9 @@ def test_the_wait_for_another_threads_frame_is_one_that_ctrl_c_ends_on_windows_t
     monkeypatch.setattr(_deadline, "_SLICE", 0.01)
     with pair() as (transport, peer, _):
         noted = transport._send_lock = NotesWaits(transport._send_lock)  # type: ignore[assignment]
-        first = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        first = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport._writing)
-        second = beside(transport.write, text(b"second"), Deadline(seconds))
+        second = beside(transport.write, text(b"second"), seconds)
         wait_until(lambda: len(noted.waits) > 3)
         if seconds is None:
             assert [peer.read_frame()[1] for _ in range(2)] == [BIG, b"second"]
@@ -362,7 +362,7 @@ def test_a_message_one_byte_over_the_limit_is_told_as_what_it_is() -> None:
 def test_pings_are_answered_with_their_payload_while_a_sender_waits() -> None:
     with opened(receive_buffer=4096) as (session, peer):
         sending = beside(session.send_client_content, turns="x" * 8_000_000)
-        wait_until(lambda: session._unsent_bytes > 0)
+        wait_until(lambda: session._sound.unsent_bytes > 0)
         peer.send(frame(PING, b"are you there?"))
         assert len(peer.read_message()["clientContent"]["turns"][0]["parts"][0]["text"]) == 8_000_000
         assert peer.read_frame() == (PONG, b"are you there?")
@@ -375,7 +375,7 @@ def test_a_flood_of_pings_by_a_peer_that_does_not_read_takes_no_memory() -> None
             peer.send(frame(PING, b"x" * 125) * 200)
         peer.send(frame(BINARY, text_part("done")))
         assert next(iter(session)).text == "done"
-        assert session._unsent_bytes < 200_000
+        assert session._sound.unsent_bytes < 200_000
 
 
 # The server's last words, and a write that fails because of them.
@@ -420,7 +420,7 @@ def test_a_write_that_fails_while_the_reader_is_in_a_callback_waits_for_the_reas
         assert inside.wait(PATIENCE)
         say_and_leave(peer)
         sending = beside(send_until_it_fails, session)
-        wait_until(lambda: session._channel._connection._write_failure != "")
+        wait_until(lambda: session._connection._connection._write_failure != "")
         release.set()
         check_last_words(sending.exception(PATIENCE), session)
 
@@ -431,7 +431,7 @@ def test_a_write_that_fails_while_the_reader_is_paused_finds_the_reason_behind_w
     with opened(http_options={"queue_bytes": 10_000}) as (session, peer):
         for number in range(count):
             peer.send(frame(BINARY, text_part(f"{number:1000}")))
-        wait_until(lambda: session._channel.delivery.paused)
+        wait_until(lambda: session._connection.delivery.paused)
         say_and_leave(peer)
         check_last_words(beside(send_until_it_fails, session).exception(PATIENCE), session)
         received = iter(session)
@@ -464,7 +464,7 @@ def test_a_write_that_fails_in_a_callback_tells_the_reason(together: bool) -> No
         peer.reset()
         ready.set()
         assert failed.wait(PATIENCE)
-        assert session._channel._connection.ended.wait(PATIENCE)
+        assert session._connection._connection.ended.wait(PATIENCE)
         check_last_words(raised[0], session)
 
 

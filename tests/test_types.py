@@ -14,13 +14,13 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from message_strategies import EXAMPLES, MESSAGE_TYPES, any_message
 
 from genai_live import types
 from genai_live.errors import ConfigError, DecodeError, LiveError
 from genai_live.types import Message, fields_of
 from genai_live.types._base import names_of
 from genai_live.types._enum import WireEnum
+from tests.message_strategies import EXAMPLES, MESSAGE_TYPES, any_message
 
 thorough = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -322,6 +322,22 @@ def test_the_status_inside_the_content_counts_before_the_one_beside_it() -> None
         top_level_interaction_status=types.InteractionStatus.IDLE,
     )
     assert message.interaction_status is types.InteractionStatus.IN_PROGRESS
+
+
+@pytest.mark.parametrize(
+    ("data", "ends"),
+    [
+        ({"serverContent": {"turnComplete": True}}, True),
+        ({"serverContent": {"generationComplete": True}}, False),
+        ({"serverContent": {"turnComplete": True, "interactionStatus": "IN_PROGRESS"}}, False),
+        ({"serverContent": {"interactionStatus": "IDLE"}}, True),
+        ({"serverContent": {"turnComplete": True, "interactionStatus": "INTERACTION_STATUS_UNSPECIFIED"}}, True),
+        ({"toolCall": {"functionCalls": []}, "interactionStatus": "IDLE"}, True),
+        ({"usageMetadata": {}}, False),
+    ],
+)
+def test_only_idle_ends_a_turn_where_the_server_says_how_it_stands(data: dict[str, Any], ends: bool) -> None:
+    assert types.LiveServerMessage.from_dict(data).ends_turn is ends
 
 
 def test_a_message_can_stand_for_one_that_was_not_understood() -> None:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from message_strategies import EXAMPLES, MESSAGE_TYPES, any_message, json_values, messages
 
 from genai_live import _json, _wire, types
 from genai_live.errors import ConfigError, LiveError
 from genai_live.types import LiveServerMessage, Message
 from genai_live.types._base import message, wire
+from tests.message_strategies import EXAMPLES, MESSAGE_TYPES, any_message, json_values, messages
 
 thorough = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -134,6 +134,29 @@ def test_usage_is_read_under_both_of_its_names(prefix: str) -> None:
     assert usage.response_token_count == 7
     assert usage.response_tokens_details == [types.ModalityTokenCount(modality=types.MediaModality.AUDIO, token_count=7)]
     assert _wire.encode(usage, vertex=prefix == "candidates") == data
+
+
+@pytest.mark.parametrize(("vertex", "count"), [(False, 25), (True, 50)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_counts_under_both_names_those_of_the_peers_own_backend_are_read(vertex: bool, count: int, turned: bool) -> None:
+    data = {
+        "responseTokenCount": 25,
+        "candidatesTokenCount": 50,
+        "candidatesTokensDetails": [{"modality": "TEXT", "tokenCount": 50}],
+        "responseTokensDetails": [{"modality": "TEXT", "tokenCount": 25}],
+    }
+    if turned:
+        data = dict(reversed(data.items()))
+    message = _wire.decode(types.LiveServerMessage, {"usageMetadata": data}, vertex=vertex)
+    details = [types.ModalityTokenCount(modality=types.MediaModality.TEXT, token_count=count)]
+    assert message.usage_metadata == types.UsageMetadata(response_token_count=count, response_tokens_details=details)
+
+
+def test_a_count_under_the_other_backends_name_alone_is_read() -> None:
+    data = {"usageMetadata": {"candidatesTokenCount": None, "responseTokenCount": 25}}
+    usage = _wire.decode(types.LiveServerMessage, data, vertex=True).usage_metadata
+    assert usage is not None
+    assert usage.response_token_count == 25
 
 
 @pytest.mark.parametrize(

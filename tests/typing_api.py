@@ -8,7 +8,22 @@ from pathlib import Path
 
 from typing_extensions import assert_type
 
-from genai_live import ApiClient, Client, Live, LiveCallbacks, ReconnectPolicy, Session, Turn, errors, types
+from genai_live import (
+    ApiClient,
+    AudioStream,
+    Auth,
+    Client,
+    Live,
+    LiveCallbacks,
+    ReconnectPolicy,
+    Session,
+    Turn,
+    TurnLost,
+    WebSocketFactory,
+    errors,
+    families,
+    types,
+)
 from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
 
@@ -51,8 +66,25 @@ def connect_with_lists(client: Client, modalities: list[types.Modality], names: 
     client.live.connect(model="m", config=types.LiveConnectConfig(system_instruction=parts)).close()
 
 
-def build_by_hand(api_client: ApiClient) -> Live:
-    return Live(api_client)
+class Vault:
+    def headers(self, deadline: object) -> dict[str, str]:
+        return {"authorization": "Bearer x"}
+
+
+def build_by_hand(api_client: ApiClient, factory: WebSocketFactory) -> Live:
+    assert_type(api_client.has_credentials, bool)
+    own: Auth = Vault()
+    return Live(api_client, own, factory)
+
+
+def teach(model: str) -> str:
+    families.FAMILIES.insert(0, families.ModelFamily("mine", "my-model", text_as_realtime_input=True))
+    return families.family_of(model).name
+
+
+def follow(stream: AudioStream, message: types.LiveServerMessage, error: Exception) -> bool:
+    assert_type(message.ends_turn, bool)
+    return stream.done and isinstance(error, TurnLost)
 
 
 def speak(session: Session, source: Path, microphone: Iterator[bytes]) -> None:

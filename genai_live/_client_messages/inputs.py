@@ -24,6 +24,8 @@ PCM_MIME_TYPE = f"audio/pcm;rate={INPUT_RATE}"
 """The MIME type of bare bytes: 16-bit little-endian mono PCM at 16,000 Hz."""
 AUDIO_SUFFIX = b'"}}}'
 """What follows the base64 of an audio message that began with ``audio_prefix``."""
+AUDIO_STREAM_END = _json.dumps({"realtimeInput": {"audioStreamEnd": True}})
+"""The message that no sound comes for a while; the same for every backend."""
 _SAMPLE_BYTES = 2
 """Bytes of one 16-bit sample."""
 _BYTES = (bytes, bytearray, memoryview)
@@ -50,7 +52,8 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
         several = isinstance(turns, _CONTAINERS) and len(turns) > 1
         with not_endless(path):
             content["turns"] = [
-                checker.message(Content, turn, f"{path}[{index}]" if several else path)
+                # 3.x models close the connection with 1007 where a turn has no role, which means the user's.
+                {"role": USER_ROLE, **checker.message(Content, turn, f"{path}[{index}]" if several else path)}
                 for index, turn in enumerate(contents(turns, path))
             ]
     if turn_complete is not None:

@@ -11,10 +11,13 @@ from typing import Any, Protocol, TypeVar
 
 from genai_live._backends import Backend
 from genai_live._client_messages.contents import FORMS
+from genai_live._client_messages.declaration_form import in_form_of
+from genai_live._client_messages.family_checks import Model, check_setup
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
 from genai_live._validation import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
 from genai_live.errors import ConfigError
+from genai_live.families import family_on
 from genai_live.types import Content, GenerationConfig, HttpOptions, LiveClientSetup, LiveConnectConfig, Schema
 from genai_live.types._base import Message, WireField, fields_of, names_of
 from genai_live.types._values import WrongType, write_json
@@ -112,10 +115,14 @@ def setup_message(
         deadline: For looking up the project of Vertex AI's default credentials.
 
     Raises:
-        ConfigError: with the full path of what is wrong.
+        ConfigError: with the full path of what is wrong, or of what the model's family refuses.
     """
     backend = api_client.backend
     setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
+    family = family_on(backend, model)
+    check_setup(setup, extra_setup if isinstance(extra_setup, Mapping) else {}, Model(model, family), PATH)
+    if "tools" in setup:
+        setup["tools"] = in_form_of(family, setup["tools"])
     _add_session(setup, resume, resumable, history)
     _add_extra(setup, Checker(backend, FORMS), extra_setup)
     if backend.is_vertex and not setup.get(_GENERATION, {}).get(_MODALITIES):

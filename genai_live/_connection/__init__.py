@@ -1,7 +1,7 @@
 """A Live session's connection: opened, kept alive, ended, and followed by another one; its messages, its queue, its threads.
 
-The way of a message in: ``connection`` (reads, times, ends) -> ``delivery`` (``protocol`` decodes, ``ledger`` says whose it is) ->
-``inbox`` (the queue) and ``dispatch`` (callbacks). The way of one out: ``channel`` decides its fate -> ``connection`` ->
+The way of a message in: ``connection`` (reads, times, ends) -> ``delivery`` (``protocol`` decodes, ``ledger`` says whose it
+is) -> ``inbox`` (the queue) and ``dispatch`` (callbacks). The way of one out: ``channel`` decides its fate -> ``connection`` ->
 ``genai_live._network``.
 
 ``opening``        from a checked setup message to an open channel, with retries; the caller's thread

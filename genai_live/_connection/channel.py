@@ -19,14 +19,15 @@ from genai_live._base64_text import Payload
 from genai_live._connection.connection import Connection, Counters
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.inbox import Inbox
+from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.outbox import Outbox
-from genai_live._connection.protocol import BidiProtocol, Sent, State
+from genai_live._connection.protocol import ASKS, BidiProtocol, Sent, State
 from genai_live._connection.reader import Reader
-from genai_live._connection.reconnecting import ACTIVITY_START, End, Outage, Try, leave_by
+from genai_live._connection.reconnecting import End, Outage, Try, leave_by
 from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan
 from genai_live.callbacks import Callbacks
-from genai_live.errors import CloseInfo, SentBy, SessionClosed
+from genai_live.errors import CloseInfo, LiveError, SentBy, SessionClosed
 from genai_live.reconnection import Reconnected, Reconnecting, ReconnectPolicy
 from genai_live.types._server_messages import ServerMessage
 
@@ -120,10 +121,6 @@ class Channel(Generic[ServerMessage]):
         """Of the connections before this one."""
         self._leave_by: float | None = None
         """Until when the connection may be used that a goAway has announced the end of."""
-        self._turn_lost = False
-        """True when the end of the last connection cut an answer off."""
-        self._activity_lost = False
-        """True when it cut an activity of the user off."""
         self._handle: str | None = None
         """What the connection of the moment goes on from."""
         self._calling_back: threading.Thread | None = None
@@ -135,6 +132,10 @@ class Channel(Generic[ServerMessage]):
     def open(self, deadline: Deadline) -> None:
         """As ``Connection.open``, for the first connection."""
         self._connection.open(deadline)
+
+    def report(self, error: LiveError) -> None:
+        """Has ``on_error`` called where callbacks run, for what went wrong on another thread. Never blocks."""
+        self.dispatcher.call_soon(self.dispatcher.callbacks.on_error, error)
 
     def report_end(self) -> None:
         """As ``Connection.report_end``: calls the callbacks that are for an end."""
@@ -195,20 +196,32 @@ class Channel(Generic[ServerMessage]):
         if self.close_info is not None:
             self._connection.check_usable()
 
-    def send(self, payload: Payload, kind: Sent = Sent.NOTHING, *, wait: bool = True, deadline: Deadline | None = None) -> None:
+    def send(
+        self,
+        payload: Payload,
+        kind: Sent = Sent.NOTHING,
+        question: Question | None = None,
+        *,
+        wait: bool = True,
+        deadline: Deadline | None = None,
+    ) -> None:
         """Decides the fate of one message: written as by ``Connection.send``, or, without a connection, put into the outbox.
+
+        ``question`` is the one that the message asks; without it, a message of a kind that asks gets one.
 
         Raises:
             SessionClosed: or one of its kinds; the message was not delivered.
             TimeoutError: the deadline passed.
             OutboxFull: too much waits already; nothing was sent.
         """
+        if question is None and kind in ASKS:
+            question = self.protocol.question(kind)
         dead = None
         while True:
             connection = self._connection
             if self._outage is None or self._state is _READY or self._state is _C.CLOSED or self.forked:
                 try:
-                    return connection.send(payload, kind, wait=wait, deadline=deadline)
+                    return connection.send(payload, kind, question, wait=wait, deadline=deadline)
                 except SessionClosed:
                     if self.forked or not self._may_go_on(connection):
                         self._close_for_all()
@@ -218,9 +231,8 @@ class Channel(Generic[ServerMessage]):
                 if self._state is _C.CLOSED or (self._state is _READY and self._connection is not dead):
                     continue  # the end has come, or another connection
                 if self._state is _READY:
-                    self._go_down()
-                self._outbox.put(payload, kind)
-                self.protocol.note_sent(kind)
+                    self._move(Change.LOST)
+                self._outbox.put(payload, kind, question)
                 return
 
     def close(self, deadline: Deadline) -> None:
@@ -254,28 +266,33 @@ class Channel(Generic[ServerMessage]):
 
     def set_up(self) -> None:
         """The connection can be used: sends what waited, then reports it. Reader thread."""
+        outage, protocol = self._outage, self.protocol
+        again = outage is not None and outage.attempts > 0
         with self._lock:
             now = time.monotonic()
-            outage = self._outage
             if outage is not None:
                 outage.opened(now)
+            lost: tuple[Question, ...] = ()
+            if again and self._handle is None:
+                lost = protocol.begin_anew()
+                self._outbox.forget(Sent.RESPONSE)
             if self._send_waiting():
                 self._move(Change.SET_UP)
-        if outage is None or not outage.attempts:
+        if outage is None or not again:
             self.delivery.report_open()
             return
-        reconnected = Reconnected(self._handle is not None, now - outage.began, outage.attempts)
+        reconnected = Reconnected(self._handle is not None, now - outage.began, outage.attempts, bool(lost))
         logger.info("reconnected after %.1f s", reconnected.seconds)
-        self.delivery.announce(self.protocol.announcement(reconnected))
+        self.delivery.announce(protocol.announcement(reconnected), Mark(lost=lost))
 
     def _send_waiting(self) -> bool:
         """Requires the lock, so that nobody's message overtakes one that waited. False when the connection is lost again."""
         try:
-            if self._activity_lost:
-                self._connection.send(ACTIVITY_START, Sent.ACTIVITY_START, wait=False)
-                self._activity_lost = False
+            for payload, kind in self.protocol.to_repeat():
+                if not self._outbox.holds(payload):
+                    self._connection.send(payload, kind, wait=False)
             while len(self._outbox):
-                self._connection.send(self._outbox.first, wait=False)
+                self._connection.send(*self._outbox.first, wait=False)
                 self._outbox.remove_first()
         except SessionClosed:  # the rest waits for the next one
             return False
@@ -294,11 +311,13 @@ class Channel(Generic[ServerMessage]):
             if following is None:
                 self._end()
                 return False
-            self._go_down()
+            self._move(Change.LOST)
+            self._outbox.put_back(ended.unwritten())
+            lost = self.protocol.lose()
             self._follow(ended, following)
         logger.info("%s; the next attempt follows in %.1f s", info, following.pause)
-        if ended.failure is None:
-            self._announce_lost(info)
+        if ended.failure is None or lost:
+            self._announce_lost(info, lost)
         self._calling_back = None
         return self._begin_attempt(ended)
 
@@ -353,26 +372,19 @@ class Channel(Generic[ServerMessage]):
         leaving = self._state is _C.LEAVING
         return End(info, connection.failure, leaving or (self.protocol.going_away and info.sent_by is not SentBy.CLIENT))
 
-    def _go_down(self) -> None:
-        """Requires the lock. From now on messages wait; noted once, before the first of them is noted as a question."""
-        if self._state in (_READY, _C.LEAVING):
-            self._activity_lost, self._turn_lost = self.protocol.lose_turn()
-            self._move(Change.LOST)
-
     def _follow(self, ended: Connection[ServerMessage], following: Try) -> None:
         """Requires the lock. Puts the next connection in the place of the one that ended."""
         assert self._plan_for is not None
         self.protocol.replace()
         self._past = self._past.plus(ended.counters)
-        self._move(Change.LOST)
         self._leave_by, self._handle = None, following.handle
         plan = self._plan_for(following.handle)
         self._connection = Connection(plan, self.delivery, self._new_reader(), self, following.pause)
 
-    def _announce_lost(self, info: CloseInfo) -> None:
+    def _announce_lost(self, info: CloseInfo, lost: tuple[Question, ...]) -> None:
         if not self.protocol.turn_open:
             self.delivery.turn_over.set()
-        self.delivery.announce(self.protocol.announcement(Reconnecting(info, self._turn_lost)))
+        self.delivery.announce(self.protocol.announcement(Reconnecting(info, bool(lost))), Mark(lost=lost))
 
     def _end(self) -> None:
         """Requires the lock. No connection follows."""

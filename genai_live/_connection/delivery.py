@@ -9,10 +9,12 @@ from typing import Any, Generic, Protocol
 
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import Inbox
+from genai_live._connection.ledger import Mark
 from genai_live._connection.protocol import BidiProtocol, State
 from genai_live._network import frames
 from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
+from genai_live.errors import ServiceError
 from genai_live.types._server_messages import ServerMessage
 
 logger = logging.getLogger("genai_live")
@@ -42,8 +44,8 @@ class Delivery(Generic[ServerMessage]):
     ) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
         self.dispatcher = Dispatcher(callbacks, queue_bytes, owner.resume)
-        limit = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
-        self.inbox: Inbox[ServerMessage] = Inbox(limit, owner.resume, protocol.decode)
+        backlog = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
+        self.inbox: Inbox[ServerMessage] = Inbox(queue_bytes, backlog, owner.resume, protocol.decode)
         self.messages_received = 0
         self.undecodable = 0
         self.opened = threading.Event()
@@ -55,8 +57,12 @@ class Delivery(Generic[ServerMessage]):
         self._owner = owner
         self._queue_bytes = queue_bytes
         self._on_message = callbacks.on_message
-        self._early: list[tuple[ServerMessage, bytes | bytearray]] = []
+        self._early: list[tuple[ServerMessage, bytes | bytearray, Mark]] = []
         self._warned_of_pause = False
+        self._last_mark: Mark | None = None
+        """The mark of the last message, unless there was more to it: what goes on with the same turn needs no second look."""
+        self.failure: ServiceError | None = None
+        """The error with which the service answered the setup."""
 
     def take(self, opcode: int, payload: bytes | bytearray) -> None:
         """Takes one message off the wire.
@@ -72,22 +78,35 @@ class Delivery(Generic[ServerMessage]):
         if message.decode_error is not None:
             self._take_undecodable(message, opcode, payload)
         if was_in_setup:
-            self._early.append((message, payload))
-            if self.protocol.state is not _SETUP:
-                self._start()
+            self._take_early(message, payload)
             return
-        self._deliver(message, payload)
+        mark = self.protocol.mark
+        if mark is not self._last_mark:
+            self._last_mark = mark
+            self._note_mark(message, mark)
+        if self._on_message is not None:
+            self._call_back(self._on_message, message, payload, mark)
+        elif self.inbox.put(message, len(payload), mark) >= self.inbox.limit_bytes and self.inbox.pause_if_full():
+            self._pause()
+
+    def _take_early(self, message: ServerMessage, payload: bytes | bytearray) -> None:
+        self._early.append((message, payload, self.protocol.mark))
+        if message.error is not None:
+            self.failure = message.error
+        elif self.protocol.state is not _SETUP:
+            self._start()
 
     def still_full(self) -> bool:
         """Looks again whether reading has to pause."""
-        # With on_message it is the executor that may be behind, and else the receiver.
-        self.paused = self.dispatcher.pause_if_full() if self._on_message else self.inbox.pause_if_full()
+        # With on_message it is the executor that may be behind, or who gathers a turn; else the receiver.
+        counts = self._on_message is None or self.inbox.is_gathering
+        self.paused = self.dispatcher.pause_if_full() or (counts and self.inbox.pause_if_full())
         return self.paused
 
     def end(self) -> None:
         """Nothing follows: lets go who waits, after what came before setupComplete, if it never came."""
-        for message, payload in self._early:
-            self.inbox.put(message, len(payload))
+        for message, payload, mark in self._early:
+            self.inbox.put(message, len(payload), mark)
         self.inbox.end()
         self.turn_over.set()
         self.opened.set()
@@ -103,37 +122,60 @@ class Delivery(Generic[ServerMessage]):
         self.dispatcher.call(self.dispatcher.callbacks.on_open)
         self.opened.set()
 
-    def announce(self, message: ServerMessage) -> None:
+    def announce(self, message: ServerMessage, mark: Mark) -> None:
         """Hands on a message of this library's own, in the order of things."""
-        self.inbox.put(message, 0)
-        self.inbox.tell()
+        self.inbox.put(message, 0, mark)
+        self.inbox.wake()
         self.dispatcher.call(self._on_message, message)
 
+    def pass_on_notes(self) -> None:
+        """Queues marks for which no message came. The reader thread."""
+        for mark in self.protocol.notes():
+            self.inbox.put(None, 0, mark)
+            self.turn_over.set()
+
     def _start(self) -> None:
-        """Setup is complete: tells so, then delivers what came before and with it, in order."""
+        """Setup is complete: reports it, then delivers what came before and with it, in order."""
         self._owner.set_up()
         early, self._early = self._early, []
-        for message, payload in early:
-            if not _is_only_setup(message):
-                self._deliver(message, payload)
+        for message, payload, mark in early:
+            if _is_only_setup(message):
+                continue
+            self._note_mark(message, mark)
+            if self._on_message is not None:
+                self._call_back(self._on_message, message, payload, mark)
+            else:
+                self.inbox.put(message, len(payload), mark)
 
-    def _deliver(self, message: ServerMessage, payload: bytes | bytearray) -> None:
-        if not self.protocol.turn_open and not self.turn_over.is_set():
+    def _note_mark(self, message: ServerMessage, mark: Mark) -> None:
+        self.pass_on_notes()
+        if mark.ends:
+            message.__dict__["ends_turn"] = True
             self.turn_over.set()
-        if self._on_message is not None:
-            self._call_back(self._on_message, message, payload)
-        elif self.inbox.put(message, len(payload)) >= self.inbox.limit_bytes and self.inbox.pause_if_full():
-            self._pause()
+            self._last_mark = None
+        if message.error is not None:
+            self.dispatcher.call(self.dispatcher.callbacks.on_error, message.error)
+            self._last_mark = None
 
     def _call_back(
-        self, on_message: Callable[[ServerMessage], object], message: ServerMessage, payload: bytes | bytearray
+        self, on_message: Callable[[ServerMessage], object], message: ServerMessage, payload: bytes | bytearray, mark: Mark
     ) -> None:
+        inbox = self.inbox
+        calls = getattr(message, "tool_call", None) is not None
+        if calls:  # whoever waits for the turn is to find the call answered, if the callback answers it
+            self.dispatcher.call(on_message, message, size=len(payload))
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
-        if self.inbox.put(payload, len(payload)) > self.inbox.limit_bytes:
-            self.inbox.forget_oldest()
-        self.inbox.tell()
-        self.dispatcher.call(on_message, message, size=len(payload))
+        waiting = inbox.put(payload, len(payload), mark)
+        if inbox.is_gathering:
+            if waiting >= inbox.limit_bytes and inbox.pause_if_full():
+                self._pause()
+        elif waiting > inbox.backlog_bytes:
+            inbox.forget_oldest()
+        if inbox.is_awaited:
+            inbox.wake()
+        if not calls:
+            self.dispatcher.call(on_message, message, size=len(payload))
         if self.dispatcher.pause_if_full():
             self._pause()
 

@@ -3,6 +3,7 @@ ends the reader."""
 
 from __future__ import annotations
 
+import contextvars
 import logging
 import sys
 import threading
@@ -22,9 +23,10 @@ SLOW_CALLBACK = 0.5
 
 
 class Dispatcher:
-    """Runs callbacks and keeps account of what they did.
+    """Runs callbacks and keeps account of what they did. They see the context variables of the thread that made this.
 
-    ``resume`` is called, on a thread of the executor, when it has caught up after ``pause_if_full``.
+    ``resume`` is called, on any thread, when the executor has caught up after ``pause_if_full``, and when the reader should
+    ``call_waiting``.
     """
 
     def __init__(
@@ -37,6 +39,12 @@ class Dispatcher:
         self.longest = 0.0
         """Seconds."""
         self._resume = resume
+        self._origin = contextvars.copy_context()
+        self._contexts = [self._origin.copy()]
+        """The context while no callback runs in it: the same for all, so that one finds what another has set. It is away, and a
+        copy of the first serves, where a failed connect() reports from its thread while the reader is still inside a callback."""
+        self._soon: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        """What other threads want to be called by the reader."""
         self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...], int]] = deque()
         self._waiting_bytes = 0
         self._waiting_lock = threading.Lock()
@@ -48,9 +56,30 @@ class Dispatcher:
         """Calls the function now, or hands it to the executor; never raises. ``size`` is what waits with it, in bytes."""
         if function is None:
             return
-        if self.callbacks.executor is None:
-            self._run(function, arguments)
+        if self.callbacks.executor is not None:
+            self._hand_over(function, arguments, size)
             return
+        if self._soon:
+            self.call_waiting()
+        self._run(function, arguments)
+
+    def call_soon(self, function: Callable[..., object] | None, *arguments: Any) -> None:
+        """As ``call``, from a thread that is not the reader's: returns at once, and the reader calls it, or the executor."""
+        if function is None:
+            return
+        if self.callbacks.executor is not None:
+            self._hand_over(function, arguments, 0)
+            return
+        self._soon.append((function, arguments))
+        if self._resume is not None:
+            self._resume()
+
+    def call_waiting(self) -> None:
+        """Calls what ``call_soon`` was given. Reader thread."""
+        while self._soon:
+            self._run(*self._soon.popleft())
+
+    def _hand_over(self, function: Callable[..., object], arguments: tuple[Any, ...], size: int) -> None:
         with self._waiting_lock:
             self._waiting.append((function, arguments, size))
             self._waiting_bytes += size
@@ -100,9 +129,13 @@ class Dispatcher:
             self._resume()
 
     def _run(self, function: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        context = self._contexts.pop() if self._contexts else self._origin.copy()
         started = time.monotonic()
         try:
-            function(*arguments)
+            try:
+                context.run(function, *arguments)
+            finally:
+                self._contexts.append(context)
         except BaseException as error:  # SystemExit too: it would end the reader thread silently
             self._report(function, error)
         took = time.monotonic() - started

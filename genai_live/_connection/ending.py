@@ -20,7 +20,7 @@ class Ending:
         self.close_by = 0.0
         """Monotonic time until which the peer's Close frame is waited for; 0 for not at all."""
         self.decided = threading.Event()
-        self._process = _process.current
+        self.process = _process.current
         self._in_children: dict[int, CloseInfo] = {}
         """What child processes say of the session, by their ids."""
         self._lock = threading.RLock()
@@ -46,7 +46,7 @@ class Ending:
     @property
     def forked(self) -> bool:
         """True in a child of the process that opened the connection."""
-        return self._process is not _process.current
+        return self.process is not _process.current
 
     def seen_while(self, phase: errors.Phase, *, turn_open: bool) -> CloseInfo | None:
         """The record, or None; a child of the process that opened the connection has an end of its own."""

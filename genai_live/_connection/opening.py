@@ -15,7 +15,8 @@ from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan, WebSocketFactory
 from genai_live._network.headers import hidden
-from genai_live.auth import Auth, auth_for
+from genai_live.api_client import ApiClient, auth_for
+from genai_live.auth import Auth
 from genai_live.callbacks import Callbacks
 from genai_live.errors import ConnectError, ErrorKind
 from genai_live.types._server_messages import ServerMessage
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from genai_live._secret import Secret
-    from genai_live.api_client import ApiClient
     from genai_live.reconnection import ReconnectPolicy
 
 CONNECT_TIMEOUT = 30.0

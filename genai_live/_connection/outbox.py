@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import NamedTuple
 
 from genai_live._base64_text import Payload
+from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import Sent
 from genai_live.errors import OutboxFull
 
 _DROPPABLE = (Sent.AUDIO, Sent.VIDEO)
 """Messages that lose their value with time; text, tool answers and the marks of activity are never dropped."""
+
+
+class Waiting(NamedTuple):
+    """A message that waits."""
+
+    payload: Payload
+    kind: Sent
+    question: Question | None = None
+    """The question that it asks."""
 
 
 class Outbox:
@@ -20,21 +31,22 @@ class Outbox:
         """Pieces of audio and video that were dropped, over the session's life."""
         self._limit_bytes = limit_bytes
         self._bytes = 0
-        self._messages: deque[tuple[Payload, bool]] = deque()
+        self._messages: deque[Waiting] = deque()
 
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, payload: Payload, kind: Sent) -> None:
+    def put(self, payload: Payload, kind: Sent, question: Question | None = None) -> None:
         """Adds a message, and drops the oldest audio and video where the bound asks for it.
 
         Raises:
-            OutboxFull: it does not fit, and is not audio or video.
+            OutboxFull: it does not fit, and is not audio or video; nothing that waits was dropped for it.
         """
+        kept = sum(len(waiting.payload) for waiting in self._messages if waiting.kind not in _DROPPABLE)
         droppable = kind in _DROPPABLE
-        self._make_room(len(payload))
-        if self._bytes + len(payload) <= self._limit_bytes:
-            self._messages.append((payload, droppable))
+        if kept + len(payload) <= self._limit_bytes:
+            self._make_room(len(payload))
+            self._messages.append(Waiting(payload, kind, question))
             self._bytes += len(payload)
         elif droppable:
             self.dropped += 1
@@ -44,26 +56,39 @@ class Outbox:
                 " ReconnectPolicy): wait for message.reconnected, then send again"
             )
 
+    def put_back(self, messages: list[tuple[Payload, Sent, Question | None]]) -> None:
+        """Puts messages that were taken for the last connection, and never went out, before all others."""
+        self._messages.extendleft(Waiting(*message) for message in reversed(messages))
+        self._bytes += sum(len(payload) for payload, _, _ in messages)
+
+    def holds(self, payload: Payload) -> bool:
+        """True when this very message waits."""
+        return any(waiting.payload is payload for waiting in self._messages)
+
+    def forget(self, kind: Sent) -> None:
+        """Drops all messages of a kind: they mean nothing any more."""
+        self._messages = deque(waiting for waiting in self._messages if waiting.kind is not kind)
+        self._bytes = sum(len(waiting.payload) for waiting in self._messages)
+
     def _make_room(self, size: int) -> None:
         excess = self._bytes + size - self._limit_bytes
         if excess <= 0:
             return
-        kept: deque[tuple[Payload, bool]] = deque()
-        for payload, droppable in self._messages:
-            if droppable and excess > 0:
-                excess -= len(payload)
-                self._bytes -= len(payload)
+        kept: deque[Waiting] = deque()
+        for waiting in self._messages:
+            if waiting.kind in _DROPPABLE and excess > 0:
+                excess -= len(waiting.payload)
+                self._bytes -= len(waiting.payload)
                 self.dropped += 1
             else:
-                kept.append((payload, droppable))
+                kept.append(waiting)
         self._messages = kept
 
     @property
-    def first(self) -> Payload:
+    def first(self) -> Waiting:
         """The message that has waited longest."""
-        return self._messages[0][0]
+        return self._messages[0]
 
     def remove_first(self) -> None:
         """Takes it out: it was sent."""
-        payload, _ = self._messages.popleft()
-        self._bytes -= len(payload)
+        self._bytes -= len(self._messages.popleft().payload)

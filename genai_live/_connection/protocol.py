@@ -8,24 +8,27 @@ single operations on a dict, so no lock is needed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic
 
 from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
+from genai_live._base64_text import Payload
+from genai_live._client_messages.inputs import AUDIO_STREAM_END
+from genai_live._close_reasons import service_error
+from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, Question, Sound
+from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types import (
-    FunctionCall,
-    InteractionStatus,
     LiveMusicPlaybackControl,
     LiveMusicServerMessage,
     LiveMusicServerSetupComplete,
+    LiveServerContent,
     LiveServerMessage,
     LiveServerSetupComplete,
-    ModalityTokenCount,
     UsageMetadata,
 )
 from genai_live.types._server_messages import ServerMessage
@@ -70,17 +73,29 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 
 
 class Sent(Enum):
-    """What a client message asks of the model, for keeping track of turns."""
+    """What a client message means for what follows."""
 
     NOTHING = "nothing"
     AUDIO = "audio"
     VIDEO = "video"
-    ANSWER = "answer"
+    QUESTION = "question"
     ACTIVITY_START = "activityStart"
+    ACTIVITY_END = "activityEnd"
+    """Asks a question: the speech before it."""
+    SOUND_END = "audioStreamEnd"
+    RESPONSE = "toolResponse"
 
 
-_AUDIO = Sent.AUDIO
-"""What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
+_NEVER = float("inf")
+_ONLY_CONTENT = {"model_turn"}
+_NO_CONTENT = LiveServerContent()
+ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
+"""Sent first when an activity was open as the connection ended: what the user goes on to say belongs to one. Never recorded."""
+
+ASKS = {Sent.QUESTION: Asked.CONTENT, Sent.ACTIVITY_END: Asked.SPEECH}
+"""The messages that ask a question."""
+
+
 
 @dataclass(frozen=True)
 class Resumption:
@@ -94,19 +109,6 @@ class Resumption:
     """Index of the last client message that the handle's state includes (from 1); only with ``transparent`` resumption."""
 
 
-def ends_turn(message: LiveServerMessage) -> bool:
-    """True for the last message of a model's turn.
-
-    ``interactionStatus`` decides where it is given: only IDLE ends a turn, even beside ``turnComplete``. Otherwise
-    ``turnComplete`` does.
-    """
-    status = message.interaction_status
-    if status is not None and status != InteractionStatus.INTERACTION_STATUS_UNSPECIFIED:
-        return status == InteractionStatus.IDLE
-    content = message.server_content
-    return content is not None and content.turn_complete is True
-
-
 class BidiProtocol(Generic[ServerMessage]):
     """What one connection knows of itself, whatever its method: its state, and how to read a message."""
 
@@ -114,6 +116,14 @@ class BidiProtocol(Generic[ServerMessage]):
     """The method's name in the URL."""
     message_type: type[ServerMessage]
     """What the server sends."""
+    vertex = False
+    """True where Vertex AI is the server: of counts that a report names twice, its own names count."""
+    turn_open: bool = False
+    """True while an answer is due or under way."""
+    resynchronised: int = 0
+    """Questions that were closed with the turn of another one."""
+    mark: Mark = SESSION
+    """Whose the message is that was received last. The reader thread."""
     going_away = False
     """True once the server has said that it will end the connection."""
     time_left: float | None = None
@@ -121,8 +131,7 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def __init__(self) -> None:
         self.state = State.OPENING
-        self.turn_open = False
-        """True while an answer is due or under way."""
+        self.sound = Sound()
 
     def move(self, event: Event) -> None:
         """Goes where the table says."""
@@ -147,9 +156,30 @@ class BidiProtocol(Generic[ServerMessage]):
         """The newest handle that another connection may go on from; None where there is none."""
         return None
 
-    def lose_turn(self) -> tuple[bool, bool]:
-        """The connection is gone: whether an activity of the user was cut off by that, and whether an answer was."""
-        return False, False
+    @property
+    def is_unsettled(self) -> bool:
+        """True when ``look`` is to be called soon."""
+        return False
+
+    def look(self, now: float) -> float:
+        """Does what time brings about; returns when to look again, in monotonic seconds. The reader thread."""
+        return _NEVER
+
+    def notes(self) -> Sequence[Mark]:
+        """Marks for which no message came, since this was last asked."""
+        return ()
+
+    def lose(self) -> tuple[Question, ...]:
+        """The connection is gone: returns the questions whose answers are lost with it."""
+        return ()
+
+    def begin_anew(self) -> tuple[Question, ...]:
+        """Another conversation begins: returns the questions of the old one that are lost with it."""
+        return ()
+
+    def to_repeat(self) -> list[tuple[Payload, Sent]]:
+        """Messages that the next connection needs before all others, so that those mean what they meant."""
+        return []
 
     def replace(self) -> None:
         """Another connection follows."""
@@ -169,7 +199,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def receive(self, payload: bytes | bytearray) -> ServerMessage:
         """Decodes one message and notes what it says."""
         try:
-            message = _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
             self._note(message)
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             return self._undecodable(payload, error)
@@ -178,9 +208,12 @@ class BidiProtocol(Generic[ServerMessage]):
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
         try:
-            return _sound_messages.read(self.message_type, payload)
+            message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
+            if "extra" in message.__dict__:
+                message.error = service_error(message.extra)
         except Exception as error:  # whatever a message may do to the decoder: likewise
             return self._undecodable(payload, error)
+        return message
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:
         message = self.message_type()
@@ -191,10 +224,17 @@ class BidiProtocol(Generic[ServerMessage]):
         """Takes note of what the message says."""
         raise NotImplementedError
 
-    # Messages out: whatever thread sends. Called before the bytes go out, so that an answer cannot overtake the note.
+    # Messages out: the thread that sends.
 
-    def note_sent(self, kind: Sent) -> None:
-        """Notes what a client message asks for."""
+    def question(self, kind: Sent) -> Question | None:
+        """The question that a message of this kind asks; None for one that asks nothing."""
+        return None
+
+    def note_written(self, kind: Sent, question: Question | None) -> None:
+        """Notes a message that goes out. Called by the owner of the send lock, so that no answer can overtake the note."""
+
+    def note_withdrawn(self, question: Question) -> None:
+        """Notes that nothing of it went out after all."""
 
 
 class LiveProtocol(BidiProtocol[LiveServerMessage]):
@@ -209,57 +249,97 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self.resumption = Resumption()
         self.usage: UsageMetadata | None = None
         """Sum of the usage reports."""
-        self.pending_tool_calls: dict[str, FunctionCall] = {}
-        """Calls of the model that were neither answered nor cancelled, by id (by name where the backend gives no id)."""
-        self.audio_since_turn = False
-        """True when audio was sent that no turn has answered yet."""
+        self.ledger = Ledger()
+        """Which answer belongs to which question."""
+        self.sound = self.ledger.sound
         self.activity_open = False
-        """True between activityStart and activityEnd."""
+        """True between activityStart and activityEnd, on the connection of the moment."""
+        self._activity_cut = False
+        """True when a connection died inside an activity that the next one has not been told of."""
+        self._sound_end_cut = False
+        """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
+        anew. Never recorded."""
 
     @property
     def phase(self) -> Phase:
         """What the connection is doing, for the record of an end."""
-        return Phase.TOOL if self.pending_tool_calls and self.state is State.OPEN else super().phase
+        return Phase.TOOL if self.ledger.pending and self.state is State.OPEN else super().phase
 
     @property
-    def answer_due(self) -> bool:
-        """True when an end now would lose something."""
-        return self.turn_open or bool(self.pending_tool_calls)
+    def turn_open(self) -> bool:  # type: ignore[override]  # nobody writes it here
+        """True while an answer is due or under way."""
+        return self.ledger.answer_due
+
+    @property
+    def resynchronised(self) -> int:  # type: ignore[override]  # likewise
+        """As ``BidiProtocol.resynchronised``."""
+        return self.ledger.resynchronised
+
+    def receive(self, payload: bytes | bytearray) -> LiveServerMessage:
+        """As ``BidiProtocol.receive``. Sound that only goes on with the turn under way is noted at once: it says nothing else."""
+        try:
+            message = _sound_messages.read(LiveServerMessage, payload, vertex=self.vertex)
+            mark, fields = self.ledger.going_on, message.__dict__
+            if mark is None or len(fields) != 1 or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT:
+                self._note(message)
+            else:
+                self.mark = mark
+        except Exception as error:  # whatever a message may say, it costs this one message and not the session
+            self.mark = SESSION
+            return self._undecodable(payload, error)
+        return message
 
     def _note(self, message: LiveServerMessage) -> None:
-        content = message.server_content
-        # Not inputTranscription: it was seen after the turnComplete of an interrupted turn.
-        if content is not None and (content.model_turn is not None or content.output_transcription is not None):
-            self.turn_open, self.audio_since_turn = True, False
+        if "extra" in message.__dict__:
+            message.error = service_error(message.extra)
         if message.usage_metadata is not None:
             self.usage = added(self.usage, message.usage_metadata)
         if message.setup_complete is not None and self.state is State.SETUP:
             self.setup_complete = message.setup_complete
             self.move(Event.SETUP_COMPLETE)
-        if message.tool_call is not None:
-            self.turn_open = True
-            for call in message.tool_call.function_calls or ():
-                self.pending_tool_calls[call.id or call.name or ""] = call
-        if message.tool_call_cancellation is not None:
-            for call_id in message.tool_call_cancellation.ids or ():
-                self.pending_tool_calls.pop(call_id, None)
         if message.session_resumption_update is not None:
             self._note_resumption(message)
         if message.go_away is not None:
             self.going_away, self.time_left = True, message.go_away.time_left
-        if ends_turn(message):
-            self.turn_open = False
+        self.mark = self.ledger.entered(message)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """As ``BidiProtocol.is_unsettled``: questions that a turn has left open are closed after a silence."""
+        return self.ledger.is_unsettled
+
+    def look(self, now: float) -> float:
+        """As ``BidiProtocol.look``."""
+        return self.ledger.look(now)
+
+    def notes(self) -> Sequence[Mark]:
+        """As ``BidiProtocol.notes``."""
+        return self.ledger.notes()
 
     @property
     def handle(self) -> str | None:
         """As ``BidiProtocol.handle``."""
         return self.resumption.handle
 
-    def lose_turn(self) -> tuple[bool, bool]:
-        """As ``BidiProtocol.lose_turn``. A pending tool call survives: the service takes its answer over the next connection."""
-        activity, lost = self.activity_open, self.turn_open and not self.pending_tool_calls
-        self.turn_open, self.activity_open = self.turn_open and not lost, False
-        return activity, lost
+    def lose(self) -> tuple[Question, ...]:
+        """As ``BidiProtocol.lose``. A question whose call is open survives."""
+        self._activity_cut = self._activity_cut or self.activity_open
+        self._sound_end_cut = self._sound_end_cut or self.sound.ended
+        self.activity_open = False
+        return self.ledger.lose()
+
+    def begin_anew(self) -> tuple[Question, ...]:
+        """As ``BidiProtocol.begin_anew``."""
+        return self.ledger.begin_anew()
+
+    def to_repeat(self) -> list[tuple[Payload, Sent]]:
+        """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses that nobody has spoken of."""
+        repeated: list[tuple[Payload, Sent]] = [(response, Sent.NOTHING) for response in self.ledger.responses]
+        if self._activity_cut:
+            repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))
+        if self._sound_end_cut:
+            repeated.append((AUDIO_STREAM_END, Sent.SOUND_END))
+        return repeated
 
     def announcement(self, event: Reconnecting | Reconnected) -> LiveServerMessage:
         """As ``BidiProtocol.announcement``."""
@@ -274,20 +354,31 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         handle = update.new_handle if update.resumable and update.new_handle else self.resumption.handle
         self.resumption = Resumption(handle, bool(update.resumable), update.last_consumed_client_message_index)
 
-    def note_sent(self, kind: Sent) -> None:
-        """Notes what a client message asks for."""
-        if kind is _AUDIO:
-            self.audio_since_turn = True
-        elif kind is Sent.ANSWER:
-            self.turn_open, self.activity_open = True, False
-        elif kind is Sent.ACTIVITY_START:
-            self.activity_open = True
+    def question(self, kind: Sent) -> Question | None:
+        """As ``BidiProtocol.question``."""
+        asked = ASKS.get(kind)
+        return None if asked is None else self.ledger.asked(asked)
 
-    def note_answered(self, call_ids: list[str]) -> None:
-        """Notes that tool calls were answered: the model will go on."""
-        for call_id in call_ids:
-            self.pending_tool_calls.pop(call_id, None)
-        self.turn_open = True
+    def note_written(self, kind: Sent, question: Question | None) -> None:
+        """As ``BidiProtocol.note_written``."""
+        if question is not None:
+            self.ledger.written(question)
+        if kind is Sent.ACTIVITY_START:
+            self.activity_open, self._activity_cut = True, False
+        elif kind is Sent.ACTIVITY_END:
+            self.activity_open = self._activity_cut = False
+        elif kind is Sent.SOUND_END:
+            self.sound.ended, self._sound_end_cut = True, False
+
+    def note_withdrawn(self, question: Question) -> None:
+        """As ``BidiProtocol.note_withdrawn``."""
+        self.ledger.withdrawn(question)
+
+
+class VertexLiveProtocol(LiveProtocol):
+    """A conversation with Vertex AI."""
+
+    vertex = True
 
 
 class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
@@ -311,38 +402,3 @@ class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
         """Notes what the music was told to do."""
         if control is not LiveMusicPlaybackControl.RESET_CONTEXT:
             self.playback, self.turn_open = control, control is LiveMusicPlaybackControl.PLAY
-
-
-# Usage.
-
-_COUNTS = (
-    "prompt_token_count",
-    "cached_content_token_count",
-    "response_token_count",
-    "tool_use_prompt_token_count",
-    "thoughts_token_count",
-    "total_token_count",
-)
-_DETAILS = ("prompt_tokens_details", "cache_tokens_details", "response_tokens_details", "tool_use_prompt_tokens_details")
-
-
-def added(total: UsageMetadata | None, report: UsageMetadata) -> UsageMetadata:
-    """The sum of both; counts that neither has stay None, and the details are summed for each modality."""
-    if total is None:
-        return report
-    result = UsageMetadata(traffic_type=report.traffic_type, service_tier=report.service_tier)
-    for name in _COUNTS:
-        known = [count for count in (getattr(total, name), getattr(report, name)) if count is not None]
-        setattr(result, name, sum(known) if known else None)
-    for name in _DETAILS:
-        setattr(result, name, _by_modality([*(getattr(total, name) or ()), *(getattr(report, name) or ())]) or None)
-    return result
-
-
-def _by_modality(details: Iterable[ModalityTokenCount]) -> list[ModalityTokenCount]:
-    sums: dict[str, ModalityTokenCount] = {}
-    for detail in details:
-        known = sums.get(str(detail.modality))
-        count = (known.token_count or 0 if known else 0) + (detail.token_count or 0)
-        sums[str(detail.modality)] = ModalityTokenCount(modality=detail.modality, token_count=count)
-    return list(sums.values())

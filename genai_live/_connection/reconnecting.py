@@ -23,8 +23,6 @@ take about 2."""
 SHORTEST_NOTICE = 0.5
 """Part of the time left that is kept where all of it is shorter than twice the margin."""
 
-ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
-"""Sent first when an activity was open as the connection ended: what the user goes on to say belongs to one. Never recorded."""
 _ABOUT_THE_HANDLE = (ErrorKind.EXPIRED, ErrorKind.BAD_REQUEST)
 """What a setup is refused with when the handle is unknown, used up or too old."""
 

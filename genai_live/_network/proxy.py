@@ -86,13 +86,13 @@ def parse_proxy(url: Secret, source: str = _OPTION) -> Proxy:
     Raises:
         ConfigError: another scheme, no host, or no usable port.
     """
-    proxy = _read(url.reveal())
+    proxy = _read(url.reveal(), source)
     if isinstance(proxy, str):
         raise ConfigError(proxy, source)
-    return proxy._replace(source=source)
+    return proxy
 
 
-def _read(url: str) -> Proxy | str:
+def _read(url: str, source: str) -> Proxy | str:
     """The proxy, or what is wrong with it: raised by the caller, whose frame does not hold the password."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
@@ -105,7 +105,7 @@ def _read(url: str) -> Proxy | str:
     if not parts.hostname or not parts.hostname.isprintable() or " " in parts.hostname:
         return "a proxy needs a host, as in http://host:port"
     user, password = (Secret(unquote(part)) if part else None for part in (parts.username, parts.password))
-    return Proxy(scheme, parts.hostname, port, user, password)
+    return Proxy(scheme, parts.hostname, port, user, password, source)
 
 
 def proxy_verdict(status: int, proxy: Proxy) -> Verdict:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from genai_live import _json
-from genai_live._close_reasons import judged, of_status
+from genai_live._close_reasons import judged, of_status, on_the_way_in
 from genai_live._deadline import Deadline
 from genai_live._network.headers import check_headers, revealed, secrets_in
 from genai_live._network.http_answer import Answer
@@ -207,7 +207,7 @@ class _Post:
 
 
 def _refused(address: Address, status: int, text: str) -> APIError:
-    verdict = of_status(status, text)
+    verdict = on_the_way_in(of_status(status, text), address.safe_url)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
     error = APIError(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
     judged(error, verdict)

@@ -9,10 +9,12 @@ the only file that meets OSError.
 from __future__ import annotations
 
 import selectors
+import socket
 import ssl
 import threading
 from collections import deque
 from collections.abc import Callable
+from types import BuiltinMethodType
 from typing import TYPE_CHECKING
 
 from genai_live._deadline import Deadline
@@ -53,6 +55,26 @@ class WriteTimedOut(TransportLost):
     """The peer did not read in time; half a frame may be out, so the connection is over."""
 
 
+class _Patience:
+    """How long a write may wait: for its caller, and before the connection counts as dead."""
+
+    def __init__(self, limit: float | None, deadline: Deadline | None) -> None:
+        self._limit = Deadline(limit)
+        self._deadline = Deadline(None) if deadline is None else deadline
+
+    def left(self) -> float | None:
+        """Seconds; None for no limit."""
+        lefts = [left for left in (self._limit.left(), self._deadline.left()) if left is not None]
+        return min(lefts, default=None)
+
+    def raise_if_over(self, words: str) -> None:
+        """Raises WriteTimedOut when the limit passed, else TimeoutError when the deadline did."""
+        if self._limit.passed:
+            raise WriteTimedOut(words or f"the peer has not read for {self._limit.seconds:g} s")
+        if self._deadline.passed:
+            raise TimeoutError
+
+
 class Transport:
     """Reads and writes one upgraded connection.
 
@@ -84,7 +106,7 @@ class Transport:
         self._closed = False
         self._send_lock = threading.RLock()
         """Rank 1. Guards the order of frames and ``_frame``: held while one frame goes out, also while the peer is slow.
-        Reentrant, so that it knows its owner, and because a signal handler may send: it finishes the frame under way first."""
+        Reentrant, so that it knows its owner: a signal handler may send while its own thread does."""
         self._writing = False
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
         self._call_lock = threading.Lock()
@@ -97,8 +119,14 @@ class Transport:
         """The frame that is under way; empty when none is."""
         self._sent = 0
         """Bytes of it that went out. Each of the two is written in one step, so that Ctrl-C finds them right at any moment."""
+        self._sent_before = 0
+        self._counts: list[int] = []
+        """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
+        self._opened: Callable[[], None] | None = None
+        """The ``opening`` of the frame that has begun last."""
+        self._send, self._may_tear = _sender(sock)
         self._torn = False
-        """True while the socket is called; the next call finds it True when Ctrl-C came between call and record."""
+        """True while a call is under way that may write and then be interrupted before it says how much."""
         self.interrupted = False
         """True when that has happened: this program ended the connection, not the network."""
         self._said_goodbye = False
@@ -148,27 +176,40 @@ class Transport:
 
     # Writing: any thread.
 
-    def write(self, frame: Frame, deadline: Deadline) -> None:
-        """Writes one whole frame; blocks while the peer does not read, until the deadline.
+    def write(
+        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Callable[[], None] | None = None
+    ) -> None:
+        """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
-        A Ctrl-C meanwhile leaves the rest of the frame to the next writer or the reader: half a frame cannot be taken back.
+        ``opening`` is called just before the first byte, by the owner of the send lock. A Ctrl-C meanwhile, and a ``deadline``
+        that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
+        handler that writes while its own thread does has its frame written behind the one under way.
 
         Raises:
-            TransportLost: the connection is over, or the deadline passed (``WriteTimedOut``), which ends it too.
+            TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.
+            TimeoutError: the deadline passed.
         """
+        if self._owns_send_lock:
+            self._soon_opened(frame, opening)
+            return
         try:
-            # Nearly always it is free: the clock is not looked at then, 0.3 µs of 10.
-            if not self._send_lock.acquire(blocking=False) and not deadline.acquire(self._send_lock):
-                raise WriteTimedOut("another thread's frame could not be written in time")
+            if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+                self._wait_for_lock(_Patience(limit, deadline))
             self._writing = True
             if self._frame or self._soon or self._pong:
-                self._write_waiting(deadline)
+                self._write_waiting(_Patience(limit, deadline))
+            if opening is not None:
+                opening()
             self._begin(frame)
-            self._push(deadline)
+            self._opened = opening
+            self._write_some()
+            if self._frame:
+                self._push_slowly(_Patience(limit, deadline))
+            self.messages_written += 1
         except Exception:
             raise
         except BaseException:
-            self.interrupted = self._owns_send_lock and self._torn
+            self.interrupted = self._owns_send_lock and self._torn and not self._counts
             raise
         finally:
             if self._owns_send_lock:
@@ -179,14 +220,28 @@ class Transport:
         if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
             self.flush()
 
-    def write_soon(self, frame: Frame) -> None:
+    def write_soon(self, frame: Frame, opening: Callable[[], None] | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
 
         Raises:
             TransportLost: the connection is over.
         """
-        self._soon.append(frame)
+        self._soon_opened(frame, opening)
         self.flush()
+
+    def _soon_opened(self, frame: Frame, opening: Callable[[], None] | None) -> None:
+        if opening is not None:
+            opening()
+        self._soon.append(frame)
+        self._opened = opening
+
+    def has_begun(self, frame: Frame, opening: Callable[[], None]) -> bool:
+        """True when a frame whose writing was interrupted is out, or is finished by whoever writes next."""
+        return frame is self._frame or opening is self._opened
+
+    def _wait_for_lock(self, patience: _Patience) -> None:
+        if not Deadline(patience.left()).acquire(self._send_lock):
+            patience.raise_if_over("another thread's frame could not be written in time")
 
     def write_pong(self, frame: bytes) -> None:
         """Like ``write_soon``, in place of an earlier pong that still waits."""
@@ -218,17 +273,22 @@ class Transport:
         return max(0, len(self._frame) - self._sent) + sum(map(len, tuple(self._soon)))
 
     @property
+    def unwritten(self) -> list[Frame]:
+        """Frames that never went out whole, once the connection is over."""
+        return [self._frame, *self._soon] if self._frame else [*self._soon]
+
+    @property
     def wants_flush(self) -> bool:
         """True when bytes wait and no thread is about to write them."""
         return bool(self._soon or self._frame or self._pong) and not self._writing
 
-    def _write_waiting(self, deadline: Deadline | None) -> bool:
-        """Requires the send lock. False when the socket is full and there is no deadline to wait for."""
-        if self._frame and not self._push(deadline):
+    def _write_waiting(self, patience: _Patience | None) -> bool:
+        """Requires the send lock. False when the socket is full and there is no patience to wait."""
+        if self._frame and not self._push(patience):
             return False
         while self._pong or self._soon:
             self._begin((self._pong or self._soon).popleft())
-            if not self._push(deadline):
+            if not self._push(patience):
                 return False
         return True
 
@@ -237,59 +297,69 @@ class Transport:
         if self._said_goodbye:  # RFC 6455 section 5.5.1: no frame may follow a Close frame
             raise TransportLost("a Close frame has been sent")
         self._said_goodbye = isinstance(frame, bytes) and frame[0] == _CLOSE_HEAD
+        self._counts.clear()
+        self._torn = False
         self._sent = 0
         self._frame = frame
 
-    def _push(self, deadline: Deadline | None) -> bool:
-        """Requires the send lock. Writes the frame under way; False when the socket is full and there is no deadline."""
+    def _push(self, patience: _Patience | None) -> bool:
+        """Requires the send lock. Writes the frame under way; False when the socket is full and there is no patience."""
         self._write_some()
         if self._frame:
-            if deadline is None:
+            if patience is None:
                 return False
-            try:
-                self._push_slowly(deadline)
-            except (OSError, ValueError) as error:  # no descriptor for the selector, or the socket was closed meanwhile
-                raise TransportLost(_words(error)) from error
+            self._push_slowly(patience)
         self.messages_written += 1
         return True
 
-    def _push_slowly(self, deadline: Deadline) -> None:
+    def _push_slowly(self, patience: _Patience) -> None:
         """Requires the send lock. Waits for the peer to read, as often as it takes."""
-        with selectors.DefaultSelector() as selector:  # not select(): descriptors may be above 1023
-            selector.register(self.fileno, selectors.EVENT_WRITE)
-            while self._frame:
-                left = deadline.left()
-                if left == 0:
-                    raise WriteTimedOut(f"the peer has not read for {deadline.seconds:g} s")
-                selector.select(_RETRY_AFTER if left is None else min(left, _RETRY_AFTER))
-                self._write_some()
+        try:
+            with selectors.DefaultSelector() as selector:  # not select(): descriptors may be above 1023
+                selector.register(self.fileno, selectors.EVENT_WRITE)
+                while self._frame:
+                    left = patience.left()
+                    if left == 0:
+                        patience.raise_if_over("")
+                    selector.select(_RETRY_AFTER if left is None else min(left, _RETRY_AFTER))
+                    self._write_some()
+        except TimeoutError:
+            raise
+        except (OSError, ValueError) as error:  # no descriptor for the selector, or the socket was closed meanwhile
+            raise TransportLost(_words(error)) from error
 
     def _write_some(self) -> None:
         """Requires the send lock. Writes as much of the frame under way as the socket takes."""
         while self._frame:
-            frame, sent = self._frame, self._sent
+            frame = self._frame
+            if self._counts:  # what the last call wrote, which may have been interrupted behind it
+                self._sent = self._sent_before + self._counts[0]
+                if self._sent == len(frame):
+                    self._frame = b""
+                self.bytes_written += self._counts[0]
+                self._counts.clear()
+                continue
+            if self._torn:
+                raise TransportLost(INTERRUPTED)
+            sent = self._sent_before = self._sent
             if not isinstance(frame, bytes):
                 piece: bytes | bytearray | memoryview = frame.from_byte(sent)
             else:
                 piece = memoryview(frame)[sent:] if sent else frame
-            if self._torn:
-                raise TransportLost(INTERRUPTED)
-            self._torn = True
+            call = map(self._send, (piece,))
             try:
                 with self._call_lock:
                     if self._closed:
                         raise TransportLost("the connection is closed")
-                    count = self._socket.send(piece)
+                    self._torn = self._may_tear
+                    # One step of C, which writes and records: a signal handler that raises does so before it or behind it.
+                    self._counts.extend(call)
+                    self._torn = False
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return
             except (OSError, ValueError) as error:
                 raise TransportLost(_words(error)) from error
-            self.bytes_written += count
-            self._sent = sent + count
-            if self._sent == len(frame):
-                self._frame = b""
-            self._torn = False
 
     # Ending.
 
@@ -308,6 +378,17 @@ class Transport:
         """Closes the descriptor in a forked child, where a lock may be held by a thread that does not exist."""
         self._closed = True
         self._socket.close()
+
+
+def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryview], int], bool]:
+    """The call that writes, and whether a signal handler that raises can come between its writing and its saying how much.
+
+    A plain socket's is one step of C. OpenSSL's runs signal handlers after it has written, some microseconds of each call. A
+    patched socket's is Python.
+    """
+    if isinstance(sock, ssl.SSLSocket) and type(sock).send is ssl.SSLSocket.send:
+        return sock._sslobj.write, True  # type: ignore[attr-defined]  # what SSLSocket.send calls, without a frame of Python
+    return sock.send, not isinstance(sock.send, BuiltinMethodType)
 
 
 def _words(error: Exception) -> str:

@@ -14,7 +14,7 @@ from http.client import HTTPMessage
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from genai_live._close_reasons import judged, of_status
+from genai_live._close_reasons import judged, of_status, on_the_way_in
 from genai_live._network.headers import revealed, secrets_in
 from genai_live._network.http_answer import MOST_INTERIM, SWITCHING_PROTOCOLS, Answer, is_interim, quoted
 from genai_live._network.tcp import Line
@@ -117,7 +117,7 @@ def _check_unasked(given: HTTPMessage, safe_url: str, asked: Mapping[str, str | 
 
 def _rejected(safe_url: str, answer: Answer, secrets: list[Secret]) -> HandshakeRejected:
     body = redacted(answer.body(), secrets)
-    verdict = of_status(answer.status, body)
+    verdict = on_the_way_in(of_status(answer.status, body), safe_url)
     words = f"{safe_url} refused the upgrade with HTTP {answer.status}{quoted(body)}"
     error = HandshakeRejected(f"{words}. {verdict.advice}".rstrip(), answer.status, body)
     judged(error, verdict)

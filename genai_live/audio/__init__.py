@@ -6,8 +6,8 @@ is), ``resampling`` (what a model wants to hear: 16 kHz mono) and ``pacing`` (wh
 
 from __future__ import annotations
 
-from .pacing import Pacer
-from .pcm import (
+from genai_live.audio.pacing import Pacer
+from genai_live.audio.pcm import (
     INPUT_RATE,
     OUTPUT_RATE,
     SAMPLE_BYTES,
@@ -18,9 +18,9 @@ from .pcm import (
     mime_type_of,
     rate_of,
 )
-from .recording import Audio
-from .resampling import Resampler, to_input, to_mono
-from .wav import read_wav, write_wav
+from genai_live.audio.recording import Audio
+from genai_live.audio.resampling import Resampler, to_input, to_mono
+from genai_live.audio.wav import read_wav, write_wav
 
 __all__ = [
     "INPUT_RATE",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .pcm import check_rate
+from genai_live.audio.pcm import check_rate
 
 CATCH_UP_SPEED = 2.0
 """How many times faster than real time late sound goes out: a late second is made up in one second, and a server that

@@ -7,8 +7,8 @@ import math
 import sys
 from collections.abc import Iterable, Iterator
 
-from .._arguments import came, is_number, octets, text, whole_number
-from ..errors import ConfigError
+from genai_live._arguments import came, is_number, octets, text, whole_number
+from genai_live.errors import ConfigError
 
 INPUT_RATE = 16_000
 """Hz: what the models hear natively (Live API best practices); the service resamples other rates itself."""

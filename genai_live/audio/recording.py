@@ -6,10 +6,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .._arguments import file_path
-from ..errors import ConfigError
-from .pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
-from .wav import read_wav, write_wav
+from genai_live._arguments import file_path
+from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
+from genai_live.audio.wav import read_wav, write_wav
+from genai_live.errors import ConfigError
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import array
 from typing import Any
 
-from .._arguments import came
-from ..errors import ConfigError
-from .pcm import INPUT_RATE, check_rate, pcm_of, samples_of
-from .recording import Audio
+from genai_live._arguments import came
+from genai_live.audio.pcm import INPUT_RATE, check_rate, pcm_of, samples_of
+from genai_live.audio.recording import Audio
+from genai_live.errors import ConfigError
 
 _HOW_TO_INSTALL = "install it with: pip install 'genai-live[audio]'"
 

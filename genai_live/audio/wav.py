@@ -11,9 +11,9 @@ import struct
 from pathlib import Path
 from typing import NamedTuple
 
-from .._arguments import file_path, octets
-from ..errors import ConfigError
-from .pcm import RIFF_MAGIC, SAMPLE_BYTES, check_channels, check_rate
+from genai_live._arguments import file_path, octets
+from genai_live.audio.pcm import RIFF_MAGIC, SAMPLE_BYTES, check_channels, check_rate
+from genai_live.errors import ConfigError
 
 _PCM_FORMAT = 0x0001
 _FLOAT_FORMAT = 0x0003

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from genai_live._version import __version__
+from genai_live import __version__
 from genai_live.cli import chat, demo, emulate, record, talk
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from genai_live._network.tcp import words_of
 from genai_live.cli.usage import MisunderstoodError, port
 from genai_live.emulator.certificates import TlsChoice
 from genai_live.errors import ConfigError
@@ -50,7 +50,9 @@ def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
     except ssl.SSLError as error:
         raise ConfigError(f"the certificate and its key cannot be used: {error.reason or error}") from error
     except OSError as error:
-        words = words_of(error.errno) if error.errno and error.errno > 0 else str(error)
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        if words.startswith("Unknown error"):  # Windows: its C library knows no number of a socket
+            words = error.strerror or str(error)
         raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {words}") from error
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from genai_live._backends import MLDEV, VERTEX
-from genai_live._settings import EMULATOR_VARIABLE, KEY_VARIABLES, wants_vertex
-from genai_live.client import Client
-from genai_live.emulator import LiveEmulator
-from genai_live.errors import ConfigError
+from genai_live import Client
+from genai_live.emulator import HOST_VARIABLE, LiveEmulator
+from genai_live.errors import ConfigError, ErrorKind
 
 EXAMPLE_MODEL = "gemini-3.8-live"
 """The model that is named where a user has to be told one."""
@@ -24,7 +22,6 @@ MODEL_VARIABLE = "GENAI_LIVE_MODEL"
 """What ``--model`` is when it is not given."""
 
 KEY_PAGE = "https://aistudio.google.com/apikey"
-
 
 
 @dataclass(frozen=True)
@@ -46,19 +43,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--emulator", action="store_true", help="talk to an emulator on this machine: no key, no network")
 
 
-def has_settings(environment: Mapping[str, str]) -> bool:
-    """True when the environment says how to reach the service: a key, an address of one's own, or Vertex AI."""
-    addresses = (MLDEV.base_url_variable, VERTEX.base_url_variable)
-    return any(environment.get(name) for name in (*KEY_VARIABLES, *addresses)) or wants_vertex(None, environment)
+def client_of_the_environment() -> Client | None:
+    """The client that the environment describes; None when it says nothing of how to reach the service.
+
+    Raises ConfigError for what the environment says and cannot mean.
+    """
+    try:
+        return Client()
+    except ConfigError as error:
+        if error.kind is not ErrorKind.AUTH:
+            raise
+        return None
 
 
-def why_emulator(model: str | None, asked: bool, environment: Mapping[str, str]) -> str | None:
+def why_emulator(model: str | None, asked: bool) -> str | None:
     """Why the embedded emulator answers, in one sentence that says how to reach the service; None when the service does."""
     if asked:
         return "The emulator on this machine answers, as --emulator asks."
-    if environment.get(EMULATOR_VARIABLE):
+    if os.environ.get(HOST_VARIABLE):
         return None
-    if not has_settings(environment):
+    if client_of_the_environment() is None:
         return (
             "No GEMINI_API_KEY is set, so the emulator on this machine answers;"
             f" for Google's service set it and add --model {model or EXAMPLE_MODEL}."
@@ -74,7 +78,7 @@ def answerer(model: str | None, asked_for_emulator: bool, *, emulator_if_needed:
 
     Raises ConfigError when the service is asked for without a key or other settings, or the emulator's extra is not installed.
     """
-    why = why_emulator(model, asked_for_emulator, os.environ) if asked_for_emulator or emulator_if_needed else None
+    why = why_emulator(model, asked_for_emulator) if asked_for_emulator or emulator_if_needed else None
     if why is None:
         yield _service(model)
         return
@@ -84,11 +88,11 @@ def answerer(model: str | None, asked_for_emulator: bool, *, emulator_if_needed:
 
 
 def _service(model: str | None) -> Answerer:
-    host = os.environ.get(EMULATOR_VARIABLE)
-    if host:
-        return Answerer(Client(), model or EMULATED_MODEL, f"The emulator at {host} answers, as {EMULATOR_VARIABLE} says.")
-    if not has_settings(os.environ):
+    client = client_of_the_environment()
+    if client is None:
         raise ConfigError(f"there is no API key: set GEMINI_API_KEY (keys are made at {KEY_PAGE}), or add --emulator")
-    client = Client()
+    host = os.environ.get(HOST_VARIABLE)
+    if host:
+        return Answerer(client, model or EMULATED_MODEL, f"The emulator at {host} answers, as {HOST_VARIABLE} says.")
     name = model or EXAMPLE_MODEL
     return Answerer(client, name, f"{name} answers.")

@@ -6,8 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
-from genai_live._close_reasons import closed_error
-from genai_live._streaming.audio_stream import AudioStream, Progress
+from genai_live import AudioStream, Session, Turn
 from genai_live.audio import Audio
 from genai_live.cli.answerer import Answerer
 from genai_live.cli.listening import Listener
@@ -15,8 +14,7 @@ from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_writable, seconds
 from genai_live.cli.view import Look, asking_line, labelled, level_words
 from genai_live.errors import LiveError, ReceiveTimeout
-from genai_live.session import Session
-from genai_live.turn import Turn, assemble
+from genai_live.turn import assemble
 
 CONFIG = {"response_modalities": ["AUDIO"], "input_audio_transcription": {}, "output_audio_transcription": {}}
 """Speech, and both sides of it as text."""
@@ -49,7 +47,7 @@ def ask_aloud(answerer: Answerer, question: Audio, out: Path, timeout: float, sc
     check_writable(out)
     screen.say(answerer.sentence)
     listener = Listener()
-    callbacks = {"on_message": listener.on_message, "on_close": listener.on_close}
+    callbacks = {"on_message": listener.on_message, "on_error": listener.on_error, "on_close": listener.on_close}
     with answerer.client.live.connect(model=answerer.model, config=CONFIG, callbacks=callbacks) as session:
         asked_at = _follow(session, listener, question, timeout, screen)
     turn = assemble(listener.messages)
@@ -90,16 +88,16 @@ def is_over(listener: Listener, asked_at: float, now: float, timeout: float) -> 
     quiet = now - max(asked_at, listener.last_message_at or 0.0)
     if listener.turn_ended_at is not None and not listener.answering and quiet >= NO_MORE_AFTER:
         return True
-    if listener.closed is not None:
-        raise closed_error(listener.closed)
+    if listener.end is not None:
+        raise listener.end
     if quiet >= timeout and listener.first_sound_at is None:
         raise ReceiveTimeout(f"no answer came within {timeout:g} s: is there speech in the question, and can the model hear?")
     return quiet >= timeout
 
 
-def lines(progress: Progress, level: float, listener: Listener, columns: int, look: Look) -> list[str]:
+def lines(progress: tuple[float, float | None], level: float, listener: Listener, columns: int, look: Look) -> list[str]:
     """The lines to draw: the question's progress and level, both transcripts, the answer's length."""
-    drawn = [asking_line(progress.sent, progress.total, level, columns, look)]
+    drawn = [asking_line(*progress, level, columns, look)]
     if listener.heard:
         drawn.append(labelled("you", listener.heard, columns, look))
     if listener.said:

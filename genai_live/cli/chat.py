@@ -6,12 +6,12 @@ import argparse
 import sys
 from collections.abc import Iterator
 
+from genai_live import Session
 from genai_live.cli import answerer
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import seconds
 from genai_live.cli.view import LABEL_COLUMNS, labelled
 from genai_live.errors import TurnLost
-from genai_live.session import Session
 
 SPEECH = {"response_modalities": ["AUDIO"], "output_audio_transcription": {}}
 """What every Live model does: it speaks, and its words come as text too."""

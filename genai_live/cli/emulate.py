@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     address.add_arguments(parser)
     parser.add_argument("--require-key", action="store_true", help="refuse clients that bring no credential")
+    parser.add_argument("--lenient", action="store_true", help="take versions and settings that the service is known to refuse")
     parser.add_argument("--text-frames", action="store_true", help="send JSON in text frames; the service sends binary ones")
     parser.add_argument("--instant", action="store_true", help="do not wait for the assumed playback before the end of a turn")
     parser.add_argument("--pace", type=pace, default=1.0, help="scale of the times it takes, 0 for none; default: %(default)g")
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             playback="instant" if arguments.instant else "assumed",
             frames="text" if arguments.text_frames else "binary",
             require_key=arguments.require_key,
+            strict=not arguments.lenient,
             scenario=load_script(arguments.scenario) if arguments.scenario else None,
             replay=arguments.replay,
             voice=False if arguments.no_voice else None,

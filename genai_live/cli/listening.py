@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 import time
 
-from genai_live._connection.protocol import ends_turn
 from genai_live.audio import SAMPLE_BYTES, rate_of
-from genai_live.errors import CloseInfo
+from genai_live.errors import ClosedByServer, CloseInfo, LiveError, SessionClosed
 from genai_live.types import LiveServerContent, LiveServerMessage
 
 
@@ -31,7 +30,8 @@ class Listener:
         self.first_sound_at: float | None = None
         self.last_message_at: float | None = None
         self.turn_ended_at: float | None = None
-        self.closed: CloseInfo | None = None
+        self.end: SessionClosed | None = None
+        """How the session ended; None while it is open."""
 
     def on_message(self, message: LiveServerMessage) -> None:
         """Takes in one message; the reader thread calls it."""
@@ -40,14 +40,19 @@ class Listener:
         self.last_message_at = now
         if message.server_content is not None:
             self._take(message.server_content, now)
-        if ends_turn(message):
+        if message.ends_turn:
             self.answering = False
             self.turn_ended_at = now
         self.changed.set()
 
+    def on_error(self, error: LiveError) -> None:
+        """Notes an end that lost something; the reader thread calls it."""
+        if isinstance(error, SessionClosed):
+            self.end = error
+
     def on_close(self, info: CloseInfo) -> None:
         """Notes the end of the session; the reader thread calls it."""
-        self.closed = info
+        self.end = self.end or ClosedByServer(f"the session has ended: {info}", info)
         self.changed.set()
 
     def _take(self, content: LiveServerContent, now: float) -> None:

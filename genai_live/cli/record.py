@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from genai_live._settings import KEY_VARIABLES
+from genai_live import ApiClient
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_writable, url
-from genai_live.emulator import Recorder
-from genai_live.emulator.programs import HOST_VARIABLE
+from genai_live.emulator import HOST_VARIABLE, Recorder
+from genai_live.errors import ConfigError, ErrorKind
 
 GOOGLE = "https://generativelanguage.googleapis.com"
 """The Gemini Developer API."""
@@ -52,5 +51,12 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
 
 def credentials(upstream: str) -> dict[str, str]:
     """The environment's key as a header, for clients that bring none; for Google's hosts only."""
-    key = next((os.environ[name] for name in KEY_VARIABLES if os.environ.get(name)), None)
-    return {"x-goog-api-key": key} if key and (urlsplit(upstream).hostname or "").endswith(_GOOGLES_HOSTS) else {}
+    if not (urlsplit(upstream).hostname or "").endswith(_GOOGLES_HOSTS):
+        return {}
+    try:
+        key = ApiClient(vertexai=False, http_options={"base_url": upstream}).api_key
+    except ConfigError as error:
+        if error.kind is not ErrorKind.AUTH:
+            raise
+        return {}  # the environment has no key
+    return {"x-goog-api-key": key.reveal()} if key is not None else {}

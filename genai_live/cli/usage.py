@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from genai_live._settings import parse_address
+from genai_live import ApiClient
 from genai_live.errors import ConfigError
 
 
@@ -39,7 +39,7 @@ def pace(text: str) -> float:
 
 def url(text: str) -> str:
     """A base URL of http, https, ws or wss, for argparse; raises ValueError for anything else."""
-    parse_address(text, "url")
+    ApiClient("any", vertexai=False, http_options={"base_url": text})
     return text
 
 

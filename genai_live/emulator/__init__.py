@@ -3,8 +3,9 @@
 A map of the package, from the socket to the user; a file imports only from files above it:
 
 ======================================  ==============================================================================
-server_thread, certificates             a TCP (and TLS) server in a thread of its own
+settings                                what one emulator was asked to be
 connection, request, listener           one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
+server_thread, certificates             a TCP (and TLS) server in a thread of its own
 validation, encoding, received          messages: checked as protobuf JSON, written as the service does, kept with times
 profiles, usage, tokens, resumption     what the service knows: families of models, token counts, credentials, handles
 scenario, step_forms, scenario_file     scenarios as data, checked, and from JSON
@@ -12,7 +13,7 @@ scenario_runs                           which session plays which scenario, and 
 recording, recorder, replay             sessions written down by a proxy, and read back as scenarios
 pcm, voice_activity, utterances         sound: samples, voice activity detection, speech cut into utterances
 session_options, setup_checks           the setup message as read, and what can be wrong with it
-answers, model, voice                   the model: words for a prompt, tones or the extra ``voice`` for words
+answers, model, voice                   the model: words for a prompt, tones or ``emulator-voice`` for words
 response_writer, conversation           one answer as messages, and turns as a table of states
 server_state                            what all sessions share
 session, live_session, music_session    one WebSocket: what its messages do
@@ -27,7 +28,7 @@ from __future__ import annotations
 from genai_live.emulator import scenario as steps
 from genai_live.emulator.control import SessionControl
 from genai_live.emulator.listener import Ending
-from genai_live.emulator.programs import describe, serve, start_if_asked
+from genai_live.emulator.programs import HOST_VARIABLE, describe, serve, start_if_asked
 from genai_live.emulator.received import Received, ReceivedMessage
 from genai_live.emulator.recorder import Recorder
 from genai_live.emulator.scenario import Scenario
@@ -35,6 +36,7 @@ from genai_live.emulator.scenario_file import load_script
 from genai_live.emulator.server import LiveEmulator
 
 __all__ = [
+    "HOST_VARIABLE",
     "Ending",
     "LiveEmulator",
     "Received",

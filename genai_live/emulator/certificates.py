@@ -63,7 +63,7 @@ def _throw_away(context: ssl.SSLContext) -> Tls:
         import trustme
     except ImportError:
         raise ConfigError(
-            "a throw-away certificate needs the package trustme (pip install trustme); or pass tls=(certificate file, key file)",
+            "a certificate for this run needs the package trustme: pip install 'genai-live[emulator]', or pass tls=(cert, key)",
             "tls",
         ) from None
     authority = trustme.CA()

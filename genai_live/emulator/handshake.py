@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from genai_live._deadline import Deadline
 from genai_live.emulator.live_session import LiveSession
 from genai_live.emulator.music_session import MusicSession
-from genai_live.emulator.request import Answer, Credential, Request, Route, find_credential, find_route
+from genai_live.emulator.request import Answer, Credential, Request, Route, find_credential, find_route, is_served
 from genai_live.emulator.scenario import IgnoreUpgrade, RefuseUpgrade, Scenario, Script
 from genai_live.emulator.scenario_actions import run_step
 from genai_live.emulator.scenario_player import ScenarioPlayer
@@ -49,8 +49,11 @@ class Handshake:
         route = find_route(request.path)
         if route is None:
             connection.answer(Answer.error(404, f"The emulator has nothing at {request.path}."))
+        elif self._state.settings.strict and not is_served(route):
+            words = f"{route.method} is not served in API version {route.version}, as at the service; strict=False serves it."
+            connection.answer(Answer.error(404, words))
         elif route.method == "auth_tokens":
-            connection.answer(self._answer_token_request(request))
+            connection.answer(self._answer_token_request(request, route.version))
         elif not request.wants_websocket:
             connection.answer(Answer.error(426, "This path is a WebSocket."))
         else:
@@ -97,7 +100,7 @@ class Handshake:
         if credential is None:
             return Refused(MISSING_KEY, 1008) if self._state.settings.require_key or constrained else None
         if credential.kind == "token":
-            return self._state.tokens.judge(route, credential)
+            return self._state.tokens.judge(route, credential, any_version=not self._state.settings.strict)
         if credential.value == "expired":
             return Refused(EXPIRED_KEY)
         good = not constrained and self._is_good_key(credential)
@@ -109,7 +112,7 @@ class Handshake:
 
     # -- REST ------------------------------------------------------------------------------------------------------
 
-    def _answer_token_request(self, request: Request) -> Answer:
+    def _answer_token_request(self, request: Request, version: str) -> Answer:
         if request.method != "POST":
             return Answer.error(405, "Tokens are made by POST.")
         credential = find_credential(request)
@@ -117,14 +120,14 @@ class Handshake:
             return Answer.error(403, MISSING_KEY)
         if credential is not None and (credential.kind == "token" or not self._is_good_key(credential)):
             return Answer.error(400, INVALID_KEY)
-        return self._make_token(request.body)
+        return self._make_token(request.body, version)
 
-    def _make_token(self, body: bytes) -> Answer:
+    def _make_token(self, body: bytes, version: str) -> Answer:
         try:
             wanted = json.loads(body or b"{}")
             if not isinstance(wanted, dict):
                 raise TokenRefused("Invalid JSON payload received. Expected an object.")
-            return Answer.json(200, self._state.tokens.make(wanted).describe())
+            return Answer.json(200, self._state.tokens.make(wanted, version).describe())
         except TokenRefused as error:
             return Answer.error(400, str(error))
         except (ValueError, RecursionError):

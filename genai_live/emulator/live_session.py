@@ -13,13 +13,14 @@ from genai_live.emulator.answers import Call, Prompt
 from genai_live.emulator.conversation import SETUP_COMPLETE, Conversation
 from genai_live.emulator.encoding import Encoder
 from genai_live.emulator.listener import Ending
+from genai_live.emulator.profiles import INVALID_ARGUMENT, Refusals
 from genai_live.emulator.received import ReceivedMessage
 from genai_live.emulator.request import Route
 from genai_live.emulator.resumption import SavedSession
 from genai_live.emulator.server_state import ServerState
 from genai_live.emulator.session import Session
 from genai_live.emulator.session_options import SessionOptions, declarations_of
-from genai_live.emulator.setup_checks import check_setup
+from genai_live.emulator.setup_checks import check_setup, check_tools
 from genai_live.emulator.utterances import DEFAULT_RATE, SpeechEvent, UtteranceDetector
 from genai_live.emulator.validation import Refused
 from genai_live.types.realtime import LiveClientMessage
@@ -27,7 +28,6 @@ from genai_live.types.realtime import LiveClientMessage
 if TYPE_CHECKING:
     from genai_live.emulator.connection import Connection
 
-INVALID_ARGUMENT = "Request contains an invalid argument."
 UNKNOWN_CALL = "Requested entity was not found."
 NO_MANUAL_ACTIVITY = "Explicit activity control is not supported when automatic activity detection is enabled."
 NO_STREAM_END = "audio_stream_end is not supported when automatic activity detection is disabled."
@@ -47,6 +47,7 @@ class LiveSession(Session):
         self.session_id = str(uuid.UUID(int=server.random.getrandbits(128), version=4))
         self._contents = Prompt()
         self._history_due = False
+        self._was_prompted = False
         self._audio_seconds = 0.0
 
     @property
@@ -83,7 +84,7 @@ class LiveSession(Session):
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
         """Takes the setup; raises Refused."""
         wanted = setup if self.replays else self.server.tokens.constrain(self.credential, setup)
-        options = SessionOptions.from_setup(wanted, self.route)
+        options = SessionOptions.from_setup(wanted, self.route, strict=self.settings.strict and not self.replays)
         memory = None if self.replays else self._check(options)
         self.encoder = Encoder(self.settings.pretty, options.profile.audio_mime, options.profile.model_role)
         seed = self.server.random.getrandbits(32)
@@ -140,11 +141,21 @@ class LiveSession(Session):
 
     def take(self, kind: str, body: Any) -> None:
         """Takes any message after setup; raises Refused."""
+        assert self.conversation is not None
+        if self._refuses.affective_dialog == "first message" and self.conversation.options.wants_affective_dialog:
+            raise Refused(INVALID_ARGUMENT)
         _HANDLERS[kind](self, body)
+
+    @property
+    def _refuses(self) -> Refusals:
+        assert self.conversation is not None
+        return self.conversation.options.profile.refuses
 
     def _client_content(self, body: dict[str, Any]) -> None:
         assert self.conversation is not None
-        if self.conversation.options.profile.content_is_history and not self._history_due:
+        if self._refuses.content_after_turn and self._was_prompted and not self._history_due:
+            raise Refused(INVALID_ARGUMENT)
+        if self._refuses.content_without_role and not all(turn.get("role") for turn in body.get("turns") or []):
             raise Refused(INVALID_ARGUMENT)
         for turn in body.get("turns") or []:
             self._add_content(turn)
@@ -179,6 +190,7 @@ class LiveSession(Session):
     def _prompt(self, prompt: Prompt, interrupts: bool = True) -> None:
         """The user has said all: the model answers, or the scenario does."""
         assert self.conversation is not None
+        self._was_prompted = True
         if self.driver is None or not self.driver.scripted:
             (self.conversation.prompt if interrupts else self.conversation.prompt_when_idle)(prompt)
             return
@@ -190,6 +202,8 @@ class LiveSession(Session):
     def _tool_response(self, body: dict[str, Any]) -> None:
         assert self.conversation is not None
         responses = body.get("functionResponses") or []
+        if self._refuses.scheduling and any("scheduling" in response for response in responses):
+            raise Refused("Function response scheduling is not supported for this model")
         if self.route.backend == "mldev":
             for response in responses:
                 if response.get("id") not in self.conversation.open_calls:
@@ -202,6 +216,7 @@ class LiveSession(Session):
         assert self.conversation is not None
         tools = (body.get("tools") or {}).get("tools")
         if tools is not None:
+            check_tools(tools, self._refuses)
             self.conversation.options.declarations[:] = declarations_of(tools)
 
     # -- realtime input --------------------------------------------------------------------------------------------
@@ -212,7 +227,7 @@ class LiveSession(Session):
 
     def _media_chunks(self, chunks: list[dict[str, Any]]) -> None:
         assert self.conversation is not None
-        if self.conversation.options.profile.refuses_media_chunks:
+        if self._refuses.media_chunks:
             raise Refused(INVALID_ARGUMENT)
         for blob in chunks[:1]:  # Documented: only the first is used.
             is_audio = str(blob.get("mimeType", "")).startswith("audio/")

@@ -57,7 +57,7 @@ class Model:
 
     def _answer(self, prompt: Prompt, options: SessionOptions, called_before: bool) -> Answer:
         heard = self._listen(prompt)
-        call = wanted_call(prompt, options.declarations, called_before)
+        call = wanted_call(prompt, options.seen_declarations, called_before)
         if call is not None:
             return Answer(heard, calls=[call])
         text = answer_text(prompt)

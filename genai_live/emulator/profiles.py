@@ -28,6 +28,47 @@ function_call_id = _number_id("function-call-", 20)
 """Ids of the Developer API's 2.x models."""
 
 
+INVALID_ARGUMENT = "Request contains an invalid argument."
+"""What the service says where it does not say what is wrong."""
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """What a family closes the connection for, or overlooks; nothing of it with ``strict=False``.
+
+    The words are the service's own. Unless a docstring says otherwise, somebody saw them in a live check of September or October
+    2026, or Google's tests against the service have them.
+    """
+
+    modalities: frozenset[str] = frozenset()
+    """Response modalities: 1007."""
+    thinking_level: str = ""
+    """The reason of 1007 for any ``thinkingLevel``; empty where levels are taken."""
+    thinking_levels: frozenset[str] | None = None
+    """The levels that are taken: 1007 for others, and for none; None where the level is the client's affair."""
+    thinking_budget: bool = False
+    """1007 for a ``thinkingBudget``."""
+    behaviors: frozenset[str] = frozenset()
+    """Behaviors of declared functions: 1007."""
+    scheduling: bool = False
+    """1007 for a FunctionResponse with ``scheduling``."""
+    affective_dialog: str = ""
+    """``setup`` or ``first message``: when ``enableAffectiveDialog`` is answered with 1007; empty where it is taken."""
+    code_execution: bool = False
+    """1007 for the tool ``codeExecution``."""
+    content_after_turn: bool = False
+    """1007 for clientContent after the first turn, unless historyConfig lets it open the session (reported until June 2026; by
+    September the guide says that it is taken)."""
+    content_without_role: bool = False
+    """1007 for a turn in clientContent without role (reported; the guide asks for explicit roles)."""
+    media_chunks: bool = False
+    """1007 for realtimeInput.mediaChunks (reported, not recorded)."""
+    locations: frozenset[str] = frozenset()
+    """Locations of Vertex AI that do not serve the model: 1008."""
+    json_schema_unseen: bool = False
+    """Functions declared by ``parametersJsonSchema`` are called without arguments (reported)."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """One family's habits. Recorded unless a docstring says otherwise."""
@@ -76,12 +117,7 @@ class Profile:
     """Waits for the response of every call, NON_BLOCKING ones too (documented, not recorded)."""
     code_before_call: bool = False
     """An executableCode part precedes a toolCall."""
-    refuses_text: bool = False
-    """A setup that asks for TEXT answers is closed with 1007 (reported, not recorded)."""
-    content_is_history: bool = False
-    """clientContent after setup is refused with 1007 unless historyConfig lets it open the session (reported, not recorded)."""
-    refuses_media_chunks: bool = False
-    """realtimeInput.mediaChunks is refused with 1007 (reported, not recorded)."""
+    refuses: Refusals = Refusals()
     cancels_calls: bool = True
     """An interruption cancels open calls by toolCallCancellation (documented; seen by one report, never recorded)."""
     loopback: bool = False
@@ -93,9 +129,11 @@ PLAIN = Profile("emulator", update_at=("setup complete", "turn complete"))
 
 LOOPBACK = Profile("loopback", loopback=True)
 
-_NATIVE_AUDIO_25 = Profile("2.5 native audio", refuses_text=True)
-_FLASH_25 = Profile("2.5 flash live", code_before_call=True)
-_FLASH_20 = Profile("2.0 flash live")
+_TEXT = frozenset({"TEXT"})
+
+_NATIVE_AUDIO_25 = Profile("2.5 native audio", refuses=Refusals(modalities=_TEXT, code_execution=True, json_schema_unseen=True))
+_FLASH_25 = Profile("2.5 flash live", code_before_call=True, refuses=Refusals(json_schema_unseen=True))
+_FLASH_20 = Profile("2.0 flash live", refuses=Refusals(json_schema_unseen=True))
 _FLASH_31 = Profile(
     "3.1 flash live",
     call_id=_number_id("fc_", 18),
@@ -106,9 +144,14 @@ _FLASH_31 = Profile(
     prompt_details=0.75,  # recorded: "370 of 496", "63 of 75"
     response_details=0.82,  # recorded: "154 of 187"
     voice_activity="beside",
-    content_is_history=True,
     synchronous_calls=True,
-    refuses_media_chunks=True,
+    refuses=Refusals(
+        modalities=_TEXT,
+        affective_dialog="setup",
+        content_after_turn=True,
+        content_without_role=True,
+        media_chunks=True,
+    ),
 )
 _LIVE_38 = Profile(
     "3.8 live",
@@ -123,6 +166,24 @@ _LIVE_38 = Profile(
     prompt_details=0.96,  # recorded: "807 of 834", "599 of 626"
     voice_activity="alone",
     cancels_calls=False,
+    refuses=Refusals(
+        modalities=_TEXT,
+        thinking_level="Thinking level is not supported for this model",
+        affective_dialog="first message",
+        content_without_role=True,
+    ),
+)
+_THINKING_38 = replace(
+    _LIVE_38,
+    name="3.8 live extended thinking",
+    refuses=replace(
+        _LIVE_38.refuses,
+        thinking_level="",
+        thinking_levels=frozenset({"LOW", "MEDIUM", "HIGH"}),
+        thinking_budget=True,
+        behaviors=frozenset({"BLOCKING"}),
+        scheduling=True,
+    ),
 )
 _TRANSCRIBER = Profile(
     "transcribe",
@@ -138,6 +199,7 @@ FAMILIES: tuple[tuple[tuple[str, ...], Profile], ...] = (
     (("loopback",), LOOPBACK),
     (("transcribe",), _TRANSCRIBER),
     (("translate",), _TRANSLATOR),
+    (("3.8", "live", "thinking"), _THINKING_38),
     (("3.8", "live"), _LIVE_38),
     (("3.1", "live"), _FLASH_31),
     (("2.5", "native-audio"), _NATIVE_AUDIO_25),
@@ -146,6 +208,13 @@ FAMILIES: tuple[tuple[tuple[str, ...], Profile], ...] = (
     (("2.0", "live"), _FLASH_20),
 )
 """The first row all of whose words are in the model's name is its family."""
+
+
+_VERTEX_REFUSALS = {
+    "2.5 native audio": Refusals(modalities=_TEXT, locations=frozenset({"global"})),
+    "2.5 flash live": Refusals(thinking_level="thinking_level is not supported by this model", thinking_budget=True),
+}
+"""Of families behind Vertex AI, what is known there; nothing is carried over from the Developer API."""
 
 
 def _on_vertex(profile: Profile) -> Profile:
@@ -165,11 +234,17 @@ def _on_vertex(profile: Profile) -> Profile:
         finished_transcripts=True,
         session_id=True,
         code_before_call=False,
+        refuses=_VERTEX_REFUSALS.get(profile.name, Refusals()),
     )
 
 
-def profile_for(model: str, backend: str) -> Profile:
+def profile_for(model: str, backend: str, *, strict: bool = True) -> Profile:
     """The profile for a model's name (with or without its path) on a backend (``mldev`` or ``vertex``)."""
+    found = _profile_for(model, backend)
+    return found if strict else replace(found, refuses=Refusals())
+
+
+def _profile_for(model: str, backend: str) -> Profile:
     name = model.rpartition("/")[2]
     profile = next((row for words, row in FAMILIES if all(word in name for word in words)), PLAIN)
     if backend != "vertex":

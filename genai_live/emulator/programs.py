@@ -11,10 +11,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from genai_live._backends import EMULATOR_VARIABLE
 from genai_live.emulator.server import LiveEmulator
 from genai_live.errors import LiveError
 
-HOST_VARIABLE = "GENAI_LIVE_EMULATOR_HOST"
+HOST_VARIABLE = EMULATOR_VARIABLE
 """Every Client of this process and its children talks to the emulator at ``host:port``, without a key."""
 
 FLAG = "--emulator"

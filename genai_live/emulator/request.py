@@ -145,6 +145,15 @@ def find_route(path: str) -> Route | None:
     return None
 
 
+_VERSIONS = {"mldev": frozenset({"v1beta", "v1alpha"}), "vertex": frozenset({"v1beta1", "v1"})}
+"""The API versions that serve Live, music and tokens. That v1 of the Developer API does not, Google's own tests say."""
+
+
+def is_served(route: Route) -> bool:
+    """True when the service has the method in this API version."""
+    return route.version in _VERSIONS[route.backend]
+
+
 @dataclass(frozen=True)
 class Credential:
     """How a client said who it is; never shown."""

@@ -39,10 +39,12 @@ class LiveEmulator:
         require_key: Refuse clients that bring no credential.
         keys: The credentials that are accepted; None accepts all but ``invalid`` and ``expired``.
         models: The models that exist; None lets every name be one.
+        strict: Refuse what the service is known to refuse: an API version that does not serve Live, settings that a family of
+            models does not take, fields that the service lacks. False takes all of it.
         hears: Transcripts of the first utterances, for programs that need to be understood without speech recognition.
         scenario: What to do instead of behaving naturally: one ``Scenario`` for every session, or a list of them, one for each.
         replay: A recording to play instead: its sessions, one after the other (see ``genai-live record``).
-        voice: True recognises and speaks with the extra ``voice``, False does not, None does what is installed.
+        voice: True recognises and speaks with the extra ``emulator-voice``, False does not, None does what is installed.
 
     Use it as a context manager, or call ``start()`` and ``stop()``.
 
@@ -63,6 +65,7 @@ class LiveEmulator:
         require_key: bool = False,
         keys: Iterable[str] | None = None,
         models: Iterable[str] | None = None,
+        strict: bool = True,
         hears: Sequence[str] = (),
         scenario: Script = None,
         replay: str | Path | None = None,
@@ -74,7 +77,8 @@ class LiveEmulator:
             raise ConfigError("must be 'binary' or 'text'", "frames")
         whole_number(port, "port", 0, HIGHEST_PORT)
         text(host, "host")
-        for name, choice in (("pretty", pretty), ("require_key", require_key), ("voice", False if voice is None else voice)):
+        flags = {"pretty": pretty, "require_key": require_key, "strict": strict, "voice": False if voice is None else voice}
+        for name, choice in flags.items():
             flag(choice, name)
         if scenario is not None and replay is not None:
             raise ConfigError("a replay is a scenario of its own: give one of the two", "replay")
@@ -86,6 +90,7 @@ class LiveEmulator:
             require_key=require_key,
             keys=None if keys is None else frozenset(texts(keys, "keys")),
             models=None if models is None else frozenset(texts(models, "models")),
+            strict=strict,
         )
         self._model = make_model(texts(hears, "hears"), voice)
         self._state = ServerState(settings, self._model)

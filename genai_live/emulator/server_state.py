@@ -7,6 +7,7 @@ import time
 
 from genai_live.emulator.model import Model
 from genai_live.emulator.received import Received
+from genai_live.emulator.request import Route
 from genai_live.emulator.resumption import Handles
 from genai_live.emulator.settings import Settings
 from genai_live.emulator.tokens import Tokens
@@ -26,13 +27,16 @@ class ServerState:
         self.received = Received(settings.keep_bytes)
         self.handles = Handles(self.random)
         self.tokens = Tokens(self.random)
-        self._validators = {"mldev": Validator("mldev"), "vertex": Validator("vertex")}
+        self._validators: dict[tuple[str, str], Validator] = {}
         self._started = time.monotonic()
 
     def seconds(self) -> float:
         """Seconds since the emulator was made."""
         return time.monotonic() - self._started
 
-    def validator(self, backend: str) -> Validator:
-        """The strict parser of a backend: ``mldev`` or ``vertex``."""
-        return self._validators[backend]
+    def validator(self, route: Route) -> Validator:
+        """The parser of what is sent to a backend in an API version."""
+        key = route.backend, route.version
+        if key not in self._validators:
+            self._validators[key] = Validator(*key, strict=self.settings.strict)
+        return self._validators[key]

@@ -149,7 +149,7 @@ class Session:
                 json.dumps(message, ensure_ascii=False).encode()
         except ValueError:
             raise Refused(NOT_JSON) from None
-        return self.server.validator(self.route.backend).check_one_of(self.message_type, message)
+        return self.server.validator(self.route).check_one_of(self.message_type, message)
 
     def _read_again(self, data: bytes) -> dict[str, Any]:
         kind, body = self._read(data)

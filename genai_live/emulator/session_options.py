@@ -23,12 +23,12 @@ class SessionOptions:
     declarations: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def from_setup(cls, setup: dict[str, Any], route: Route) -> SessionOptions:
+    def from_setup(cls, setup: dict[str, Any], route: Route, *, strict: bool = True) -> SessionOptions:
         """Reads a setup object that has been checked."""
         realtime = setup.get("realtimeInputConfig") or {}
         return cls(
             setup,
-            profile_for(setup.get("model", ""), route.backend),
+            profile_for(setup.get("model", ""), route.backend, strict=strict),
             DetectorSettings.from_setup(realtime.get("automaticActivityDetection") or {}, route.backend),
             route.version,
             declarations_of(setup.get("tools") or []),
@@ -38,6 +38,18 @@ class SessionOptions:
     def model(self) -> str:
         """The model's name as the client wrote it."""
         return str(self.setup.get("model", ""))
+
+    @property
+    def seen_declarations(self) -> list[dict[str, Any]]:
+        """The function declarations as the model sees them."""
+        if not self.profile.refuses.json_schema_unseen:
+            return self.declarations
+        return [{key: value for key, value in each.items() if key != "parametersJsonSchema"} for each in self.declarations]
+
+    @property
+    def wants_affective_dialog(self) -> bool:
+        """generationConfig.enableAffectiveDialog."""
+        return bool((self.setup.get("generationConfig") or {}).get("enableAffectiveDialog"))
 
     @property
     def speaks(self) -> bool:

@@ -29,6 +29,8 @@ class Settings:
     """Accepted API keys and bearer tokens; None accepts every one except ``invalid`` and ``expired``."""
     models: frozenset[str] | None = None
     """Models that exist, with or without their path; None lets every name be one."""
+    strict: bool = True
+    """Refuse what the service is known to refuse: API versions, what families of models do not take, fields that it lacks."""
     keep_bytes: int = RECEIVED_BYTES
     """Bytes of client messages kept in ``received``; the oldest go first."""
     largest_message: int = LARGEST_MESSAGE

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from genai_live.emulator.session_options import SessionOptions
+from genai_live.emulator.profiles import INVALID_ARGUMENT, Refusals
+from genai_live.emulator.session_options import SessionOptions, declarations_of
 from genai_live.emulator.settings import Settings
 from genai_live.emulator.validation import Refused
 
@@ -14,18 +15,21 @@ MODEL_PREFIXES = ("projects/", "publishers/", "models/", "tunedModels/")
 _FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:\-]{0,127}")
 """Live API reference, FunctionDeclaration.name."""
 
+_LOCATION = re.compile(r"projects/[^/]+/locations/([^/]+)/")
+"""The location in a model's resource name on Vertex AI."""
+
 MOST_DECLARATIONS = 512
 """Live API reference, Tool.functionDeclarations."""
 
-NOT_AUDIO = "Cannot extract voices from a non-audio request."
 
 
 def check_setup(options: SessionOptions, settings: Settings) -> None:
     """Raises Refused with the close code and the words that the service is known to use, or words of its kind."""
     _check_model(options, settings)
     _check_generation(options)
+    _check_thinking((options.setup.get("generationConfig") or {}).get("thinkingConfig") or {}, options.profile.refuses)
     _check_compression(options.setup.get("contextWindowCompression") or {})
-    _check_declarations(options.declarations)
+    check_tools(options.setup.get("tools") or [], options.profile.refuses)
 
 
 def _check_model(options: SessionOptions, settings: Settings) -> None:
@@ -37,7 +41,12 @@ def _check_model(options: SessionOptions, settings: Settings) -> None:
         raise _model_not_found(options)
     # Reported (litellm pull request 37602): Vertex AI takes resource names only. The emulator's own models have any name.
     if options.profile.backend == "vertex" and not name.startswith(MODEL_PREFIXES[:2]) and "gemini" in name:
-        raise Refused("Request contains an invalid argument.")
+        raise Refused(INVALID_ARGUMENT)
+
+
+    location = _LOCATION.match(name)
+    if location is not None and location[1] in options.profile.refuses.locations:
+        raise _model_not_found(options)
 
 
 def _model_not_found(options: SessionOptions) -> Refused:
@@ -52,18 +61,45 @@ def _check_generation(options: SessionOptions) -> None:
     modalities = set(config.get("responseModalities") or [])
     # Documented: one response modality for each session.
     if len(modalities) > 1:
-        raise Refused("Request contains an invalid argument.")
-    if options.profile.refuses_text and modalities == {"TEXT"}:
-        raise Refused(NOT_AUDIO)
+        raise Refused(INVALID_ARGUMENT)
+    refuses = options.profile.refuses
+    if modalities & refuses.modalities:
+        words = ", ".join(sorted(modalities))
+        raise Refused(f"The requested combination of response modalities ({words}) is not supported by the model")
+    if options.wants_affective_dialog and refuses.affective_dialog == "setup":
+        raise Refused(INVALID_ARGUMENT)
     temperature = config.get("temperature")
     if temperature is not None and not 0 <= temperature <= 2:
         raise Refused(f"Unable to submit request because it has a temperature value of {temperature} but the range is 0 to 2.")
+
+
+def _check_thinking(config: dict[str, Any], refuses: Refusals) -> None:
+    level = config.get("thinkingLevel")
+    if level is not None and refuses.thinking_level:
+        raise Refused(refuses.thinking_level)
+    if refuses.thinking_levels is not None and level is None:
+        raise Refused("Thinking level must be specified for this model")
+    if refuses.thinking_levels is not None and level not in refuses.thinking_levels:
+        raise Refused(f"Thinking level {level} is not supported for this model")
+    if refuses.thinking_budget and config.get("thinkingBudget") is not None:
+        raise Refused(INVALID_ARGUMENT)
 
 
 def _check_compression(config: dict[str, Any]) -> None:
     trigger, target = config.get("triggerTokens"), (config.get("slidingWindow") or {}).get("targetTokens")
     if trigger is not None and target is not None and target >= trigger:
         raise Refused("context_window_compression.sliding_window.target_tokens must be less than trigger_tokens.")
+
+
+def check_tools(tools: list[dict[str, Any]], refuses: Refusals) -> None:
+    """Raises Refused for tools that do not go together, or that the family does not take."""
+    if refuses.code_execution and any("codeExecution" in tool for tool in tools):
+        raise Refused("Code Execution tool is not supported for this model")
+    declarations = declarations_of(tools)
+    _check_declarations(declarations)
+    refused = [each["behavior"] for each in declarations if each.get("behavior") in refuses.behaviors]
+    if refused:
+        raise Refused(f"{refused[0]} function calls are not supported for this model")
 
 
 def _check_declarations(declarations: list[dict[str, Any]]) -> None:

@@ -43,6 +43,8 @@ class Token:
     """One ephemeral token."""
 
     name: str
+    version: str
+    """The API version that it was made on, and connects to."""
     expires: datetime
     opens_until: datetime
     uses: int
@@ -100,7 +102,7 @@ class Tokens:
         self._tokens: dict[str, Token] = {}
         self._validator = Validator("mldev")
 
-    def make(self, body: dict[str, Any]) -> Token:
+    def make(self, body: dict[str, Any], version: str) -> Token:
         """A token for a request body; raises TokenRefused."""
         known = {"expireTime", "newSessionExpireTime", "uses", "bidiGenerateContentSetup", "fieldMask"}
         request = {camel_case(name): value for name, value in body.items() if value is not None}
@@ -110,6 +112,7 @@ class Tokens:
         now = datetime.now(timezone.utc)
         token = Token(
             TOKEN_PREFIX + "".join(self._random.choice("0123456789abcdef") for _ in range(NAME_DIGITS)),
+            version,
             _read_time(request, "expireTime", now, LIFETIME),
             _read_time(request, "newSessionExpireTime", now, OPENING_TIME),
             _read_uses(request.get("uses", 1)),
@@ -127,10 +130,15 @@ class Tokens:
         except Refused as refused:
             raise TokenRefused(refused.reason) from None
 
-    def judge(self, route: Route, credential: Credential) -> Refused | None:
-        """What is wrong with using a token on a path; None when nothing is. Its use is counted when setup comes."""
+    def judge(self, route: Route, credential: Credential, *, any_version: bool = False) -> Refused | None:
+        """What is wrong with using a token on a path; None when nothing is. Its use is counted when setup comes.
+
+        That a token connects to its own API version only is how Google's guides use them; nobody has recorded the other case.
+        """
         token = self._tokens.get(credential.value)
         if token is None or route.method == "BidiGenerateContent":
+            return Refused(INVALID_KEY)
+        if token.version != route.version and not any_version:
             return Refused(INVALID_KEY)
         now = datetime.now(timezone.utc)
         if now >= token.expires:

@@ -145,6 +145,6 @@ def make_model(hears: Sequence[str], voice: bool | None) -> Model:
     synthesiser = Synthesiser() if voice is not False and Synthesiser.installed() else None
     if recogniser is None and synthesiser is None:
         if voice:
-            raise ConfigError("install the extra with  pip install 'genai-live[voice]'  and the program espeak-ng", "voice")
+            raise ConfigError("needs  pip install 'genai-live[emulator-voice]'  and, to speak, the program espeak-ng", "voice")
         return Model(iter(hears))
     return VoiceModel(iter(hears), recogniser, synthesiser)

@@ -14,12 +14,9 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from genai_live.types import _values
-
-if TYPE_CHECKING:
-    from genai_live.types._base import Message
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,14 +81,14 @@ def snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def unknown_field(cls: type[Message], name: str) -> str:
+def unknown_field(cls: type[Any], name: str) -> str:
     """One sentence about a field that ``cls`` does not have, with the nearest one that it has."""
     near = difflib.get_close_matches(name, names_of(cls), n=1)
     hint = f"; did you mean {names_of(cls)[near[0]]!r}?" if near else ""
     return f"{cls.__name__} has no field {name!r}{hint}"
 
 
-def spelled_in_python(cls: type[Message], data: Mapping[str, Any]) -> dict[str, Any]:
+def spelled_in_python(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """One level of a dict in either spelling: names of Python, nulls dropped, what is unknown under ``extra``.
 
     Raises:
@@ -116,7 +113,7 @@ def spelled_in_python(cls: type[Message], data: Mapping[str, Any]) -> dict[str, 
 
 
 @once
-def fields_of(cls: type[Message]) -> tuple[WireField, ...]:
+def fields_of(cls: type[Any]) -> tuple[WireField, ...]:
     """The table of one type, in the order of its declaration; worked out once for each class."""
     hints = typing.get_type_hints(cls, include_extras=True)
     return tuple(_row(field, hints[field.name]) for field in dataclasses.fields(cls) if "wire" in field.metadata)
@@ -179,7 +176,7 @@ def _resolved(hint: Any) -> tuple[Kind, Shape, type[Any] | None]:
     return _SCALAR_KINDS.get(hint, "object"), "one", None
 
 
-def describe(cls: type[Message]) -> str:
+def describe(cls: type[Any]) -> str:
     """The table of one type as text: each field's name in Python and in JSON, its type, who lacks it, and what it means."""
     lines = [f"{cls.__name__}: {(cls.__doc__ or '').strip()}"]
     for field in fields_of(cls):
@@ -199,7 +196,7 @@ def _limits(field: WireField) -> str:
 
 
 @once
-def names_of(cls: type[Message]) -> dict[str, str]:
+def names_of(cls: type[Any]) -> dict[str, str]:
     """Every accepted spelling of the names of a type's fields, with the name in Python."""
     names: dict[str, str] = {}
     for field in dataclasses.fields(cls):

@@ -163,7 +163,9 @@ class LiveConnectConfig(Message):
     context_window_compression: ContextWindowCompressionConfig | None = wire(
         "Keeps a long session within the context window; without it sound ends after 15 minutes, with video after 2."
     )
-    proactivity: ProactivityConfig | None = wire("Whether the model may stay silent, or speak unasked.")
+    proactivity: ProactivityConfig | None = wire(
+        "Whether the model may stay silent, or speak unasked; the Developer API knows it in API version v1alpha only."
+    )
     explicit_vad_signal: bool | None = wire("True asks for the service's voice activity as messages.", mldev="error")
     history_config: HistoryConfig | None = wire("How the first content is taken.")
     avatar_config: AvatarConfig | None = wire("A face that speaks, as video.")

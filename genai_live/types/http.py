@@ -35,7 +35,7 @@ class HttpOptions(Message):
 
     base_url: str | None = wire('Where the service is: "https://host" is reached over TLS, "http://host" without.', local=True)
     base_url_resource_scope: ResourceScope | str | None = wire("What ``base_url`` stands for.", local=True)
-    api_version: str | None = wire('Version in the path, such as "v1", "v1beta", "v1alpha" or "v1beta1".', local=True)
+    api_version: str | None = wire('Version in the path: "v1beta" by default, "v1beta1" on Vertex AI.', local=True)
     headers: dict[str, str] | None = wire(
         "Further headers of every request and of the WebSocket upgrade.", local=True, secret=True
     )
@@ -54,7 +54,7 @@ class HttpOptions(Message):
 
     # Of this library.
     proxy: str | None = wire(
-        'Proxy, such as "http://user:password@host:3128" or "socks5h://host:1080"; without it the environment decides.',
+        'Proxy, such as "http://user:password@host:3128" or "socks5h://host:1080"; "" for none, without it the environment decides.',
         local=True,
         secret=True,
     )

@@ -5,7 +5,7 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 
 from __future__ import annotations
 
-from genai_live.errors import DecodeError
+from genai_live.errors import DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
 from genai_live.types.content import Content, FunctionCall, Transcription
@@ -150,6 +150,7 @@ class LiveServerMessage(Message):
     decode_error: DecodeError | None = wire(
         "Set when this message stands for one that could not be understood; nothing else is set then."
     )
+    error: ServiceError | None = wire("Set when the service answers with an error; ask, collect and receive raise it.")
     reconnecting: Reconnecting | None = wire("This library's word that a connection is gone and another will follow.")
     reconnected: Reconnected | None = wire("This library's word that the session has a connection again.")
 
@@ -160,6 +161,12 @@ class LiveServerMessage(Message):
         if content is not None and content.interaction_status is not None:
             return content.interaction_status
         return self.top_level_interaction_status
+
+    @property
+    def ends_turn(self) -> bool:
+        """True for the last message of a turn: the verdict of the session that received it, which knows of its open calls and of
+        ``interaction_status``. False on a message that a program decoded itself."""
+        return "ends_turn" in self.__dict__
 
     @property
     def text(self) -> str | None:

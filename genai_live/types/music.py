@@ -5,7 +5,7 @@ Source: Live music reference (BidiGenerateMusic), which calls itself experimenta
 
 from __future__ import annotations
 
-from genai_live.errors import DecodeError
+from genai_live.errors import DecodeError, ServiceError
 from genai_live.types._base import Message, message, wire
 from genai_live.types._enum import WireEnum
 
@@ -155,6 +155,7 @@ class LiveMusicServerMessage(Message):
     decode_error: DecodeError | None = wire(
         "Set when this message stands for one that could not be understood; nothing else is set then."
     )
+    error: ServiceError | None = wire("Set when the service answers with an error; iteration raises it.")
 
     @property
     def audio_chunks(self) -> list[AudioChunk]:

@@ -40,7 +40,8 @@ function client(backend, options = {}) {
     // An express key: OAuth would ask Google for a token.
     return new GoogleGenAI({vertexai: true, apiKey: 'express', httpOptions});
   }
-  return new GoogleGenAI({apiKey: options.apiKey ?? 'key', httpOptions});
+  // The client's own default, v1, does not serve Live.
+  return new GoogleGenAI({apiKey: options.apiKey ?? 'key', httpOptions: {apiVersion: 'v1beta', ...httpOptions}});
 }
 
 async function connect(backend, config, options = {}) {

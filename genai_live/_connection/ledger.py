@@ -1,0 +1,601 @@
+"""The ledger of questions: which answer belongs to which question. Pure, without socket, thread or clock.
+
+A *question* is whatever asks the model to say something: a content with ``turn_complete``, a realtime text, an ``activityEnd``, a
+speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when nobody asked. The reader enters
+every message of the server and gets its mark, which travels beside the message in the queue, so that whoever waits for the end of
+a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger's order is that of the wire.
+
+``TURNS`` is the rule of turns: by where the model stands and what a message says, what happens, and how that is known. Counting
+turnCompletes would be no ledger: what the service does with a second question that comes before the answer to the first has begun
+was never recorded. It may answer both in order, interrupt and answer the second, answer both in one turn, or drop one; the ledger
+comes out right in each, because ``look`` closes questions that a turn has left open.
+
+What the reader writes and what senders write are different attributes, or single operations on a list, so no lock is needed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from genai_live._base64_text import Payload
+from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
+
+SILENCE = 4.0
+"""Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
+answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
+
+_NEVER = float("inf")
+
+
+class Asked(Enum):
+    """What a question is made of."""
+
+    CONTENT = "content"
+    SPEECH = "speech"
+    NOTHING = "nothing"
+    """The model speaks unasked."""
+
+
+class Fate(Enum):
+    """Where a question stands."""
+
+    WAITING = "waiting"
+    """Not written yet."""
+    WRITTEN = "written"
+    ANSWERED = "answered"
+    LOST = "lost"
+    """Its connection is gone, and with it the part of the answer that had not come."""
+
+
+class Completable(Protocol):
+    """What the ledger needs of a turn in its user's hands."""
+
+    def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
+        """Takes all messages about it that came after its end, and how many questions it has answered."""
+
+
+class Question:
+    """One question, from being asked to its fate."""
+
+    def __init__(self, number: int, kind: Asked) -> None:
+        self.number = number
+        self.kind = kind
+        self.fate = Fate.WAITING
+        self.ready = 0
+        """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
+        self.calls: set[str] = set()
+        """Ids of its calls that nobody has answered."""
+        self.owed = False
+        """True when a call of it was answered, and the model has not spoken since."""
+        self.responses: list[Payload] = []
+        """Tool responses after which the model has not spoken yet: they are sent again if their connection dies."""
+        self.incomplete = False
+        """True when something of its answer was forgotten before anybody received it."""
+        self.merged = 0
+        """Other questions that its turn has answered, too."""
+        self.was_heard = False
+        """True when the service has said what it heard of it."""
+        self.was_reported = False
+        """True when the tokens of its turn were reported."""
+        self.reports: list[LiveServerMessage] = []
+        """Messages about its turn that came after the end: usage, transcripts, grounding."""
+        self.turn: Completable | None = None
+        """The turn in its user's hands, which late reports complete."""
+        self.part, self.last = Mark(self), Mark(self, ends=True)
+        self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
+
+    @property
+    def count(self) -> int:
+        """How many questions its turn answers: 0 for a turn that nobody asked for."""
+        return 0 if self.kind is Asked.NOTHING else 1 + self.merged
+
+    def report(self, message: LiveServerMessage | None = None) -> None:
+        """Adds a late message to the turn, which may be in its user's hands already. Any thread; twice does no harm."""
+        if message is not None:
+            self.reports.append(message)
+        if self.turn is not None:
+            self.turn.complete(list(self.reports), self.count)
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """Whose a message is."""
+
+    question: Question | None = None
+    """None for a message that is about the session."""
+    ends: bool = False
+    """True for the last message of a turn that answers its question."""
+    late: bool = False
+    """True for a message about a turn that its user has already."""
+    merged: tuple[Question, ...] = ()
+    """Questions that are closed with this turn: the service has answered them in it, or not at all."""
+    lost: tuple[Question, ...] = ()
+    """Questions whose answers are lost with a connection."""
+
+
+SESSION = Mark()
+"""The mark of a message that is about the session."""
+
+
+class Standing(Enum):
+    """Where the model stands."""
+
+    SILENT = "silent"
+    SPEAKING = "speaking"
+    GENERATED = "generated"
+    """All of the turn was made; its end comes when it would have been played."""
+    CUT = "cut"
+    """The turn was interrupted; what comes up to its end is still of it."""
+
+
+class Says(Enum):
+    """What a message says of turns; one that says several things says them in this order."""
+
+    ERROR = "error"
+    INTERRUPTED = "interrupted"
+    CALL = "toolCall"
+    CONTENT = "modelTurn"
+    TRANSCRIPT = "outputTranscription"
+    GENERATED = "generationComplete"
+    COMPLETE = "turnComplete"
+    IDLE = "interactionStatus IDLE"
+
+
+class Sound:
+    """What was said by sound since a turn has last begun. Senders write it with every piece, so it is two plain flags."""
+
+    def __init__(self) -> None:
+        self.sent = False
+        """True when there was some. A microphone sends silence, too: it is no question by itself."""
+        self.ended = False
+        """True when the service was told, after that, that no more comes."""
+
+
+class Rule(NamedTuple):
+    """What happens, and how that is known."""
+
+    step: Callable[[Ledger], Mark]
+    source: str
+
+
+class Ledger:
+    """The questions of one session, and the turn that is under way."""
+
+    def __init__(self) -> None:
+        self.standing = Standing.SILENT
+        self.resynchronised = 0
+        """Questions that were closed with the turn of another one."""
+        self.sound = Sound()
+        self.going_on: Mark | None = None
+        """The mark of a message that only goes on with the turn under way; None where there is more to it."""
+        self.pending: dict[str, Question] = {}
+        """The question of each call that nobody has answered."""
+        self.calls_have_turns = False
+        """True for a family whose call has a turn of its own: its turnComplete comes before the answer, which has another."""
+        self._numbers = itertools.count(1)
+        self._order = itertools.count(1)
+        self._due: list[Question] = []
+        """Written questions, and those whose calls were answered, that no turn has begun to answer."""
+        self._running: Question | None = None
+        self._began = 0
+        """When, in the order of questions, the latest turn began."""
+        self._finished: Question | None = None
+        """The question whose turn has ended last."""
+        self._coming: Question | None = None
+        """A speech of which the service has said what it heard, before it answers."""
+        self._user_speaks = False
+        """True between the service's words that the user began and stopped speaking."""
+        self._hearing: Mark | None = None
+        """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
+        self._in_progress = False
+        self._silent_since: float | None = None
+        self._notes: list[Mark] = []
+        self._lost_calls: set[str] = set()
+
+    # Asking: the thread that sends.
+
+    def asked(self, kind: Asked) -> Question:
+        """A new question, which waits to be written."""
+        return Question(next(self._numbers), kind)
+
+    def written(self, question: Question) -> None:
+        """The question goes out. Called by the owner of the send lock, just before its bytes."""
+        question.fate, question.ready = Fate.WRITTEN, next(self._order)
+        self._due.append(question)
+
+    def withdrawn(self, question: Question) -> None:
+        """Nothing of it went out after all: it waits, or was never asked."""
+        with contextlib.suppress(ValueError):
+            self._due.remove(question)
+        question.fate = Fate.WAITING
+
+    def call_answered(self, call_id: str, response: Payload, *, is_last: bool, is_spoken: bool) -> None:
+        """A call was answered: the model goes on with its question, unless more responses follow or none is to be spoken of."""
+        question = self.pending.get(call_id)
+        if question is None:
+            return
+        question.responses.append(response)
+        if not is_last:
+            return
+        question.calls.discard(call_id)
+        self.pending.pop(call_id, None)
+        self._silent_since = None
+        if is_spoken:
+            question.owed, question.ready = True, next(self._order)
+            self.going_on = None
+            if question is not self._running and question not in self._due:
+                self._due.append(question)
+        elif question is not self._running and not question.calls and not question.owed:
+            self._close_with_note(question)
+
+    def was_lost(self, call_id: str) -> bool:
+        """True for a call of a conversation that ended with its connection."""
+        return call_id in self._lost_calls
+
+    # Messages: the reader thread.
+
+    def entered(self, message: LiveServerMessage) -> Mark:
+        """Enters a message; returns whose it is."""
+        content = message.server_content
+        if message.tool_call_cancellation is not None:
+            self._note_cancelled(message.tool_call_cancellation.ids or ())
+        if message.voice_activity is not None:
+            self._note_voice(message.voice_activity.voice_activity_type)
+        said = tuple(_said(message, content))
+        mark = SESSION
+        for each in said:
+            mark = TURNS[self.standing, each].step(self)
+            if each is Says.CALL:
+                self._note_calls(message)
+        if message.interaction_status is not None:
+            self._in_progress = message.interaction_status == InteractionStatus.IN_PROGRESS
+        if said:
+            self._silent_since = self._hearing = None
+        else:
+            mark = self._aside(message, content)
+        if mark.question is not None:
+            mark = self._noted_report(mark.question, mark, message, content)
+        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.owed
+        self.going_on = self._running.part if speaking and self._running is not None else None
+        return mark
+
+    def notes(self) -> list[Mark]:
+        """Marks for which no message came, since this was last asked: they belong before the message that was entered last."""
+        if not self._notes:
+            return []
+        notes, self._notes = self._notes, []
+        return notes
+
+    # What is due. Any thread.
+
+    @property
+    def answer_due(self) -> bool:
+        """True while an answer is due or under way."""
+        return self._running is not None or bool(self._due) or bool(self.pending)
+
+    @property
+    def is_unsettled(self) -> bool:
+        """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
+        if self.standing is not Standing.SILENT or self.pending or self._in_progress or not self._due:
+            return False
+        return any(self._left_open())
+
+    def look(self, now: float) -> float:
+        """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
+
+        Without this one question that the service merged with another one, or dropped, would shift every later answer.
+        """
+        if not self.is_unsettled:
+            self._silent_since = None
+            return _NEVER
+        if self._silent_since is None:
+            self._silent_since = now
+        if now < self._silent_since + SILENCE:
+            return self._silent_since + SILENCE
+        self._silent_since = None
+        left, finished = tuple(self._left_open()), self._finished
+        self.resynchronised += len(left)
+        for question in left:
+            if finished is None or question.owed:
+                self._close_with_note(question)
+            else:
+                self._close(question)
+        merged = tuple(question for question in left if not question.owed)
+        if finished is not None and merged:
+            finished.merged += len(merged)
+            finished.report()
+            self._notes.append(Mark(finished, merged=merged))
+        return _NEVER
+
+    def _left_open(self) -> Iterator[Question]:
+        return (question for question in tuple(self._due) if question.owed or question.ready < self._began)
+
+    # Ends of connections: the reader thread, under the channel's lock.
+
+    def lose(self) -> tuple[Question, ...]:
+        """The connection is gone: returns the questions whose answers are lost with it.
+
+        A question whose call is open survives: the service takes the answer over the next connection (seen 14 of 14 times).
+        """
+        asked = [*self._due, *([self._running] if self._running is not None else ())]
+        if self.sound.sent and self.sound.ended:
+            asked.append(self._coming or self.asked(Asked.SPEECH))
+        lost = tuple(question for question in asked if not (question.calls or question.owed))
+        for question in lost:
+            self._close(question, Fate.LOST)
+        for question in asked:
+            if question.owed and question not in self._due:
+                self._due.append(question)
+        self.standing, self._running, self._coming, self.going_on = Standing.SILENT, None, None, None
+        self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
+        self._silent_since = self._finished = None
+        return lost
+
+    def begin_anew(self) -> tuple[Question, ...]:
+        """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
+        lost = tuple(dict.fromkeys((*self.pending.values(), *self._due)))
+        self._lost_calls |= set(self.pending)
+        for question in lost:
+            self._close(question, Fate.LOST)
+        return lost
+
+    @property
+    def responses(self) -> list[Payload]:
+        """Tool responses after which the model has not spoken yet, in order."""
+        questions = dict.fromkeys((*self._due, *self.pending.values()))
+        return [response for question in sorted(questions, key=_by_number) for response in question.responses]
+
+    # Steps of TURNS. Each returns the mark of the message.
+
+    def _begin(self) -> Mark:
+        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to nobody."""
+        question = self._oldest_due() or self._coming or self.asked(Asked.SPEECH if self.sound.sent else Asked.NOTHING)
+        return self._run(question, Standing.SPEAKING)
+
+    def _begin_or_late(self) -> Mark:
+        """A transcript after the end of a turn is about that turn, unless an answer is due: words may come before sound."""
+        if self._due or self._coming or self._finished is None or self.sound.sent:
+            return self._begin()
+        return self._finished.late
+
+    def _go_on(self) -> Mark:
+        assert self._running is not None
+        if self.standing is Standing.SPEAKING:
+            self._spoke(self._running)
+        return self._running.part
+
+    def _go_on_or_begin(self) -> Mark:
+        """More content after the end of generation is of the next turn, where one is due: this one's turnComplete never came."""
+        if not self._due or self._running is None:
+            return self._go_on()
+        self._close_with_note(self._running)
+        return self._begin()
+
+    def _generate(self) -> Mark:
+        mark = self._begin() if self._running is None else self._running.part
+        self.standing = Standing.GENERATED
+        return mark
+
+    def _cut(self) -> Mark:
+        """An interruption closes the question whose answer runs; with none running, the oldest open one."""
+        question = self._running or self._oldest_due() or next(iter(self.pending.values()), None)
+        if question is None:
+            return SESSION if self._finished is None else self._finished.late
+        return self._run(question, Standing.CUT)
+
+    def _complete(self) -> Mark:
+        question = self._running or self._oldest_due()
+        if question is None:
+            question = self.asked(Asked.NOTHING)
+        if self._running is None:
+            self._run(question, Standing.SPEAKING)
+        owed = question.owed and self.calls_have_turns
+        goes_on = self.standing is not Standing.CUT and (question.calls or owed)
+        if self.standing is not Standing.CUT:
+            self.sound.sent = False
+        self.standing, self._running = Standing.SILENT, None
+        if goes_on:
+            if owed and question not in self._due:
+                self._due.append(question)
+            return question.part
+        self._close(question)
+        self._finished = question
+        return question.last
+
+    def _fail(self) -> Mark:
+        """The service answers with an error: that is the end of the turn, or of the question that is due."""
+        self.standing = Standing.CUT if self._running is not None else self.standing
+        return self._complete()
+
+    def _ignore(self) -> Mark:
+        return SESSION if self._finished is None else self._finished.late
+
+    # Inside.
+
+    def _oldest_due(self) -> Question | None:
+        return min(tuple(self._due), key=_by_readiness, default=None)
+
+    def _run(self, question: Question, standing: Standing) -> Mark:
+        if question is not self._running:
+            with contextlib.suppress(ValueError):
+                self._due.remove(question)
+            self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            self._coming, self._user_speaks = None, False
+            if standing is Standing.SPEAKING:
+                self.sound.sent = self.sound.ended = False
+                self._spoke(question)
+        self.standing = standing
+        return question.part
+
+    def _spoke(self, question: Question) -> None:
+        question.owed = False
+        if question.responses:
+            question.responses = []
+
+    def _close(self, question: Question, fate: Fate = Fate.ANSWERED) -> None:
+        question.fate, question.responses = fate, []
+        with contextlib.suppress(ValueError):
+            self._due.remove(question)
+        for call_id in tuple(question.calls):
+            self.pending.pop(call_id, None)
+
+    def _close_with_note(self, question: Question) -> None:
+        self._close(question)
+        self._finished = question
+        if question is self._running:
+            self.standing, self._running = Standing.SILENT, None
+        self._notes.append(question.last_late if question.turn is not None else question.last)
+
+    def _note_calls(self, message: LiveServerMessage) -> None:
+        assert message.tool_call is not None
+        question = self._running
+        for call in message.tool_call.function_calls or ():
+            call_id = call.id or call.name or ""
+            if question is not None:
+                question.calls.add(call_id)
+                self.pending[call_id] = question
+
+    def _note_cancelled(self, ids: list[str] | tuple[str, ...]) -> None:
+        for call_id in ids:
+            question = self.pending.pop(call_id, None)
+            if question is None:
+                continue
+            question.calls.discard(call_id)
+            if question is not self._running and not question.calls and not question.owed:
+                self._close_with_note(question)
+
+    def _note_voice(self, activity: VoiceActivityType | str | None) -> None:
+        """A speech is a question when the service says that it has ended, unless an answer to it has begun meanwhile."""
+        if activity == VoiceActivityType.ACTIVITY_START:
+            self._user_speaks = True
+        elif activity == VoiceActivityType.ACTIVITY_END and self._user_speaks:
+            self._user_speaks = False
+            if not any(question.kind is Asked.SPEECH for question in tuple(self._due)):
+                self.written(self._coming or self.asked(Asked.SPEECH))
+                self._coming = None
+
+    def _aside(self, message: LiveServerMessage, content: LiveServerContent | None) -> Mark:
+        """The mark of a message that says nothing of turns."""
+        if content is not None and (content.input_transcription or content.interim_input_transcription):
+            self._hearing = self._hearing or self._heard()
+            return self._hearing
+        if self._running is not None:
+            return self._running.part
+        if not _reports(message, content):
+            return SESSION
+        finished, due = self._finished, self._oldest_due()
+        if finished is not None and not (finished.was_reported and due):
+            return finished.late
+        return SESSION if due is None else due.part
+
+    def _heard(self) -> Mark:
+        """Whose speech the service tells of: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
+        finished, running = self._finished, self._running
+        speech = next((q for q in (running, *self._due) if q is not None and q.kind is Asked.SPEECH and not q.was_heard), None)
+        if speech is not None:
+            return speech.part
+        if finished is not None and finished.kind is Asked.SPEECH and not finished.was_heard:
+            return finished.late
+        if self.sound.sent or self._user_speaks:
+            self._coming = self._coming or self.asked(Asked.SPEECH)
+            return self._coming.part
+        if running is not None:
+            return running.part
+        return self._ignore()
+
+    def _noted_report(
+        self, question: Question, mark: Mark, message: LiveServerMessage, content: LiveServerContent | None
+    ) -> Mark:
+        """Notes what a message reports of its turn; one that comes when its user has the turn already completes it."""
+        if message.usage_metadata is not None:
+            question.was_reported = True
+        if content is not None and content.input_transcription is not None:
+            question.was_heard = True
+        if mark.late or question.turn is not None:
+            if _reports(message, content):
+                question.report(message)
+            return question.last_late if mark.ends else question.late
+        return mark
+
+
+def _by_readiness(question: Question) -> int:
+    return question.ready
+
+
+def _by_number(question: Question) -> int:
+    return question.number
+
+
+def _said(message: LiveServerMessage, content: LiveServerContent | None) -> Iterator[Says]:
+    """What a message says of turns, in the order in which it counts."""
+    if message.error is not None:
+        yield Says.ERROR
+    if content is not None and content.interrupted:
+        yield Says.INTERRUPTED
+    if message.tool_call is not None:
+        yield Says.CALL
+    if content is not None:
+        if content.model_turn is not None:
+            yield Says.CONTENT
+        elif content.output_transcription is not None:
+            yield Says.TRANSCRIPT
+        if content.generation_complete:
+            yield Says.GENERATED
+    status = message.interaction_status
+    if status is None or status == InteractionStatus.INTERACTION_STATUS_UNSPECIFIED:
+        if content is not None and content.turn_complete is True:
+            yield Says.COMPLETE
+    elif status == InteractionStatus.IDLE:
+        yield Says.COMPLETE if content is not None and content.turn_complete is True else Says.IDLE
+
+
+def _reports(message: LiveServerMessage, content: LiveServerContent | None) -> bool:
+    """True for a message that says something about a turn rather than in it."""
+    if message.usage_metadata is not None:
+        return True
+    return content is not None and any(
+        each is not None for each in (content.input_transcription, content.output_transcription, content.grounding_metadata)
+    )
+
+
+_L, _S, _W = Ledger, Standing, Says
+_NOT_RECORDED = "never recorded"
+_REFERENCE = "Live API reference, BidiGenerateContentServerContent"
+
+TURNS: dict[tuple[Standing, Says], Rule] = {
+    (_S.SILENT, _W.CONTENT): Rule(_L._begin, "recorded: an answer belongs to the oldest question; a microphone's has no mark"),
+    (_S.SILENT, _W.CALL): Rule(_L._begin, "recorded: an answer may begin with its call"),
+    (_S.SILENT, _W.TRANSCRIPT): Rule(_L._begin_or_late, "recorded: transcripts come roughly in step with sound"),
+    (_S.SILENT, _W.GENERATED): Rule(_L._generate, _NOT_RECORDED),
+    (_S.SILENT, _W.INTERRUPTED): Rule(_L._cut, _NOT_RECORDED),
+    (_S.SILENT, _W.COMPLETE): Rule(_L._complete, "recorded: an answer may be empty"),
+    (_S.SILENT, _W.IDLE): Rule(_L._ignore, "page on thinking: IDLE may follow the turnComplete that it is about"),
+    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on, "recorded"),
+    (_S.SPEAKING, _W.CALL): Rule(_L._go_on, "recorded: 2.5 and 3.1 call in mid-turn"),
+    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
+    (_S.SPEAKING, _W.GENERATED): Rule(_L._generate, "recorded"),
+    (_S.SPEAKING, _W.INTERRUPTED): Rule(_L._cut, f"{_REFERENCE}: interrupted > turnComplete"),
+    (_S.SPEAKING, _W.COMPLETE): Rule(_L._complete, "recorded"),
+    (_S.SPEAKING, _W.IDLE): Rule(_L._complete, "page on thinking: only IDLE ends a turn, where it is given"),
+    (_S.GENERATED, _W.CONTENT): Rule(_L._go_on_or_begin, "reported: 3.1 sometimes sends generationComplete alone"),
+    (_S.GENERATED, _W.CALL): Rule(_L._go_on_or_begin, _NOT_RECORDED),
+    (_S.GENERATED, _W.TRANSCRIPT): Rule(_L._go_on, f"{_REFERENCE}: the last transcript precedes generationComplete"),
+    (_S.GENERATED, _W.GENERATED): Rule(_L._generate, _NOT_RECORDED),
+    (_S.GENERATED, _W.INTERRUPTED): Rule(_L._cut, "recorded: in the playback that the service assumes"),
+    (_S.GENERATED, _W.COMPLETE): Rule(_L._complete, "recorded"),
+    (_S.GENERATED, _W.IDLE): Rule(_L._complete, "page on thinking"),
+    (_S.CUT, _W.CONTENT): Rule(_L._go_on, "reported: late pieces of the old answer, and sound beside interrupted"),
+    (_S.CUT, _W.CALL): Rule(_L._go_on, _NOT_RECORDED),
+    (_S.CUT, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
+    (_S.CUT, _W.GENERATED): Rule(_L._go_on, _NOT_RECORDED),
+    (_S.CUT, _W.INTERRUPTED): Rule(_L._cut, _NOT_RECORDED),
+    (_S.CUT, _W.COMPLETE): Rule(_L._complete, "recorded: within 3 ms of interrupted"),
+    (_S.CUT, _W.IDLE): Rule(_L._complete, _NOT_RECORDED),
+    **{(standing, _W.ERROR): Rule(_L._fail, "tests of others only: the service was seen to close instead") for standing in _S},
+}
+"""What happens when the model stands there and says that."""

@@ -1,0 +1,101 @@
+"""The extras of setup.cfg: named rightly everywhere, each used by the code, and all that the code uses is in one."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
+
+
+def packages(requirements: str) -> set[str]:
+    """Names of packages, without versions and markers."""
+    return {name.lower() for name in re.findall(r"^[\w.-]+", requirements, re.MULTILINE)}
+
+
+EXTRAS = {name: packages(requirements) for name, requirements in SETUP["options.extras_require"].items()}
+REQUIRED = packages(SETUP["options"]["install_requires"])
+FOR_DEVELOPERS = {"bench", "test", "test-all"}
+
+PLACES = ("genai_live/**/*.py", "samples/*.py", "benchmarks/*.py", "tests/*.py", "docs/*.md", "*.md", ".ci/run", "noxfile.py")
+FILES = [file for place in PLACES for file in sorted(ROOT.glob(place)) if file != Path(__file__)]
+SAYS = {file: file.read_text(encoding="utf-8") for file in FILES}
+"""Every text that may name an extra."""
+
+INSTALLED = re.compile(r"(?:genai-live|['\"]\.)\[([\w, -]+)\]")
+NAMED = re.compile(r"\bextras? (?:``?([\w-]+)``?(?: and ``?([\w-]+)``?)?|(test)\b)")
+
+MODULES = {"google": "google-auth", "websocket": "websocket-client", "dataclasses_json": "dataclasses-json"}
+"""Packages whose module has another name."""
+TOLD_OTHERWISE = {
+    "numpy",  # comes with soxr
+    "certifi",  # comes with requests
+    "socks",  # the error names PySocks, which only SOCKS proxies need
+    "urllib3",  # comes with requests
+    "pytest",  # runs genai_live.testing, not the other way round
+    "typing_extensions",  # for type checkers
+}
+"""Modules that the code imports and no extra has, each for its reason."""
+
+
+def extras_named_in(text: str) -> set[str]:
+    installed = {name.strip() for names in INSTALLED.findall(text) for name in names.split(",")}
+    return installed | {name for names in NAMED.findall(text) for name in names if name}
+
+
+@pytest.mark.parametrize("file", SAYS, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_extra_that_a_text_names_exists(file: Path) -> None:
+    assert extras_named_in(SAYS[file]) <= set(EXTRAS)
+
+
+def test_a_name_is_found_in_every_form_in_which_texts_have_it() -> None:
+    text = "pip install 'genai-live[a,b]'; pip install -e '.[c]'; extra `d`, (extra ``e``), extras `f` and `g`, the extra test"
+    assert extras_named_in(text) == {"a", "b", "c", "d", "e", "f", "g", "test"}
+
+
+def test_the_readme_names_every_extra_for_users_with_its_packages() -> None:
+    rows = re.findall(r"^\| `([\w-]+)` \(([^)]+)\) \|", SAYS[ROOT / "README.md"], re.MULTILINE)
+    assert {name: set(brought.lower().split(", ")) for name, brought in rows} == {
+        name: brought for name, brought in EXTRAS.items() if name not in FOR_DEVELOPERS
+    }
+
+
+def modules_used() -> set[str]:
+    """Modules that the package imports, those of Python and its own left out."""
+    used: set[str] = set()
+    for file, text in SAYS.items():
+        if (ROOT / "genai_live") in file.parents:
+            for node in ast.walk(ast.parse(text)):
+                if isinstance(node, ast.Import):
+                    used |= {alias.name for alias in node.names}
+                elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                    used.add(node.module)
+    return {module.partition(".")[0] for module in used} - set(sys.stdlib_module_names) - {"genai_live"}
+
+
+def test_the_code_imports_every_package_of_an_extra_and_none_that_nobody_brings() -> None:
+    for_users = set().union(*(brought for name, brought in EXTRAS.items() if name not in FOR_DEVELOPERS))
+    used = {MODULES.get(module, module) for module in modules_used() - TOLD_OTHERWISE}
+    assert used == REQUIRED | for_users
+
+
+@pytest.mark.parametrize(
+    ("package", "least", "reason"),
+    [
+        ("websocket-client", (1, 9, 1), "older ones take a redirect for an upgrade"),
+        ("orjson", (3, 9, 15), "older ones crash the process on nested JSON"),
+    ],
+)
+def test_no_bound_lets_a_dangerous_version_in(package: str, least: tuple[int, ...], reason: str) -> None:
+    text = SETUP["options"]["install_requires"] + SETUP["options.extras_require"]["speed"]
+    found = re.search(rf"^{package} >= ([\d.]+)", text, re.MULTILINE)
+    assert found, package
+    assert tuple(map(int, found[1].split("."))) >= least, reason
