@@ -263,13 +263,18 @@ class _Loop:
         self._reader = reader
 
     def run(self) -> None:
-        wait, monotonic, reader, process = self._select, time.monotonic, self._reader, _process.current
+        wait, monotonic, reader, process = self._selector.select, time.monotonic, self._reader, _process.current
         tick = 0.0
         while True:
             # Deadlines move only away while bytes come, so one look at all of them at the earliest is enough: with hundreds of
             # connections the cost of a message does not grow with their number.
             attention = False
-            for key, events in wait(min(max(0.0, min(tick, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT)):
+            try:
+                ready = wait(min(max(0.0, min(tick, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
+            except (OSError, ValueError) as error:
+                self._let_go_of_the_reason(error)
+                ready = []
+            for key, events in ready:
                 connection: Readable | None = key.data
                 if connection is None:
                     self._wake.recv(4096)
@@ -290,12 +295,8 @@ class _Loop:
             if not self._connections and reader.may_end():
                 return
 
-    def _select(self, seconds: float) -> list[tuple[selectors.SelectorKey, int]]:
-        """As the selector's; where it cannot wait for all of them, the connection that is the reason ends, and no other."""
-        try:
-            return self._selector.select(seconds)
-        except (OSError, ValueError) as failure:
-            error: Exception = failure
+    def _let_go_of_the_reason(self, error: Exception) -> None:
+        """The selector cannot wait for all of them: the connection that is the reason ends, and no other."""
         watched = [connection for connection in self._connections if connection.registered > 0]
         refused = [connection for connection in watched if self._is_the_reason(connection.fileno)]
         if not refused and len(watched) > 1:
@@ -306,7 +307,6 @@ class _Loop:
         for connection in refused:
             connection.fail(error)
             self._let_go(connection)
-        return []
 
     def _is_the_reason(self, fileno: int) -> bool:
         """True for a descriptor that somebody has closed, or whose number is too high for the selector."""
