@@ -1,5 +1,17 @@
 """genai_live: a synchronous, threaded client for Google's Live API. Importing it starts nothing and opens nothing.
 
+::
+
+    from genai_live import Client
+
+    with Client().live.connect(model="gemini-3.8-live", config={"response_modalities": ["AUDIO"]}) as session:
+        turn = session.ask("Hello!")                # sends, waits, and puts the answer together
+        turn.audio.save("answer.wav")
+
+``help(Client)``, ``help(Live.connect)``, ``help(Session)`` and ``help(Turn)`` say the rest; ``types`` has the messages and the
+config, ``errors`` all that is raised, ``genai_live.audio`` sound, ``genai_live.emulator`` a server for tests. Google marks the
+Live API as experimental.
+
 The way through the code, from what a user writes to the bytes and back:
 
 ``client.Client`` keeps settings (``api_client``) -> ``live.Live.connect`` checks the config (``_client_messages.setup``), plans
@@ -11,20 +23,25 @@ user holds: it sends (``_client_messages.inputs``), receives, and puts turns tog
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from genai_live import _process as _process  # first: fork handlers run in the order of imports, and others ask this one
-from genai_live import errors, families, types
+from genai_live import _public, errors, families, types
+from genai_live._field_docs import documented
+from genai_live._message_stream import Stats
 from genai_live._network.dial import WebSocketFactory
 from genai_live._streaming.audio_stream import AudioStream
 from genai_live._version import __version__
 from genai_live.api_client import ApiClient
+from genai_live.audio import Audio
 from genai_live.auth import Auth
-from genai_live.callbacks import LiveCallbacks
+from genai_live.callbacks import LiveCallbacks, LiveMusicCallbacks
 from genai_live.client import Client
 from genai_live.errors import TurnLost
 from genai_live.live import Live
-from genai_live.reconnection import ReconnectPolicy
+from genai_live.reconnection import Reconnected, Reconnecting, ReconnectPolicy
 from genai_live.session import Session
-from genai_live.turn import Turn
+from genai_live.turn import Transcripts, Turn
 
 __all__ = [
     "ApiClient",
@@ -43,3 +60,12 @@ __all__ = [
     "families",
     "types",
 ]
+
+for _record in (
+    Audio, LiveCallbacks, LiveMusicCallbacks, ReconnectPolicy, Reconnected, Reconnecting, Stats, Transcripts, Turn,
+    errors.CloseInfo,
+):  # fmt: skip
+    documented(_record)
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -171,7 +171,7 @@ def on_the_way_in(verdict: Verdict, safe_url: str) -> Verdict:
     """The same for a request that was refused before a session began, with what its address adds."""
     for part, verdicts, advice in _ON_THE_WAY_IN:
         if part in safe_url and verdict in verdicts:
-            verdict = verdict._replace(advice=f"{verdict.advice} {advice}")
+            verdict = Verdict(verdict.kind, verdict.retryable, f"{verdict.advice} {advice}")
     return verdict
 
 
@@ -196,8 +196,8 @@ def setup_rejected(info: CloseInfo, safe_url: str) -> SetupRejected:
     """The error of connect() for an end between the upgrade and setupComplete."""
     verdict = on_the_way_in(of_close(info), safe_url)
     words = f' "{info.reason}"' if info.reason else ""
-    message = f"{safe_url} was closed by the {info.sent_by} during setup with code {info.code}{words}. {verdict.advice}".rstrip()
-    error = SetupRejected(message, info)
+    message = f"the {info.sent_by} closed during setup with code {info.code}{words}. {verdict.advice}".rstrip()
+    error = SetupRejected(f"{message} ({safe_url})", info)
     judged(error, verdict)
     return error
 

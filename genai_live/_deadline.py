@@ -26,14 +26,15 @@ class Lock(Protocol):
 class Deadline:
     """A limit in seconds that starts now and spans every step it is handed to; None and infinity are no limit."""
 
-    __slots__ = ("_at", "_setting", "seconds")
+    __slots__ = ("_setting", "at", "seconds")
 
     def __init__(self, seconds: float | None, setting: str = "") -> None:
         """``setting`` says where the limit comes from, where that is no argument of the call."""
         self._setting = setting
         # The system's waits refuse infinity, and times beyond some centuries.
         self.seconds = None if seconds is None or seconds > _LONGEST else seconds
-        self._at = None if self.seconds is None else time.monotonic() + self.seconds
+        self.at = None if self.seconds is None else time.monotonic() + self.seconds
+        """The monotonic time at which it passes; None when there is no limit."""
 
     @classmethod
     def of(cls, timeout: object, name: str = "timeout") -> Deadline:
@@ -52,7 +53,7 @@ class Deadline:
 
     def left(self) -> float | None:
         """Seconds left, never negative; None when there is no limit."""
-        return None if self._at is None else max(0.0, self._at - time.monotonic())
+        return None if self.at is None else max(0.0, self.at - time.monotonic())
 
     def left_or_raise(self) -> float | None:
         """The same for the next of several steps; raises TimeoutError when the time is used up."""
@@ -71,9 +72,9 @@ class Deadline:
 
     def or_earlier(self, other: Deadline) -> Deadline:
         """Whichever of the two passes first."""
-        if self._at is None:
+        if self.at is None:
             return other
-        return self if other._at is None or self._at <= other._at else other
+        return self if other.at is None or self.at <= other.at else other
 
     def wait(self, event: threading.Event) -> bool:
         """Waits for the event, at most until then; whether it is set. Ctrl-C interrupts it, on every system."""
@@ -98,7 +99,7 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """True when the time is used up."""
-        return self._at is not None and time.monotonic() >= self._at
+        return self.at is not None and time.monotonic() >= self.at
 
     def __repr__(self) -> str:
         left = self.left()

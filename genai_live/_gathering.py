@@ -6,12 +6,14 @@ nobody asked for. ``session.collect`` goes on with the oldest turn that nobody h
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from genai_live._connection.inbox import Inbox
-from genai_live._connection.ledger import Asked, Mark, Question
+from genai_live._connection.inbox import GIVEN, Inbox, Take
+from genai_live._connection.ledger import Asked, Ledger, Mark, Question
 from genai_live._deadline import Deadline
 from genai_live.errors import (
     ABNORMAL_CLOSURE,
@@ -24,7 +26,10 @@ from genai_live.errors import (
     TurnLost,
 )
 from genai_live.turn import Turn, assemble
-from genai_live.types import LiveServerMessage
+from genai_live.types import FunctionCall, LiveServerMessage
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolRun
 
 logger = logging.getLogger("genai_live")
 
@@ -43,96 +48,118 @@ class _Whose(Enum):
 
 
 class Gatherer:
-    """Gathers one turn. ``pending`` are the ids of the calls that nobody has answered."""
+    """Gathers one turn, for the owner of the inbox's claim."""
 
     def __init__(
         self,
         inbox: Inbox[LiveServerMessage],
-        pending: Container[str],
-        question: Question | None = None,
+        ledger: Ledger,
         *,
         until_generated: bool = False,
         on_update: Callable[[Turn], object] | None = None,
+        runs_of: Callable[[Iterable[FunctionCall]], tuple[ToolRun, ...]] | None = None,
     ) -> None:
         self.messages: list[LiveServerMessage] = []
         """The messages of the turn so far, with those about the session that came meanwhile."""
+        self.taken: Take | None = None
+        """What the caller is to be given with the turn."""
         self._inbox = inbox
-        self._pending = pending
-        self._question = question
-        self._asks = question is not None
+        self._ledger = ledger
+        self._closings = ledger.closings
+        """How many questions were closed before: a note about one of them is nothing that is waited for."""
+        self._question: Question | None = None
+        self._asks = False
         self._until_generated = until_generated
         self._on_update = on_update
+        self._runs_of = runs_of
         self._place = 0
         """How far in the queue it has come."""
         self._others: list[int] = []
-        self._skipped = 0
         self._passed: list[LiveServerMessage] = []
         """The turn that was passed over last: the service may have answered this question in it."""
         self._passed_question: Question | None = None
+        self._skipped = 0
 
-    def turn(self, deadline: Deadline, end: Callable[[], SessionClosed], *, reports_usage: bool) -> tuple[Turn, object]:
-        """The turn, and the value for ``Inbox.handed_over`` when the caller gets it.
+    def turn(
+        self, question: Question | None, deadline: Deadline, end: Callable[[], SessionClosed], *, reports_usage: bool
+    ) -> Turn:
+        """The answer to the question, or the next turn without one. The caller is to be given ``taken`` with it.
 
         ``end`` makes the error of a session that has ended, ``reports_usage`` says whether the service has reported usage before.
-        Until the turn is handed over, everything that it was made of stays in the queue.
+        Until the turn is given, everything that it was made of stays in the queue.
 
         Raises:
             ReceiveTimeout: the deadline passed.
             TurnLost: the turn is lost with its connection.
             ServiceError: the service answered with an error.
             SessionClosed: the session has ended before the turn.
-            WrongThread: another thread receives.
         """
-        inbox = self._inbox
-        inbox.claim()
+        self._question, self._asks = question, question is not None
         try:
-            inbox.settle()
-            inbox.is_gathering = True
             is_complete = self._gather(deadline, end)
-            turn = self._assembled()
-            if is_complete and self._question is not None:
-                self._wait_for_report(turn, deadline, reports_usage=reports_usage)
-                self._question.turn = turn
-                self._question.report()
-            return turn, inbox.taking(self._place, self._others)
+            if is_complete:
+                self._take_what_follows(deadline, reports_usage=reports_usage)
         except TimeoutError:
             raise ReceiveTimeout(
                 f"the model's turn did not end within {deadline.seconds:g} s;"
                 " the session is still open, so receive again or use a longer timeout",
                 tuple(self.messages),
             ) from None
-        finally:
-            inbox.let_go()
+        turn = self._assembled(self._runs())
+        if is_complete and self._question is not None:
+            self._question.turn = turn
+            if self._question.reports:
+                self._question.report()
+        self._inbox.end_gathering()
+        self.taken = self._inbox.taking(self._place, self._others)
+        return turn
 
-    def _assembled(self) -> Turn:
+    def give_up(self, error: BaseException) -> None:
+        """The caller gets the error in place of a turn: what it was not told of is there for the next receiver."""
+        if isinstance(error, (TurnLost, ServiceError)):
+            return
+        if self._question is not None:
+            self._question.turn = None
+        self._inbox.take_back(self.taken)
+
+    def _runs(self) -> tuple[ToolRun, ...]:
+        """What became of the turn's calls, those that were cancelled too."""
+        if self._runs_of is None:
+            return ()
+        calls = (call for message in self.messages if message.tool_call for call in message.tool_call.function_calls or ())
+        return self._runs_of(calls)
+
+    def _assembled(self, runs: tuple[ToolRun, ...] = ()) -> Turn:
         question = self._question
         return assemble(
             self.messages,
             questions=question.count if question is not None else 0,
             skipped=self._skipped,
             incomplete=question is not None and question.incomplete,
+            tool_runs=runs,
         )
 
     def _gather(self, deadline: Deadline, end: Callable[[], SessionClosed]) -> bool:
         """Walks through the queue up to the end of the turn; False when it ends at calls that only the caller can answer."""
         while True:
-            received = self._inbox.at(self._place, deadline)
-            if received is None:
+            item = self._inbox.at(self._place, deadline)
+            if item is None:
                 raise end()
-            message, mark = received
+            message, mark = item[0], item[1]
+            if isinstance(message, (bytes, bytearray)):
+                message = self._inbox.decoded(message, mark)
             if mark.lost:
                 self._pass_loss(message, mark)
-            elif mark.merged:
-                if self._is_merged(mark):
-                    return True
             elif message is None:
-                if self._passes_note(mark):
+                if self._is_end(mark):
                     return True
             else:
                 whose = self._whose(mark)
+                if whose is _Whose.PASSED and self._waits_for_caller(message):
+                    whose = self._join(mark)
                 self._keep(message, mark, whose)
                 if whose is _Whose.MINE:
-                    if mark.ends or (self._until_generated and _is_generated(message)):
+                    if mark.ends or (self._until_generated and mark.generated):
                         return True
                     if self._waits_for_caller(message):
                         return False
@@ -141,11 +168,12 @@ class Gatherer:
         question, mine = mark.question, self._question
         if question is None:
             return _Whose.OURS
+        if question is mine:
+            return _Whose.MINE
         if mark.late or question.turn is not None:
             return _Whose.DONE
         if mine is None:
-            mine = self._question = question
-        if question is mine:
+            self._question = question
             return _Whose.MINE
         earlier = question.number < mine.number and question.kind is not Asked.NOTHING
         return _Whose.PASSED if earlier and self._asks else _Whose.OTHERS
@@ -161,16 +189,27 @@ class Gatherer:
             self._inbox.drop(self._place)
             return
         if whose is _Whose.OTHERS:
-            self._others.append(self._place)
-            self._place += 1
+            self._leave()
             return
-        self.messages.append(message)
         self._place += 1
+        if not mark.late:  # else it is among the question's reports
+            self.messages.append(message)
         if message.error is not None:
-            self._inbox.take(self._place, self._others)
-            raise _with_messages(message.error, self.messages)
+            self._tell()
+            raise with_messages(message.error, self.messages)
         if self._on_update is not None and whose is _Whose.MINE:
             self._on_update(self._assembled())
+
+    def _leave(self) -> None:
+        """What stands at this place is for another receiver."""
+        self._others.append(self._place)
+        self._place += 1
+
+    def _tell(self) -> None:
+        """The caller gets an error about what has come so far."""
+        self._inbox.end_gathering()
+        self.taken = self._inbox.taking(self._place, self._others)
+        self._inbox.claim = {GIVEN: self.taken}
 
     def _pass_over(self, message: LiveServerMessage, question: Question | None) -> None:
         if question is not self._passed_question:
@@ -185,66 +224,120 @@ class Gatherer:
     def _waits_for_caller(self, message: LiveServerMessage) -> bool:
         """True for calls that nobody but the caller can answer."""
         calls = message.tool_call.function_calls if message.tool_call is not None else None
-        return any((call.id or call.name or "") in self._pending for call in calls or ())
+        return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
-    def _passes_note(self, mark: Mark) -> bool:
-        """A question was closed without a message: the end of the turn, if it is this one."""
-        self._inbox.drop(self._place)
-        return mark.ends and not mark.late and mark.question is self._question and self._question is not None
+    def _join(self, mark: Mark) -> _Whose:
+        """An earlier question has a call that nobody but the caller can answer: it is told, and this question closed with it."""
+        earlier, mine = mark.question, self._question
+        assert earlier is not None
+        assert mine is not None
+        self._ledger.join(mine, earlier)
+        if earlier is self._passed_question:
+            self._take_passed()
+        self._question = earlier
+        return _Whose.MINE
 
-    def _is_merged(self, mark: Mark) -> bool:
-        """The service has answered this question in the turn of another one, or not at all: that turn is the answer."""
-        if self._question is None or self._question not in mark.merged:
-            self._inbox.drop(self._place)
+    def _is_end(self, note: Mark) -> bool:
+        """Looks at a note; True when it ends the turn that is gathered."""
+        if note.begins:
+            self._note_begin(note)
             return False
-        question = mark.question
-        assert question is not None
-        if question is self._passed_question:
-            self.messages[:0] = self._passed
-        elif isinstance(question.turn, Turn):
-            self.messages[:0] = question.turn.messages
-        self._place += 1
-        self._question.merged = question.merged
-        return True
+        mine, closed = self._question, note.merged or ((note.question,) if note.question is not None else ())
+        if mine is None:
+            mine = next((question for question in closed if question.closing > self._closings), None)
+        if mine is not None and mine in closed:
+            self._question = mine
+            if note.merged:
+                self._take_over(note)
+            self._place += 1
+            return True
+        if not note.merged and self._whose_note(note) is _Whose.OTHERS:
+            self._leave()
+        else:
+            self._inbox.drop(self._place)
+        return False
+
+    def _whose_note(self, note: Mark) -> _Whose:
+        return _Whose.DONE if self._question is None else self._whose(note)
+
+    def _note_begin(self, note: Mark) -> None:
+        """A turn begins that answers what some words of were told before."""
+        if self._question in note.merged:
+            self._question = note.question
+            self._place += 1
+        elif note.question is self._question and self._passed_question in note.merged:
+            self._take_passed()
+            self._place += 1
+        elif self._question is None or note.question is self._question:
+            self._inbox.drop(self._place)
+        else:
+            self._leave()
+
+    def _take_over(self, note: Mark) -> None:
+        """The service has answered this question in the turn of another one, or not at all: that turn is the answer."""
+        other, mine = note.question, self._question
+        assert other is not None
+        assert mine is not None
+        self.messages[:0] = other.reports
+        if other is self._passed_question:
+            self._take_passed()
+        elif isinstance(other.turn, Turn):
+            self.messages[:0] = other.turn.messages
+        mine.merged = other.merged
+
+    def _take_passed(self) -> None:
+        """What was passed over last belongs to the turn."""
+        self.messages[:0] = self._passed
+        self._skipped -= len(self._passed)
+        self._passed = []
 
     def _pass_loss(self, message: LiveServerMessage | None, mark: Mark) -> None:
         """Questions were lost with a connection: raises TurnLost if the one that is waited for is among them."""
         assert message is not None
-        is_mine = self._question in mark.lost or self._question is None
-        others = tuple(question for question in mark.lost if question is not self._question) if self._question is not None else ()
-        if not is_mine:
-            mine = self._question
-            if self._asks and mine is not None and all(question.number < mine.number for question in others):
+        mine = self._question
+        others = tuple(question for question in mark.lost if question is not mine) if mine is not None else ()
+        if mine is not None and mine not in mark.lost:
+            if self._asks and all(question.number < mine.number for question in others):
                 self.messages.append(message)
+                self._place += 1
             else:
-                self._others.append(self._place)
-            self._place += 1
+                self._leave()
             return
         if others:
             self._inbox.replace(self._place, Mark(lost=others))
-            self._others.append(self._place)
-        self._place += 1
-        self._inbox.take(self._place, self._others)
+            self._leave()
+        else:
+            self._place += 1
+        self._tell()
         raise TurnLost(close_info_of(message), tuple(self.messages))
 
-    def _wait_for_report(self, turn: Turn, deadline: Deadline, *, reports_usage: bool) -> None:
-        """Waits a moment for the usage report of the turn, where one comes behind its end."""
+    def _take_what_follows(self, deadline: Deadline, *, reports_usage: bool) -> None:
+        """Takes what is about the turn that has ended: waits a moment for the usage report, where one comes behind the end."""
         question = self._question
-        if self._until_generated or turn.usage is not None or question is None or not (turn.interrupted or reports_usage):
+        if question is None:
             return
-        moment = deadline.or_earlier(Deadline(REPORT_DELAY))
-        try:
-            while not question.was_reported:
-                received = self._inbox.at(self._place, moment)
-                if received is None or received.mark.question is not question or received.message is None:
+        moment = Deadline(0.0)
+        if not self._until_generated:
+            if question.was_reported or not (reports_usage or any(map(_is_interrupted, self.messages))):
+                return
+            moment = deadline.or_earlier(Deadline(REPORT_DELAY))
+        with contextlib.suppress(TimeoutError):
+            while True:
+                item = self._inbox.at(self._place, moment)
+                if item is None or item[0] is None or item[1].question is not question:
                     return
-                self._keep(received.message, received.mark, _Whose.DONE)
-        except TimeoutError:
-            return
+                message, mark = item[0], item[1]
+                if isinstance(message, (bytes, bytearray)):
+                    message = self._inbox.decoded(message, mark)
+                self._place += 1
+                if not mark.late:  # else it is among the question's reports
+                    self.messages.append(message)
+                if question.was_reported and not self._until_generated:
+                    return
 
 
-def _is_generated(message: LiveServerMessage) -> bool:
-    return message.server_content is not None and message.server_content.generation_complete is True
+def _is_interrupted(message: LiveServerMessage) -> bool:
+    return message.server_content is not None and message.server_content.interrupted is True
 
 
 def close_info_of(message: LiveServerMessage) -> CloseInfo:
@@ -255,7 +348,7 @@ def close_info_of(message: LiveServerMessage) -> CloseInfo:
     return CloseInfo(ABNORMAL_CLOSURE, words, SentBy.NETWORK, Phase.TOOL, turn_open=True)
 
 
-def _with_messages(error: ServiceError, messages: list[LiveServerMessage]) -> ServiceError:
+def with_messages(error: ServiceError, messages: Iterable[LiveServerMessage]) -> ServiceError:
     """A new error for this caller: a message keeps its own, without a traceback."""
     raised = ServiceError(str(error), error.code, error.status, error.reason, tuple(messages))
     raised.kind, raised.retryable, raised.advice = error.kind, error.retryable, error.advice

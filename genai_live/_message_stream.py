@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 
 from genai_live import _process
 from genai_live._connection.channel import Channel
-from genai_live._connection.inbox import Inbox
-from genai_live._connection.ledger import SESSION, Mark
+from genai_live._connection.inbox import GIVEN, Inbox
+from genai_live._connection.ledger import Mark, Question
 from genai_live._deadline import Deadline
-from genai_live._gathering import close_info_of
+from genai_live._gathering import close_info_of, with_messages
 from genai_live._secret import without_frames
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
-from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, TurnLost, WrongThread
+from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, ServiceError, TurnLost, WrongThread
 from genai_live.types import LiveServerMessage
 from genai_live.types._server_messages import ServerMessage
 
@@ -55,7 +56,7 @@ class Stats:
     """Seconds."""
 
 
-class MessageStream(Generic[ServerMessage]):
+class MessageStream(Synchronous, Generic[ServerMessage]):
     """An open connection in the user's hands.
 
     Usable from many threads, one of them receiving; a context manager that closes itself.
@@ -170,7 +171,7 @@ class MessageStream(Generic[ServerMessage]):
         return f"<{type(self).__name__} {self._model} {state}>"
 
 
-class MessageIterator(Generic[ServerMessage]):
+class MessageIterator(Synchronous, Generic[ServerMessage]):
     """Iterates over messages up to the end of the session.
 
     Not a generator, because a generator that has raised ends quietly from then on: this raises again.
@@ -186,45 +187,66 @@ class MessageIterator(Generic[ServerMessage]):
         self._process = _process.current
         self._end = end
         """Raises when the end of the session is no quiet one."""
+        self._question: Question | None = None
+        """The one that the messages belong to."""
         self._over = False
 
     def __iter__(self) -> Iterator[ServerMessage]:
         return self
 
-    def __next__(self) -> ServerMessage:
+    def __next__(self) -> ServerMessage:  # noqa: PLR0912 # one way for a message, and few calls on it
         if self._over:
             raise StopIteration
         if self._process is not _process.current:  # nobody fills the queue here
             self._channel.check_usable()
-        inbox = self._inbox
+        inbox, item = self._inbox, None
         try:
-            while True:
-                received = inbox.next(self.deadline)
-                if received is None:
+            while not self._over:
+                item = inbox.next(self.deadline)
+                if item is None:
                     self._end()
                     self._over = True
-                    raise StopIteration
-                message, mark, item = received
-                if mark is not SESSION and (mark.ends or mark.lost or mark.merged or mark.question.calls):  # type: ignore[union-attr]
-                    self._look(message, mark, item)
+                    break
+                message, mark = item[0], item[1]
+                if isinstance(message, (bytes, bytearray)):
+                    message = inbox.decoded(message, mark)
+                question = mark.question
+                if question is None:
+                    if mark.lost:
+                        self._look(message, mark, item)
+                else:
+                    if mark.ends or mark.merged or question.calls:
+                        self._look(message, mark, item)
+                    self._question = question
                 if message is not None:
-                    inbox.handed_over = item  # the last step: what is not handed over stays in the queue
+                    inbox.claim = {GIVEN: item}  # the last step: what is not handed over stays in the queue
                     return message
-                inbox.handed_over = item
-                if self._over:
-                    raise StopIteration
-        except TimeoutError:
-            failure: BaseException = ReceiveTimeout(
-                f"{self.missing} within {self.deadline.seconds:g} s;"
-                " the session is still open, so receive again or use a longer timeout"
-            )
-        except LEAVES_A_SESSION_OPEN as error:
-            failure = without_frames(error)
+                inbox.claim = {GIVEN: item}
+            inbox.let_go()
+        except BaseException as error:  # a signal handler may raise anything
+            failure = self._failed(error, item)
+            if failure is None:
+                raise
+        else:
+            raise StopIteration
         del self, inbox
         try:
             raise failure
         finally:
             del failure  # it has this frame now, and would keep itself alive
+
+    def _failed(self, error: BaseException, item: object) -> BaseException | None:
+        """The error in place of this one, if another is to tell the caller; what was not handed over is there for the next."""
+        if isinstance(error, (TurnLost, ServiceError)):
+            return without_frames(error)
+        self._over = False
+        self._inbox.take_back(item)
+        if isinstance(error, TimeoutError):
+            return ReceiveTimeout(
+                f"{self.missing} within {self.deadline.seconds:g} s;"
+                " the session is still open, so receive again or use a longer timeout"
+            )
+        return without_frames(error) if isinstance(error, LEAVES_A_SESSION_OPEN) else None
 
     def _look(self, message: ServerMessage | None, mark: Mark, item: object) -> None:
         """Called for what may end a turn."""
@@ -233,14 +255,30 @@ class MessageIterator(Generic[ServerMessage]):
 class TurnIterator(MessageIterator[LiveServerMessage]):
     """Iterates over the messages of one turn: the oldest that was not received to its end, or the next."""
 
+    def __init__(
+        self, channel: Channel[LiveServerMessage], deadline: Deadline, missing: str, end: Callable[[], None], closings: int
+    ) -> None:
+        super().__init__(channel, deadline, missing, end)
+        self._closings = closings
+        """How many questions were closed before: a note about one of them is nothing that was waited for."""
+
     def _look(self, message: LiveServerMessage | None, mark: Mark, item: object) -> None:
         """Ends the iteration at the end of a turn. Raises TurnLost and ServiceError."""
-        if message is not None and (mark.lost or message.error is not None):
-            self._inbox.handed_over = item
-            raise TurnLost(close_info_of(message)) if message.error is None else message.error
-        if mark.ends:
-            self._over = not mark.late
-        elif message is not None and mark.question is not None and mark.question.calls:
+        if message is None:
+            self._over = self._is_end(mark)
+        elif mark.lost or message.error is not None:
+            self._inbox.claim = {GIVEN: item}
+            raise TurnLost(close_info_of(message)) if message.error is None else with_messages(message.error, (message,))
+        elif mark.ends:
+            self._over = not mark.late and mark.question is not None and mark.question.turn is None
+        elif mark.question is not None and mark.question.waits_for_caller:
             # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
             content = message.server_content
             self._over = content is not None and content.turn_complete is True
+
+    def _is_end(self, mark: Mark) -> bool:
+        """True for a note that ends the turn: of the question whose answer has begun here, or of one that was open then."""
+        if mark.begins or mark.late or mark.question is None:
+            return False
+        closed = mark.merged or (mark.question,)
+        return mark.question is self._question or any(question.closing > self._closings for question in closed)

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
+from genai_live._public import misfit
 from genai_live._secret import without_frames
 from genai_live.errors import LiveError, ReceiveTimeout, TurnLost
 
@@ -41,7 +42,7 @@ def _door(function: Callable[P, R], bare: tuple[type[BaseException], ...]) -> Ca
         except TypeError as error:
             if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
                 raise
-            failure = error  # the arguments do not fit: the call itself raised it
+            failure = misfit(function, error)  # the arguments do not fit: the call itself raised it
         args = kwargs = None  # type: ignore[assignment]  # this frame is the one that is seen
         try:
             raise without_frames(failure)

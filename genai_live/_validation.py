@@ -155,7 +155,7 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
         own = {field.name: getattr(value, field.name) for field in fields_of(cls)}
         return {name: item for name, item in own.items() if item is not None}, dict(value.extra)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"expected {cls.__name__} or a dict of it, got {kind_of(value)}", path)
+        raise ConfigError(f"expected {cls.__name__} or a dict of it, got {kind_of(value)}{_as_switch(cls, value)}", path)
     names = names_of(cls)
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
@@ -168,6 +168,15 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
         elif item is not None:
             known[name] = item
     return known, unknown
+
+
+def _as_switch(cls: type[Message], value: object) -> str:
+    """A hint for whoever takes a setting whose being there is enough for a switch."""
+    if value is True:
+        return "; write {} for its defaults"
+    if value is False:
+        return "; write {'disabled': True}" if "disabled" in names_of(cls) else "; leave it out"
+    return ""
 
 
 def kind_of(value: object) -> str:

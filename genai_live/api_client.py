@@ -7,9 +7,9 @@ import os
 import platform
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from genai_live import _backends, _settings
+from genai_live import _backends, _public, _settings
 from genai_live._backends import CONSTRAINED_METHOD, EMULATOR_VARIABLE, LIVE_METHOD, MUSIC_METHOD, Backend
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
@@ -21,6 +21,11 @@ from genai_live._version import __version__
 from genai_live.auth import AUTHORIZATION_HEADER, KEY_HEADER, Auth, GoogleAuth, StaticAuth
 from genai_live.errors import ConfigError
 from genai_live.types import HttpOptions
+
+__all__ = ["PROJECT_SECONDS", "ApiClient", "Endpoint", "auth_for"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 PROJECT_SECONDS = 30.0
 """Seconds to look for the project of the default credentials when no deadline is given: the default time for connecting."""

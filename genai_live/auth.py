@@ -7,12 +7,26 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from genai_live import _public
 from genai_live._deadline import Deadline
 from genai_live._secret import Sealed, Secret, without_frames
 from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
 
 if TYPE_CHECKING:
     from genai_live._network.options import ConnectionOptions
+
+__all__ = [
+    "AUTHORIZATION_HEADER",
+    "CLOUD_PLATFORM_SCOPE",
+    "KEY_HEADER",
+    "TOKEN_REQUEST_SECONDS",
+    "Auth",
+    "GoogleAuth",
+    "StaticAuth",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 CLOUD_PLATFORM_SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 """The OAuth scope that Vertex AI asks for."""
@@ -108,6 +122,8 @@ class GoogleAuth:
         self._load()
         if not self._credentials.valid:
             self._credentials.refresh(self._request())
+            if getattr(self._credentials, "token", "") is None:  # what would go out is "Bearer None"
+                raise CredentialsError("the credentials have no access token, not after a refresh either", Phase.CREDENTIALS)
 
     def _request(self) -> Any:
         from google.auth.transport.requests import Request

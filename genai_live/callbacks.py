@@ -6,11 +6,17 @@ import difflib
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, fields
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from genai_live import _public
 from genai_live.errors import CloseInfo, ConfigError, LiveError
 from genai_live.types import LiveMusicServerMessage, LiveServerMessage
 from genai_live.types._server_messages import ServerMessage
+
+__all__ = ["Callbacks", "LiveCallbacks", "LiveMusicCallbacks"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 C = TypeVar("C", bound="Callbacks[Any]")
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from genai_live import _public
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live.api_client import ApiClient
 from genai_live.live import Live
+from genai_live.music import MusicSession
+from genai_live.session import FINISH_TIMEOUT, Session
 from genai_live.tokens import AuthTokens
 from genai_live.types import HttpOptions
 
+__all__ = ["Client"]
 
-class Client:
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
+
+
+class Client(Synchronous):
     """A client of the Live API, of the Gemini Developer API or of Vertex AI.
 
     Making one takes microseconds: no network, no files, no thread. What is not passed comes from the environment, under the
@@ -23,7 +32,8 @@ class Client:
         api_key: A key of the Developer API, an express key of Vertex AI, or the name of an ephemeral token (``auth_tokens/...``).
         vertexai: True for Vertex AI, False for the Developer API, None for what the environment says.
         credentials: google-auth credentials for Vertex AI; by default Google's default credentials.
-        project: Google Cloud project, for Vertex AI.
+        project: Google Cloud project, for Vertex AI; by default that of the default credentials, which are looked up when the
+            first session connects: only then is it told that there is none.
         location: Google Cloud location, for Vertex AI; "global" by default.
         http_options: HttpOptions, or a dict of them: base_url, api_version, headers, proxy, ca_bundle, and limits. Never changed.
         shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them; it paces
@@ -72,8 +82,7 @@ class Client:
 
     @property
     def aio(self) -> Client:
-        """This client, so that ``client.aio.live.connect`` of a script written for Google's SDK needs no other change than losing
-        its ``async`` and ``await``."""
+        """This client: ``client.aio.live.connect`` of a script for Google's SDK only loses its ``async`` and ``await``."""
         return self
 
     @property
@@ -82,15 +91,26 @@ class Client:
         return self._api_client.backend.is_vertex
 
     @property
+    def sessions(self) -> tuple[Session | MusicSession, ...]:
+        """The sessions of this client that are open now, music sessions too, oldest first."""
+        return self._live.sessions
+
+    def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
+        """Ends all open sessions politely within one limit, as a server does before it is stopped; see ``Live.finish``."""
+        self._live.finish(timeout)
+
+    @property
     def has_credentials(self) -> bool:
         """True when something authorises this client; False when it needs nothing, as with an emulator or a gateway."""
         return self._api_client.has_credentials
 
     def close(self) -> None:
-        """Does nothing: a client holds settings and keeps nothing open. Sessions are closed one by one, and outlive their client.
+        """Does nothing: a client holds settings and keeps nothing open. Sessions outlive it; ``finish()`` ends them all.
 
         Here so that ``with Client() as client`` and scripts written for Google's SDK work.
         """
+
+    aclose = close
 
     def __enter__(self) -> Client:
         return self

@@ -5,25 +5,29 @@
     LiveError
     ├── ConfigError (ValueError)             an argument or a setting is wrong; nothing was sent
     ├── WrongThread (RuntimeError)           a call that would wait for itself, or a second receiver
+    ├── NotAsync (TypeError)                 ``async with`` or ``async for``: nothing here is asynchronous
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
+    ├── ToolError                            a tool says what is to be told to the model; the session goes on
     ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
     ├── NotConnected (ConnectionError)       the session is between two connections, and this needs one
     ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
-    ├── ServiceError                         the service answered with an error message; the session goes on unless it ends it
-    ├── APIError                             a REST request was answered with an error
-    ├── ConnectError (ConnectionError)       connect() failed; ``phase`` says where
-    │   ├── ConnectTimeout (TimeoutError)    the time for connecting was used up
-    │   ├── CredentialsError                 no usable credentials
-    │   ├── HandshakeRejected                an HTTP answer other than 101: ``status`` and ``body``
-    │   └── SetupRejected                    closed before setupComplete: ``close_info``
-    │       └── SetupError (ServiceError)    the setup was answered with an error message
-    └── SessionClosed (ConnectionError)      the session has ended; ``close_info`` says how
-        ├── ClosedByServer                   the server sent a Close frame
-        ├── ConnectionLost                   the network, a time limit or a broken frame ended it
-        └── ForkedSession                    used in a child process of the one that opened it
+    └── APIError                             the service refused or ended something, or was not reached
+        ├── ServiceError                     a session was answered with an error message; it goes on unless the service ends it
+        ├── ClientError                      a REST request was answered with HTTP 4xx: ``status`` and ``body``
+        ├── ServerError                      a REST request was answered with HTTP 5xx
+        ├── ConnectError (ConnectionError)   connect() failed; ``phase`` says where
+        │   ├── ConnectTimeout (TimeoutError)    the time for connecting was used up
+        │   ├── CredentialsError             no usable credentials
+        │   ├── HandshakeRejected            an HTTP answer other than 101: ``status`` and ``body``
+        │   └── SetupRejected                closed before setupComplete: ``close_info``
+        │       └── SetupError (ServiceError)    the setup was answered with an error message
+        └── SessionClosed (ConnectionError)  the session has ended; ``close_info`` says how
+            ├── ClosedByServer               the server sent a Close frame
+            ├── ConnectionLost               the network, a time limit or a broken frame ended it
+            └── ForkedSession                used in a child process of the one that opened it
 """
 
 from __future__ import annotations
@@ -31,7 +35,47 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from genai_live import _public
+
+__all__ = [
+    "ABNORMAL_CLOSURE",
+    "NORMAL_CLOSURE",
+    "APIError",
+    "CallbackError",
+    "ClientError",
+    "CloseInfo",
+    "ClosedByServer",
+    "ConfigError",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLost",
+    "CredentialsError",
+    "DecodeError",
+    "ErrorKind",
+    "ForkedSession",
+    "HandshakeRejected",
+    "LiveError",
+    "NotAsync",
+    "NotConnected",
+    "OutboxFull",
+    "Phase",
+    "ReceiveTimeout",
+    "SentBy",
+    "ServerError",
+    "ServiceError",
+    "SessionClosed",
+    "SetupError",
+    "SetupRejected",
+    "SoundSourceError",
+    "ToolError",
+    "TurnLost",
+    "WrongThread",
+]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 
 class Phase(str, Enum):
@@ -86,6 +130,9 @@ class CloseInfo:
             self.sent_by is SentBy.SERVER and self.code == NORMAL_CLOSURE and not self.turn_open
         )
 
+    if not TYPE_CHECKING:
+        __getattr__ = _public.find
+
     def __str__(self) -> str:
         words = f' "{self.reason}"' if self.reason else ""
         mid_turn = ", an answer was still due" if self.turn_open else ""
@@ -125,6 +172,9 @@ class LiveError(Exception):
     advice: str = ""
     """What to do next, one sentence; empty when there is nothing to say."""
 
+    if not TYPE_CHECKING:
+        __getattr__ = _public.find
+
     def __reduce__(self) -> tuple[Callable[..., LiveError], tuple[type[LiveError], tuple[Any, ...], dict[str, Any]]]:
         # Exceptions are unpickled by calling the class with ``args``, which fits no constructor here that takes more than a text;
         # task queues send errors between processes.
@@ -152,6 +202,13 @@ class WrongThread(LiveError, RuntimeError):
     """The call would wait for its own thread, or another thread is already waiting for the same thing."""
 
 
+class NotAsync(LiveError, TypeError):
+    """``async with`` or ``async for`` was used: this library is synchronous, and the same line without ``async`` works."""
+
+    def __init__(self, used: object, word: str) -> None:
+        super().__init__(f"{type(used).__name__} is synchronous: write {word!r} instead of 'async {word}'")
+
+
 class DecodeError(LiveError):
     """One message of the server could not be understood; the session goes on."""
 
@@ -162,6 +219,13 @@ class DecodeError(LiveError):
 
 class CallbackError(LiveError):
     """A callback of the caller raised; ``__cause__`` is what it raised, and the session goes on."""
+
+
+class ToolError(LiveError):
+    """What a tool raises to have the model told these very words; of any other error the model hears only that there was one.
+
+    ``tools.arguments`` raises it for arguments that do not fit.
+    """
 
 
 class SoundSourceError(LiveError):
@@ -212,37 +276,63 @@ class OutboxFull(LiveError):
     retryable = True
 
 
-class ServiceError(LiveError):
+class APIError(LiveError):
+    """The service refused or ended something, or was not reached. Google's SDK has one error of this name for all of it.
+
+    Raised as such, or as ClientError or ServerError, for the answer to a REST request.
+    """
+
+    status: int | str | None = None
+    """The HTTP status, where a server or a proxy answered with one; of a ServiceError its name."""
+    body: str = ""
+    """The body of that answer, as far as it came; at most 64 KiB."""
+
+    def __init__(self, message: str, status: int | None = None, body: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+    @property
+    def code(self) -> int | None:
+        """The HTTP status; of a connection or a session that ended, the close code."""
+        return self.status if isinstance(self.status, int) else None
+
+    @property
+    def message(self) -> str:
+        """The sentence of this error, as ``str(error)`` gives it."""
+        return str(self)
+
+
+class ServiceError(APIError):
     """The service answered with an error message in place of an answer; the session goes on, unless the service ends it.
 
     ``code`` is the service's number (as in HTTP), ``status`` its name ("RESOURCE_EXHAUSTED"), ``reason`` its own words; each is
     None or empty where it said nothing. ``messages`` are those of the turn that ``ask`` or ``collect`` had taken by then.
     """
 
+    code: int | None = None
+    status: str = ""
+
     def __init__(self, message: str, code: int | None, status: str, reason: str, messages: tuple[object, ...] = ()) -> None:
-        super().__init__(message)
+        APIError.__init__(self, message)  # not super(): of a SetupError that is SetupRejected, which is made on its own
         self.code = code
         self.status = status
         self.reason = reason
         self.messages = messages
 
 
-class APIError(LiveError):
-    """A REST request was answered with an error."""
-
-    def __init__(self, message: str, status: int, body: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = body
+class ClientError(APIError):
+    """A REST request was answered with HTTP 4xx: the service refuses it as it stands."""
 
 
-class ConnectError(LiveError, ConnectionError):
+class ServerError(APIError):
+    """A REST request was answered with HTTP 5xx: the service failed."""
+
+
+class ConnectError(APIError, ConnectionError):
     """connect() failed: no session was opened and nothing is left behind."""
 
     status: int | None = None
-    """The HTTP status, where a server or a proxy answered with one."""
-    body: str = ""
-    """The body of that answer, as far as it came; at most 64 KiB."""
 
     def __init__(self, message: str, phase: Phase, close_info: CloseInfo | None = None) -> None:
         super().__init__(message)
@@ -301,7 +391,7 @@ class SetupError(ServiceError, SetupRejected):
         ServiceError.__init__(self, message, error.code, error.status, error.reason)
 
 
-class SessionClosed(LiveError, ConnectionError):
+class SessionClosed(APIError, ConnectionError):
     """The session has ended; ``close_info`` says how, and it is the same for every observer."""
 
     def __init__(self, message: str, close_info: CloseInfo) -> None:

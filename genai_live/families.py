@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Literal, Protocol
 
-from genai_live._backends import MLDEV, VERTEX, Backend
+from genai_live._backends import MLDEV, VERTEX
 from genai_live.errors import ConfigError
 
 Behavior = Literal["BLOCKING", "NON_BLOCKING"]
@@ -334,11 +334,7 @@ class OnBackend(Protocol):
 
 def family_of(model: str, client: OnBackend) -> ModelFamily:
     """The first row of the table for this model, with or without its path, on the backend of this client. Microseconds."""
-    return family_on(VERTEX if client.vertexai else MLDEV, model)
-
-
-def family_on(backend: Backend, model: str) -> ModelFamily:
-    """The same, for who knows the backend."""
+    backend = VERTEX if client.vertexai else MLDEV
     name = model.rpartition("/")[2]
     found = (row for row in FAMILIES if row.backend in (None, backend.name) and re.search(row.pattern, name))
     return next(found, _UNLISTED)

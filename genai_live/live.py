@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
+from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
@@ -12,18 +13,30 @@ from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._network.dial import WebSocketFactory
+from genai_live._open_sessions import OpenSessions
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
+from genai_live._validation import spelled, unknown_key
 from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import ConfigError
-from genai_live.music import LiveMusic
+from genai_live.families import family_of
+from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
-from genai_live.session import Session
-from genai_live.types import LiveConnectConfig
+from genai_live.session import FINISH_TIMEOUT, Session
+from genai_live.types import LiveConnectConfig, LiveConnectParameters
+
+__all__ = ["Live"]
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolPolicy
+    from genai_live.tools.runner import Runner
+else:
+    __getattr__, __dir__ = _public.public(__name__)
 
 
-class Live:
+class Live(Synchronous):
     """Opens sessions. This is what ``Client.live`` is; usable from many threads.
 
     Args:
@@ -48,16 +61,49 @@ class Live:
         flag(shared_reader, "shared_reader")
         self._api_client = api_client
         self._opener = Opener(auth, websocket_factory, shared_reader=shared_reader)
-        self._music = LiveMusic(api_client, self._opener)
+        self._sessions = OpenSessions()
+        self._music = LiveMusic(api_client, self._opener, self._sessions.add)
 
     @property
     def music(self) -> LiveMusic:
         """Opens music sessions: ``client.live.music.connect(model=...)``; Developer API only."""
         return self._music
 
-    @opaque
+    @property
+    def sessions(self) -> tuple[Session | MusicSession, ...]:
+        """The sessions that were opened here and are open now, music sessions too, oldest first."""
+        return self._sessions.now()
+
+    def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
+        """Ends all open sessions politely, side by side: each lets its answer arrive, as ``Session.finish`` does, then closes.
+
+        Returns when the last is closed, within ``timeout`` seconds for all of them; music sessions are closed at once. A session
+        that is opened meanwhile stays open. A session in whose callback this is called is closed at once.
+
+        Raises:
+            ConfigError: ``timeout`` is no number of seconds.
+        """
+        self._sessions.finish(Deadline.of(timeout))
+
+    @overload
     def connect(
         self,
+        parameters: LiveConnectParameters | Mapping[str, Any],
+        /,
+        *,
+        timeout: float | None = CONNECT_TIMEOUT,
+        resume: str | None = None,
+        reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
+        history: Any = None,
+        extra_setup: Mapping[str, Any] | None = None,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
+    ) -> Session: ...
+
+    @overload
+    def connect(
+        self,
+        parameters: None = None,
+        /,
         *,
         model: str,
         config: LiveConnectConfig | Mapping[str, Any] | None = None,
@@ -67,10 +113,29 @@ class Live:
         reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
         history: Any = None,
         extra_setup: Mapping[str, Any] | None = None,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
+    ) -> Session: ...
+
+    @opaque
+    def connect(
+        self,
+        parameters: LiveConnectParameters | Mapping[str, Any] | None = None,
+        /,
+        *,
+        model: str | None = None,
+        config: LiveConnectConfig | Mapping[str, Any] | None = None,
+        callbacks: LiveCallbacks | Mapping[str, Any] | None = None,
+        timeout: float | None = CONNECT_TIMEOUT,
+        resume: str | None = None,
+        reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
+        history: Any = None,
+        extra_setup: Mapping[str, Any] | None = None,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
     ) -> Session:
         """Opens a session and returns it after setupComplete. Blocks; Ctrl-C gives up.
 
         Args:
+            parameters: LiveConnectParameters, or a dict of model, config and callbacks, instead of the first three.
             model: The model's name, with or without ``models/``.
             config: LiveConnectConfig, or a dict of its fields in snake_case or camelCase; never changed.
             callbacks: Functions to call on the reader thread.
@@ -81,6 +146,8 @@ class Live:
                 network; ``message.reconnecting`` and ``message.reconnected`` tell of it. It asks for session resumption.
             history: Content of an earlier conversation, given to the model before anything else.
             extra_setup: Members of the setup message that this library does not know yet, in the wire's spelling.
+            run_tools: True, or a ToolPolicy, runs the functions in ``config.tools`` when the model calls them, on threads of
+                their own, and answers each call once; docs/tools.md says the rest.
 
         Raises:
             ConfigError: the arguments cannot work; nothing was sent.
@@ -89,10 +156,12 @@ class Live:
             SetupRejected: closed before setupComplete, with ``code`` and ``reason``.
             ConnectError: any other failure; ``phase`` says in which step.
         """
+        model, config, callbacks = _first_three(parameters, model=model, config=config, callbacks=callbacks)
         policy = ReconnectPolicy.of(reconnect)
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         api_client = connection_options(self._api_client, config)
+        runner, config = (None, config) if run_tools is False else _runner_for(run_tools, config, model, api_client)
         setup = setup_message(
             api_client,
             model,
@@ -106,10 +175,62 @@ class Live:
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
-        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy)
+        declared = setup["setup"].get("tools") or []
+        if runner is not None:
+            runner.registry.note_declared(declared)
+        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
         detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
         automatic = not detection.get("disabled", False)
-        return Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
+        session = Session(
+            channel,
+            api_client,
+            model,
+            automatic_detection=automatic,
+            history=first,
+            deadline=deadline,
+            runner=runner,
+            calls_have_turns=_calls_have_turns(declared),
+        )
+        self._sessions.add(session, channel)
+        return session
+
+
+def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:
+    """Model, config and callbacks, by their names or together in ``parameters``."""
+    if isinstance(parameters, str):
+        raise ConfigError("is passed by its name: connect(model=...)", "model")
+    given, unknown = spelled(LiveConnectParameters, {} if parameters is None else parameters, "parameters")
+    if unknown:
+        raise unknown_key(LiveConnectParameters, next(iter(unknown)), "parameters")
+    for name, value in given.items():
+        if named[name] is not None:
+            raise ConfigError("is given twice, as an argument and in parameters", name)
+        named[name] = value
+    return named["model"], named["config"], named["callbacks"]
+
+
+def _runner_for(
+    run_tools: bool | ToolPolicy | Mapping[str, Any], config: Any, model: Any, api_client: ApiClient
+) -> tuple[Runner | None, Any]:
+    """Who runs the functions in the config, and the config with their declarations."""
+    from genai_live.tools import ToolPolicy
+    from genai_live.tools.registry import Registry
+    from genai_live.tools.runner import Runner
+
+    policy = ToolPolicy.of(run_tools)
+    if policy is None:
+        return None, config
+    registry = Registry(family_of(str(model), api_client))
+    given, unknown = spelled(LiveConnectConfig, {} if config is None else config, "config")
+    if "tools" in given:
+        given["tools"] = registry.declarations(given["tools"], "config.tools")
+    registry.check(policy)
+    return Runner(registry, policy), {**unknown, **given}
+
+
+def _calls_have_turns(tools: Iterable[Mapping[str, Any]]) -> bool:
+    """True where some function goes on beside the conversation: the turn of its call may end before its answer."""
+    return any(each.get("behavior") == "NON_BLOCKING" for tool in tools for each in tool.get("functionDeclarations") or ())
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

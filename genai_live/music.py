@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from genai_live import _json
+from genai_live import _json, _public
 from genai_live._arguments import came, is_number
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
@@ -18,6 +18,7 @@ from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import BidiProtocol, MusicProtocol
 from genai_live._deadline import Deadline
 from genai_live._message_stream import MessageIterator, MessageStream
+from genai_live._synchronous import Synchronous
 from genai_live.audio import SAMPLE_BYTES, Audio, channels_of, rate_of
 from genai_live.callbacks import LiveMusicCallbacks
 from genai_live.errors import ConfigError, DecodeError
@@ -33,6 +34,11 @@ from genai_live.types import (
 if TYPE_CHECKING:
     from genai_live.api_client import ApiClient
 
+__all__ = ["MUSIC_CHANNELS", "MUSIC_RATE", "LiveMusic", "MusicSession"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
+
 MUSIC_RATE = 48_000
 """Hz of the service's music where its MIME type names no rate."""
 MUSIC_CHANNELS = 2
@@ -41,12 +47,13 @@ _PCM_TYPES = ("audio/l16", "audio/pcm")
 """MIME types of raw samples. RFC 2586 defines ``audio/l16`` as big-endian; the service sends little-endian under that name."""
 
 
-class LiveMusic:
+class LiveMusic(Synchronous):
     """Opens music sessions. This is what ``Client.live.music`` is; usable from many threads."""
 
-    def __init__(self, api_client: ApiClient, opener: Opener) -> None:
+    def __init__(self, api_client: ApiClient, opener: Opener, opened: Callable[[MusicSession, Channel[Any]], None]) -> None:
         self._api_client = api_client
         self._opener = opener
+        self._opened = opened
 
     def connect(
         self,
@@ -73,7 +80,9 @@ class LiveMusic:
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
         channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
-        return MusicSession(channel, self._api_client.backend, model)
+        session = MusicSession(channel, self._api_client.backend, model)
+        self._opened(session, channel)
+        return session
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):

@@ -10,10 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from genai_live import _public
 from genai_live._arguments import flag, number_above_0
 from genai_live.errors import CloseInfo, ConfigError
+
+__all__ = ["FIRST_PAUSE", "GIVE_UP_AFTER", "OUTBOX_BYTES", "ReconnectPolicy", "Reconnected", "Reconnecting"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 GIVE_UP_AFTER = 120.0
 """Seconds without a connection after which a session ends: a router restarts within them, and few wait longer for an answer."""

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from genai_live import Client
     from genai_live.emulator import LiveEmulator
 
+__all__ = ["DEFAULTS", "MARKER", "live_client", "live_emulator", "pytest_configure"]
+
 MARKER = "live_emulator"
 
 DEFAULTS: dict[str, Any] = {"pace": 0.0, "voice": False}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genai_live import _json, _wire
+from genai_live import _json, _public, _wire
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION
 from genai_live._client_messages.setup import config_fields
 from genai_live._deadline import Deadline
 from genai_live._network import rest
 from genai_live._network.headers import hidden
+from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live._validation import Checker, spelled, unknown_key
 from genai_live.api_client import ApiClient, auth_for
@@ -25,13 +26,18 @@ from genai_live.types import (
 )
 from genai_live.types._base import camel_case, fields_of, names_of
 
+__all__ = ["AuthTokens", "field_mask", "request_body"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
+
 _RESOURCE = "auth_tokens"
 _PATH = "config"
 _CONSTRAINTS = f"{_PATH}.live_connect_constraints"
 _GENERATION = "generationConfig"
 
 
-class AuthTokens:
+class AuthTokens(Synchronous):
     """Makes ephemeral tokens. This is what ``Client.auth_tokens`` is; usable from many threads."""
 
     def __init__(self, api_client: ApiClient) -> None:

@@ -19,22 +19,23 @@ BEGIN, END = "<!-- results of python -m soak: begin -->", "<!-- results of pytho
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m soak", description="Long runs against servers on this machine.")
     parser.add_argument("runs", nargs="*", metavar="run", help=f"which of {', '.join(RUNS)}; all by default")
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long the TLS run takes (5)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long the runs tls, drops and numbers take, each (5)")
+    parser.add_argument("--seed", type=int, default=1, help="what the chance of drops and numbers begins with (1)")
     parser.add_argument("--record", action="store_true", help=f"write the table into {REPORT.name}")
     arguments = parser.parse_args()
     unknown = [name for name in arguments.runs if name not in RUNS]
     if unknown:
         parser.error(f"there is no run called {unknown[0]!r}; there are {', '.join(RUNS)}")
-    results = [run(name, arguments.minutes) for name in arguments.runs or RUNS]
+    results = [run(name, arguments.minutes, arguments.seed) for name in arguments.runs or RUNS]
     if arguments.record:
         record(results)
     return 0 if all(result.passed for result in results) else 1
 
 
-def run(name: str, minutes: float) -> Result:
+def run(name: str, minutes: float, seed: int) -> Result:
     started = time.monotonic()
     print(f"{name}: {(RUNS[name].__doc__ or '').strip()}", flush=True)
-    result = RUNS[name](minutes)
+    result = RUNS[name](minutes, seed)
     result.seconds = time.monotonic() - started
     for fact in (*result.facts, f"{'passed' if result.passed else 'FAILED'} in {result.seconds:.0f} s"):
         print(f"  {fact}", flush=True)

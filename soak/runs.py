@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 
 from genai_live import Session, errors
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from soak.lines import lines
 from soak.measuring import Result, growth, resident_bytes, resources, settled
+from soak.numbers import numbers
 from soak.relay import Relay
+from soak.signals import signals
 from tests.raw_peer import BINARY, Door, Peer, beside, close_frame, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, message, session_with, text_part
 
@@ -29,7 +32,7 @@ SEND_EVERY = 0.04
 """Seconds between two chunks of each sender: the pace of a microphone."""
 
 
-def tls(minutes: float) -> Result:
+def tls(minutes: float, seed: int) -> Result:
     """Eight threads send over one TLS session, each at a microphone's pace, while the server streams without pause."""
     arrived: Counter[str] = Counter()
     wrong: list[str] = []
@@ -82,7 +85,7 @@ def tls(minutes: float) -> Result:
     return Result("tls", not wrong and sent == arrived and streamed[0] == received, facts)
 
 
-def connects(minutes: float) -> Result:
+def connects(minutes: float, seed: int) -> Result:
     """A thousand sessions, opened and closed one after the other."""
     with live_server() as url:
         client = client_of(url)
@@ -105,7 +108,7 @@ def _in_setup(entrance: Door, data: bytes) -> None:
     peer.send(data)
 
 
-def failures(minutes: float) -> Result:
+def failures(minutes: float, seed: int) -> Result:
     """A thousand connects that fail: refused, ended, reset, answered with 503, closed in setup, broken frames."""
     turn = [0]
     with door() as entrance, socket.socket() as nobody:
@@ -148,7 +151,7 @@ def _send_and_end(peer: Peer, data: bytes, times: int) -> None:
     peer.end()
 
 
-def messages(minutes: float) -> Result:
+def messages(minutes: float, seed: int) -> Result:
     """A million messages through one session."""
     at_once = 200
     batch = b"".join(frame(BINARY, text_part("x" * 300)) for _ in range(at_once))
@@ -176,13 +179,14 @@ def messages(minutes: float) -> Result:
     return Result("messages", count == MESSAGES and swing < ALLOWED_SWING and after[0] <= before[0], facts)
 
 
-def drops(minutes: float) -> Result:
+def drops(minutes: float, seed: int) -> Result:
     """One session that reconnects, over a network and a service that end its connections again and again in six ways."""
     with LiveEmulator(scenario=Scenario(steps.Handles(settle=SETTLE))) as emulator:
         relay = Relay(emulator.port)
         client = client_of(relay.url, ping_interval=2.0, silence_limit=5.0)
         with client.live.connect(model="emulator", config={"response_modalities": ["TEXT"]}, reconnect=True) as session:
-            return _talk_while_dropped(session, emulator, _ways_to_drop(emulator, relay), minutes)
+            ways = _ways_to_drop(emulator, relay)
+            return _talk_while_dropped(session, emulator, ways, minutes, random.Random(seed))
 
 
 def _ways_to_drop(emulator: LiveEmulator, relay: Relay) -> dict[str, Callable[[], None]]:
@@ -200,9 +204,9 @@ UNFOLLOWED = "not followed by a new connection"
 
 
 def _talk_while_dropped(
-    session: Session, emulator: LiveEmulator, ways: dict[str, Callable[[], None]], minutes: float
+    session: Session, emulator: LiveEmulator, ways: dict[str, Callable[[], None]], minutes: float, chance: random.Random
 ) -> Result:
-    stop, chance, done, asked = threading.Event(), random.Random(1), Counter[str](), Counter[str]()
+    stop, done, asked = threading.Event(), Counter[str](), Counter[str]()
     back = threading.Semaphore(0)
     """Released for every connection that came up again: the next one is not ended before."""
 
@@ -265,4 +269,7 @@ def _texts(session: Session, back: threading.Semaphore, counted: Counter[str]) -
             yield each.text
 
 
-RUNS: dict[str, Callable[[float], Result]] = {each.__name__: each for each in (tls, connects, failures, messages, drops)}
+RUNS: dict[str, Callable[[float, int], Result]] = {
+    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals, lines)
+}
+"""Each takes the minutes that a run takes whose length is free, and the seed of its chance."""

@@ -82,8 +82,9 @@ def told(name: str, value: Any, homes: Homes) -> list[str]:
 
 
 def kin(cls: type, homes: Homes) -> list[type]:
-    """The class, and those bases of the library that are described nowhere else."""
-    return [base for base in cls.__mro__ if base.__module__.startswith("genai_live") and (base is cls or id(base) not in homes)]
+    """The class, and those bases of the library that are described nowhere else, nor are bases of one that is."""
+    described = {each for base in cls.__mro__[1:] if id(base) in homes for each in base.__mro__}
+    return [base for base in cls.__mro__ if base.__module__.startswith("genai_live") and (base is cls or base not in described)]
 
 
 def head(cls: type, homes: Homes) -> str:

@@ -170,7 +170,7 @@ def blob(backend: Backend, *mime_types: str) -> st.SearchStrategy[dict[str, Any]
 
 def realtime(backend: Backend) -> st.SearchStrategy[dict[str, Any]]:
     """Exactly one argument of send_realtime_input."""
-    sounds, pictures = ("audio/pcm;rate=16000", "audio/pcm", "audio/wav"), ("image/jpeg", "image/png")
+    sounds, pictures = ("audio/pcm;rate=16000", "audio/pcm", "audio/aac"), ("image/jpeg", "image/png")
     arguments = {
         "media": blob(backend, *sounds, *pictures, "application/pdf"),
         "audio": blob(backend, *sounds),

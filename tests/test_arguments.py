@@ -124,6 +124,7 @@ EMULATOR: dict[str, list[Any]] = {
     "host": [None, 5, b"::1", True],
     "pace": [None, "1", -1, float("nan"), float("inf"), HUGE, True],
     "playback": [None, 5, "never", ["assumed"]],
+    "second_question": [None, 5, "never", ["waits"]],
     "frames": [None, 5, b"text"],
     "pretty": [None, 1, "yes"],
     "require_key": [None, 1, "yes"],

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import array
+import base64
 import itertools
 import math
+import re
 import struct
 import sys
 import wave
@@ -256,6 +258,77 @@ def test_audio_keeps_its_own_copy_of_a_buffer() -> None:
     assert hash(audio) == hash(Audio(bytes(4), 16_000))
 
 
+def test_the_length_is_in_samples_and_slices_are_too() -> None:
+    stereo = Audio(bytes(range(40)), 16_000, 2)
+    assert len(stereo) == 10
+    assert stereo[2:4] == Audio(bytes(range(8, 16)), 16_000, 2)
+    assert stereo[-1:].data == bytes(range(36, 40))
+    assert stereo[:5] + stereo[5:] == stereo == stereo[:]
+    assert len(stereo[20:]) == 0
+    for wrong in (3, slice(None, None, 2), "a"):
+        with pytest.raises(TypeError, match="cut by slices of samples without a step"):
+            stereo[wrong]  # type: ignore[index]
+    with pytest.raises(TypeError, match="not iterable"):
+        iter(stereo)  # type: ignore[call-overload]
+
+
+def test_sound_is_joined_where_it_fits() -> None:
+    first, second = Audio(b"\1\2", 24_000), Audio(b"\3\4", 24_000)
+    assert first + second == Audio(b"\1\2\3\4", 24_000)
+    assert sum([first, second], Audio(b"", 24_000)) == first + second
+    for other in (Audio(b"", 16_000), Audio(b"", 24_000, 2)):
+        with pytest.raises(ConfigError, match=r"convert one first, as other\.converted\(24000\) does"):
+            first + other
+        assert first + other.converted(24_000) == first
+    with pytest.raises(TypeError, match="unsupported operand"):
+        first + b"\3\4"  # type: ignore[operator]
+
+
+def test_numpy_sees_its_samples() -> None:
+    np = pytest.importorskip("numpy", reason="numpy is not installed")
+    samples = np.asarray(Audio(b"\1\0\xff\xff", 16_000))
+    assert samples.dtype == np.int16
+    assert samples.tolist() == [1, -1]
+    assert np.asarray(Audio(bytes(range(8)), 16_000, 2)).shape == (2, 2)
+    assert np.array(Audio(b"\1\0", 16_000), dtype=float).tolist() == [1.0]
+    copied = np.array(Audio(b"\1\0", 16_000))
+    copied[0] = 7
+    assert (np.asarray(Audio(b"", 16_000)).shape, copied.tolist()) == ((0,), [7])
+    assert Audio(np.asarray(Audio(tone(0.1), 16_000)), 16_000) == Audio(tone(0.1), 16_000)
+
+
+def test_numpy_gets_no_copy_where_it_asks_for_none() -> None:
+    sound = Audio(b"\1\0", 16_000)
+    assert not sound.__array__(copy=False).flags.writeable
+    assert sound.__array__(copy=True).flags.writeable
+    with pytest.raises(ValueError, match="Audio is int16, and float32 takes a copy"):
+        sound.__array__("float32", copy=False)
+
+
+def test_it_goes_through_json_and_comes_back() -> None:
+    sound = Audio(tone(0.01), 24_000, 2)
+    assert sound.to_dict() == {"data": base64.b64encode(sound.data).decode(), "rate": 24_000, "channels": 2}
+    assert Audio.from_dict(sound.to_dict()) == Audio.from_json(sound.to_json(indent=1)) == sound
+    assert Audio.from_dict({"data": b"\1\2", "rate": 8_000}) == Audio(b"\1\2", 8_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ([1], "Audio: must be a dict of data, rate, channels, not list"),
+        ({"data": "AAA="}, "Audio: a key is missing; it is a dict of data, rate, channels"),
+        ({"data": "AAA=", "rate": 16_000, "volume": 1}, "Audio: unknown key 'volume'"),
+        ({"data": "AA*=", "rate": 16_000}, "Audio.data: a str is taken as base64, and this one is not"),
+        ({"data": None, "rate": 16_000}, "Audio holds bytes of 16-bit PCM, not NoneType"),
+        ({"data": "AA==", "rate": 16_000}, "1 bytes are not whole"),
+        ({"data": "AAA=", "rate": "16000"}, "rate: must be a positive whole number"),
+    ],
+)
+def test_a_dict_of_something_else_is_refused(data: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=re.escape(words)):
+        Audio.from_dict(data)
+
+
 @pytest.mark.parametrize(
     ("data", "rate", "channels"),
     [(b"\0", 16_000, 1), (b"\0\0", 16_000, 2), ("text", 16_000, 1), (b"", 0, 1), (b"", 16_000, 0), (b"", 16_000, True)],
@@ -285,11 +358,9 @@ def test_chunks_before_and_after_the_sound_are_skipped(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tag", "bits", "reason"),
     [
-        (1, 8, "8-bit"),
-        (1, 24, "24-bit"),
-        (1, 32, "32-bit"),
-        (3, 32, "floating-point"),
-        (7, 8, "compressed"),
+        (1, 64, "64-bit"),
+        (3, 16, "16-bit floats"),
+        (2, 4, "compressed"),
         (0x55, 0, "compressed"),
     ],
 )
@@ -366,10 +437,13 @@ def test_sound_converted_in_pieces_is_the_sound_converted_whole() -> None:
     assert max(abs(a - b) for a, b in zip(in_pieces, whole, strict=True)) <= 2, "no more than the dither of 16 bits"
 
 
-def test_without_soxr_another_rate_is_refused_with_the_line_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "soxr", None)
-    with pytest.raises(ConfigError, match=r"pip install 'genai-live\[audio\]'"):
-        to_input(Audio(tone(0.1, rate=44_100), 44_100))
+@pytest.mark.parametrize(("package", "rate"), [("numpy", 44_100), ("soxr", 44_101)])
+def test_without_the_package_another_rate_is_refused_with_the_line_that_installs_it(
+    monkeypatch: pytest.MonkeyPatch, package: str, rate: int
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigError, match=rf"takes the package {package}; .*pip install 'genai-live\[audio\]'"):
+        to_input(Audio(tone(0.1, rate=rate), rate))
 
 
 # Pacing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import http.client
 import io
 import os
 import re
@@ -165,6 +166,7 @@ def test_wrong_words_are_told_in_one_sentence_with_status_2(capsys: pytest.Captu
     assert "invalid number of seconds" in failure(capsys, "demo", "--timeout=-1", status=2)
     assert "invalid port number" in failure(capsys, "emulate", "--port", "99999", status=2)
     assert "invalid scale" in failure(capsys, "emulate", "--pace=-1", status=2)
+    assert "invalid choice: 'shouts'" in failure(capsys, "emulate", "--second-question", "shouts", status=2)
     assert "not allowed with" in failure(capsys, "emulate", "--scenario", "x", "--replay", "y", status=2)
     assert "go together" in failure(capsys, "emulate", "--cert", "x", status=2)
 
@@ -362,6 +364,35 @@ def test_a_key_is_passed_on_to_google_only(monkeypatch: pytest.MonkeyPatch) -> N
     assert record.credentials(record.GOOGLE) == {"x-goog-api-key": "k"}
     assert record.credentials("https://us-central1-aiplatform.googleapis.com") == {"x-goog-api-key": "k"}
     assert record.credentials("https://googleapis.com.example.org") == {}
+    assert record.credentials("http://generativelanguage.googleapis.com") == {}
+
+
+def test_where_a_recording_comes_from_is_said_without_credentials() -> None:
+    assert record.shown("https://me:hush@host.example:8443/base?key=hush") == "https://host.example:8443/base"
+    assert record.shown("ws://127.0.0.1:8765") == "ws://127.0.0.1:8765"
+
+
+@pytest.mark.parametrize("command", [["emulate"], ["record", "--out", os.devnull]])
+def test_a_host_or_an_origin_that_is_none_is_told_before_anything_listens(
+    capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    assert "allowed_hosts" in failure(capsys, *command, "--allow-host", "http://x")
+    assert "allowed_origins" in failure(capsys, *command, "--allow-host", "x", "--allow-origin", "x")
+
+
+@pytest.mark.waits
+def test_what_is_named_on_the_command_line_may_use_the_emulator() -> None:
+    process = start("emulate", "--port", "0", "--allow-host", "emulator", "--allow-origin", "http://app.test")
+    host, _, port = started(process).rpartition(":")
+    found = []
+    for name, origin in (("emulator", "http://app.test"), ("emulator", "http://other.test"), ("other", "http://app.test")):
+        connection = http.client.HTTPConnection(host, int(port), timeout=WITHIN)
+        connection.request("POST", "/v1alpha/auth_tokens", "{}", {"host": name, "origin": origin})
+        found.append(connection.getresponse().status)
+        connection.close()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=WITHIN)
+    assert found == [200, 403, 403]
 
 
 @pytest.mark.waits
@@ -438,7 +469,9 @@ def test_a_listener_adds_up_what_comes() -> None:
     assert (listener.heard, listener.said, listener.answer_seconds) == ("Hello", "Hi", 1.0)
     assert listener.answering
     assert listener.turn_ended_at is None
-    listener.on_message(message(**TURN_COMPLETE))
+    last = message(**TURN_COMPLETE)
+    last.__dict__["ends_turn"] = True  # as the session says that received it
+    listener.on_message(last)
     assert not listener.answering
     assert listener.turn_ended_at is not None
     assert listener.changed.is_set()

@@ -22,6 +22,7 @@ def inside(schema: dict[str, Any], **root: Any) -> Any:
         ({"type": "string", "description": "A city."}, {"type": "STRING", "description": "A city."}),
         ({"type": "integer", "minimum": 0, "default": 3}, {"type": "INTEGER", "minimum": 0, "default": 3}),
         ({"type": ["number", "null"]}, {"type": "NUMBER", "nullable": True}),
+        ({"type": ["string", "integer"]}, {"anyOf": [{"type": "STRING"}, {"type": "INTEGER"}]}),
         ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": "STRING", "nullable": True}),
         (
             {"anyOf": [{"type": "string", "description": "in"}, {"type": "null"}], "description": "out"},
@@ -62,7 +63,7 @@ def test_references_are_followed_wherever_they_stand_and_twice() -> None:
     [
         {},
         True,
-        {"type": ["string", "integer"]},
+        {"type": "null"},
         {"type": "object", "additionalProperties": {"type": "integer"}},
         {"type": "array", "prefixItems": [{"type": "number"}, {"type": "string"}]},
         {"not": {"type": "string"}},

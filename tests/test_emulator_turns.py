@@ -246,6 +246,53 @@ def test_turn_complete_waits_for_the_assumed_playback_unless_told_not_to() -> No
     assert gap(playback="instant", pace=0.0) < gap()
 
 
+SECOND_QUESTION = {
+    "interrupts": ["interrupted", "You said: Two. You said: 3."],
+    "waits": ["You said: One.", "You said: Two. You said: 3."],
+    "merges": ["You said: One. You said: Two. You said: 3."],
+    "replaces": ["You said: Two. You said: 3."],
+}
+"""What each turn says that follows upon two questions at once, the second in two pieces."""
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("setting", SECOND_QUESTION)
+def test_a_question_before_the_answer_to_another_has_begun_does_what_the_setting_says(setting: Any) -> None:
+    with LiveEmulator(voice=False, second_question=setting, pace=2.0) as emulator, Wire(emulator.url, setup=TEXT) as wire:
+        wire.send(content("One."))
+        wire.send(content("Two. You said:", complete=False))
+        wire.send(content("3."))
+        turns = [wire.turn() for _ in SECOND_QUESTION[setting]]
+        assert [written(turn) or kinds(turn)[0] for turn in turns] == SECOND_QUESTION[setting]
+        assert all("usageMetadata" in turn[-1] for turn in turns)
+        assert written(wire.ask("Last.")) == "You said: Last."
+
+
+@pytest.mark.waits
+def test_questions_that_wait_are_answered_in_their_order_whatever_interrupts() -> None:
+    with LiveEmulator(voice=False, second_question="waits") as emulator, Wire(emulator.url, setup=SPEECH) as wire:
+        wire.send(content("One."))
+        wire.send(content("Two."))
+        wire.read_until("modelTurn")
+        wire.send(content("Three."))
+        assert kinds(wire.turn())[-2:] == ["interrupted", "turnComplete"]
+        assert [transcript(wire.turn(), "outputTranscription") for _ in range(2)] == ["You said: Two.", "You said: Three."]
+
+
+@pytest.mark.waits
+def test_questions_that_merge_are_one_turn_of_both_their_calls() -> None:
+    with (
+        LiveEmulator(voice=False, second_question="merges", pace=2.0) as emulator,
+        Wire(emulator.url, setup={**TEXT, "tools": [WEATHER]}) as wire,
+    ):
+        wire.send(content("The weather?"))
+        wire.send(content("And some light!"))
+        ids = [call_of(wire.read_until("toolCall"))["id"] for _ in range(2)]
+        wire.send(response(ids[0]))
+        wire.send(response(ids[1]))
+        assert written(wire.turn()).count("get_weather answered") == 2
+
+
 # -- tools -------------------------------------------------------------------------------------------------------------
 
 

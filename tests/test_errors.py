@@ -10,6 +10,7 @@ from genai_live import errors
 from genai_live.errors import CloseInfo, ErrorKind, Phase, SentBy
 
 INFO = CloseInfo(1008, "reason", SentBy.SERVER, Phase.TURN, turn_open=True)
+SERVICE_ERROR = errors.ServiceError("words", 429, "RESOURCE_EXHAUSTED", "too much", ("partial",))
 EXAMPLES = [
     errors.ConfigError("is wrong", "config.tools"),
     errors.WrongThread("words"),
@@ -20,12 +21,17 @@ EXAMPLES = [
     errors.TurnLost(INFO, ("partial",)),
     errors.NotConnected("words"),
     errors.OutboxFull("words"),
-    errors.APIError("words", 403, "body"),
+    errors.NotAsync([], "for"),
+    errors.APIError("words", 200, "body"),
+    errors.ClientError("words", 403, "body"),
+    errors.ServerError("words", 503, "body"),
     errors.ConnectError("words", Phase.PROXY),
     errors.ConnectTimeout("words", Phase.TLS),
     errors.CredentialsError("words", Phase.CREDENTIALS),
     errors.HandshakeRejected("words", 503, "body"),
     errors.SetupRejected("words", INFO),
+    SERVICE_ERROR,
+    errors.SetupError("words", SERVICE_ERROR),
     errors.ClosedByServer("words", INFO),
     errors.ConnectionLost("words", INFO),
     errors.ForkedSession("words", INFO),
@@ -55,6 +61,7 @@ def test_every_kind_of_error_has_an_example_here() -> None:
         (errors.ConnectError, ConnectionError),
         (errors.SessionClosed, ConnectionError),
         (errors.WrongThread, RuntimeError),
+        (errors.NotAsync, TypeError),
     ],
 )
 def test_errors_are_also_what_python_calls_them(kind: type, builtin: type) -> None:

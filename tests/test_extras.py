@@ -36,7 +36,7 @@ NAMED = re.compile(r"\bextras? (?:``?([\w-]+)``?(?: and ``?([\w-]+)``?)?|(test)\
 MODULES = {"google": "google-auth", "websocket": "websocket-client", "dataclasses_json": "dataclasses-json"}
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {
-    "numpy",  # comes with soxr
+    "PIL",  # comes with the image
     "certifi",  # comes with requests
     "socks",  # the error names PySocks, which only SOCKS proxies need
     "urllib3",  # comes with requests

@@ -14,6 +14,7 @@ from genai_live._client_messages.setup import setup_message
 from genai_live.api_client import ApiClient
 from genai_live.errors import ConfigError
 from genai_live.families import CELLS, FAMILIES, NEVER_RECORDED, ModelFamily, family_of
+from tests import families_page
 from tests.servers import answer_setup, client_of, live_server
 
 MLDEV, VERTEX = ApiClient("a-key"), ApiClient("a-key", vertexai=True)
@@ -70,6 +71,16 @@ def test_every_cell_that_is_no_default_has_its_source(family: ModelFamily, cell:
 
 def test_a_source_belongs_to_a_cell() -> None:
     assert not {cell for family in FAMILIES for cell in family.sources} - set(CELLS)
+
+
+def test_the_page_of_families_says_what_the_table_says() -> None:
+    assert families_page.PAGE.read_text(encoding="utf-8") == families_page.page(), "python -m tests.families_page writes it anew"
+
+
+def test_the_example_on_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    exec(families_page.HEAD.split("```")[1].removeprefix("python"), {})
+    assert "gemini-3.8-live" in capsys.readouterr().out
+    assert family_of(LIVE_38, MLDEV).thinking_level == "taken"
 
 
 def test_names_are_told_apart() -> None:

@@ -32,8 +32,9 @@ OWN_FIELDS = {
         "proxy", "ca_bundle", "ssl_context", "connect_retries", "ping_interval", "silence_limit", "write_timeout",
         "max_message_bytes", "queue_bytes",
     },
-    "LiveServerMessage": {"top_level_interaction_status", "decode_error", "reconnecting", "reconnected"},
-    "LiveMusicServerMessage": {"decode_error"},
+    "LiveConnectParameters": {"callbacks"},
+    "LiveServerMessage": {"top_level_interaction_status", "decode_error", "error", "reconnecting", "reconnected"},
+    "LiveMusicServerMessage": {"decode_error", "error"},
 }  # fmt: skip
 KINDS = {
     "string": ("string", "one"),

@@ -6,21 +6,21 @@ import array
 import base64
 import copy
 import datetime
-import io
 import json
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import pytest
 
 from genai_live import _json, types
 from genai_live._backends import MLDEV, VERTEX, Backend
 from genai_live._client_messages import inputs
+from genai_live.audio import Audio
 from genai_live.errors import ConfigError
 
 both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: backend.name)
 PCM = b"\x01\x02\xff\xfe"
+BASE64 = "a str is taken as base64 in the data of a Blob or dict only, beside its mime_type"
 
 
 def sent(message: dict[str, Any]) -> Any:
@@ -184,11 +184,11 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
         ({"media": PCM}, "media: expected a Blob, a dict of one, a PIL image, or a list of them, got bytes"),
         ({"media": []}, "media: is an empty list"),
         ({"media": [{"data": b""}]}, "media[0].mime_type: is missing"),
-        ({"audio": "AQL//g=="}, "audio: expected bytes, a Blob or a dict of one, got str; decode base64 text first"),
-        (
-            {"audio": {"data": "AQL//g==", "mime_type": "audio/pcm"}},
-            "audio.data: expected bytes, got str; decode base64 text first",
-        ),
+        ({"audio": "AQL//g=="}, f"audio: expected bytes, a Blob or a dict of one, got str; {BASE64}"),
+        ({"video": "/9j/"}, f"video: expected a Blob, a dict of one or a PIL image, got str; {BASE64}"),
+        ({"video": "frame.jpg"}, "a picture's path is a pathlib.Path"),
+        ({"audio": {"data": "AQL//g=*", "mime_type": "audio/pcm"}}, "audio.data: a str is taken as base64, and this one is not"),
+        ({"video": {"data": "data:image/png;base64,iVBO", "mime_type": "image/png"}}, "pass what follows the comma"),
         ({"audio": {"mime_type": "audio/pcm"}}, "audio.data: expected bytes, got NoneType"),
         ({"audio": b"\x00" * 5}, "audio.data: holds 5 bytes, and 16-bit samples have two each"),
         (
@@ -196,9 +196,19 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
             "audio.data: is a WAV file, and audio/pcm;rate=16000 has no header; use stream_audio",
         ),
         ({"audio": {"data": PCM, "mimetype": "audio/pcm"}}, "audio.mimetype: unknown key; did you mean 'mime_type'?"),
-        ({"audio": array.array("h", [1, 2])}, "got array; pass its .tobytes()"),
+        (
+            {"audio": array.array("f", [1, 2])},
+            "audio: is array of items of the format 'f' in the shape (2,), and sound is 16-bit",
+        ),
+        ({"audio": {"data": PCM, "mime_type": "audio/wav"}}, "is bare samples, and audio/wav has a header"),
+        (
+            {"audio": {"data": PCM, "mime_type": "audio/pcm;rate=16"}},
+            "rate=16' is not a MIME type of audio/*; a rate is a number",
+        ),
+        ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
+        ({"audio": b"OggS" + bytes(8)}, "audio.data: is an Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
         ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
-        ({"audio": "question.wav"}, "got str; a WAV file goes through stream_audio(path)"),
+        ({"audio": "question.wav"}, f"got str; {BASE64}; a WAV file goes through stream_audio(path)"),
         ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),
         ({"text": b"a"}, "text: expected text, got bytes"),
         ({"text": "\ud83d"}, "text: character 0 is half of a surrogate pair"),
@@ -225,33 +235,40 @@ def test_every_kind_of_bytes_is_sound() -> None:
         assert realtime(audio=sound)["audio"]["data"] == "AQIDBA=="
 
 
-def test_a_wav_file_that_says_so_is_let_through() -> None:
-    wav = b"RIFF\x24\x00\x00\x00WAVEfmt x"
-    assert realtime(audio={"data": wav, "mime_type": "audio/wav"})["audio"]["data"] == base64.b64encode(wav).decode()
+@both
+def test_a_str_in_the_data_of_a_blob_is_base64(backend: Backend) -> None:
+    for blob in (types.Blob(data="AQL//g==", mime_type="audio/pcm"), {"data": "AQL//g==", "mimeType": "audio/pcm"}):  # type: ignore[arg-type]
+        assert realtime(backend, audio=blob) == {"audio": {"data": "AQL//g==", "mimeType": "audio/pcm"}}
+    for blob in ({"data": "/9j/", "mime_type": "image/jpeg"}, types.Blob(data="/9j/", mime_type="image/jpeg")):  # type: ignore[arg-type, assignment]
+        assert realtime(backend, video=blob) == {"video": {"data": "/9j/", "mimeType": "image/jpeg"}}
 
 
-def image(mode: str = "RGB", **save: Any) -> Any:
-    made = PIL.Image.new(mode, (4, 4))
-    if not save:
-        return made
-    buffer = io.BytesIO()
-    made.save(buffer, **save)
-    return PIL.Image.open(io.BytesIO(buffer.getvalue()))
+@pytest.mark.parametrize("mime_type", ["audio/wav", "audio/x-wav", "AUDIO/WAVE"])
+def test_a_wav_file_in_a_blob_gives_its_samples_and_its_rate(mime_type: str) -> None:
+    wav = Audio(PCM, 44_100).wav_bytes()
+    assert realtime(audio={"data": wav, "mime_type": mime_type})["audio"] == {
+        "data": "AQL//g==",
+        "mimeType": "audio/pcm;rate=44100",
+    }
+    assert realtime(media=types.Blob(data=wav, mime_type=mime_type))["mediaChunks"][0]["mimeType"] == "audio/pcm;rate=44100"
 
 
-def test_a_jpeg_image_stays_jpeg_and_every_other_becomes_png() -> None:
-    assert realtime(video=image(format="JPEG"))["video"]["mimeType"] == "image/jpeg"
-    for other in (image(), image(format="PNG"), image("RGBA"), image("CMYK"), image("F"), image("1"), image("P")):
-        blob = realtime(video=other)["video"]
-        assert blob["mimeType"] == "image/png"
-        assert PIL.Image.open(io.BytesIO(base64.b64decode(blob["data"]))).size == (4, 4)
+def test_several_channels_become_one_and_the_rate_stays() -> None:
+    for stereo in ({"data": PCM, "mime_type": "audio/pcm;rate=48000;channels=2"}, Audio(PCM, 48_000, 2)):
+        assert realtime(audio=stereo)["audio"] == {"data": "gAA=", "mimeType": "audio/pcm;rate=48000"}
 
 
-def test_an_image_is_content_too_but_no_sound() -> None:
-    (turn,) = content(["what is this?", image()])["turns"]
-    assert turn["parts"][1]["inlineData"]["mimeType"] == "image/png"
-    with pytest.raises(ConfigError, match=r"^audio: expected bytes"):
-        realtime(audio=image())
+def test_audio_says_its_own_rate() -> None:
+    expected = {"data": "AQL//g==", "mimeType": "audio/pcm;rate=24000"}
+    assert realtime(audio=Audio(PCM, 24_000))["audio"] == expected
+    assert realtime(media=[Audio(PCM, 24_000)])["mediaChunks"] == [expected]
+
+
+def test_telephone_sound_becomes_pcm() -> None:
+    for mime_type, quiet in (("audio/x-mulaw", b"\xff"), ("audio/PCMA;rate=8000", b"\xd5")):
+        sent_sound = realtime(audio={"data": quiet * 2, "mime_type": mime_type})["audio"]
+        assert sent_sound["mimeType"] == "audio/pcm;rate=8000"
+        assert max(array.array("h", base64.b64decode(sent_sound["data"]))) <= 8, "no more than the smallest step of A-law"
 
 
 # The short way for sound.
@@ -292,6 +309,10 @@ def test_sound_in_its_usual_shapes_takes_the_short_way_and_says_the_same(data: b
         {"data": PCM, "mime_type": "image/png"},
         {"data": PCM, "mime_type": None},
         {"data": "AAAA", "mime_type": "audio/pcm"},
+        {"data": PCM, "mime_type": "audio/wav"},
+        {"data": PCM, "mime_type": "audio/pcm;channels=2"},
+        {"data": PCM, "mime_type": "audio/pcm;rate=16"},
+        Audio(PCM, 16_000),
         types.Blob(data=PCM, mime_type="audio/pcm", display_name="x"),
         types.Blob(data=PCM, mime_type="audio/pcm", extra={"x": 1}),
         [PCM],

@@ -18,16 +18,16 @@ PACKAGE = ROOT / "genai_live"
 
 LAYERS: dict[str, set[str]] = {
     "ground": {
-        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_json",
-        "_process", "_secret", "_tracebacks", "_version",
+        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline",
+        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks", "_version",
     },
-    "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
     "sound": {"audio"},
+    "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
     "network": {"_network"},
     "settings": {"_settings", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
-    "session": {"turn", "_streaming", "_message_stream", "_gathering", "session", "music"},
+    "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
     "client": {"live", "tokens", "client", "__init__"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
@@ -39,7 +39,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in roo
 
 PURE = (
     "_close_reasons", "_settings", "families", "turn",
-    "_network.frames", "_network.masking", "_network.headers",
+    "_network.frames", "_network.headers",
     "_connection.protocol", "_connection.ledger", "_connection.keepalive", "_connection.timetable", "_connection.reconnecting",
     "_connection.outbox",
 )  # fmt: skip
@@ -50,11 +50,15 @@ OUTSIDERS = [*PACKAGE.glob("cli/**/*.py"), PACKAGE / "testing.py", *ROOT.glob("s
 """Programs that could be anybody's: they do with the public API, so whatever they lack, users lack."""
 
 REACHES: dict[str, set[str]] = {
-    "_network/transport.py": {"self._send_lock._is_owned"},  # after Ctrl-C nothing else tells whether this thread holds it
+    "_network/transport.py": {
+        "self._send_lock._is_owned",  # after Ctrl-C nothing else tells whether this thread holds it
+        "sys._getframe",  # whether a signal handler interrupts a write: nothing else knows what is below on the stack
+        "sock._sslobj",  # its write is one step of C, where SSLSocket.send is Python that Ctrl-C may interrupt
+    },
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools")
 """Packages with a map in their docstring."""
 
 NOT_AT_IMPORT = (
@@ -116,7 +120,7 @@ def room_of(module: str) -> str:
 
 
 def private(name: str) -> bool:
-    return name.startswith("_") and not name.startswith("__")
+    return name.startswith("_") and not name.startswith("__") and name not in ("_replace", "_asdict", "_fields")  # NamedTuple's
 
 
 # Imports

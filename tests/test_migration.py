@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
-from tests.servers import answer_every_text, live_server
+import pytest
+
+from genai_live import Client, types
+from genai_live.errors import ConfigError
+from tests.servers import answer_every_text, client_of, live_server
 
 OFFICIAL = """
 from google import genai
@@ -46,3 +51,39 @@ def test_an_official_script_runs_after_changing_the_import_and_deleting_async_an
     assert callable(main)
     with live_server(answer_every_text) as url:
         assert main(url) == ["one", "|", "two", "|"]
+
+
+def test_connect_takes_its_parameters_as_the_javascript_page_passes_them() -> None:
+    opened: list[str] = []
+    with live_server(answer_every_text) as url:
+        parameters = {
+            "model": "gemini-2.0-flash-live-001",
+            "config": {"responseModalities": [types.Modality.TEXT]},
+            "callbacks": {"onopen": lambda: opened.append("open")},
+        }
+        with client_of(url).live.connect(parameters) as session:
+            assert session.ask("Hi", timeout=60).text == "Hi"
+        assert opened == ["open"]
+
+
+def test_connect_takes_live_connect_parameters_beside_its_own_arguments() -> None:
+    config = types.LiveConnectConfig(response_modalities=["TEXT"])
+    parameters = types.LiveConnectParameters(model="gemini-2.0-flash-live-001", config=config)
+    with live_server(answer_every_text) as url, client_of(url).live.connect(parameters, timeout=60) as session:
+        assert session.ask("Hi", timeout=60).text == "Hi"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "named", "words"),
+    [
+        ("gemini-3.8-live", {}, "model: is passed by its name: connect(model=...)"),
+        ({"model": "m"}, {"model": "m"}, "model: is given twice, as an argument and in parameters"),
+        ({"modle": "m"}, {}, "parameters.modle: unknown key; did you mean 'model'?"),
+        ({"model": "m", "callbacks": {"onmesage": 1}}, {}, "callbacks: unknown callback 'onmesage'; did you mean 'on_message'?"),
+        ({}, {}, "model: expected a str such as 'gemini-live-2.5-flash-preview', got NoneType"),
+        (3, {}, "parameters: expected LiveConnectParameters or a dict of it, got int"),
+    ],
+)
+def test_what_connect_cannot_take_is_said_in_a_sentence(parameters: Any, named: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{re.escape(words)}$"):
+        Client("key").live.connect(parameters, **named)

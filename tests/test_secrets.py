@@ -644,7 +644,9 @@ def test_an_address_that_is_none_is_not_shown_where_a_password_may_stand_in_it(
 
 
 def test_http_options_show_where_but_not_with_what() -> None:
-    options = types.HttpOptions(base_url=f"https://u:{CANARIES['password']}@host:1/path?key={CANARIES['query']}", proxy="http://p")
+    options = types.HttpOptions(
+        base_url=f"https://u:{CANARIES['password']}@host:1/path?key={CANARIES['query']}", proxy="http://p"
+    )
     assert repr(options) == "HttpOptions(base_url='https://<set>@host:1/path?<set>', proxy=<set>)"
     assert repr(types.HttpOptions(base_url="https://host/path")) == "HttpOptions(base_url='https://host/path')"
 

@@ -89,7 +89,7 @@ class Line:
             self.sent.append((base64.b64decode(said["audio"]["data"]), said["audio"]["mimeType"], wait))
             self.something_sent.release()
         else:
-            assert said == {"audioStreamEnd": True}
+            assert (said, kind) == ({"audioStreamEnd": True}, Sent.SOUND_END)
             self.ends.append(wait)
             self.something_ended.release()
 
@@ -202,8 +202,10 @@ def test_an_iterable_of_another_rate_is_converted_as_it_comes() -> None:
         (None, "source is NoneType"),
         (16_000, "source is int"),
         (b"\0", "not whole 16-bit samples"),
-        (b"RIFF\0\0\0\0WAVE", "WAV file with its header"),
-        ([b"RIFF\0\0\0\0WAVE"], "WAV file with its header"),
+        (b"RIFF\0\0\0\0WAVE", "truncated WAV file"),
+        ([b"RIFF\0\0\0\0WAVE"], "ended within its header"),
+        (b"OggS" + bytes(8), "Ogg file"),
+        ([b"OggS" + bytes(8)], "Ogg file"),
         (["text"], "not as str"),
         ("gone.wav", "cannot be read"),
     ],

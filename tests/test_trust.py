@@ -14,9 +14,7 @@ import trustme
 from genai_live import Client, errors
 from genai_live._network.trust import refusal, tls_failure, trust
 from genai_live.emulator import LiveEmulator
-from tests.servers import AUTHORITY, PATIENCE, served
-
-BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
+from tests.servers import AUTHORITY, BUNDLES, PATIENCE, served
 
 
 @pytest.fixture(autouse=True)

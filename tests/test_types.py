@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import dataclasses
 import json
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from genai_live import types
+from genai_live.audio import Audio
 from genai_live.errors import ConfigError, DecodeError, LiveError
 from genai_live.types import Message, fields_of
 from genai_live.types._base import names_of
@@ -316,6 +318,38 @@ def test_data_joins_the_bytes_of_all_parts() -> None:
     )
 
 
+def content(**fields: Any) -> types.LiveServerMessage:
+    return types.LiveServerMessage.from_dict({"serverContent": fields})
+
+
+def test_a_message_tells_what_was_said_and_heard() -> None:
+    heard = content(inputTranscription={"text": "Hello"}, outputTranscription={"text": "Hi"})
+    assert (heard.user_text, heard.model_text, heard.text) == ("Hello", "Hi", None)
+    assert content(modelTurn={"parts": [{"text": "a"}, {"text": "b"}]}).model_text == "ab"
+    assert content(inputTranscription={"finished": True}).user_text is None
+
+
+def test_a_messages_audio_knows_its_rate_and_holds_whole_samples() -> None:
+    def sound(mime_type: str, *pieces: bytes) -> types.LiveServerMessage:
+        parts = [{"inlineData": {"mimeType": mime_type, "data": base64.b64encode(piece).decode()}} for piece in pieces]
+        return content(modelTurn={"parts": parts})
+
+    assert sound("audio/pcm;rate=16000", b"\0\1", b"\2\3").audio == Audio(b"\0\1\2\3", rate=16_000)
+    assert sound("audio/pcm", b"\0\1\2").audio == Audio(b"\0\1", rate=24_000)
+    assert sound("audio/pcm;rate=fast", b"\0\1").audio == Audio(b"\0\1", rate=24_000)
+    assert sound("image/png", b"\0\1").audio is None
+
+
+def test_a_message_tells_whether_its_turn_was_interrupted_or_is_complete() -> None:
+    assert (content(interrupted=True).interrupted, content(interrupted=True).turn_complete) == (True, False)
+    assert (content(turnComplete=True).interrupted, content(turnComplete=True).turn_complete) == (False, True)
+
+
+@pytest.mark.parametrize("held", [types.LiveServerMessage(), content()], ids=["no content", "empty content"])
+def test_a_message_of_another_kind_tells_nothing(held: types.LiveServerMessage) -> None:
+    assert (held.user_text, held.model_text, held.audio, held.interrupted, held.turn_complete) == (None, None, None, False, False)
+
+
 def test_the_status_inside_the_content_counts_before_the_one_beside_it() -> None:
     message = types.LiveServerMessage(
         server_content=types.LiveServerContent(interaction_status=types.InteractionStatus.IN_PROGRESS),
@@ -324,20 +358,9 @@ def test_the_status_inside_the_content_counts_before_the_one_beside_it() -> None
     assert message.interaction_status is types.InteractionStatus.IN_PROGRESS
 
 
-@pytest.mark.parametrize(
-    ("data", "ends"),
-    [
-        ({"serverContent": {"turnComplete": True}}, True),
-        ({"serverContent": {"generationComplete": True}}, False),
-        ({"serverContent": {"turnComplete": True, "interactionStatus": "IN_PROGRESS"}}, False),
-        ({"serverContent": {"interactionStatus": "IDLE"}}, True),
-        ({"serverContent": {"turnComplete": True, "interactionStatus": "INTERACTION_STATUS_UNSPECIFIED"}}, True),
-        ({"toolCall": {"functionCalls": []}, "interactionStatus": "IDLE"}, True),
-        ({"usageMetadata": {}}, False),
-    ],
-)
-def test_only_idle_ends_a_turn_where_the_server_says_how_it_stands(data: dict[str, Any], ends: bool) -> None:
-    assert types.LiveServerMessage.from_dict(data).ends_turn is ends
+@pytest.mark.parametrize("content", [{"turnComplete": True}, {"interactionStatus": "IDLE"}])
+def test_a_message_that_a_program_decodes_ends_no_turn(content: dict[str, Any]) -> None:
+    assert not types.LiveServerMessage.from_dict({"serverContent": content}).ends_turn
 
 
 def test_a_message_can_stand_for_one_that_was_not_understood() -> None:
@@ -414,7 +437,7 @@ def test_the_package_knows_every_public_class_of_its_modules() -> None:
 
 
 def test_a_name_that_no_module_declares_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'LiveConnectConfg'; did you mean 'LiveConnectConfig'"):
+    with pytest.raises(AttributeError, match="has no 'LiveConnectConfg': did you mean 'LiveConnectConfig'"):
         _ = types.LiveConnectConfg  # type: ignore[attr-defined]
 
 

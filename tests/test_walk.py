@@ -10,9 +10,6 @@ from benchmarks.catalogue import OURS, PEERS, PLAIN
 from benchmarks.processes import Process, Server
 from benchmarks.suites import walk
 
-STILL_LONGER = pytest.mark.xfail(strict=True, reason="the rooms of sending and receiving are being rebuilt")
-"""Goes with that work: strict, so that a way within its bounds fails here until this mark is gone."""
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
@@ -28,7 +25,7 @@ def client(request: pytest.FixtureRequest) -> Iterator[Process]:
 
 
 @pytest.mark.parametrize("reconnect", [False, True], ids=["one connection", "reconnecting"])
-@pytest.mark.parametrize("way", [pytest.param(way, marks=STILL_LONGER) for way in walk.WAYS])
+@pytest.mark.parametrize("way", walk.WAYS)
 def test_a_message_passes_no_more_calls_and_files_than_a_reader_can_follow(
     way: str, reconnect: bool, client: Process, server: Server
 ) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from typing_extensions import assert_type
 
@@ -26,6 +28,7 @@ from genai_live import (
 )
 from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
+from genai_live.families import ModelFamily
 
 
 def make_clients() -> list[Client]:
@@ -66,6 +69,25 @@ def connect_with_lists(client: Client, modalities: list[types.Modality], names: 
     client.live.connect(model="m", config=types.LiveConnectConfig(system_instruction=parts)).close()
 
 
+def connect_as_elsewhere(client: Client, config: types.LiveConnectConfigOrDict, turns: types.ContentListUnionDict) -> None:
+    plain: types.LiveConnectConfigDict = {"response_modalities": ["AUDIO"]}
+    client.live.connect(model="m", config=plain).close()
+    client.live.connect(model="m", config=config).close()
+    client.live.connect({"model": "m", "config": plain, "callbacks": {"onmessage": print}}, timeout=10.0).close()
+    with client.live.connect(types.LiveConnectParameters(model="m", config=types.LiveConnectConfig())) as session:
+        session.send_client_content(turns=turns)
+        session.send_client_content(turns=[types.UserContent("Hi"), types.ModelContent([types.Part.from_text(text="Hello")])])
+    assert_type(types.Blob(data=b"").model_dump(exclude_none=True), dict[str, Any])
+    assert_type(types.Blob.model_validate({}), types.Blob)
+    client.aio.aclose()
+
+
+def end_all(client: Client) -> None:
+    for session in client.sessions:
+        print(session.close_info)
+    client.finish(timeout=20.0)
+
+
 class Vault:
     def headers(self, deadline: object) -> dict[str, str]:
         return {"authorization": "Bearer x"}
@@ -75,11 +97,6 @@ def build_by_hand(api_client: ApiClient, factory: WebSocketFactory) -> Live:
     assert_type(api_client.has_credentials, bool)
     own: Auth = Vault()
     return Live(api_client, own, factory)
-
-
-def teach(model: str) -> str:
-    families.FAMILIES.insert(0, families.ModelFamily("mine", "my-model", text_as_realtime_input=True))
-    return families.family_of(model).name
 
 
 def follow(stream: AudioStream, message: types.LiveServerMessage, error: Exception) -> bool:
@@ -103,6 +120,14 @@ def speak(session: Session, source: Path, microphone: Iterator[bytes]) -> None:
     session.stream_audio(microphone, rate=16_000, chunk_ms=20, realtime=False)
 
 
+def ask_the_table(client: Client) -> ModelFamily:
+    row = families.family_of("gemini-3.8-live", client)
+    assert_type(row, ModelFamily)
+    assert_type(row.call_blocks_speech("BLOCKING"), bool)
+    families.FAMILIES.insert(0, dataclasses.replace(row, thinking_level="taken"))
+    return ModelFamily("mine", r"my-model", text_as_realtime_input=True)
+
+
 def listen(session: Session) -> str:
     for message in session.receive(timeout=5.0):
         assert_type(message, types.LiveServerMessage)
@@ -114,6 +139,11 @@ def listen(session: Session) -> str:
         if message.tool_call:
             for call in message.tool_call.function_calls or []:
                 assert_type(call.name, "str | None")
+        assert_type(message.user_text, "str | None")
+        assert_type(message.model_text, "str | None")
+        assert_type(message.audio, "Audio | None")
+        assert_type(message.interrupted, bool)
+        assert_type(message.turn_complete, bool)
         if message.go_away:
             assert_type(message.go_away.time_left, "float | None")
     for each in session:

@@ -34,7 +34,7 @@ function quantiles(seconds) {
 class Conversation {
   static async open(url, model) {
     const conversation = new Conversation();
-    const ai = new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl: url } });
+    const ai = new GoogleGenAI({ apiKey: 'k', httpOptions: { baseUrl: url, apiVersion: 'v1beta' } });
     conversation.session = await ai.live.connect({ model, callbacks: { onmessage: (message) => conversation.take(message), onerror: () => {} } });
     return conversation;
   }

@@ -21,6 +21,11 @@ from benchmarks.peers import _peer
 warnings.simplefilter("ignore")
 
 
+def options(url: str, **more: Any) -> types.HttpOptions:
+    """Its own default version, v1, does not serve Live."""
+    return types.HttpOptions(base_url=url, api_version="v1beta", **more)
+
+
 class GoogleGenai:
     """The peer; one event loop, entered for a whole job at a time."""
 
@@ -37,8 +42,8 @@ class GoogleGenai:
     def _new_client(url: str, authority: str) -> Any:
         if url.startswith("https"):
             context = ssl.create_default_context(cafile=authority)
-            return genai.Client(api_key="k", http_options=types.HttpOptions(base_url=url, async_client_args={"ssl": context}))
-        client = genai.Client(api_key="k", http_options=types.HttpOptions(base_url=url))
+            return genai.Client(api_key="k", http_options=options(url, async_client_args={"ssl": context}))
+        client = genai.Client(api_key="k", http_options=options(url))
         plain: Any = client._api_client
         plain._websocket_base_url = lambda _=None: url.replace("http", "ws", 1)
         plain._websocket_ssl_ctx = {}

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
+from genai_live._client_messages.pictures import image_blob, is_image
 from genai_live._validation import Checker, Form, kind_of, spelled, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, Content, File, FileData, Part
@@ -90,7 +90,7 @@ def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - 
     if isinstance(value, File) or _is_dict_of(File, value, {"uri", "download_uri", "size_bytes", "state", "source"}):
         return _file_part(value, path)
     if is_image(value):
-        return {"inline_data": image_blob(value)}
+        return {"inline_data": image_blob(value, path)}
     if not isinstance(value, Mapping):
         raise ConfigError(f"expected {ACCEPTED}, got {kind_of(value)}", path)
     if _is_dict_of(FileData, value, {"file_uri"}):
@@ -131,29 +131,6 @@ def _file_part(value: Any, path: str) -> dict[str, Any]:
 
 def _holds(value: Part | Mapping[str, Any], name: str) -> bool:
     return spelled(Part, value, "")[0].get(name) is not None
-
-
-def is_image(value: Any) -> bool:
-    """True for an image of Pillow's, told by the names of its classes: nothing is imported."""
-    return any(cls.__module__ == "PIL.Image" and cls.__name__ == "Image" for cls in type(value).__mro__)
-
-
-def image_blob(image: Any) -> dict[str, Any]:
-    """An image as a dict of a Blob: one opened from JPEG stays JPEG at its own quality, everything else becomes PNG.
-
-    Takes as long as Pillow takes to encode: some milliseconds for a camera frame.
-    """
-    buffer = io.BytesIO()
-    if image.format == "JPEG":
-        image.save(buffer, format="JPEG", quality="keep")
-        return {"data": buffer.getvalue(), "mime_type": "image/jpeg"}
-    # PNG knows neither CMYK nor YCbCr nor floating point.
-    writable = image if image.mode in _PNG_MODES else image.convert("RGB")
-    writable.save(buffer, format="PNG")
-    return {"data": buffer.getvalue(), "mime_type": "image/png"}
-
-
-_PNG_MODES = frozenset({"1", "L", "LA", "I", "I;16", "P", "RGB", "RGBA"})
 
 
 def _content_form(checker: Checker, value: Any, path: str) -> Any:

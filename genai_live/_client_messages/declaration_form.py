@@ -115,9 +115,10 @@ def _referred(references: tuple[str, ...], root: Mapping[str, Any]) -> Mapping[s
 def _type(value: Any, place: _Place) -> dict[str, Any]:
     kinds = list(value) if isinstance(value, (list, tuple)) else [value]
     others = [kind for kind in kinds if kind != "null"]
-    if len(others) != 1 or others[0] not in _TYPES:
+    if not others or not _TYPES.issuperset(others):
         raise _UnsayableError
-    return {"type": others[0].upper(), **({"nullable": True} if len(others) < len(kinds) else {})}
+    said = [{"type": kind.upper()} for kind in others]
+    return {**(said[0] if len(said) == 1 else {"anyOf": said}), **({"nullable": True} if len(others) < len(kinds) else {})}
 
 
 def _properties(value: Any, place: _Place) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -12,27 +11,27 @@ from genai_live import _json
 from genai_live._arguments import flag
 from genai_live._backends import Backend
 from genai_live._base64_text import LARGE_BYTES, Base64Text, Payload
-from genai_live._client_messages.contents import FORMS, USER_ROLE, contents, image_blob, is_image
+from genai_live._client_messages.bare_bytes import bytes_of, hint
+from genai_live._client_messages.contents import FORMS, USER_ROLE, contents
+from genai_live._client_messages.pictures import check_no_array, picture_blob, prepared_picture
+from genai_live._client_messages.sounds import PCM_MIME_TYPE, goes_as_it_is, prepared_sound, sound_blob
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._validation import Checker, kind_of, not_endless, spelled, text_of, unknown_key
+from genai_live.audio import SAMPLE_BYTES, Audio
+from genai_live.audio.buffers import is_buffer
+from genai_live.audio.containers import FILE_BEGINNINGS
 from genai_live.errors import ConfigError
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
 
-INPUT_RATE = 16_000
-"""Samples per second that the models hear at; bare bytes are taken to have it."""
-PCM_MIME_TYPE = f"audio/pcm;rate={INPUT_RATE}"
-"""The MIME type of bare bytes: 16-bit little-endian mono PCM at 16,000 Hz."""
 AUDIO_SUFFIX = b'"}}}'
 """What follows the base64 of an audio message that began with ``audio_prefix``."""
 AUDIO_STREAM_END = _json.dumps({"realtimeInput": {"audioStreamEnd": True}})
 """The message that no sound comes for a while; the same for every backend."""
-_SAMPLE_BYTES = 2
-"""Bytes of one 16-bit sample."""
-_BYTES = (bytes, bytearray, memoryview)
 _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
-_names_no_rate = re.compile(r";\s*rate=(?![1-9][0-9]*\s*(;|$))", re.IGNORECASE).search
+_names_no_rate = re.compile(r";\s*rate=(?!\"?[1-9][0-9]{3,6}\"?\s*(;|$))", re.IGNORECASE).search
+"""Finds a rate that is no number of Hz; one of two digits was meant in kHz, and would be heard a thousand times too slow."""
 _is_mime_type = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=(\"[^\"]*\"|[^\s;\"]+))*", re.ASCII).fullmatch
 
 
@@ -74,13 +73,13 @@ def realtime_input(
 ) -> dict[str, Any]:
     """A realtimeInput message of exactly one argument.
 
-    ``audio`` is a Blob with an ``audio/*`` MIME type, a dict of one, or bare bytes: 16-bit little-endian mono PCM at 16,000 Hz.
-    ``video`` is one frame: a Blob with an ``image/*`` MIME type, a dict of one, or a PIL image. ``media`` is the older form for
-    both, or a list of them.
+    ``audio`` is a Blob with an ``audio/*`` MIME type, a dict of one, ``Audio``, or bare samples: bytes or an array of 16-bit mono
+    PCM at 16,000 Hz. ``video`` is one frame: a Blob with an ``image/*`` MIME type, a dict of one, a PIL image, or the path of a
+    picture file. ``media`` is the older form for both, or a list of them.
 
     Raises:
-        ConfigError: no argument or several, a wrong MIME type, text where bytes belong, half a sample, or a WAV file where PCM
-            belongs.
+        ConfigError: no argument or several, a wrong MIME type, text that is no base64, half a sample, a WAV file where PCM
+            belongs, or an array of something else.
     """
     given = {
         "media": media, "audio": audio, "video": video, "text": text, "activity_start": activity_start,
@@ -100,16 +99,16 @@ def _media(checker: Checker, value: Any) -> tuple[str, Any]:
     if not blobs:
         raise ConfigError("is an empty list; send a Blob", "media")
     paths = [f"media[{index}]" for index in range(len(blobs))] if isinstance(value, _CONTAINERS) else ["media"]
+    blobs = [sound_blob(blob, path) if isinstance(blob, Audio) else blob for blob, path in zip(blobs, paths, strict=True)]
     return "mediaChunks", [_blob(checker, blob, path, "") for blob, path in zip(blobs, paths, strict=True)]
 
 
 def _audio(checker: Checker, value: Any) -> tuple[str, Any]:
-    if isinstance(value, _BYTES):
-        value = {"data": value, "mime_type": PCM_MIME_TYPE}
-    return "audio", _blob(checker, value, "audio", "audio/")
+    return "audio", _blob(checker, sound_blob(value, "audio"), "audio", "audio/")
 
 
 def _video(checker: Checker, value: Any) -> tuple[str, Any]:
+    check_no_array(value, "video")
     return "video", _blob(checker, value, "video", "image/")
 
 
@@ -142,10 +141,10 @@ _REALTIME = {
 
 def _blob(checker: Checker, value: Any, path: str, kind: str) -> dict[str, Any]:
     """The JSON of one Blob whose MIME type begins with ``kind``."""
-    if is_image(value) and kind != "audio/":
-        value = image_blob(value)
+    if kind != "audio/":
+        value = picture_blob(value, path)
     known = _blob_fields(value, path, kind)
-    data, mime_type = known.get("data"), known.get("mime_type")
+    mime_type = known.get("mime_type")
     if not isinstance(mime_type, str) or not mime_type:
         example = PCM_MIME_TYPE if kind == "audio/" else "image/jpeg"
         raise ConfigError(f"is missing; say what the bytes are, for example {example!r}", f"{path}.mime_type")
@@ -153,13 +152,18 @@ def _blob(checker: Checker, value: Any, path: str, kind: str) -> dict[str, Any]:
         raise ConfigError(
             f"{mime_type!r} is not a MIME type{f' of {kind}*' if kind else ''}{_elsewhere(mime_type, kind)}", f"{path}.mime_type"
         )
-    if not isinstance(data, _BYTES):
-        raise ConfigError(f"expected bytes, got {type(data).__name__}{_bytes_hint(data)}", f"{path}.data")
-    _check_pcm(bytes(data), mime_type.lower(), path)
-    return checker.message(Blob, value, path)
+    known["data"], known["mime_type"] = _prepared(known.get("data"), mime_type, path)
+    return checker.message(Blob, known, path)
 
 
-@functools.lru_cache(maxsize=64)  # a session sends one kind of sound
+def _prepared(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
+    if mime_type.lower().startswith("audio/"):
+        return prepared_sound(data, mime_type, path)
+    if mime_type.lower().startswith("image/"):
+        return prepared_picture(data, mime_type, path)
+    return bytes_of(data, path), mime_type
+
+
 def _is_of(mime_type: str, kind: str) -> bool:
     """True for a MIME type that begins with ``kind``; a rate in it has to be a number of Hz."""
     return bool(_is_mime_type(mime_type)) and mime_type.lower().startswith(kind) and not _names_no_rate(mime_type)
@@ -173,8 +177,8 @@ def _blob_fields(value: Any, path: str, kind: str) -> dict[str, Any]:
         return known
     shapes = {"audio/": "bytes, a Blob or a dict of one", "image/": "a Blob, a dict of one or a PIL image"}
     accepted = shapes.get(kind, "a Blob, a dict of one, a PIL image, or a list of them")
-    hint = f"; bytes need a MIME type: Blob(data=..., mime_type={'image/jpeg'!r})" if isinstance(value, _BYTES) else ""
-    raise ConfigError(f"expected {accepted}, got {kind_of(value)}{hint or _bytes_hint(value)}", path)
+    advice = f"; bytes need a MIME type: Blob(data=..., mime_type={'image/jpeg'!r})" if is_buffer(value) else hint(value)
+    raise ConfigError(f"expected {accepted}, got {kind_of(value)}{advice}", path)
 
 
 def _elsewhere(mime_type: str, kind: str) -> str:
@@ -185,29 +189,6 @@ def _elsewhere(mime_type: str, kind: str) -> str:
     if mime_type.startswith("image/"):
         return "; pictures go into video="
     return "; sound goes into audio=" if mime_type.startswith("audio/") else ""
-
-
-def _bytes_hint(value: Any) -> str:
-    if hasattr(value, "tobytes"):  # an array of the standard library, or of numpy
-        return "; pass its .tobytes()"
-    if isinstance(value, os.PathLike) or (isinstance(value, str) and value.lower().endswith(".wav")):
-        return "; a WAV file goes through stream_audio(path)"
-    return "; decode base64 text first: base64.b64decode(text)" if isinstance(value, str) else ""
-
-
-def _check_pcm(data: bytes, mime_type: str, path: str) -> None:
-    """PCM has no header and whole samples; what breaks this is heard as noise, and by nobody but the model."""
-    if not mime_type.startswith(("audio/pcm", "audio/l16")):
-        return
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        raise ConfigError(
-            f"is a WAV file, and {mime_type} has no header; use stream_audio(path), or send what follows the header",
-            f"{path}.data",
-        )
-    if len(data) % _SAMPLE_BYTES:
-        raise ConfigError(
-            f"holds {len(data)} bytes, and 16-bit samples have two each: cut the sound at a sample's end", f"{path}.data"
-        )
 
 
 def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:
@@ -270,13 +251,18 @@ def audio_json(value: Any) -> Payload | None:
     if type(value) is Blob or type(value) is dict:
         fields = value if type(value) is dict else vars(value)
         data, mime_type = (fields.get("data"), fields.get("mime_type")) if len(fields) == 2 else (None, None)
-    if type(data) is not bytes or len(data) % _SAMPLE_BYTES or data.startswith(b"RIFF"):
+    if type(data) is not bytes or len(data) % SAMPLE_BYTES or data[:4] in FILE_BEGINNINGS:
         return None
-    if type(mime_type) is not str or not _is_of(mime_type, "audio/"):
+    if type(mime_type) is not str or not _is_sound(mime_type):
         return None
     if len(data) > LARGE_BYTES:
         return Base64Text(audio_prefix(mime_type), data, AUDIO_SUFFIX)
     return b"".join((audio_prefix(mime_type), _json.b64encode(data), AUDIO_SUFFIX))
+
+
+@functools.lru_cache(maxsize=64)  # a session sends one kind of sound
+def _is_sound(mime_type: str) -> bool:
+    return _is_of(mime_type, "audio/") and goes_as_it_is(mime_type)
 
 
 @functools.lru_cache(maxsize=64)  # a session sends one kind of sound: 0.6 µs a chunk less

@@ -17,7 +17,7 @@ from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
 from genai_live._validation import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
 from genai_live.errors import ConfigError
-from genai_live.families import family_on
+from genai_live.families import OnBackend, family_of
 from genai_live.types import Content, GenerationConfig, HttpOptions, LiveClientSetup, LiveConnectConfig, Schema
 from genai_live.types._base import Message, WireField, fields_of, names_of
 from genai_live.types._values import WrongType, write_json
@@ -47,7 +47,6 @@ _FOREIGN_KEYS = {
     "toolConfig": "Live sessions take no tool_config; leave a tool out to keep the model from it",
     "outputTranscription": "did you mean 'output_audio_transcription'?",
     "inputTranscription": "did you mean 'input_audio_transcription'?",
-    "voice": "the voice is speech_config, for example speech_config='Puck'",
     "model": "the model is an argument of connect()",
     "systemPrompt": "did you mean 'system_instruction'?",
     "vad": "speech detection is realtime_input_config={'automatic_activity_detection': {...}}",
@@ -57,7 +56,7 @@ _FOREIGN_KEYS = {
 """Keys that documentation or other clients have and this config has not, with the place where the setting lives."""
 
 
-class Client(Protocol):
+class Client(OnBackend, Protocol):
     """What the setup needs to know of an ApiClient."""
 
     @property
@@ -119,7 +118,7 @@ def setup_message(
     """
     backend = api_client.backend
     setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
-    family = family_on(backend, model)
+    family = family_of(model, api_client)
     check_setup(setup, extra_setup if isinstance(extra_setup, Mapping) else {}, Model(model, family), PATH)
     if "tools" in setup:
         setup["tools"] = in_form_of(family, setup["tools"])
@@ -163,7 +162,8 @@ def _foreign_hint(key: str, path: str) -> str:
 
 def _places(path: str) -> dict[str, str]:
     """Where each setting lives, for one that was put on another level."""
-    return {key: f"{path}.{way}" for key, way in places_in(LiveConnectConfig, _WITH_COMMON_NAMES).items()}
+    places = {key: f"{path}.{way}" for key, way in places_in(LiveConnectConfig, _WITH_COMMON_NAMES).items()}
+    return {**places, "voice": f"{path}.speech_config, for example speech_config='Puck'"}
 
 
 def _fields(checker: Checker, given: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Protocol
 
 from genai_live._connection.dispatch import Dispatcher
-from genai_live._connection.inbox import Inbox
+from genai_live._connection.inbox import ITEM_BYTES, Inbox
 from genai_live._connection.ledger import Mark
 from genai_live._connection.protocol import BidiProtocol, State
 from genai_live._network import frames
@@ -39,9 +39,7 @@ class Owner(Protocol):
 class Delivery(Generic[ServerMessage]):
     """Decodes messages, and hands them on in order; it stays when a session goes on over another connection."""
 
-    def __init__(
-        self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner
-    ) -> None:
+    def __init__(self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
         self.dispatcher = Dispatcher(callbacks, queue_bytes, owner.resume)
         backlog = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
@@ -58,6 +56,7 @@ class Delivery(Generic[ServerMessage]):
         self._queue_bytes = queue_bytes
         self._on_message = callbacks.on_message
         self._early: list[tuple[ServerMessage, bytes | bytearray, Mark]] = []
+        self._early_bytes = 0
         self._warned_of_pause = False
         self._last_mark: Mark | None = None
         """The mark of the last message, unless there was more to it: what goes on with the same turn needs no second look."""
@@ -68,7 +67,7 @@ class Delivery(Generic[ServerMessage]):
         """Takes one message off the wire.
 
         Raises:
-            Violation: a text message that is not UTF-8.
+            Violation: a text message that is not UTF-8, or more before setupComplete than may wait.
         """
         was_in_setup = self.protocol.state is _SETUP
         message = self.protocol.receive(payload)
@@ -91,6 +90,10 @@ class Delivery(Generic[ServerMessage]):
 
     def _take_early(self, message: ServerMessage, payload: bytes | bytearray) -> None:
         self._early.append((message, payload, self.protocol.mark))
+        self._early_bytes += len(payload) + ITEM_BYTES
+        if self._early_bytes > self._queue_bytes:
+            words = f"more than {self._queue_bytes} bytes came before setupComplete (http_options queue_bytes)"
+            raise Violation(frames.TOO_BIG, words)
         if message.error is not None:
             self.failure = message.error
         elif self.protocol.state is not _SETUP:

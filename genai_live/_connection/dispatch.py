@@ -1,8 +1,11 @@
-"""Calls the user's functions one at a time and in order: on the reader thread, or on the user's executor. Nothing they do
-ends the reader."""
+"""Calls the user's functions one at a time and in order: on the reader thread, or on the user's executor.
+
+Nothing that they do ends the reader.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import sys
@@ -144,12 +147,13 @@ class Dispatcher:
 
     def _report(self, function: Callable[..., object], error: BaseException) -> None:
         self.errors += 1
-        name = getattr(function, "__qualname__", repr(function))
-        logger.error("the callback %s raised %s; the session goes on", name, type(error).__name__, exc_info=error)
+        name = _name_of(function)
+        with contextlib.suppress(BaseException):  # its text cannot be had, or a handler of the log raises
+            logger.error("the callback %s raised %s; the session goes on", name, type(error).__name__, exc_info=error)
         on_error = self.callbacks.on_error
         if on_error is None or function is on_error:
             return
-        report = CallbackError(f"the callback {name} raised {type(error).__name__}: {error}")
+        report = CallbackError(f"the callback {name} raised {type(error).__name__}: {_words_of(error)}")
         report.__cause__ = error
         self._run(on_error, (report,))
 
@@ -157,11 +161,26 @@ class Dispatcher:
         if not self.slow:
             logger.warning(
                 "the callback %s took %.1f s; messages wait meanwhile (pass LiveCallbacks an executor to keep the reader free)",
-                getattr(function, "__qualname__", repr(function)),
+                _name_of(function),
                 took,
             )
         self.slow += 1
         self.longest = max(self.longest, took)
+
+
+def _name_of(function: Callable[..., object]) -> str:
+    """What a callback is called; one that is an object of the user's may fail to say so."""
+    try:
+        return str(getattr(function, "__qualname__", None) or repr(function))
+    except BaseException:
+        return type(function).__name__
+
+
+def _words_of(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:
+        return "its text cannot be had"
 
 
 def _program_is_over() -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import Enum
 
 _NEVER = float("inf")
+STOPPED_FROM = 0.5
+"""Seconds by which a look must be late to mean that this process, or its reader, was stopped: a busy machine is late by less."""
 
 
 class Need(Enum):
@@ -27,6 +29,8 @@ class KeepAlive:
         """Seconds of silence before a ping; without one by half the limit there would be nothing to be silent about."""
         self._last_byte = 0.0
         self._pinged_at: float | None = None
+        self._looked_at = 0.0
+        self._look_by = _NEVER
 
     def heard(self, now: float) -> None:
         """Bytes came."""
@@ -42,6 +46,19 @@ class KeepAlive:
 
     def look(self, now: float) -> tuple[Need, float]:
         """What is needed now, and when to look again."""
+        if now > self._look_by + STOPPED_FROM:
+            self._pass_over(now - self._looked_at)
+        need, look_by = self._judged(now)
+        self._looked_at, self._look_by = now, look_by
+        return need, look_by
+
+    def _pass_over(self, seconds: float) -> None:
+        """Nobody listened since the last look: the process was stopped, or its reader kept, and so may the peer have been."""
+        self._last_byte += seconds
+        if self._pinged_at is not None:
+            self._pinged_at += seconds
+
+    def _judged(self, now: float) -> tuple[Need, float]:
         if self._pinged_at is None:
             if now < self._last_byte + self.ping_after:
                 return Need.NOTHING, self._last_byte + self.ping_after

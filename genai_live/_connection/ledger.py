@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -70,6 +71,8 @@ class Question:
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
         self.calls: set[str] = set()
         """Ids of its calls that nobody has answered."""
+        self.owned: set[str] = set()
+        """Those that this library answers by itself."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
         self.responses: list[Payload] = []
@@ -82,12 +85,19 @@ class Question:
         """True when the service has said what it heard of it."""
         self.was_reported = False
         """True when the tokens of its turn were reported."""
+        self.closing = 0
+        """Its place in the order in which questions were closed; 0 while it is open."""
         self.reports: list[LiveServerMessage] = []
         """Messages about its turn that came after the end: usage, transcripts, grounding."""
         self.turn: Completable | None = None
         """The turn in its user's hands, which late reports complete."""
-        self.part, self.last = Mark(self), Mark(self, ends=True)
+        self.part, self.generated, self.last = Mark(self), Mark(self, generated=True), Mark(self, ends=True)
         self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
+
+    @property
+    def waits_for_caller(self) -> bool:
+        """True while it has a call that only the caller can answer."""
+        return bool(self.calls) and not self.calls <= self.owned
 
     @property
     def count(self) -> int:
@@ -110,10 +120,14 @@ class Mark:
     """None for a message that is about the session."""
     ends: bool = False
     """True for the last message of a turn that answers its question."""
+    generated: bool = False
+    """True for a message that says that all of the answer was made."""
     late: bool = False
     """True for a message about a turn that its user has already."""
     merged: tuple[Question, ...] = ()
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
+    begins: bool = False
+    """True where that turn is still to come."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -163,6 +177,34 @@ class Rule(NamedTuple):
     source: str
 
 
+class NotedCalls(Protocol):
+    """What is known of the calls in a message, by their ids, before the ledger enters it."""
+
+    @property
+    def owned(self) -> Container[str]:
+        """Calls that this library answers by itself."""
+
+    @property
+    def over(self) -> Container[str]:
+        """Calls that came again after their answer."""
+
+
+class _Nothing:
+    owned: Container[str] = ()
+    over: Container[str] = ()
+
+
+class ForCaller:
+    """The ids of the calls that only the caller can answer, and has not."""
+
+    def __init__(self, pending: dict[str, Question]) -> None:
+        self._pending = pending
+
+    def __contains__(self, call_id: object) -> bool:
+        question = self._pending.get(call_id)  # type: ignore[call-overload]
+        return question is not None and call_id not in question.owned
+
+
 class Ledger:
     """The questions of one session, and the turn that is under way."""
 
@@ -175,6 +217,9 @@ class Ledger:
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
         """The question of each call that nobody has answered."""
+        self.for_caller = ForCaller(self.pending)
+        self.noted_calls: NotedCalls = _Nothing()
+        """About the calls of the message that is entered next."""
         self.calls_have_turns = False
         """True for a family whose call has a turn of its own: its turnComplete comes before the answer, which has another."""
         self._numbers = itertools.count(1)
@@ -184,6 +229,8 @@ class Ledger:
         self._running: Question | None = None
         self._began = 0
         """When, in the order of questions, the latest turn began."""
+        self.closings = 0
+        """How many questions were closed so far."""
         self._finished: Question | None = None
         """The question whose turn has ended last."""
         self._coming: Question | None = None
@@ -194,7 +241,7 @@ class Ledger:
         """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
-        self._notes: list[Mark] = []
+        self._notes: deque[Mark] = deque()
         self._lost_calls: set[str] = set()
 
     # Asking: the thread that sends.
@@ -215,23 +262,30 @@ class Ledger:
         question.fate = Fate.WAITING
 
     def call_answered(self, call_id: str, response: Payload, *, is_last: bool, is_spoken: bool) -> None:
-        """A call was answered: the model goes on with its question, unless more responses follow or none is to be spoken of."""
+        """A call was answered: the model goes on with its question, unless the response is not to be spoken of."""
         question = self.pending.get(call_id)
         if question is None:
             return
-        question.responses.append(response)
-        if not is_last:
-            return
-        question.calls.discard(call_id)
-        self.pending.pop(call_id, None)
+        if not any(response is each for each in question.responses):  # one message may answer several calls
+            question.responses.append(response)
+        if is_last:
+            question.calls.discard(call_id)
+            self.pending.pop(call_id, None)
         self._silent_since = None
         if is_spoken:
             question.owed, question.ready = True, next(self._order)
             self.going_on = None
             if question is not self._running and question not in self._due:
                 self._due.append(question)
-        elif question is not self._running and not question.calls and not question.owed:
+        elif is_last and question is not self._running and not question.calls and not question.owed:
             self._close_with_note(question)
+
+    def join(self, question: Question, other: Question) -> None:
+        """The question is closed with the turn of another one: who waits for it has to answer a call of that one. Any thread."""
+        if question in self._due:
+            self._close(question)
+            other.merged += 1
+            self.resynchronised += 1
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -266,9 +320,9 @@ class Ledger:
 
     def notes(self) -> list[Mark]:
         """Marks for which no message came, since this was last asked: they belong before the message that was entered last."""
-        if not self._notes:
-            return []
-        notes, self._notes = self._notes, []
+        notes = []
+        while self._notes:  # senders may add to them
+            notes.append(self._notes.popleft())
         return notes
 
     # What is due. Any thread.
@@ -323,23 +377,25 @@ class Ledger:
         A question whose call is open survives: the service takes the answer over the next connection (seen 14 of 14 times).
         """
         asked = [*self._due, *([self._running] if self._running is not None else ())]
-        if self.sound.sent and self.sound.ended:
+        if self.sound.sent and self.sound.ended and not any(question.kind is Asked.SPEECH for question in self._due):
             asked.append(self._coming or self.asked(Asked.SPEECH))
+            self._coming = None
         lost = tuple(question for question in asked if not (question.calls or question.owed))
         for question in lost:
             self._close(question, Fate.LOST)
         for question in asked:
             if question.owed and question not in self._due:
                 self._due.append(question)
-        self.standing, self._running, self._coming, self.going_on = Standing.SILENT, None, None, None
+        self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
         self._silent_since = self._finished = None
         return lost
 
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
-        lost = tuple(dict.fromkeys((*self.pending.values(), *self._due)))
+        lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
         self._lost_calls |= set(self.pending)
+        self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
         return lost
@@ -377,9 +433,15 @@ class Ledger:
         return self._begin()
 
     def _generate(self) -> Mark:
-        mark = self._begin() if self._running is None else self._running.part
-        self.standing = Standing.GENERATED
-        return mark
+        if self._running is None:
+            self._begin()
+        self.standing, question = Standing.GENERATED, self._running
+        assert question is not None
+        return question.part if self._goes_on_after(question) else question.generated
+
+    def _goes_on_after(self, question: Question) -> bool:
+        """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
+        return bool(question.calls) or (question.owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
@@ -389,18 +451,15 @@ class Ledger:
         return self._run(question, Standing.CUT)
 
     def _complete(self) -> Mark:
-        question = self._running or self._oldest_due()
-        if question is None:
-            question = self.asked(Asked.NOTHING)
+        question = self._running or self._oldest_due() or self._coming or self.asked(Asked.NOTHING)
         if self._running is None:
             self._run(question, Standing.SPEAKING)
-        owed = question.owed and self.calls_have_turns
-        goes_on = self.standing is not Standing.CUT and (question.calls or owed)
+        goes_on = self.standing is not Standing.CUT and self._goes_on_after(question)
         if self.standing is not Standing.CUT:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if owed and question not in self._due:
+            if question.owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)
@@ -409,7 +468,7 @@ class Ledger:
 
     def _fail(self) -> Mark:
         """The service answers with an error: that is the end of the turn, or of the question that is due."""
-        self.standing = Standing.CUT if self._running is not None else self.standing
+        self._run(self._running or self._oldest_due() or self._coming or self.asked(Asked.NOTHING), Standing.CUT)
         return self._complete()
 
     def _ignore(self) -> Mark:
@@ -425,12 +484,21 @@ class Ledger:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
             self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
-            self._coming, self._user_speaks = None, False
+            if question is self._coming:
+                self._coming = None
             if standing is Standing.SPEAKING:
-                self.sound.sent = self.sound.ended = False
-                self._spoke(question)
+                self._answer_all_that_was_said(question)
         self.standing = standing
         return question.part
+
+    def _answer_all_that_was_said(self, question: Question) -> None:
+        """The model begins to answer: a speech of which only some words were told is answered in the same turn."""
+        self.sound.sent = self.sound.ended = self._user_speaks = False
+        self._spoke(question)
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            self._close(coming)
+            self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
         question.owed = False
@@ -438,7 +506,8 @@ class Ledger:
             question.responses = []
 
     def _close(self, question: Question, fate: Fate = Fate.ANSWERED) -> None:
-        question.fate, question.responses = fate, []
+        self.closings += 1
+        question.fate, question.responses, question.closing = fate, [], self.closings
         with contextlib.suppress(ValueError):
             self._due.remove(question)
         for call_id in tuple(question.calls):
@@ -456,7 +525,9 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
-            if question is not None:
+            if question is not None and call_id not in self.noted_calls.over:
+                if call_id in self.noted_calls.owned:
+                    question.owned.add(call_id)
                 question.calls.add(call_id)
                 self.pending[call_id] = question
 
@@ -472,7 +543,7 @@ class Ledger:
     def _note_voice(self, activity: VoiceActivityType | str | None) -> None:
         """A speech is a question when the service says that it has ended, unless an answer to it has begun meanwhile."""
         if activity == VoiceActivityType.ACTIVITY_START:
-            self._user_speaks = True
+            self._user_speaks, self._hearing = True, None
         elif activity == VoiceActivityType.ACTIVITY_END and self._user_speaks:
             self._user_speaks = False
             if not any(question.kind is Asked.SPEECH for question in tuple(self._due)):
@@ -482,8 +553,10 @@ class Ledger:
     def _aside(self, message: LiveServerMessage, content: LiveServerContent | None) -> Mark:
         """The mark of a message that says nothing of turns."""
         if content is not None and (content.input_transcription or content.interim_input_transcription):
-            self._hearing = self._hearing or self._heard()
-            return self._hearing
+            mark = self._hearing or self._heard()
+            is_whole = content.input_transcription is not None and content.input_transcription.finished
+            self._hearing = None if is_whole else mark
+            return mark
         if self._running is not None:
             return self._running.part
         if not _reports(message, content):
@@ -501,6 +574,9 @@ class Ledger:
             return speech.part
         if finished is not None and finished.kind is Asked.SPEECH and not finished.was_heard:
             return finished.late
+        due = self._oldest_due()
+        if due is not None and running is None:
+            return due.part  # the next turn is its, and answers what is said meanwhile too
         if self.sound.sent or self._user_speaks:
             self._coming = self._coming or self.asked(Asked.SPEECH)
             return self._coming.part

@@ -175,8 +175,10 @@ class Reader:
             raise
 
     def _check_process(self) -> None:
-        """In a child process starts over: the thread does not exist there, whoever held the lock neither, and what is read and
-        paced is the parent's."""
+        """In a child process starts over.
+
+        The thread that reads, and one that held the lock, do not exist there; the connections and paced sound are the parent's.
+        """
         if self._process is not _process.current:
             with _child_lock:
                 if self._process is not _process.current:
@@ -358,8 +360,10 @@ class _Loop:
         connection.retire()
 
     def _key_of(self, connection: Readable) -> selectors.SelectorKey:
-        """What the selector has of a connection; KeyError when that is nothing. Not by its descriptor alone, which may be closed,
-        and the number another's by now."""
+        """What the selector has of a connection; KeyError when that is nothing.
+
+        Not by its descriptor alone, which may be closed, and the number another's by now.
+        """
         with contextlib.suppress(KeyError, ValueError):
             key = self._selector.get_key(connection.fileno)
             if key.data is connection:

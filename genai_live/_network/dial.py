@@ -1,5 +1,6 @@
-"""From a plan to a connected transport: credentials, the way to the server, upgrade. Blocks, within one deadline, on the thread
-that dials.
+"""From a plan to a connected transport: credentials, the way to the server, upgrade. Runs on the thread that dials.
+
+It blocks, within one deadline.
 
 The upgrade is websocket-client's, over a socket handed to it.
 """

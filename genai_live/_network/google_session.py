@@ -1,5 +1,4 @@
-"""The session of ``requests`` that google-auth fetches tokens with, by this library's rules for proxies and certificates. Any
-thread; blocks as long as its user says.
+"""The session of ``requests`` that google-auth fetches tokens with, by this library's rules. Any thread; blocks.
 
 Requests' own environment handling stays off: it would let REQUESTS_CA_BUNDLE overrule a bundle that the caller named, and
 ~/.netrc overrule the credential.

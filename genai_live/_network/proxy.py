@@ -120,8 +120,10 @@ def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
 
 
 def environment_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names for this host, or else the settings of Windows or macOS; None
-    goes direct."""
+    """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names for this host; None goes direct.
+
+    Where no variable names any proxy, the settings of Windows or macOS do.
+    """
     variables = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
     named = _named(variables, secure=secure, cgi=_CGI_VARIABLE in os.environ)
     if named is None:
@@ -147,8 +149,10 @@ def _of_either_case(variables: Mapping[str, str], name: str) -> tuple[str, str]:
 
 
 def _system_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
-    """As Google's own clients take it: the standard library's reading of the registry, or of macOS' network settings, where no
-    variable names any proxy. SOCKS counts first (RFC 6455 section 4.1)."""
+    """What the standard library reads in the registry, or in macOS' network settings, as Google's own clients take it.
+
+    SOCKS counts first (RFC 6455 section 4.1).
+    """
     if "urllib.request" not in sys.modules and sys.platform not in _WITH_SETTINGS:
         return None  # it would read the environment again; 5 ms to import
     import urllib.request as system

@@ -19,7 +19,7 @@ from genai_live._network.http_answer import Answer
 from genai_live._network.options import ConnectionOptions
 from genai_live._network.route import Route
 from genai_live._secret import Secret, redacted, without_frames
-from genai_live.errors import APIError, ConnectError, ConnectTimeout, LiveError, Phase
+from genai_live.errors import APIError, ClientError, ConnectError, ConnectTimeout, LiveError, Phase, ServerError
 from genai_live.types import HttpOptions, HttpRetryOptions
 
 REQUEST_SECONDS = 30.0
@@ -209,7 +209,8 @@ class _Post:
 def _refused(address: Address, status: int, text: str) -> APIError:
     verdict = on_the_way_in(of_status(status, text), address.safe_url)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
-    error = APIError(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
+    kind = {4: ClientError, 5: ServerError}.get(status // 100, APIError)
+    error = kind(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
     judged(error, verdict)
     return error
 

@@ -1,5 +1,4 @@
-"""From this machine to a server: name lookup, TCP, proxy, TLS, by one rule for the WebSocket and for REST. Blocks, within one
-deadline, on the thread that dials; ``abort``: any thread.
+"""From this machine to a server, for WebSocket and REST: name lookup, TCP, proxy, TLS. Blocks; ``abort``: any thread.
 
 TCP and TLS are the standard library's, because only so every step has a name (``Route.phase``), shares one deadline, and can be
 ended from another thread.
@@ -66,8 +65,10 @@ class Route:
         self._held.close()
 
     def failure(self, error: Exception, deadline: Deadline, where: str, secrets: Sequence[Secret] = ()) -> LiveError:
-        """The library's error for whatever went wrong, with what to do. ``where`` is the beginning of its sentence, ``secrets``
-        what an answer that is none may repeat."""
+        """The library's error for whatever went wrong, with what to do.
+
+        ``where`` is the beginning of its sentence, ``secrets`` what an answer that is none may repeat.
+        """
         if isinstance(error, LiveError):
             return error
         if self._held.aborted:

@@ -11,11 +11,12 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import BuiltinMethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from genai_live._deadline import Deadline
 from genai_live._network.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
@@ -75,6 +76,16 @@ class _Patience:
             raise TimeoutError
 
 
+class Opening(Protocol):
+    """What is to be known of a frame that means something for later ones."""
+
+    def written(self) -> None:
+        """The frame goes out: called by the owner of the send lock, just before its first byte."""
+
+    def withdrawn(self) -> None:
+        """Nothing of it went out, or will, after all."""
+
+
 class Transport:
     """Reads and writes one upgraded connection.
 
@@ -122,11 +133,13 @@ class Transport:
         self._sent_before = 0
         self._counts: list[int] = []
         """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
-        self._opened: Callable[[], None] | None = None
+        self._opened: Opening | None = None
         """The ``opening`` of the frame that has begun last."""
         self._send, self._may_tear = _sender(sock)
         self._torn = False
         """True while a call is under way that may write and then be interrupted before it says how much."""
+        self._lost = ""
+        """Why a write failed: every later one fails for the same reason."""
         self.interrupted = False
         """True when that has happened: this program ended the connection, not the network."""
         self._said_goodbye = False
@@ -177,11 +190,11 @@ class Transport:
     # Writing: any thread.
 
     def write(
-        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Callable[[], None] | None = None
+        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None
     ) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
-        ``opening`` is called just before the first byte, by the owner of the send lock. A Ctrl-C meanwhile, and a ``deadline``
+        ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
         that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
         handler that writes while its own thread does has its frame written behind the one under way.
 
@@ -189,7 +202,7 @@ class Transport:
             TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.
             TimeoutError: the deadline passed.
         """
-        if self._owns_send_lock:
+        if self._owns_send_lock and self._is_writing_below():
             self._soon_opened(frame, opening)
             return
         try:
@@ -199,17 +212,15 @@ class Transport:
             if self._frame or self._soon or self._pong:
                 self._write_waiting(_Patience(limit, deadline))
             if opening is not None:
-                opening()
+                opening.written()
             self._begin(frame)
             self._opened = opening
             self._write_some()
             if self._frame:
                 self._push_slowly(_Patience(limit, deadline))
             self.messages_written += 1
-        except Exception:
-            raise
-        except BaseException:
-            self.interrupted = self._owns_send_lock and self._torn and not self._counts
+        except BaseException as error:
+            self._leave(error, frame, opening)
             raise
         finally:
             if self._owns_send_lock:
@@ -220,7 +231,7 @@ class Transport:
         if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
             self.flush()
 
-    def write_soon(self, frame: Frame, opening: Callable[[], None] | None = None) -> None:
+    def write_soon(self, frame: Frame, opening: Opening | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
 
         Raises:
@@ -229,18 +240,22 @@ class Transport:
         self._soon_opened(frame, opening)
         self.flush()
 
-    def _soon_opened(self, frame: Frame, opening: Callable[[], None] | None) -> None:
+    def _leave(self, error: BaseException, frame: Frame, opening: Opening | None) -> None:
+        """A write ends early. Asked while the lock is held: later somebody else may have finished the frame."""
         if opening is not None:
-            opening()
-        self._soon.append(frame)
-        self._opened = opening
+            begun = self._frame is frame or self._opened is opening
+            if isinstance(error, TransportLost) or not begun:
+                opening.withdrawn()
+        if not isinstance(error, Exception):
+            self.interrupted = self._owns_send_lock and self._torn and not self._counts
 
-    def has_begun(self, frame: Frame, opening: Callable[[], None]) -> bool:
-        """True when a frame whose writing was interrupted is out, or is finished by whoever writes next."""
-        return frame is self._frame or opening is self._opened
+    def _soon_opened(self, frame: Frame, opening: Opening | None) -> None:
+        if opening is not None:
+            opening.written()
+        self._soon.append(frame)
 
     def _wait_for_lock(self, patience: _Patience) -> None:
-        if not Deadline(patience.left()).acquire(self._send_lock):
+        while not Deadline(patience.left()).acquire(self._send_lock):
             patience.raise_if_over("another thread's frame could not be written in time")
 
     def write_pong(self, frame: bytes) -> None:
@@ -251,6 +266,8 @@ class Transport:
     def flush(self) -> None:
         """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
         while self._soon or self._frame or self._pong:
+            if self._owns_send_lock and self._is_writing_below():
+                return  # a signal handler: the write that it interrupts goes on with what waits
             try:
                 if not self._send_lock.acquire(blocking=False):
                     return
@@ -266,6 +283,18 @@ class Transport:
     def _owns_send_lock(self) -> bool:
         """Asks the lock: Ctrl-C may come after it was taken and before this program has noted that."""
         return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
+
+    def _is_writing_below(self) -> bool:
+        """Requires the send lock. True in a signal handler that interrupts a write of this thread. Otherwise an exception that
+        came between two lines, as a debugger may raise one, has kept the lock from its release: it is released here."""
+        frame = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back  # type: ignore[assignment]
+        while self._owns_send_lock:
+            self._send_lock.release()
+        return False
 
     @property
     def waiting_bytes(self) -> int:
@@ -339,8 +368,8 @@ class Transport:
                 self.bytes_written += self._counts[0]
                 self._counts.clear()
                 continue
-            if self._torn:
-                raise TransportLost(INTERRUPTED)
+            if self._lost or self._torn:
+                raise TransportLost(self._lost or INTERRUPTED)
             sent = self._sent_before = self._sent
             if not isinstance(frame, bytes):
                 piece: bytes | bytearray | memoryview = frame.from_byte(sent)
@@ -348,18 +377,23 @@ class Transport:
                 piece = memoryview(frame)[sent:] if sent else frame
             call = map(self._send, (piece,))
             try:
-                with self._call_lock:
-                    if self._closed:
-                        raise TransportLost("the connection is closed")
-                    self._torn = self._may_tear
-                    # One step of C, which writes and records: a signal handler that raises does so before it or behind it.
-                    self._counts.extend(call)
-                    self._torn = False
+                # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
+                with self._call_lock: self._call(call)  # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return
             except (OSError, ValueError) as error:
-                raise TransportLost(_words(error)) from error
+                self._lost = _words(error)
+                raise TransportLost(self._lost) from error
+
+    def _call(self, call: Iterator[int]) -> None:
+        """Requires the call lock."""
+        if self._closed:
+            raise TransportLost("the connection is closed")
+        self._torn = self._may_tear
+        # One step of C, which writes and records: a signal handler that raises does so before it or behind it.
+        self._counts.extend(call)
+        self._torn = False
 
     # Ending.
 
@@ -378,6 +412,10 @@ class Transport:
         """Closes the descriptor in a forked child, where a lock may be held by a thread that does not exist."""
         self._closed = True
         self._socket.close()
+
+
+_WRITERS = (Transport.write.__code__, Transport.flush.__code__)
+"""What holds the send lock."""
 
 
 def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryview], int], bool]:

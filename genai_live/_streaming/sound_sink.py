@@ -7,7 +7,8 @@ from typing import Protocol
 
 from genai_live import _json
 from genai_live._base64_text import Payload
-from genai_live._client_messages.inputs import AUDIO_STREAM_END, AUDIO_SUFFIX, PCM_MIME_TYPE, audio_prefix
+from genai_live._client_messages.inputs import AUDIO_STREAM_END, AUDIO_SUFFIX, audio_prefix
+from genai_live._client_messages.sounds import PCM_MIME_TYPE
 from genai_live._connection.protocol import Sent
 from genai_live._connection.timetable import Pacing
 from genai_live.errors import CloseInfo, ConfigError, LiveError

@@ -12,20 +12,29 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from contextvars import Context
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from genai_live.audio import INPUT_RATE, Audio, Resampler, chunks, to_input
-from genai_live.audio.pcm import PcmBytes, check_chunk_ms, check_piece, check_rate
+from genai_live._client_messages.sounds import blob_audio
+from genai_live.audio import INPUT_RATE, Audio, chunks, to_input
+from genai_live.audio.arriving import as_input
+from genai_live.audio.buffers import is_buffer, sample_bytes
+from genai_live.audio.containers import is_wav
+from genai_live.audio.pcm import check_chunk_ms, check_no_file, check_rate
 from genai_live.errors import ConfigError
+from genai_live.types import Blob
+from genai_live.types._base import names_of
 
 logger = logging.getLogger("genai_live")
 
 PULLED_AHEAD = 25
 """Chunks (1 s at 40 ms) that are pulled from a caller's iterable before they are sent; then it has to wait."""
+
+_READ_BYTES = 4_096
+"""At most so much is asked of a pipe at once: 128 ms of 16 kHz mono."""
 
 _THREAD_NAME = "genai-live-source"
 
@@ -45,25 +54,34 @@ class SoundSource:
 
 
 def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
-    """Opens bytes at ``rate`` Hz, the path of a WAV file, ``Audio``, or an iterable of bytes at ``rate`` Hz.
+    """Opens sound, whatever form it has.
 
-    Raises ConfigError for anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
-    and when the rate has to be converted and soxr is not installed.
+    That is 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, a
+    Blob of sound, or an iterable of these.
+
+    Raises:
+        ConfigError: For anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
+            and when the rate has to be converted and numpy is not installed.
     """
     check_rate(rate)
     check_chunk_ms(chunk_ms)
     if isinstance(source, (list, tuple)):
-        source = b"".join(_checked(source))
+        source, rate = b"".join(as_input(map(_sound_of, source), rate)), INPUT_RATE
+    source = _sound_of(source)
     if isinstance(source, Audio):
         return _whole(source, chunk_ms)
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        check_piece(source, is_first=True)
-        return _whole(Audio(bytes(source), rate), chunk_ms)
     if isinstance(source, (str, os.PathLike)):
         return _whole(Audio.load(source), chunk_ms)
+    if is_buffer(source):
+        return _whole(_audio_of(sample_bytes(source, "source"), rate), chunk_ms)
+    if _is_file_of_known_end(source):
+        return _whole(_audio_of(source.read(), rate), chunk_ms)  # type: ignore[attr-defined]
+    if hasattr(source, "read"):
+        source = iter(_reader_of(source), b"")
     if isinstance(source, Iterable):
         pieces = _pieces_of(source)
-        return SoundSource(chunks(_converted(pieces, rate), INPUT_RATE, chunk_ms), None, may_block=True, close=pieces.close)
+        converted = as_input(map(_sound_of, pieces), rate)
+        return SoundSource(chunks(converted, INPUT_RATE, chunk_ms), None, may_block=True, close=pieces.close)
     hint = "; an asynchronous iterable cannot be read by threads" if hasattr(source, "__aiter__") else ""
     raise ConfigError(
         f"source is {type(source).__name__}; give bytes of 16-bit PCM, the path of a WAV file, Audio, or an iterable of bytes"
@@ -71,32 +89,37 @@ def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
     )
 
 
+def _sound_of(piece: object) -> object:
+    """A Blob, or a dict of one, as Audio of its own rate; anything else as it is."""
+    is_blob = isinstance(piece, Blob) or (isinstance(piece, Mapping) and not names_of(Blob).keys().isdisjoint(piece))
+    return blob_audio(piece, "source") if is_blob else piece  # type: ignore[arg-type]
+
+
 def _whole(audio: Audio, chunk_ms: float) -> SoundSource:
     converted = to_input(audio)
     return SoundSource(chunks(converted.data, INPUT_RATE, chunk_ms), converted.seconds, may_block=False)
 
 
-def _checked(pieces: Iterable[PcmBytes]) -> Iterator[PcmBytes]:
-    is_first = True
-    for piece in pieces:
-        check_piece(piece, is_first)
-        is_first = is_first and not piece
-        yield piece
+def _audio_of(content: bytes, rate: int) -> Audio:
+    """Bytes of a WAV file, or of PCM at ``rate`` Hz."""
+    if is_wav(content):
+        return Audio.load(content)
+    check_no_file(content)
+    return Audio(content, rate)
 
 
-def _converted(pieces: Iterable[PcmBytes], rate: int) -> Iterable[PcmBytes]:
-    # The resampler is made here and not in the generator: that it is missing is told before anything is sent.
-    return _checked(pieces) if rate == INPUT_RATE else _resampled(pieces, Resampler(rate), rate)
+def _is_file_of_known_end(source: object) -> bool:
+    """True for a file on a disk or in memory; a pipe or a socket may go on for ever, as a microphone does."""
+    return hasattr(source, "read") and hasattr(source, "seekable") and bool(source.seekable())
 
 
-def _resampled(pieces: Iterable[PcmBytes], resampler: Resampler, rate: int) -> Iterator[bytes]:
-    # Cut to whole samples first: a piece of the caller's may end in the middle of one.
-    for chunk in chunks(pieces, rate):
-        yield resampler.feed(chunk)
-    yield resampler.flush()
+def _reader_of(file: Any) -> Callable[[], bytes]:
+    """Reads what a pipe has at the moment; blocks while it has nothing, and gives empty bytes at its end."""
+    read: Callable[[int], bytes] = getattr(file, "read1", file.read)
+    return lambda: read(_READ_BYTES)
 
 
-def _pieces_of(source: Iterable[PcmBytes]) -> Generator[PcmBytes, None, None]:
+def _pieces_of(source: Iterable[Any]) -> Generator[Any, None, None]:
     pieces = iter(source)  # on the thread that pulls: it is the caller's code, too
     try:
         for piece in pieces:  # noqa: UP028 # "yield from" closes whatever has a method of that name, the caller's file too

@@ -1,11 +1,14 @@
 """Sound as the Live API takes and gives it: 16-bit little-endian PCM. Values and pure functions, for any thread.
 
-In reading order: ``pcm`` (samples, levels, chunks), ``wav`` (files), ``recording`` (``Audio``, what a turn's speech
-is), ``resampling`` (what a model wants to hear: 16 kHz mono) and ``pacing`` (when the next piece is due).
+In reading order: ``buffers`` (samples out of whatever holds them), ``containers`` (which kind of file begins so), ``pcm``
+(samples, levels, chunks), ``encodings`` (other samples made 16-bit ones), ``wav`` (files), ``short_filter`` and ``resampling``
+(rates and channels), ``recording`` (``Audio``, what a turn's speech is), ``conversion`` (what a model wants to hear),
+``arriving`` (the same of what comes in pieces) and ``pacing`` (when the next piece is due).
 """
 
 from __future__ import annotations
 
+from genai_live.audio.conversion import to_input, to_mono
 from genai_live.audio.pacing import Pacer
 from genai_live.audio.pcm import (
     INPUT_RATE,
@@ -19,7 +22,7 @@ from genai_live.audio.pcm import (
     rate_of,
 )
 from genai_live.audio.recording import Audio
-from genai_live.audio.resampling import Resampler, to_input, to_mono
+from genai_live.audio.resampling import Resampler
 from genai_live.audio.wav import read_wav, write_wav
 
 __all__ = [

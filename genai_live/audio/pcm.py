@@ -6,9 +6,15 @@ import array
 import math
 import sys
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
-from genai_live._arguments import came, is_number, octets, text, whole_number
+from genai_live._arguments import came, is_number, text, whole_number
+from genai_live.audio.buffers import hint, is_buffer, sample_bytes
+from genai_live.audio.containers import WAV_FILE, kind_of_file
 from genai_live.errors import ConfigError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 INPUT_RATE = 16_000
 """Hz: what the models hear natively (Live API best practices); the service resamples other rates itself."""
@@ -22,6 +28,8 @@ SAMPLE_BYTES = 2
 SILENCE_DBFS = -96.0
 """dBFS reported for silence: the range of 16 bits (20 * log10(2**-16) = -96.3), so that a level is always a finite number."""
 
+LOWEST_RATE = 1_000
+"""Hz: below it, a rate was meant in kHz; the slowest that sound is recorded at is 4,000."""
 HIGHEST_RATE = 2**32 - 1
 """Hz: what the header of a WAV file has room for."""
 MOST_CHANNELS = 2**15 - 1
@@ -37,12 +45,6 @@ FULL_SCALE = 32_768.0
 _LEVEL_BLOCK = 4_096
 """Samples handed to math.hypot at once: keeps the argument list small for long recordings."""
 
-RIFF_MAGIC = b"RIFF"
-
-
-PcmBytes = bytes | bytearray | memoryview
-"""What holds samples."""
-
 
 def mime_type_of(rate: int, channels: int = 1) -> str:
     """The MIME type that says "16-bit PCM at ``rate`` Hz" (Live API reference, realtimeInput.audio)."""
@@ -53,9 +55,9 @@ def mime_type_of(rate: int, channels: int = 1) -> str:
 def rate_of(mime_type: str, default: int = OUTPUT_RATE) -> int:
     """The sampling rate in Hz that an audio MIME type names, else ``default``: 24000, what a model speaks.
 
-    Raises ConfigError when the type is not audio or its rate is not a positive number.
+    Raises ConfigError when the type is not audio, or its rate is not a number of Hz that sound can have.
     """
-    return _parameter(mime_type, "rate", check_rate(default))
+    return _parameter(mime_type, "rate", check_rate(default), LOWEST_RATE, HIGHEST_RATE)
 
 
 def channels_of(mime_type: str) -> int:
@@ -63,10 +65,10 @@ def channels_of(mime_type: str) -> int:
 
     Raises ConfigError when the type is not audio or the number is not positive.
     """
-    return _parameter(mime_type, "channels", 1)
+    return _parameter(mime_type, "channels", 1, 1, MOST_CHANNELS)
 
 
-def _parameter(mime_type: str, name: str, default: int) -> int:
+def _parameter(mime_type: str, name: str, default: int, least: int, most: int) -> int:
     kind, *parameters = text(mime_type, "mime_type").split(";")
     if not kind.strip().lower().startswith("audio/"):
         raise ConfigError(f"{mime_type!r} is not the MIME type of audio; audio/pcm;rate=16000 is one")
@@ -75,15 +77,15 @@ def _parameter(mime_type: str, name: str, default: int) -> int:
         if key.strip().lower() != name:
             continue
         digits = value.strip().strip('"')
-        if not (digits.isascii() and digits.isdigit() and int(digits) > 0):
-            raise ConfigError(f"{mime_type!r} has {value.strip()!r} as its {name}, not a positive whole number")
+        if not (digits.isascii() and digits.isdigit() and least <= int(digits) <= most):
+            raise ConfigError(f"{mime_type!r} has {value.strip()!r} as its {name}, not a whole number from {least} to {most}")
         return int(digits)
     return default
 
 
 def check_rate(rate: object) -> int:
     """``rate`` itself; raises ConfigError when it is not a positive whole number of Hz."""
-    if isinstance(rate, bool) or not isinstance(rate, int) or not 0 < rate <= HIGHEST_RATE:
+    if isinstance(rate, bool) or not isinstance(rate, int) or not LOWEST_RATE <= rate <= HIGHEST_RATE:
         raise ConfigError(f"must be a positive whole number of samples a second, such as 16000, not {came(rate)}", "rate")
     return rate
 
@@ -101,12 +103,12 @@ def check_chunk_ms(chunk_ms: object) -> float:
     return chunk_ms  # type: ignore[return-value]
 
 
-def samples_of(pcm: PcmBytes) -> array.array[int]:
+def samples_of(pcm: Buffer) -> array.array[int]:
     """The samples as native numbers; raises ConfigError when the last one is cut in half."""
-    samples = array.array("h")
-    if len(octets(pcm, "pcm")) % SAMPLE_BYTES:
-        raise ConfigError(f"{len(pcm)} bytes are not whole 16-bit samples: the number of bytes is odd")
-    samples.frombytes(pcm)
+    data = sample_bytes(pcm, "pcm")
+    if len(data) % SAMPLE_BYTES:
+        raise ConfigError(f"{len(data)} bytes are not whole 16-bit samples: the number of bytes is odd")
+    samples = array.array("h", data)
     if sys.byteorder == "big":
         samples.byteswap()
     return samples
@@ -120,7 +122,7 @@ def pcm_of(samples: array.array[int]) -> bytes:
     return samples.tobytes()
 
 
-def level_dbfs(pcm: PcmBytes) -> float:
+def level_dbfs(pcm: Buffer) -> float:
     """The level in dBFS: 0 is a square wave at full scale, a sine at full scale has -3, silence has SILENCE_DBFS.
 
     Raises ConfigError for an odd number of bytes.
@@ -142,7 +144,7 @@ def chunk_bytes(rate: int, chunk_ms: float, channels: int = 1) -> int:
 
 
 def chunks(
-    pcm: PcmBytes | Iterable[PcmBytes],
+    pcm: Buffer | Iterable[Buffer],
     rate: int = INPUT_RATE,
     chunk_ms: float = 40,
     channels: int = 1,
@@ -154,32 +156,42 @@ def chunks(
     a piece that is not bytes, for bytes that begin as a WAV file does, and for an end in the middle of a sample.
     """
     size = chunk_bytes(check_rate(rate), check_chunk_ms(chunk_ms), check_channels(channels))
-    pieces = (pcm,) if isinstance(pcm, (bytes, bytearray, memoryview)) else pcm
+    pieces = (pcm,) if is_buffer(pcm) else pcm
     if not isinstance(pieces, Iterable):
         raise ConfigError(f"must be bytes of 16-bit PCM or an iterable of them, not {came(pcm)}", "pcm")
-    return _cut(pieces, size, SAMPLE_BYTES * channels)
+    return _cut(pieces, size, channels)
 
 
-def _cut(pieces: Iterable[PcmBytes], size: int, frame: int) -> Iterator[bytes]:
+def _cut(pieces: Iterable[Any], size: int, channels: int) -> Iterator[bytes]:
     rest = b""
     total = 0
+    frame = SAMPLE_BYTES * channels
     for piece in pieces:
-        check_piece(piece, is_first=total == 0)
-        total += len(piece)
-        data = rest + piece if rest else piece
+        data = piece_bytes(piece, channels)
+        if total == 0:
+            check_no_file(data)
+        total += len(data)
+        data = rest + data if rest else data
         whole = len(data) - len(data) % size
         for start in range(0, whole, size):
-            yield bytes(data[start : start + size])
-        rest = bytes(data[whole:])
+            yield data[start : start + size]
+        rest = data[whole:]
     if len(rest) % frame:
         raise ConfigError(f"the audio ended in the middle of a sample: {total} bytes are not a multiple of {frame}")
     if rest:
         yield rest
 
 
-def check_piece(piece: object, is_first: bool) -> None:
-    """Raises ConfigError when a piece of PCM is not bytes, or when the first one is the beginning of a WAV file."""
-    if not isinstance(piece, (bytes, bytearray, memoryview)):
-        raise ConfigError(f"audio is given as bytes of 16-bit PCM, not as {type(piece).__name__}")
-    if is_first and bytes(piece[:4]) == RIFF_MAGIC:
-        raise ConfigError("these bytes are a WAV file with its header, not bare PCM: pass the file's path, or Audio.load(path)")
+def piece_bytes(piece: object, channels: int = 1) -> bytes:
+    """The bytes of a piece of PCM; raises ConfigError when it is none."""
+    if not is_buffer(piece):
+        raise ConfigError(f"audio is given as bytes of 16-bit PCM, not as {type(piece).__name__}{hint(piece)}")
+    return sample_bytes(piece, "pcm", channels)
+
+
+def check_no_file(data: bytes) -> None:
+    """Raises ConfigError when what should be samples is the beginning of a file, which would be heard as noise."""
+    kind = kind_of_file(data)
+    if kind is not None:
+        advice = "pass the file's path, or Audio.load(path)" if kind == WAV_FILE else "decode it first, for example with ffmpeg"
+        raise ConfigError(f"these bytes are {kind} with its header, not bare PCM: {advice}")

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, BinaryIO, overload
 
-from genai_live._arguments import file_path
+from genai_live import _json
+from genai_live._arguments import came, file_path
+from genai_live.audio.buffers import hint, is_buffer, sample_bytes
 from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate, level_dbfs, mime_type_of
-from genai_live.audio.wav import read_wav, write_wav
+from genai_live.audio.resampling import Resampler, mixed
+from genai_live.audio.wav import read_wav, wav_bytes, write_wav
 from genai_live.errors import ConfigError
+
+_KEYS = ("data", "rate", "channels")
 
 
 @dataclass(frozen=True)
 class Audio:
     """16-bit little-endian PCM: ``data`` in bytes, ``rate`` in Hz, ``channels`` interleaved. No data is false.
+
+    ``data`` may also be given as an array of 16-bit integers, of the shape (samples,) or (samples, channels). ``len`` counts
+    samples of one channel, slices are in samples, ``+`` joins sound of one rate, ``numpy.asarray(audio)`` is an int16 array.
 
     Raises ConfigError when the data is not bytes or not whole samples, or the rate or the channels are not positive.
     """
@@ -24,17 +35,24 @@ class Audio:
     channels: int = 1
 
     def __post_init__(self) -> None:
-        if not isinstance(self.data, (bytes, bytearray, memoryview)):
-            raise ConfigError(f"Audio holds bytes of 16-bit PCM, not {type(self.data).__name__}")
-        if not isinstance(self.data, bytes):
-            object.__setattr__(self, "data", bytes(self.data))
         check_rate(self.rate)
         check_channels(self.channels)
-        if len(self.data) % (SAMPLE_BYTES * self.channels):
+        if not is_buffer(self.data):
+            raise ConfigError(f"Audio holds bytes of 16-bit PCM, not {type(self.data).__name__}{hint(self.data)}")
+        object.__setattr__(self, "data", sample_bytes(self.data, "data", self.channels))
+        if len(self.data) % self._frame:
             raise ConfigError(f"{len(self.data)} bytes are not whole 16-bit samples of {self.channels} channel(s)")
+
+    @property
+    def _frame(self) -> int:
+        """Bytes of one moment of all channels."""
+        return SAMPLE_BYTES * self.channels
 
     def __bool__(self) -> bool:
         return bool(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data) // self._frame
 
     def __repr__(self) -> str:
         channels = "mono" if self.channels == 1 else f"{self.channels} channels"
@@ -43,7 +61,7 @@ class Audio:
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return len(self.data) / (SAMPLE_BYTES * self.channels * self.rate)
+        return len(self) / self.rate
 
     @property
     def level(self) -> float:
@@ -55,18 +73,112 @@ class Audio:
         """The MIME type that says what ``data`` is, such as ``audio/pcm;rate=24000``."""
         return mime_type_of(self.rate, self.channels)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes a WAV file that any player opens, and returns its path.
+    # Pieces of it, and more of it.
 
-        Blocks on the file system. Raises ConfigError when the file cannot be written.
+    def __getitem__(self, samples: slice) -> Audio:
+        """``audio[24000:48000]`` is the second second of sound at 24,000 Hz."""
+        if not isinstance(samples, slice) or samples.step not in (None, 1):
+            raise TypeError("Audio is cut by slices of samples without a step, such as audio[:audio.rate] for its first second")
+        start, stop, _ = samples.indices(len(self))
+        return Audio(self.data[start * self._frame : stop * self._frame], self.rate, self.channels)
+
+    __iter__ = None  # it is no row of objects; numpy.asarray(audio) has its samples
+
+    def __add__(self, other: Audio) -> Audio:
+        """This sound, and the other behind it. Raises ConfigError when they differ in rate or channels."""
+        if not isinstance(other, Audio):
+            return NotImplemented
+        if (self.rate, self.channels) != (other.rate, other.channels):
+            raise ConfigError(
+                f"sound of {self.rate} Hz and {self.channels} channel(s) is not joined to sound of {other.rate} Hz and "
+                f"{other.channels}: convert one first, as other.converted({self.rate}) does, to {self.rate} Hz mono"
+            )
+        return Audio(self.data + other.data, self.rate, self.channels)
+
+    def converted(self, rate: int) -> Audio:
+        """The same sound in one channel at another rate (Hz); sound that is so already comes back as it is.
+
+        Takes milliseconds for a second of sound. Raises ConfigError when the rate has to change and numpy is not installed.
+        """
+        check_rate(rate)
+        if (self.rate, self.channels) == (rate, 1):
+            return self
+        mono = self.data if self.channels == 1 else mixed(self.data, self.channels)
+        if self.rate != rate:
+            resampler = Resampler(self.rate, rate)
+            mono = resampler.feed(mono) + resampler.flush()
+        return Audio(mono, rate)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """For numpy: int16, of the shape (samples,), or (samples, channels) where there are several; read-only unless copied."""
+        import numpy
+
+        samples = numpy.frombuffer(self.data, dtype="<i2")
+        shaped = samples if self.channels == 1 else samples.reshape(-1, self.channels)
+        wanted = numpy.dtype("int16" if dtype is None else dtype)
+        if copy is False and wanted != shaped.dtype:
+            raise ValueError(f"Audio is int16, and {wanted} takes a copy of it")
+        return shaped.astype(wanted, copy=bool(copy))
+
+    # Files.
+
+    def wav_bytes(self) -> bytes:
+        """A WAV file that any player opens, as bytes: for IPython, a web page, an upload."""
+        return wav_bytes(self.data, self.rate, self.channels)
+
+    @overload
+    def save(self, path: str | os.PathLike[str]) -> Path: ...
+    @overload
+    def save(self, path: BinaryIO) -> None: ...
+
+    def save(self, path: Any) -> Path | None:
+        """Writes a WAV file that any player opens, and returns its path; also into a file opened for writing bytes.
+
+        Blocks on the file. Raises ConfigError when it cannot be written.
         """
         write_wav(path, self.data, self.rate, self.channels)
-        return Path(file_path(path, "path"))
+        return None if hasattr(path, "write") else Path(file_path(path, "path"))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Audio:
-        """Reads a WAV file of 16-bit PCM with any rate and number of channels.
+    def load(cls, path: str | os.PathLike[str] | BinaryIO | bytes) -> Audio:
+        """Reads a WAV file of any rate and number of channels: its path, a file opened for reading bytes, or its bytes.
 
-        Blocks on the file system. Raises ConfigError, with the reason, for any other file.
+        16, 24 and 32 bits, 8 bits, floating point, mu-law and A-law all become 16 bits. Blocks on the file. Raises ConfigError,
+        with the reason, for any other file.
         """
         return cls(*read_wav(path))
+
+    # JSON.
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dict of what JSON has: ``data`` as base64, ``rate``, ``channels``."""
+        return {"data": _json.b64encode(self.data).decode("ascii"), "rate": self.rate, "channels": self.channels}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Audio:
+        """The sound that ``to_dict`` wrote. Raises ConfigError for anything else."""
+        if not isinstance(data, Mapping):
+            raise ConfigError(f"must be a dict of {', '.join(_KEYS)}, not {came(data)}", "Audio")
+        unknown = [str(key) for key in data if key not in _KEYS]
+        if unknown or "data" not in data or "rate" not in data:
+            found = f"unknown key {unknown[0]!r}" if unknown else "a key is missing"
+            raise ConfigError(f"{found}; it is a dict of {', '.join(_KEYS)}", "Audio")
+        return cls(_decoded(data["data"]), data["rate"], data.get("channels", 1))
+
+    def to_json(self, **options: Any) -> str:
+        """``to_dict`` as JSON text; ``options`` such as ``indent`` go to json.dumps."""
+        return json.dumps(self.to_dict(), **options)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, **options: Any) -> Audio:
+        """The sound that ``to_json`` wrote; ``options`` go to json.loads. Raises as from_dict, and ValueError for no JSON."""
+        return cls.from_dict(json.loads(text, **options))
+
+
+def _decoded(data: object) -> Any:
+    if not isinstance(data, str):
+        return data
+    try:
+        return _json.b64decode(data)
+    except ValueError:
+        raise ConfigError("a str is taken as base64, and this one is not", "Audio.data") from None

@@ -25,6 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--port", type=port, default=DEFAULT_PORT, help="TCP port, 0 for a free one; default: %(default)s")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only")
+    parser.add_argument(
+        "--allow-host", action="append", default=[], metavar="NAME", help="a name by which clients may reach it; repeatable"
+    )
+    parser.add_argument(
+        "--allow-origin", action="append", default=[], metavar="ORIGIN", help="an origin whose web pages may use it; repeatable"
+    )
     parser.add_argument("--tls", action="store_true", help="serve wss, with a certificate made for this run")
     parser.add_argument("--cert", metavar="FILE", help="serve wss with this certificate (PEM); needs --key")
     parser.add_argument("--key", metavar="FILE", help="the certificate's private key (PEM)")

@@ -8,6 +8,7 @@ from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_readable, pace
 from genai_live.emulator import LiveEmulator, load_script, serve
+from genai_live.emulator.conversation import SECOND_QUESTION
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text-frames", action="store_true", help="send JSON in text frames; the service sends binary ones")
     parser.add_argument("--instant", action="store_true", help="do not wait for the assumed playback before the end of a turn")
     parser.add_argument("--pace", type=pace, default=1.0, help="scale of the times it takes, 0 for none; default: %(default)g")
+    parser.add_argument(
+        "--second-question",
+        choices=tuple(SECOND_QUESTION),
+        default="interrupts",
+        help="what a question does that comes before the answer to the one before it has begun; default: %(default)s",
+    )
     parser.add_argument("--no-voice", action="store_true", help="neither recognise speech nor speak, whatever is installed")
     script = parser.add_mutually_exclusive_group()
     script.add_argument("--scenario", metavar="FILE", help="a JSON file that says what to do, instead of behaving naturally")
@@ -35,8 +42,11 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             arguments.port,
             tls,
             host=arguments.host,
+            allowed_hosts=arguments.allow_host,
+            allowed_origins=arguments.allow_origin,
             pace=arguments.pace,
             playback="instant" if arguments.instant else "assumed",
+            second_question=arguments.second_question,
             frames="text" if arguments.text_frames else "binary",
             require_key=arguments.require_key,
             strict=not arguments.lenient,

@@ -37,12 +37,14 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
         headers=credentials(arguments.to),
         without_audio=arguments.without_audio,
         host=arguments.host,
+        allowed_hosts=arguments.allow_host,
+        allowed_origins=arguments.allow_origin,
         tls=address.tls_choice(arguments),
     )
     with address.told_plainly(arguments):
         recorder.start()
     with recorder:
-        screen.write(f"Recording what is said through {recorder.url} to {arguments.to} into {arguments.out}.\n")
+        screen.write(f"Recording what is said through {recorder.url} to {shown(arguments.to)} into {arguments.out}.\n")
         screen.write(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={recorder.host}\n")
         screen.write("Press Ctrl-C to stop.\n")
         address.wait_for_ctrl_c()
@@ -50,8 +52,9 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
 
 
 def credentials(upstream: str) -> dict[str, str]:
-    """The environment's key as a header, for clients that bring none; for Google's hosts only."""
-    if not (urlsplit(upstream).hostname or "").endswith(_GOOGLES_HOSTS):
+    """The environment's key as a header, for clients that bring none; for Google's hosts only, and never without TLS."""
+    parts = urlsplit(upstream)
+    if parts.scheme not in ("https", "wss") or not (parts.hostname or "").endswith(_GOOGLES_HOSTS):
         return {}
     try:
         key = ApiClient(vertexai=False, http_options={"base_url": upstream}).api_key
@@ -60,3 +63,9 @@ def credentials(upstream: str) -> dict[str, str]:
             raise
         return {}  # the environment has no key
     return {"x-goog-api-key": key.reveal()} if key is not None else {}
+
+
+def shown(upstream: str) -> str:
+    """The URL without user, password and query."""
+    parts = urlsplit(upstream)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

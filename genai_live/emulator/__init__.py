@@ -4,13 +4,17 @@ A map of the package, from the socket to the user; a file imports only from file
 
 ======================================  ==============================================================================
 settings                                what one emulator was asked to be
-connection, request, listener           one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
-server_thread, certificates             a TCP (and TLS) server in a thread of its own
+request, listener                       the HTTP request that opens a connection, and what a connection delivers to
+admission                               which requests are taken, by their Host and Origin
+connection                              one TCP connection: HTTP head, upgrade, WebSocket frames, misbehaviour on the wire
+server_thread, entrance, certificates   a TCP (and TLS) server in a thread of its own, and what it lets in
 validation, encoding, received          messages: checked as protobuf JSON, written as the service does, kept with times
 profiles, usage, tokens, resumption     what the service knows: families of models, token counts, credentials, handles
 scenario, step_forms, scenario_file     scenarios as data, checked, and from JSON
 scenario_runs                           which session plays which scenario, and what became of it
-recording, recorder, replay             sessions written down by a proxy, and read back as scenarios
+redaction                               credentials taken out of words that pass by
+recording, replay                       sessions written down, and read back as scenarios
+backend, recorder                       a proxy before a real backend, which writes down and gives no key away
 pcm, voice_activity, utterances         sound: samples, voice activity detection, speech cut into utterances
 session_options, setup_checks           the setup message as read, and what can be wrong with it
 answers, model, voice                   the model: words for a prompt, tones or ``emulator-voice`` for words

@@ -8,22 +8,33 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from websockets.datastructures import Headers
-from websockets.frames import Frame, Opcode
+from websockets.frames import Frame
 from websockets.http11 import Request as Handshake
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from genai_live.emulator.listener import Ending, Listener, cut_reason
+from genai_live.emulator.admission import Admission
+from genai_live.emulator.listener import LOST, NO_CODE, PONG_HEAD, UNLOGGED, Ending, Listener, MessageJoiner, cut_reason
 from genai_live.emulator.request import Answer, BadRequest, Request, parse_head
 
 LARGEST_HEAD = 64 * 1024
 """Bytes of an HTTP head. Access tokens of some identity providers alone take 8 KiB."""
 
-LARGEST_BODY = 4 * 1024 * 1024
+LARGEST_BODY = 512 * 1024
 """Bytes of a REST request body; a token request takes a few kilobytes."""
+
+REQUEST_SECONDS = 10.0
+"""Seconds that a client has to send its whole request: one that does not cannot hold a place for longer."""
+
+SETUP_SECONDS = 30.0
+"""Seconds from the upgrade to the first whole message: what clients of this library give all of ``connect()``."""
+
+POLICY_VIOLATION = 1008
+"""Close code for clients that send no setup (RFC 6455 section 7.4.1)."""
 
 CLOSE_PATIENCE = 2.0
 """Seconds that a client has to answer our Close frame before its TCP connection is cut."""
@@ -36,9 +47,6 @@ LOOK_SECONDS = 0.005
 
 DROP_SECONDS = 0.0005
 """Between two bytes of a trickle: without it the kernel hands several to a reader that is busy. About 1 kB a second."""
-
-NO_CODE = 1005
-"""Stands for a Close frame without a code (RFC 6455 section 7.4.1)."""
 
 STAND_IN = b"GET / HTTP/1.1\r\n\r\n"
 """What the WebSocket implementation parses in place of the head, which it would limit to 8 KiB a line."""
@@ -59,8 +67,18 @@ class RequestHandler(Protocol):
 class Connection(asyncio.Protocol):
     """One TCP connection: first an HTTP request, then perhaps a WebSocket."""
 
-    def __init__(self, handler: RequestHandler, largest_message: int, connections: set[Connection]) -> None:
+    def __init__(
+        self,
+        handler: RequestHandler,
+        largest_message: int,
+        connections: set[Connection],
+        admission: Admission,
+        settled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._handler = handler
+        self._admission = admission
+        self._settled = settled
+        """Called once, when the client has sent its first whole message, or is gone."""
         self._connections = connections
         self._largest_message = largest_message
         self._loop = asyncio.get_running_loop()
@@ -69,12 +87,16 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._websocket: ServerProtocol | None = None
         self._listener: Listener | None = None
-        self._fragments: list[bytes] = []
-        self._fragments_are_text = False
+        self._joiner = MessageJoiner()
+        self._pong = b""
+        """The latest pong that waits for room; earlier ones need not be sent (RFC 6455 section 5.5.3)."""
         self._trickle: deque[bytes] | None = None
         self._trickling = False
         self._drip: asyncio.TimerHandle | asyncio.Handle | None = None
         self._patience: asyncio.TimerHandle | None = None
+        self._waiting: asyncio.TimerHandle | None = None
+        """Ends a connection whose request, or first message, does not come."""
+        self._reading = True
         self._closing = False
         self._ignored = False
         self._aborting = False
@@ -90,6 +112,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._connections.add(self)
+        self._waiting = self._loop.call_later(REQUEST_SECONDS, self._no_request)
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes came."""
@@ -114,6 +137,9 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """asyncio: the send buffer has room again."""
         self.congested = False
+        pong, self._pong = self._pong, b""
+        if pong:
+            self._write(pong)
         if self._listener is not None:
             self._listener.writable()
 
@@ -122,6 +148,7 @@ class Connection(asyncio.Protocol):
         for timer in (self._patience, self._drip):
             if timer is not None:
                 timer.cancel()
+        self._settle()
         if self._transport is not None:
             self._transport.close()  # Python 3.10 takes a TLS transport that its peer closed for one that was forgotten
         self._connections.discard(self)
@@ -132,7 +159,7 @@ class Connection(asyncio.Protocol):
     def _ending(self) -> Ending:
         received = self._websocket.close_rcvd if self._websocket is not None else None
         if received is None:
-            return Ending(1006, "", by_client=False)
+            return Ending(LOST, "", by_client=False)
         assert self._websocket is not None
         return Ending(int(received.code), received.reason, by_client=bool(self._websocket.close_rcvd_then_sent))
 
@@ -162,9 +189,30 @@ class Connection(asyncio.Protocol):
             if len(body) < request.content_length:
                 return
             request = request.with_body(body[: request.content_length])
+        if self._waiting is not None:
+            self._waiting.cancel()
         # The client waits for the answer now; what it sends before is read after the decision.
         self.stop_reading()
-        self._handler.handle(self, request)
+        refusal = self._admission.refusal(request)
+        if refusal is not None:
+            self.answer(Answer.error(403, refusal))
+        else:
+            self._handler.handle(self, request)
+
+    def _no_request(self) -> None:
+        self.answer(Answer.error(408, f"The request did not come within {REQUEST_SECONDS:g} s."))
+
+    def _no_setup(self) -> None:
+        if not self._reading:  # it may have come, and be left unread on purpose
+            self._waiting = self._loop.call_later(SETUP_SECONDS, self._no_setup)
+        else:
+            self.close(POLICY_VIOLATION, f"No setup message came within {SETUP_SECONDS:g} s.")
+
+    def _settle(self) -> None:
+        """The client has shown that it is one, or is gone: it takes no place among those that have not."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        self._settled()
 
     def answer(self, answer: Answer) -> None:
         """Answers the request by HTTP and ends the connection."""
@@ -176,6 +224,7 @@ class Connection(asyncio.Protocol):
         """Leaves unread what the client still says; reads on, to notice when it goes."""
         self._ignored = True
         self._head.clear()
+        self._settle()
         self.resume_reading()
 
     def upgrade(self, listener: Listener) -> None:
@@ -184,7 +233,7 @@ class Connection(asyncio.Protocol):
             listener.ended(self._ending())
             return
         self._listener = listener
-        websocket = self._websocket = ServerProtocol(max_size=self._largest_message)
+        websocket = self._websocket = ServerProtocol(max_size=self._largest_message, logger=UNLOGGED)
         head, self._head = bytes(self._head), bytearray()
         assert self._request is not None
         websocket.receive_data(STAND_IN)
@@ -195,6 +244,7 @@ class Connection(asyncio.Protocol):
         if response.status_code != 101:
             self.ignore()
             return
+        self._waiting = self._loop.call_later(SETUP_SECONDS, self._no_setup)
         listener.opened()
         self.resume_reading()
         if rest := head[self._request.head_bytes :]:
@@ -214,17 +264,13 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _take(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.CONT:
-            self._fragments.append(bytes(frame.data))
-        elif frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._fragments = [bytes(frame.data)]
-            self._fragments_are_text = frame.opcode is Opcode.TEXT
-        else:
+        message = self._joiner.take(frame.opcode, frame.data, frame.fin)
+        if message is None or self._listener is None or self._closing:
             return
-        if frame.fin and self._listener is not None and not self._closing:
-            data = self._fragments[0] if len(self._fragments) == 1 else b"".join(self._fragments)
-            self._fragments = []
-            self._listener.receive(data, self._fragments_are_text)
+        if self._waiting is not None:
+            self._settle()
+            self._waiting = None
+        self._listener.receive(*message)
 
     # -- frames out ------------------------------------------------------------------------------------------------
 
@@ -280,11 +326,25 @@ class Connection(asyncio.Protocol):
         else:
             self._websocket.send_close(code, cut_reason(reason))
         self._flush()
-        self._patience = self._loop.call_later(CLOSE_PATIENCE, self.cut)
+        self._be_patient()
+
+    def _be_patient(self) -> None:
+        left = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        self._patience = self._loop.call_later(CLOSE_PATIENCE, self._lose_patience, left)
+
+    def _lose_patience(self, unsent: int) -> None:
+        """Cuts the connection, but for a client that is slow and still reads what came before the Close frame."""
+        if self._transport is not None and 0 < self._transport.get_write_buffer_size() < unsent:
+            self._be_patient()
+        else:
+            self.cut()
 
     def abort(self) -> None:
-        """Cuts the TCP connection without a Close frame, when what was written before has left: not every loop of asyncio writes
-        at once, and Windows' takes back what it has not written. It waits ``ABORT_PATIENCE`` for a client that does not read."""
+        """Cuts the TCP connection without a Close frame, when what was written before has left.
+
+        Not every loop of asyncio writes at once, and Windows' takes back what it has not written. A client that does not read is
+        waited for ``ABORT_PATIENCE``.
+        """
         self._ignored = True
         if not self._aborting:
             self._aborting = True
@@ -321,21 +381,25 @@ class Connection(asyncio.Protocol):
 
     def stop_reading(self) -> None:
         """Leaves what the client sends in the kernel until its buffers are full."""
+        self._reading = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Reads again."""
+        self._reading = True
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def _flush(self) -> None:
         assert self._websocket is not None
         for data in self._websocket.data_to_send():
-            if data:
-                self._write(data)
-            else:
+            if not data:
                 self._finish()
+            elif self.congested and data[:1] == PONG_HEAD:
+                self._pong = data
+            else:
+                self._write(data)
 
     def _write(self, data: bytes) -> None:
         if self._transport is None or self._transport.is_closing() or self._aborting:
@@ -367,6 +431,6 @@ class Connection(asyncio.Protocol):
             # What the client is still sending must be read: closing over unread bytes resets the connection, and with it
             # the Close frame that says why would be lost (RFC 1122 section 4.2.2.13).
             self._transport.write_eof()
-            self._patience = self._loop.call_later(CLOSE_PATIENCE, self.cut)
+            self._be_patient()
         else:
             self._transport.close()

@@ -6,9 +6,11 @@ Order of messages: protocol topics "Turn sequences" and "Backend differences"; w
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from enum import Enum
 from typing import Any, Protocol
 
@@ -17,7 +19,7 @@ from genai_live.emulator.encoding import Encoder
 from genai_live.emulator.model import Answer, Model
 from genai_live.emulator.response_writer import THINKING_SECONDS, ResponseWriter, Step, pieces_of
 from genai_live.emulator.session_options import SessionOptions
-from genai_live.emulator.settings import Settings
+from genai_live.emulator.settings import SecondQuestion, Settings
 from genai_live.emulator.usage import IMAGE_TOKENS, TokenCounter, audio_tokens, text_tokens
 
 
@@ -66,6 +68,19 @@ TABLE: dict[tuple[State, Event], tuple[State, str]] = {
 }
 """(state, event) to (new state, what to do on the way). A pair that is not here changes nothing."""
 
+_NOTHING_TO_CUT = {_E.CUT_IN: (_S.GENERATING, "go_on")}
+SECOND_QUESTION: dict[SecondQuestion, dict[Event, tuple[State, str]]] = {
+    "interrupts": {},
+    "waits": {_E.PROMPT: (_S.GENERATING, "wait_in_line"), **_NOTHING_TO_CUT},
+    "merges": {_E.PROMPT: (_S.GENERATING, "answer_too"), **_NOTHING_TO_CUT},
+    "replaces": {_E.PROMPT: (_S.GENERATING, "answer"), **_NOTHING_TO_CUT},
+}
+"""Rows in place of those above while an answer is GENERATING and none of it has been sent, one set of them for each setting.
+
+What the service does then was never recorded, so each is a guess: the first answer is interrupted before it began; both are
+answered in order, each in its turn; one turn answers both; the first question is dropped, and nothing says so.
+"""
+
 TURN_COMPLETE = "turn complete"
 TOOL_RESPONSE = "tool response"
 TOOL_CALL = "tool call"
@@ -109,6 +124,8 @@ class Conversation:
         self._steps: Iterator[Step] = iter(())
         self._next: bytes | None = None
         self._after_steps = Event.GENERATED
+        self._begun = False
+        """True once a message of the answer was sent."""
         self._stalled = False
         self._turn = 0
         self._playback_ends = 0.0
@@ -119,16 +136,17 @@ class Conversation:
     # -- what comes in ---------------------------------------------------------------------------------------------
 
     def prompt(self, prompt: Prompt) -> None:
-        """The user has said all: answer, interrupting what runs."""
+        """The user has said all: answer, interrupting what runs (what has not begun: as ``second_question`` says)."""
         self.count(prompt)
         self._move(Event.PROMPT, prompt)
 
     def prompt_when_idle(self, prompt: Prompt) -> None:
         """The user has said all, but nothing may be interrupted: answer after what runs."""
+        self.count(prompt)
         if self.state is State.IDLE:
-            self.prompt(prompt)
+            self._move(Event.PROMPT, prompt)
         else:
-            self._waiting.append(prompt)
+            self._wait_in_line(prompt)
 
     def reply(self, answer: Answer) -> None:
         """A scenario answers in place of the model."""
@@ -154,13 +172,13 @@ class Conversation:
         if waiting or any(call.blocking for call in self.open_calls.values()) or not self._responses:
             return
         prompt, self._responses = Prompt(responses=self._responses), []
+        self.count(prompt)
         if self.state in (State.IDLE, State.TOOL_PENDING):
-            self.count(prompt)
             self._move(Event.RESPONDED, prompt)
         elif any(response.get("scheduling") == "INTERRUPT" for response in responses):
-            self.prompt(prompt)
+            self._move(Event.PROMPT, prompt)
         else:
-            self._waiting.append(prompt)
+            self._wait_in_line(prompt)
 
     def writable(self) -> None:
         """The client has caught up."""
@@ -184,16 +202,21 @@ class Conversation:
 
     def _move(self, event: Event, what: Prompt | Answer | None = None) -> None:
         row = TABLE.get((self.state, event))
+        if self.state is State.GENERATING and not self._begun:
+            row = SECOND_QUESTION[self._settings.second_question].get(event, row)
         if row is None:
             return
         self.state, action = row
         _ACTIONS[action](self, what)
         if self.state is State.IDLE and self._waiting:
-            self.prompt(self._waiting.popleft())
+            self._move(Event.PROMPT, self._waiting.popleft())
 
     def _answer(self, what: Prompt | Answer | None) -> None:
         self._stop()
         self._turn += 1
+        self._answer_too(what)
+
+    def _answer_too(self, what: Prompt | Answer | None) -> None:
         turn = self._turn
 
         def answered(answer: Answer) -> None:
@@ -221,7 +244,17 @@ class Conversation:
 
     def _interrupt_and_answer(self, what: Prompt | Answer | None) -> None:
         self._interrupt(None)
+        if self._settings.second_question == "waits":
+            self._wait_in_line(what)
+            what = self._waiting.popleft()
         self._answer(what)
+
+    def _wait_in_line(self, what: Prompt | Answer | None) -> None:
+        assert isinstance(what, Prompt)
+        self._waiting.append(what)
+
+    def _go_on(self, what: Prompt | Answer | None) -> None:
+        """Nothing of the answer was said, so nothing of it is cut off."""
 
     def _interrupt_and_reply(self, what: Prompt | Answer | None) -> None:
         self._interrupt(None)
@@ -263,10 +296,11 @@ class Conversation:
         if answer.calls:
             self._call(answer.calls)
             return
-        self._playback_ends = self._loop.time() + THINKING_SECONDS * self._settings.pace
+        self._playback_ends = max(self._playback_ends, self._loop.time()) + THINKING_SECONDS * self._settings.pace
         if answer.sound is not None:
             self._playback_ends += answer.sound.seconds * self._settings.pace
-        self._run(self._writer.steps(answer), Event.GENERATED)
+        joined = answer if self._next is None else replace(answer, text=f" {answer.text}")
+        self._run(self._writer.steps(joined), Event.GENERATED)
 
     def _call(self, calls: list[Call]) -> None:
         self._called_before = True
@@ -279,6 +313,10 @@ class Conversation:
     # -- time ------------------------------------------------------------------------------------------------------
 
     def _run(self, steps: Iterator[Step], then: Event) -> None:
+        if self._next is not None:  # two questions have one answer
+            self._steps = itertools.chain(self._steps, steps)
+            self._after_steps = self._after_steps if then is Event.GENERATED else then
+            return
         self._steps, self._after_steps, self._next = steps, then, None
         self._pump()
 
@@ -289,6 +327,7 @@ class Conversation:
             self._stalled = True
             return
         if self._next is not None:
+            self._begun = True
             self._outlet.send_bytes(self._next)
         try:
             wait, self._next = next(self._steps)
@@ -308,10 +347,15 @@ class Conversation:
         self._steps = iter(())
         self._next = None
         self._stalled = False
+        self._begun = False
+        self._playback_ends = 0.0
 
 
 _ACTIONS: dict[str, Callable[[Conversation, Prompt | Answer | None], None]] = {
     "answer": Conversation._answer,
+    "answer_too": Conversation._answer_too,
+    "wait_in_line": Conversation._wait_in_line,
+    "go_on": Conversation._go_on,
     "reply": Conversation._reply,
     "interrupt": Conversation._interrupt,
     "interrupt_and_answer": Conversation._interrupt_and_answer,

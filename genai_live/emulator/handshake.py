@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from typing import TYPE_CHECKING
 
+from genai_live import _json
 from genai_live._deadline import Deadline
 from genai_live.emulator.live_session import LiveSession
 from genai_live.emulator.music_session import MusicSession
@@ -124,10 +124,10 @@ class Handshake:
 
     def _make_token(self, body: bytes, version: str) -> Answer:
         try:
-            wanted = json.loads(body or b"{}")
+            wanted = _json.loads(body or b"{}")
             if not isinstance(wanted, dict):
                 raise TokenRefused("Invalid JSON payload received. Expected an object.")
-            return Answer.json(200, self._state.tokens.make(wanted, version).describe())
+            return Answer.json(200, self._state.tokens.make(wanted, version, len(body)).describe())
         except TokenRefused as error:
             return Answer.error(400, str(error))
         except (ValueError, RecursionError):

@@ -11,6 +11,9 @@ from genai_live._deadline import Deadline
 
 SETUP_KIND = "setup"
 
+MOST_MESSAGES = 100_000
+"""Messages that are kept, however small: each costs some 1 kB beside its text."""
+
 
 class ReceivedMessage:
     """One client message as it came."""
@@ -82,7 +85,7 @@ class Received:
             self._count += 1
             self._messages.append(message)
             self._bytes += message.size
-            while self._bytes > self._keep_bytes and len(self._messages) > 1:
+            while len(self._messages) > MOST_MESSAGES or (self._bytes > self._keep_bytes and len(self._messages) > 1):
                 self._bytes -= self._messages.popleft().size
             if self._waiting:
                 self._changed.notify_all()

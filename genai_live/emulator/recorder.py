@@ -1,58 +1,85 @@
 """A proxy between clients and a real backend that writes down what both say. Its methods may be called on any thread.
 
-The proxying runs on a thread of its own. The side towards the backend is websockets' own client, so that the recorder shows what
-a backend said even when this library's client would not have understood it.
+The proxying runs on a thread of its own. It holds a key that its clients need not have, and so it is careful with whom it talks,
+where the key goes, and what comes back. Neither side is read while the other one does not read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
+import logging
+import re
 import ssl
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from genai_live import _json
+from genai_live._secret import Secret
+from genai_live._settings import Address, parse_address
+from genai_live.emulator.admission import Admission
 from genai_live.emulator.certificates import TlsChoice
-from genai_live.emulator.listener import Ending, cut_reason
-from genai_live.emulator.recording import Event, Head, Writer
+from genai_live.emulator.listener import BROKEN, LOST, Ending
+from genai_live.emulator.recording import Event, Head, Writer, create
+from genai_live.emulator.redaction import Redactor, credentials_in
 from genai_live.emulator.request import Answer, Request, Route, find_route
 from genai_live.emulator.server_thread import ServerThread
 from genai_live.emulator.settings import LARGEST_MESSAGE
-from genai_live.errors import ConfigError
 
 if TYPE_CHECKING:
-    from websockets.asyncio.client import ClientConnection
-
+    from genai_live.emulator.backend import Backend, Target
     from genai_live.emulator.connection import Connection
 
-OWN_HEADERS = frozenset({"host", "upgrade", "connection", "content-length", "user-agent"})
-"""Headers that a client's request and the recorder's own request to the backend each have; ``sec-websocket-*`` too."""
+OWN_HEADERS = frozenset(
+    {"host", "upgrade", "connection", "content-length", "transfer-encoding", "te", "trailer", "keep-alive", "expect"}
+    | {"proxy-authorization", "proxy-connection"}
+)
+"""Headers of one connection (RFC 9110 section 7.6.1), which the backend's has for itself; ``sec-websocket-*`` too."""
 
-OPEN_SECONDS = 30.0
-"""Longest wait for the backend to answer the upgrade."""
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+"""What may be passed on (RFC 9110 section 5.5): a line break alone would begin a header of the client's choice."""
 
-NO_CODE, LOST = 1005, 1006
-"""Close codes that stand for none, and cannot be sent (RFC 6455 section 7.4.1)."""
+SETUP_SECONDS = 30.0
+"""Longest wait for the backend's first message, after the client's first."""
+
+MOST_VALUES = 200_000
+"""Commas and brackets of a message up to which it is kept as JSON: read, each costs up to 100 bytes; more is kept as it came."""
+
+INTERNAL, GOING_AWAY = 1011, 1001
+"""Close codes (RFC 6455 section 7.4.1)."""
+
+_log = logging.getLogger("genai_live.emulator")
 
 
 class Recorder:
     """Records sessions: clients talk to ``url`` and reach ``upstream``; what both say goes to ``out``, without credentials.
 
+    What the backend repeats of a credential reaches neither the file nor the client. A request is taken only when it is made to
+    this machine's own address or name, and by no web page: the key that the recorder brings would be at the disposal of any site.
+
     Args:
         upstream: Base URL of the backend, such as ``https://generativelanguage.googleapis.com`` or another emulator's ``url``.
-        out: File to write, one JSON object a line; an existing one is replaced.
+        out: File to write, one JSON object a line, readable for its owner alone; an existing one is replaced.
         port: TCP port; 0 takes a free one.
         headers: Headers for the backend, for clients that bring no credential: ``{"x-goog-api-key": key}``.
         without_audio: Leave audio out; its length stays, and a replay plays silence.
         host: Address to listen on.
+        allowed_hosts: Names by which clients may reach it, beside its address and localhost: ``["recorder"]``.
+        allowed_origins: Origins of web pages that may use it: ``["http://localhost:3000"]``.
         tls: As for ``LiveEmulator``.
         ssl_context: Trust for a backend with a certificate of its own.
 
     Use it as a context manager, or call ``start()`` and ``stop()``.
+
+    Raises:
+        ConfigError: an argument is of the wrong type, or cannot be.
     """
 
     def __init__(
@@ -64,16 +91,17 @@ class Recorder:
         headers: Mapping[str, str] | None = None,
         without_audio: bool = False,
         host: str = "127.0.0.1",
+        allowed_hosts: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
         tls: TlsChoice = False,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        if urlsplit(upstream).scheme not in ("http", "https", "ws", "wss"):
-            raise ConfigError("must be a URL such as https://generativelanguage.googleapis.com", "upstream")
+        admission = Admission(host, allowed_hosts, allowed_origins, always=True)
         self._out = Path(out)
         self._file: TextIO | None = None
         self._without_audio = without_audio
-        self._handler = RecordingHandler(upstream, headers or {}, ssl_context)
-        self._server = ServerThread(self._handler, host, port, tls, LARGEST_MESSAGE)
+        self._handler = RecordingHandler(parse_address(upstream, "upstream"), headers or {}, ssl_context)
+        self._server = ServerThread(self._handler, host, port, tls, LARGEST_MESSAGE, admission)
 
     @property
     def url(self) -> str:
@@ -97,13 +125,21 @@ class Recorder:
 
     def start(self) -> Recorder:
         """Opens the file and listens. Raises OSError (file or port), ConfigError (websockets missing)."""
-        self._file = open(self._out, "w", encoding="utf-8")  # noqa: SIM115
+        self._file = create(self._out)
         self._handler.writer = Writer(self._file, self._without_audio)
-        self._server.start()
+        try:
+            self._server.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
-        """Cuts every connection and closes the file; may be called twice."""
+        """Ends every session (1001, to both sides) and closes the file; may be called twice.
+
+        Raises:
+            OSError: the file could not be written to its end.
+        """
         self._server.stop()
         file, self._file = self._file, None
         if file is not None:
@@ -113,20 +149,21 @@ class Recorder:
     def __enter__(self) -> Recorder:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
 
 class RecordingHandler:
     """Lets every Live request through to the backend; on the recorder's loop thread."""
 
-    def __init__(self, upstream: str, headers: Mapping[str, str], ssl_context: ssl.SSLContext | None) -> None:
+    def __init__(self, upstream: Address, headers: Mapping[str, str], ssl_context: ssl.SSLContext | None) -> None:
         self._upstream = upstream
-        self._headers = headers
+        self._headers = {name.lower(): Secret(value) for name, value in headers.items()}
+        if upstream.user_info is not None:
+            pair = base64.b64encode(upstream.user_info.reveal().encode()).decode()
+            self._headers.setdefault("authorization", Secret(f"Basic {pair}"))
         self._ssl_context = ssl_context
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], RecordedSession] = {}
         self.sessions = 0
         self.writer: Writer | None = None
 
@@ -137,152 +174,200 @@ class RecordingHandler:
             connection.answer(Answer.error(404, f"The recorder passes on Live sessions only, not {request.path}."))
             return
         self.sessions += 1
-        session = RecordedSession(self, connection, route, self.sessions)
-        run = session.run(self.target(request), self.headers_for(request), self._ssl_context)
-        task = asyncio.get_running_loop().create_task(run)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        target = self.target(request)
+        redactor = Redactor(credentials_in(target.headers, target.query))
+        session = RecordedSession(self, connection, route, self.sessions, redactor)
+        task = asyncio.get_running_loop().create_task(session.run(target, self._ssl_context))
+        self._tasks[task] = session
+        task.add_done_callback(self._tasks.pop)
 
     async def close(self) -> None:
-        """Cuts every connection to the backend."""
-        for task in list(self._tasks):
+        """Ends every session."""
+        for task, session in list(self._tasks.items()):
+            session.stop()
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def target(self, request: Request) -> str:
-        """Where the backend has what the request asks for."""
-        base = urlsplit(self._upstream)
-        scheme = {"http": "ws", "https": "wss"}.get(base.scheme, base.scheme)
-        _, _, query = request.target.partition("?")
-        return urlunsplit((scheme, base.netloc, base.path.rstrip("/") + request.path, query, ""))
+    def target(self, request: Request) -> Target:
+        """What to ask the backend for: the client's headers and the recorder's, which win."""
+        from genai_live.emulator.backend import Target
 
-    def headers_for(self, request: Request) -> dict[str, str]:
-        """The client's headers and the recorder's, which win."""
         passed = {
             name: value
             for name, value in request.headers.items()
-            if name not in OWN_HEADERS and not name.startswith("sec-websocket-")
+            if name not in OWN_HEADERS
+            and not name.startswith("sec-websocket-")
+            and _HEADER_NAME.fullmatch(name)
+            and _HEADER_VALUE.fullmatch(value)
         }
-        return passed | {name.lower(): value for name, value in self._headers.items()}
+        own = {name: value.reveal() for name, value in self._headers.items()}
+        base = self._upstream
+        queries = (base.query.reveal() if base.query else "", request.target.partition("?")[2])
+        port = urlsplit(f"//{base.authority}").port or (443 if base.secure else 80)
+        return Target(base.secure, base.host, port, base.path + request.path, "&".join(filter(None, queries)), passed | own)
 
     def write(self, item: Head | Event) -> None:
-        """Notes something, as long as the recorder runs."""
+        """Notes something, as long as the recorder runs. Raises OSError."""
         if self.writer is not None:
             (self.writer.head if isinstance(item, Head) else self.writer.event)(item)  # type: ignore[arg-type]
 
 
 class RecordedSession:
-    """One client and its connection to the backend."""
+    """One client and its connection to the backend. ``_ended`` from the moment that either side has ended it, or the recorder."""
 
-    def __init__(self, handler: RecordingHandler, connection: Connection, route: Route, number: int) -> None:
+    def __init__(self, handler: RecordingHandler, connection: Connection, route: Route, number: int, redactor: Redactor) -> None:
         self._handler = handler
         self._connection = connection
         self._route = route
         self._number = number
+        self._redactor = redactor
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
-        self._outgoing: asyncio.Queue[bytes | str | None] = asyncio.Queue()
-        self._upstream: ClientConnection | None = None
+        self._backend: Backend | None = None
         self._ended = False
+        self._unanswered: asyncio.TimerHandle | None = None
+        """Ends a session whose setup the backend does not answer."""
+        self._asked = False
 
-    async def run(self, target: str, headers: Mapping[str, str], trust: ssl.SSLContext | None) -> None:
-        """Connects to the backend, lets the client in, and passes messages on until one side ends."""
-        from websockets.asyncio.client import connect
-        from websockets.exceptions import InvalidStatus
+    async def run(self, target: Target, ssl_context: ssl.SSLContext | None) -> None:
+        """Connects to the backend, lets the client in, and passes messages on until both sides are gone."""
+        from genai_live.emulator.backend import Refusal, dial
 
-        started = datetime.now(timezone.utc).isoformat()
-        self._handler.write(Head(self._number, self._route.backend, self._route.method, self._route.version, started))
-        options: dict[str, Any] = {"ssl": trust} if trust is not None else {}
+        route, started = self._route, datetime.now(timezone.utc).isoformat()
         try:
-            self._upstream = await connect(
-                target, additional_headers=headers, max_size=None, open_timeout=OPEN_SECONDS, ping_interval=None, **options
-            )
-        except InvalidStatus as error:
-            self._refuse(error.response.status_code, bytes(error.response.body or b""))
-        except (OSError, asyncio.TimeoutError) as error:
-            self._refuse(502, f"The recorder could not reach the backend: {error}".encode())
-        else:
-            await self._pass_on(self._upstream)
+            self._handler.write(Head(self._number, route.backend, route.method, route.version, started))
+            self._backend = await dial(target, ssl_context, self)
+            self._began = self._loop.time()
+            self._connection.upgrade(self)
+            self._backend.start()
+            await self._backend.gone
+        except Refusal as refusal:
+            self._refuse(refusal.status, refusal.body)
+        except OSError as error:
+            self._cannot_write(error)
+        except Exception as error:
+            _log.error("%s", self._redactor.text("".join(traceback.format_exception(error))))
+            self._end(INTERNAL, f"The recorder failed: {type(error).__name__}.")
+        finally:
+            if self._backend is not None:
+                self._backend.abort()
+
+    def stop(self) -> None:
+        """The recorder stops."""
+        self._end(GOING_AWAY, "The recorder was stopped.", noted=False)
 
     def _refuse(self, status: int, body: bytes) -> None:
+        body = self._redactor.octets(body)
         self._note("server", refused=status, body=body.decode("utf-8", "replace"))
         self._connection.answer(Answer(status, body))
 
-    async def _pass_on(self, upstream: ClientConnection) -> None:
-        from websockets.exceptions import ConnectionClosed
-
-        self._began = self._loop.time()
-        self._connection.upgrade(self)
-        sender = self._loop.create_task(self._send_all(upstream))
-        try:
-            while True:
-                data = await upstream.recv()
-                if self._ended:  # said on its way to a client that has gone: no replay could say it to anybody
-                    continue
-                raw = data.encode() if isinstance(data, str) else bytes(data)
-                self._note_message("server", raw, isinstance(data, str))
-                self._connection.send(raw, isinstance(data, str))
-        except ConnectionClosed as closed:
-            if not self._ended:
-                frame = closed.rcvd
-                self._note("server", close=int(frame.code) if frame else LOST, reason=frame.reason if frame else "")
-                self._end_client(int(frame.code) if frame else LOST, frame.reason if frame else "")
-        finally:
-            sender.cancel()
-            upstream.transport.abort()
-
-    def _end_client(self, code: int, reason: str) -> None:
+    def _end(self, code: int, reason: str, *, noted: bool = True) -> None:
+        """Ends the session on both sides, with the recorder's own words, or those of the backend to the client."""
+        if self._ended:
+            return
         self._ended = True
-        if code == LOST:
+        if noted:
+            self._note("server", close=code, reason=reason)
+        self._close_client(code, reason)
+        if self._backend is not None:
+            self._backend.close(code, reason)
+
+    def _close_client(self, code: int, reason: str) -> None:
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+        self._connection.resume_reading()  # or its answer to the Close frame would not be seen
+        if not self._connection.open:
+            self._connection.answer(Answer.error(502, reason))
+        elif code == LOST:
             self._connection.abort()
         else:
             self._connection.close(code, reason)
 
-    async def _send_all(self, upstream: ClientConnection) -> None:
-        while True:
-            data = await self._outgoing.get()
-            if data is not None:
-                await upstream.send(data)
-
-    # -- Listener -----------------------------------------------------------------------------------------------------
+    # -- Listener: the client --------------------------------------------------------------------------------------
 
     def opened(self) -> None:
         """The client's WebSocket stands."""
 
     def receive(self, data: bytes, is_text: bool) -> None:
         """One client message: noted, and passed on as it is."""
-        self._note_message("client", data, is_text)
-        self._outgoing.put_nowait(data.decode("utf-8", "replace") if is_text else data)
+        if self._ended or self._backend is None:
+            return
+        self._note_message("client", self._redactor.octets(data), is_text)
+        self._backend.send(data, is_text)
+        if self._backend.congested:
+            self._connection.stop_reading()
+        if not self._asked:
+            self._asked = True
+            words = f"The backend did not answer the first message within {SETUP_SECONDS:g} s."
+            self._unanswered = self._loop.call_later(SETUP_SECONDS, self._end, BROKEN, words)
 
     def writable(self) -> None:
-        """The client reads again; nothing was held back for it."""
+        """The client reads again, and so is the backend read."""
+        if self._backend is not None:
+            self._backend.resume_reading()
 
     def ended(self, ending: Ending) -> None:
         """The client is gone: the backend's connection ends as the client's did."""
         if self._ended:
             return
         self._ended = True
-        self._note("client", close=ending.code, reason=ending.reason)
-        upstream = self._upstream
-        if upstream is None:
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+        reason = self._redactor.text(ending.reason)
+        self._note("client", close=ending.code, reason=reason)
+        if self._backend is not None:
+            self._backend.close(ending.code, ending.reason)
+
+    # -- BackendListener: the backend ------------------------------------------------------------------------------
+
+    def from_backend(self, data: bytes, is_text: bool) -> None:
+        """One message of the backend: cleaned, noted, and passed on."""
+        if self._ended or self._backend is None:  # on its way to a client that has gone: no replay could say it to anybody
             return
-        if ending.code == LOST:
-            upstream.transport.abort()
-        else:
-            code = 1000 if ending.code == NO_CODE else ending.code
-            self._closing = self._loop.create_task(upstream.close(code, cut_reason(ending.reason)))
+        if self._unanswered is not None:
+            self._unanswered.cancel()
+        data = self._redactor.octets(data)
+        self._note_message("server", data, is_text)
+        self._connection.send(data, is_text)
+        if self._connection.congested:
+            self._backend.stop_reading()
+
+    def backend_writable(self) -> None:
+        """The backend reads again, and so is the client read."""
+        self._connection.resume_reading()
+
+    def backend_ended(self, code: int, reason: str) -> None:
+        """The backend has closed, or is lost: so it is told to the client."""
+        if self._ended:
+            return
+        self._ended = True
+        reason = self._redactor.text(reason)
+        self._note("server", close=code, reason=reason)
+        self._close_client(code, reason)
 
     # -- noting ----------------------------------------------------------------------------------------------------
 
     def _note_message(self, sender: str, data: bytes, is_text: bool) -> None:
+        message = None
+        if data.count(b",") + data.count(b"[") + data.count(b"{") <= MOST_VALUES:
+            with contextlib.suppress(ValueError):
+                message = _json.loads(data)
         try:
-            message = _json.loads(data)
-        except ValueError:
-            message = None
-        if isinstance(message, dict):
-            self._note(sender, message=message, text=is_text)
+            if isinstance(message, dict):
+                self._note(sender, message=message, text=is_text)
+                return
+        except RecursionError:  # nested too deeply to be looked through
+            pass
+        if sender == "client":
+            self._note(sender, raw=b"", removed=len(data), text=is_text)
         else:
             self._note(sender, raw=data, text=is_text)
 
     def _note(self, sender: str, **what: Any) -> None:
-        self._handler.write(Event(self._number, self._loop.time() - self._began, sender, **what))
+        try:
+            self._handler.write(Event(self._number, self._loop.time() - self._began, sender, **what))
+        except OSError as error:
+            self._cannot_write(error)
+
+    def _cannot_write(self, error: OSError) -> None:
+        self._end(INTERNAL, f"The recording cannot be written: {error.strerror or error}", noted=False)

@@ -3,26 +3,44 @@
 The first line of a session says what it was: ``{"session", "backend", "method", "version", "started"}``. The lines after it say
 what came, when, and from whom: ``{"session", "at", "from": "client" or "server", ...}`` with one of ``message`` (parsed JSON),
 ``raw`` (base64 of what was no JSON), ``close`` (code, with ``reason``) or ``refused`` (HTTP status, with ``body``). Credentials
-are never written; audio is left out on request, and then the length of what was left out stays.
+are never written, nor what a client said that is no JSON, where nobody can tell what is one; audio is left out on request. The
+length of what was left out stays.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import re
+import stat
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from genai_live.emulator.redaction import REMOVED
 from genai_live.emulator.validation import camel_case
 from genai_live.errors import ConfigError
 
-SECRET_FIELDS = frozenset({"apiKey", "apiKeyString", "accessToken", "headers", "oauthConfig", "apiKeySecret", "serviceAccount"})
-"""Fields of tools that hold credentials; their values are replaced."""
+_SECRET_NAME = re.compile(
+    r"api.?key|secret|passw(or)?d|passphrase|credential|authorization|oauth|(access|refresh|id|auth|bearer|session).?token"
+    r"|^(headers|token|cookies?|jwt|signature|service.?account|private.?key)$",
+    re.IGNORECASE,
+)
+"""Names of members that hold credentials, in whatever spelling: the values below them are replaced, the names stay."""
 
-REMOVED = "<removed>"
+_SCHEMA_MEMBERS = "properties"
+"""What a schema calls the names of somebody's arguments: ``password`` there is no password."""
+
+_ADDRESS_NAME = re.compile(r"ur[il]$|endpoint|address", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?is)(?P<scheme>[a-z][a-z0-9+.-]*://)?(?P<user>[^/?#@]*@)?(?P<host>[^/?#]*)(?P<rest>.*)")
+_USER = re.compile(r"(?<=://)[^/?#@\s\"'<>]+(?=@)")
+_PARAMETER = re.compile(
+    r"(?<=[?&;#])([\w.-]*(?:key|token|secret|sig|passw|pwd|auth|credential|session)[\w.-]*=)[^&#\s\"'<>]+", re.IGNORECASE
+)
+"""Within any text: user and password of a URL; parameters that are credentials by their names."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +66,8 @@ class Event:
     """``client`` or ``server``."""
     message: dict[str, Any] | None = None
     raw: bytes | None = None
+    removed: int = 0
+    """Bytes of a raw message whose content was left out."""
     text: bool = False
     """True when it came in a text frame."""
     close: int | None = None
@@ -57,19 +77,53 @@ class Event:
 
 
 def clean(value: Any, without_audio: bool) -> Any:
-    """A message without credentials, and on request without audio: ``{"data": "", "removedBytes": n}`` in its place."""
+    """A message without credentials, and on request without audio: ``{"data": "", "removedBytes": n}`` in its place.
+
+    Beside members whose names say that they are secret, what opens something are addresses: those of tools keep their host only.
+    """
+    return _clean(value, without_audio, in_tools=False)
+
+
+def _clean(value: Any, without_audio: bool, in_tools: bool, parent: str = "") -> Any:
+    if isinstance(value, str):
+        return _clean_text(value, in_tools, parent)
     if isinstance(value, list):
-        return [clean(item, without_audio) for item in value]
+        return [_clean(item, without_audio, in_tools, parent) for item in value]
     if not isinstance(value, dict):
         return value
-    found = {
-        key: REMOVED if camel_case(key) in SECRET_FIELDS else clean(item, without_audio) for key, item in value.items()
-    }
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        name = camel_case(key)
+        if parent != _SCHEMA_MEMBERS and _SECRET_NAME.search(name):
+            found[key] = _hidden(item)
+        else:
+            inside = name in ("tools", "mcpServers") or (in_tools and name != "functionDeclarations")
+            found[key] = _clean(item, without_audio, inside, name)
     mime = str(value.get("mimeType") or value.get("mime_type") or "")
     if without_audio and mime.startswith("audio/") and isinstance(value.get("data"), str):
         found["data"] = ""
         found["removedBytes"] = len(value["data"].rstrip("=")) * 3 // 4
     return found
+
+
+def _clean_text(text: str, in_tools: bool, name: str) -> str:
+    if in_tools and ("://" in text or _ADDRESS_NAME.search(name)):
+        found = _ADDRESS.fullmatch(text.strip())
+        if found is not None and not re.search(r"\s", found["host"]):
+            rest = f"/{REMOVED}" if found["rest"].strip("/") else found["rest"]
+            return f"{found['scheme'] or ''}{REMOVED + '@' if found['user'] else ''}{found['host']}{rest}"
+    if "://" in text:
+        text = _USER.sub(REMOVED, text)
+    return _PARAMETER.sub(rf"\1{REMOVED}", text) if "=" in text else text
+
+
+def _hidden(value: Any) -> Any:
+    """The same with every text and number replaced."""
+    if isinstance(value, dict):
+        return {key: _hidden(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    return value if value is None or isinstance(value, bool) else REMOVED
 
 
 def restore_audio(value: Any) -> Any:
@@ -82,6 +136,19 @@ def restore_audio(value: Any) -> Any:
     if "removedBytes" in value:
         found["data"] = base64.b64encode(bytes(value["removedBytes"])).decode()
     return found
+
+
+def create(path: Path) -> TextIO:
+    """The file of a recording, emptied: its owner alone may read it, for it holds a conversation. Raises OSError."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode) and hasattr(os, "fchmod"):
+            os.fchmod(descriptor, 0o600)  # a file that was there before has a mode of its own
+        # Half a surrogate pair becomes its escape, which within JSON means the same.
+        return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 class Writer:
@@ -103,6 +170,7 @@ class Writer:
             line |= {"frame": "text" if event.text else "binary", "message": clean(event.message, self._without_audio)}
         elif event.raw is not None:
             line |= {"frame": "text" if event.text else "binary", "raw": base64.b64encode(event.raw).decode()}
+            line |= {"removedBytes": event.removed} if event.removed else {}
         elif event.close is not None:
             line |= {"close": event.close, "reason": event.reason}
         else:
@@ -136,6 +204,7 @@ def _read_line(line: dict[str, Any]) -> Head | Event:
         sender=line["from"],
         message=line.get("message"),
         raw=base64.b64decode(line["raw"]) if "raw" in line else None,
+        removed=line.get("removedBytes", 0),
         text=line.get("frame") == "text",
         close=line.get("close"),
         reason=line.get("reason", ""),

@@ -70,6 +70,8 @@ def parse_head(data: bytes) -> Request:
         method, target, version = line.decode("ascii").split(" ")
     except ValueError:
         raise BadRequest("The first line is not an HTTP request line.") from None
+    if not target.isprintable():
+        raise BadRequest("The target of the request holds a character that no target has.")
     if not version.startswith("HTTP/1."):
         raise BadRequest(f"The emulator speaks HTTP/1.1, not {version}.")
     headers: dict[str, str] = {}
@@ -117,6 +119,7 @@ _STATUS_WORDS = {
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     405: "UNIMPLEMENTED",
+    408: "DEADLINE_EXCEEDED",
     413: "INVALID_ARGUMENT",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",

@@ -8,15 +8,17 @@ from types import TracebackType
 from typing import Literal
 
 from genai_live._arguments import file_path, flag, number_from_0, text, texts, whole_number
+from genai_live.emulator.admission import Admission
 from genai_live.emulator.certificates import TlsChoice, check_tls
 from genai_live.emulator.control import SessionControl
+from genai_live.emulator.conversation import SECOND_QUESTION
 from genai_live.emulator.handshake import Handshake
 from genai_live.emulator.received import Received, ReceivedMessage, Wanted
 from genai_live.emulator.replay import load_recording
 from genai_live.emulator.scenario import Script
 from genai_live.emulator.server_state import ServerState
 from genai_live.emulator.server_thread import ServerThread
-from genai_live.emulator.settings import Settings
+from genai_live.emulator.settings import SecondQuestion, Settings
 from genai_live.emulator.voice import make_model
 from genai_live.errors import ConfigError
 
@@ -30,10 +32,16 @@ class LiveEmulator:
         port: TCP port; 0 takes a free one.
         tls: True serves wss with a throw-away certificate whose authority is in ``ca_path``; ``(certificate file, key file)`` or
             an ``ssl.SSLContext`` serve what they hold.
-        host: Address to listen on.
+        host: Address to listen on. Beyond this machine (not 127.0.0.1, ::1 or localhost) requests are taken only for an address,
+            for this very name or for localhost, and from no web page but the server's own; the next two name more.
+        allowed_hosts: Names by which clients may reach it, such as ``["emulator"]``. Naming any switches both checks on.
+        allowed_origins: Origins of web pages that may use it, such as ``["http://localhost:3000"]``; likewise.
         pace: Scale of the times it takes of its own accord: 1.0 natural, 0.0 waits for nothing.
         playback: ``"assumed"`` puts the time it takes to play the answer between generationComplete and turnComplete, as the
             service does; ``"instant"`` does not.
+        second_question: What a question does that comes before the answer to the one before it has begun, which the service was
+            never seen to do: it ``"interrupts"`` that answer, ``"waits"`` for its end, ``"merges"`` (one turn answers both), or
+            ``"replaces"`` the first, which is then not answered.
         frames: ``"binary"`` as the service, or ``"text"``.
         pretty: Indented JSON as the service's, or compact.
         require_key: Refuse clients that bring no credential.
@@ -58,8 +66,11 @@ class LiveEmulator:
         tls: TlsChoice = False,
         *,
         host: str = "127.0.0.1",
+        allowed_hosts: Iterable[str] = (),
+        allowed_origins: Iterable[str] = (),
         pace: float = 1.0,
         playback: Literal["assumed", "instant"] = "assumed",
+        second_question: SecondQuestion = "interrupts",
         frames: Literal["binary", "text"] = "binary",
         pretty: bool = True,
         require_key: bool = False,
@@ -73,6 +84,8 @@ class LiveEmulator:
     ) -> None:
         if playback not in ("assumed", "instant"):
             raise ConfigError("must be 'assumed' or 'instant'", "playback")
+        if second_question not in tuple(SECOND_QUESTION):
+            raise ConfigError(f"must be one of {', '.join(map(repr, SECOND_QUESTION))}", "second_question")
         if frames not in ("binary", "text"):
             raise ConfigError("must be 'binary' or 'text'", "frames")
         whole_number(port, "port", 0, HIGHEST_PORT)
@@ -86,6 +99,7 @@ class LiveEmulator:
             pace=number_from_0(pace, "pace"),
             assume_playback=playback == "assumed",
             text_frames=frames == "text",
+            second_question=second_question,
             pretty=pretty,
             require_key=require_key,
             keys=None if keys is None else frozenset(texts(keys, "keys")),
@@ -95,7 +109,8 @@ class LiveEmulator:
         self._model = make_model(texts(hears, "hears"), voice)
         self._state = ServerState(settings, self._model)
         self._handshake = Handshake(self._state, load_recording(file_path(replay, "replay")) if replay is not None else scenario)
-        self._server = ServerThread(self._handshake, host, port, check_tls(tls), settings.largest_message)
+        admission = Admission(host, allowed_hosts, allowed_origins)
+        self._server = ServerThread(self._handshake, host, port, check_tls(tls), settings.largest_message, admission)
 
     # -- life ------------------------------------------------------------------------------------------------------
 
@@ -112,9 +127,7 @@ class LiveEmulator:
     def __enter__(self) -> LiveEmulator:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     # -- addresses -------------------------------------------------------------------------------------------------

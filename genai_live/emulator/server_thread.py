@@ -12,13 +12,15 @@ from genai_live.errors import ConfigError
 
 if TYPE_CHECKING:
     from genai_live.emulator.connection import Connection, RequestHandler
+from genai_live.emulator.admission import Admission
 from genai_live.emulator.certificates import Tls, TlsChoice, make_tls
+from genai_live.emulator.entrance import Entrance
 
 PATIENCE = 10.0
 """Longest wait, in seconds, for the server thread to listen, to do one small thing, or to end."""
 
 TURNS = 10
-"""Of the loop: setting up an accepted TLS connection takes five of them, ending one takes three."""
+"""Of the loop: ending a TLS connection takes three of them."""
 
 MISSING_WEBSOCKETS = "The emulator needs the package websockets: run  pip install 'genai-live[emulator]'"
 
@@ -36,8 +38,11 @@ def require_websockets() -> None:
 class ServerThread:
     """One listening port and the thread that serves it."""
 
-    def __init__(self, handler: RequestHandler, host: str, port: int, tls: TlsChoice, largest_message: int) -> None:
+    def __init__(
+        self, handler: RequestHandler, host: str, port: int, tls: TlsChoice, largest_message: int, admission: Admission
+    ) -> None:
         self._handler = handler
+        self._admission = admission
         self._host = host
         self._wanted_port = port
         self._tls_choice = tls
@@ -114,8 +119,11 @@ class ServerThread:
         return asyncio.run_coroutine_threadsafe(run(), self.loop).result(PATIENCE)
 
     def _run(self) -> None:
+        loop = asyncio.SelectorEventLoop()  # also on Windows, whose own loop watches no listening socket
         try:
-            asyncio.run(self._serve())
+            with contextlib.closing(loop):
+                loop.run_until_complete(self._serve())
+                loop.run_until_complete(loop.shutdown_default_executor())
         except Exception as error:
             if self._listening.is_set():
                 raise
@@ -124,43 +132,31 @@ class ServerThread:
             self._listening.set()
 
     async def _serve(self) -> None:
-        # Not above: the one module that needs the package websockets.
-        from genai_live.emulator.connection import Connection
-
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        server = await self._loop.create_server(
-            lambda: Connection(self._handler, self._largest_message, self.connections),
-            self._host,
-            self._wanted_port,
-            ssl=self._tls.context if self._tls is not None else None,
-        )
-        self.port = server.sockets[0].getsockname()[1]
+        entrance = Entrance(self._make_connection, self._tls.context if self._tls is not None else None)
+        self.port = entrance.open(self._host, self._wanted_port)
         self._listening.set()
         await self._stopping.wait()
-        await _stop_accepting(server)
+        entrance.close()
         await self._handler.close()
         await self._cut_connections()
 
     async def _cut_connections(self) -> None:
-        """Cuts the connections that stand, and those that are still being set up."""
+        """Cuts the connections that stand, and whatever is still being done."""
         for connection in list(self.connections):
             connection.cut()
         under_way = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in under_way:  # TLS handshakes
+        for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
         await _turns()
 
+    def _make_connection(self, settled: Callable[[], None]) -> Connection:
+        # Not above: the one module that needs the package websockets.
+        from genai_live.emulator.connection import Connection
 
-async def _stop_accepting(server: asyncio.Server) -> None:
-    """Closes a server between two clients: one that was just accepted cannot be attached to a closed server, and would leak."""
-    loop = asyncio.get_running_loop()
-    for listening in server.sockets:
-        with contextlib.suppress(NotImplementedError):  # the loop of Windows, which has no readers
-            loop.remove_reader(listening.fileno())
-    await _turns()
-    server.close()
+        return Connection(self._handler, self._largest_message, self.connections, self._admission, settled)
 
 
 async def _turns() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 RECEIVED_BYTES = 64 * 1024 * 1024
 """Bytes of client messages that ``emulator.received`` keeps: enough for hours of one conversation, harmless for 300 of them."""
+
+SecondQuestion = Literal["interrupts", "waits", "merges", "replaces"]
+"""What a question does that comes before the answer to the one before it has begun."""
 
 LARGEST_MESSAGE = 16 * 1024 * 1024
 """Bytes of one client message. The service documents no limit; other clients' emulators and proxies stop at 16 MiB."""
@@ -21,6 +25,8 @@ class Settings:
     """Wait between generationComplete and turnComplete until a client would have played the answer."""
     text_frames: bool = False
     """Send JSON in text frames; the service uses binary ones."""
+    second_question: SecondQuestion = "interrupts"
+    """A row of ``conversation.SECOND_QUESTION``: what the service does is not known."""
     pretty: bool = True
     """Indent JSON by two spaces, as every recording of the service shows it."""
     require_key: bool = False

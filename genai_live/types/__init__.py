@@ -2,15 +2,16 @@
 
 Names of classes and fields are those of google-genai. A module of this package is loaded when one of its names is first asked
 for: whoever opens a session needs neither music nor tokens. ``fields_of(types.SpeechConfig)`` gives the table behind a type,
-``describe`` the same as text.
+``describe`` the same as text. google-genai's ``ContentDict``, ``ContentOrDict`` and unions such as ``ContentListUnion`` are here
+for annotations, and are not listed.
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from typing import TYPE_CHECKING
 
+from genai_live import _public
 from genai_live.types._base import Message as Message
 from genai_live.types._fields import Seconds as Seconds
 from genai_live.types._fields import WireField as WireField
@@ -19,6 +20,7 @@ from genai_live.types._fields import fields_of as fields_of
 
 if TYPE_CHECKING:
     from genai_live.types._tool_enums import *  # noqa: F403
+    from genai_live.types._twins import *  # noqa: F403
     from genai_live.types.config import *  # noqa: F403
     from genai_live.types.content import *  # noqa: F403
     from genai_live.types.enums import *  # noqa: F403
@@ -49,8 +51,9 @@ _NAMES = {
     """,
     "content": """
         AudioMetadata Blob CodeExecutionResult Content DocumentMetadata ExecutableCode FileData FunctionCall
-        FunctionResponse FunctionResponseBlob FunctionResponseFileData FunctionResponsePart Part PartMediaResolution
-        PartialArg SpeechMetadata SpreadsheetMetadata ToolCall ToolResponse Transcription VideoMetadata WordInfo
+        FunctionResponse FunctionResponseBlob FunctionResponseFileData FunctionResponsePart ModelContent Part
+        PartMediaResolution PartialArg SpeechMetadata SpreadsheetMetadata ToolCall ToolResponse Transcription UserContent
+        VideoMetadata WordInfo
     """,
     "speech": """
         AudioTranscriptionConfig AvatarConfig CustomizedAvatar LanguageAuto LanguageHints MultiSpeakerVoiceConfig
@@ -121,14 +124,12 @@ _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names
 if not TYPE_CHECKING:
     __all__ = ["Message", "Seconds", "WireField", "describe", "fields_of", *_MODULE_OF]  # noqa: PLE0604 (made of the table above)
 
-    def __getattr__(name):
-        module = _MODULE_OF.get(name)
-        if module is None:
-            near = difflib.get_close_matches(name, __all__, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
-        globals()[name] = found = getattr(importlib.import_module(f"{__name__}.{module}"), name)
-        return found
+    _missing, __dir__ = _public.public(__name__)
 
-    def __dir__():
-        return __all__
+    def __getattr__(name):
+        module = _MODULE_OF.get(name) or ("_twins" if name.endswith(("Dict", "Union")) else None)
+        found = getattr(importlib.import_module(f"{__name__}.{module}"), name, None) if module else None
+        if found is None:
+            return _missing(name)
+        globals()[name] = found
+        return found

@@ -13,7 +13,8 @@ import typing
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from genai_live import errors
+from genai_live import _public, errors
+from genai_live._field_docs import documented
 from genai_live.types import _values
 from genai_live.types._fields import (
     NamesOf,
@@ -30,6 +31,7 @@ from genai_live.types._fields import (
     spelled_in_python,
     unknown_field,
 )
+from genai_live.types._pydantic import PydanticMethods
 
 if TYPE_CHECKING:
     from typing_extensions import Self, dataclass_transform
@@ -96,7 +98,13 @@ def message(cls: type[T]) -> type[T]:
             options["exclude"] = functools.partial(_is_left_out, declared, name)
             options["encoder"] = functools.partial(_encode_value, declared, name)
             options["decoder"] = functools.partial(_decode_value, declared, name)
-    return built
+    return documented(built, _notes)
+
+
+def _notes(cls: type) -> dict[str, str]:
+    """What help() says of each field: its declaration's own words."""
+    fields: Any = cls
+    return {name: field.metadata["wire"]["note"] for name, field in fields.__dataclass_fields__.items() if name != "extra"}
 
 
 def _wire_name(field: dataclasses.Field[Any], name: str) -> str:
@@ -132,8 +140,17 @@ class _ExtraOnFirstUse:
         return created
 
 
+class _MessageClass(type):
+    """The class of message classes: says what to write instead of google-genai's ``Schema.from_json_schema`` and its like."""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(cls, name):
+            raise _public.missing(cls, name)
+
+
 @dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=True)
-class Message:
+class Message(PydanticMethods, metaclass=_MessageClass):
     """Base of all message types: keyword arguments only, in snake_case or camelCase; what is absent is None.
 
     Objects may be changed, compared, copied and pickled. The constructor checks names; values are checked where they are sent.
@@ -148,7 +165,9 @@ class Message:
     )
     """What was received and is not known here, under the names of the wire; sent back on encoding, beside the known fields."""
 
-    def __init__(self, **fields: Any) -> None:
+    def __init__(self, *misplaced: Any, **fields: Any) -> None:
+        if misplaced:
+            fields = self._placed(*misplaced, **fields)
         names = names_of(type(self))
         for name, value in fields.items():
             if name == "extra":
@@ -160,7 +179,14 @@ class Message:
             elif value is not None:
                 self.__dict__[names[name]] = value
 
+    @classmethod
+    def _placed(cls, *values: Any, **fields: Any) -> dict[str, Any]:
+        """The keyword arguments for ``values`` without a keyword; most types have no use for one."""
+        few = ", ".join(f"{field.name}=..." for field in fields_of(cls)[:2])
+        raise TypeError(f"{cls.__name__} takes keyword arguments: {cls.__name__}({few})")
+
     if not TYPE_CHECKING:
+        __getattr__ = _public.find
 
         def __setattr__(self, name: str, value: Any) -> None:
             if name not in type(self).__dataclass_fields__:

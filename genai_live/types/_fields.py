@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
+from genai_live._field_docs import summary
 from genai_live.types import _values
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -178,7 +179,7 @@ def _resolved(hint: Any) -> tuple[Kind, Shape, type[Any] | None]:
 
 def describe(cls: type[Any]) -> str:
     """The table of one type as text: each field's name in Python and in JSON, its type, who lacks it, and what it means."""
-    lines = [f"{cls.__name__}: {(cls.__doc__ or '').strip()}"]
+    lines = [f"{cls.__name__}: {summary(cls).strip()}"]
     for field in fields_of(cls):
         kind = field.type.__name__ if field.type else field.kind
         lines.append(

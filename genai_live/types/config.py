@@ -6,7 +6,7 @@ Source: Live API reference, BidiGenerateContentSetup; google-genai's LiveConnect
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from genai_live.types._base import Message, NamesOf, message, wire
@@ -184,3 +184,4 @@ class LiveConnectParameters(Message):
 
     model: str | None = wire("Which model. Required.")
     config: LiveConnectConfig | None = wire("What the session is opened with; flattened into ``setup``.")
+    callbacks: Mapping[str, Any] | None = wire("LiveCallbacks, or a dict of functions; as @google/genai has it.")

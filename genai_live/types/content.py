@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from genai_live.errors import ConfigError
 from genai_live.types._base import Message, NamesOf, Seconds, message, wire
 from genai_live.types.enums import (
     DocumentMetadataContentLayer,
@@ -170,14 +171,15 @@ class FunctionResponsePart(Message):
     audio_metadata: AudioMetadata | None = wire("Which piece of a recording counts.")
 
     @classmethod
-    def from_bytes(cls, data: bytes, mime_type: str) -> FunctionResponsePart:
+    def from_bytes(cls, data: bytes, mime_type: str, display_name: str | None = None) -> FunctionResponsePart:
         """A part of bytes, such as a picture."""
-        return cls(inline_data=FunctionResponseBlob(data=data, mime_type=mime_type))
+        return cls(inline_data=FunctionResponseBlob(data=data, mime_type=mime_type, display_name=display_name))
 
     @classmethod
-    def from_uri(cls, file_uri: str, mime_type: str) -> FunctionResponsePart:
-        """A part that is a file which the service fetches; Vertex AI only."""
-        return cls(file_data=FunctionResponseFileData(file_uri=file_uri, mime_type=mime_type))
+    def from_uri(cls, file_uri: str, mime_type: str | None = None, display_name: str | None = None) -> FunctionResponsePart:
+        """A part that is a file which the service fetches; Vertex AI only. ``mime_type`` as in ``Part.from_uri``."""
+        mime_type = mime_type or _mime_type_of(file_uri)
+        return cls(file_data=FunctionResponseFileData(file_uri=file_uri, mime_type=mime_type, display_name=display_name))
 
 
 @message
@@ -271,19 +273,31 @@ class Part(Message):
         return cls.from_text(value) if isinstance(value, str) else None
 
     @classmethod
+    def _placed(cls, *values: Any, **fields: Any) -> dict[str, Any]:
+        """``Part("text")`` is taken, and a Part or a dict of one."""
+        held = values[0] if isinstance(values[0], Part) else cls.from_short_form(values[0])
+        if len(values) == 1 and not fields and (held is not None or isinstance(values[0], dict)):
+            return values[0] if held is None else {**vars(held)}
+        return super()._placed(*values, **fields)
+
+    @classmethod
     def from_text(cls, text: str) -> Part:
         """A part of text."""
         return cls(text=text)
 
     @classmethod
-    def from_bytes(cls, data: bytes, mime_type: str) -> Part:
+    def from_bytes(cls, data: bytes, mime_type: str, media_resolution: Resolution | None = None) -> Part:
         """A part of bytes, such as a picture."""
-        return cls(inline_data=Blob(data=data, mime_type=mime_type))
+        return cls(inline_data=Blob(data=data, mime_type=mime_type), media_resolution=_resolution(media_resolution))
 
     @classmethod
-    def from_uri(cls, file_uri: str, mime_type: str) -> Part:
-        """A part that is a file which the service fetches."""
-        return cls(file_data=FileData(file_uri=file_uri, mime_type=mime_type))
+    def from_uri(cls, file_uri: str, mime_type: str | None = None, media_resolution: Resolution | None = None) -> Part:
+        """A part that is a file which the service fetches; without ``mime_type`` the ending of ``file_uri`` says what it is.
+
+        Raises ConfigError when it does not.
+        """
+        data = FileData(file_uri=file_uri, mime_type=mime_type or _mime_type_of(file_uri))
+        return cls(file_data=data, media_resolution=_resolution(media_resolution))
 
     @classmethod
     def from_function_call(cls, name: str, args: dict[str, Any]) -> Part:
@@ -291,9 +305,44 @@ class Part(Message):
         return cls(function_call=FunctionCall(name=name, args=args))
 
     @classmethod
-    def from_function_response(cls, name: str, response: dict[str, Any]) -> Part:
+    def from_function_response(cls, name: str, response: dict[str, Any], parts: list[FunctionResponsePart] | None = None) -> Part:
         """A part that is the result of a call, for history."""
-        return cls(function_response=FunctionResponse(name=name, response=response))
+        return cls(function_response=FunctionResponse(name=name, response=response, parts=parts))
+
+    @classmethod
+    def from_executable_code(cls, code: str, language: Language | str) -> Part:
+        """A part that is code of the model's, for history."""
+        return cls(executable_code=ExecutableCode(code=code, language=language))
+
+    @classmethod
+    def from_code_execution_result(cls, outcome: Outcome | str, output: str) -> Part:
+        """A part that is what became of such code, for history."""
+        return cls(code_execution_result=CodeExecutionResult(outcome=outcome, output=output))
+
+
+Resolution = PartMediaResolution | PartMediaResolutionLevel | str | dict[str, Any]
+"""How finely the media of a part are turned into tokens: whole, or its level alone."""
+
+
+def _resolution(given: Resolution | None) -> PartMediaResolution | None:
+    if isinstance(given, dict):
+        return PartMediaResolution(**given)
+    return PartMediaResolution(level=given) if isinstance(given, str) else given
+
+
+def _mime_type_of(file_uri: str) -> str:
+    import mimetypes
+
+    mime_type, _ = mimetypes.guess_type(file_uri)
+    if mime_type is None:
+        raise ConfigError(f"is missing, and the ending of {file_uri!r} does not say it", "mime_type")
+    return mime_type
+
+
+def _parts(given: Any) -> list[Any] | None:
+    """Parts from text, a part, or a list of both."""
+    items = given if isinstance(given, (list, tuple)) else [] if given is None else [given]
+    return [Part.from_short_form(item) or item for item in items] or None
 
 
 @message
@@ -316,3 +365,19 @@ class Content(Message):
     def from_text(cls, text: str, role: str = "user") -> Content:
         """A content of one text part."""
         return cls(parts=[Part(text=text)], role=role)
+
+
+@message
+class UserContent(Content):
+    """What the user said: ``UserContent("Hello")``, or of a part, or of a list of both. A Content whose role is "user"."""
+
+    def __init__(self, parts: Any = None, role: str | None = None, **fields: Any) -> None:
+        super().__init__(parts=_parts(parts), role=role or "user", **fields)
+
+
+@message
+class ModelContent(Content):
+    """What the model said: as UserContent, for history. A Content whose role is "model"."""
+
+    def __init__(self, parts: Any = None, role: str | None = None, **fields: Any) -> None:
+        super().__init__(parts=_parts(parts), role=role or "model", **fields)

@@ -5,10 +5,14 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 
 from __future__ import annotations
 
-from genai_live.errors import DecodeError, ServiceError
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from genai_live.audio import OUTPUT_RATE, SAMPLE_BYTES, Audio, rate_of
+from genai_live.errors import ConfigError, DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
-from genai_live.types.content import Content, FunctionCall, Transcription
+from genai_live.types.content import Blob, Content, FunctionCall, Transcription
 from genai_live.types.enums import (
     InteractionStatus,
     MediaModality,
@@ -20,6 +24,23 @@ from genai_live.types.enums import (
 )
 from genai_live.types.grounding import GroundingMetadata, UrlContextMetadata
 from genai_live.types.speech import VoiceConsentSignature
+
+if TYPE_CHECKING:
+    as_received = property
+else:
+
+    class as_received:  # noqa: N801 # as property
+        """A property that a session works out before it hands a message over.
+
+        Reading it then runs no code of this library, in which a signal handler that raises would take the message from its
+        receiver.
+        """
+
+        def __init__(self, function: Callable[[Any], Any]) -> None:
+            self.function, self.__doc__ = function, function.__doc__
+
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            return self if instance is None else self.function(instance)
 
 
 @message
@@ -164,11 +185,13 @@ class LiveServerMessage(Message):
 
     @property
     def ends_turn(self) -> bool:
-        """True for the last message of a turn: the verdict of the session that received it, which knows of its open calls and of
-        ``interaction_status``. False on a message that a program decoded itself."""
+        """True for the last message of a turn, as the session that received it decides; else False.
+
+        It knows its open calls and ``interaction_status``; a message that a program decoded itself has no such verdict.
+        """
         return "ends_turn" in self.__dict__
 
-    @property
+    @as_received
     def text(self) -> str | None:
         """Text of the model's turn in this message, without thoughts; None when there is none."""
         content = self.server_content
@@ -177,10 +200,62 @@ class LiveServerMessage(Message):
         return "".join([part.text for part in content.model_turn.parts or () if part.text and not part.thought]) or None
 
     @property
+    def user_text(self) -> str | None:
+        """The next words that the user said, where ``input_audio_transcription`` asks for them; None when there are none."""
+        content = self.server_content
+        heard = None if content is None else content.input_transcription
+        return None if heard is None else heard.text or None
+
+    @property
+    def model_text(self) -> str | None:
+        """The model's next words: ``text``, or its speech with ``output_audio_transcription``; None where there are no words."""
+        content = self.server_content
+        if content is None:
+            return None
+        said = content.output_transcription
+        return self.text or (None if said is None else said.text or None)
+
+    @property
+    def audio(self) -> Audio | None:
+        """Speech of the model's turn in this message, which knows its rate and can be saved; None when there is none."""
+        content = self.server_content
+        if content is None or content.model_turn is None:
+            return None
+        blobs = [part.inline_data for part in content.model_turn.parts or () if part.inline_data]
+        sound = [blob for blob in blobs if blob.data and (blob.mime_type or "").startswith("audio/")]
+        return Audio(_whole_samples(b"".join([blob.data or b"" for blob in sound])), _rate_of(sound[0])) if sound else None
+
+    @property
+    def interrupted(self) -> bool:
+        """True when the user cut the answer short: drop what is still to be played."""
+        return self.server_content is not None and self.server_content.interrupted is True
+
+    @property
+    def turn_complete(self) -> bool:
+        """True when the service says that the model's turn is complete. Some models never say it."""
+        return self.server_content is not None and self.server_content.turn_complete is True
+
+    @property
     def data(self) -> bytes | None:
-        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None when there are none."""
+        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None when there are none.
+
+        Not the JSON text that an event of a browser has under this name: that has been read already.
+        """
         content = self.server_content
         if content is None or content.model_turn is None:
             return None
         found = [part.inline_data.data for part in content.model_turn.parts or () if part.inline_data and part.inline_data.data]
         return found[0] if len(found) == 1 else b"".join(found) or None
+
+
+def _whole_samples(pcm: bytes) -> bytes:
+    """The sound without half a sample at its end, which cannot be heard."""
+    return pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
+
+
+def _rate_of(blob: Blob) -> int:
+    """Hz; where the MIME type names none, or one that is no number, that of the service's speech."""
+    try:
+        return rate_of(blob.mime_type or "", OUTPUT_RATE)
+    except ConfigError:
+        return OUTPUT_RATE
