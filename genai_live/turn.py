@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from genai_live import _json, audio
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolRun
 
 OUTPUT_RATE = 24_000
 """Hz of the service's speech where its MIME type names no rate (Vertex AI sends plain ``audio/pcm``)."""
@@ -55,6 +58,8 @@ class Turn:
     """How many messages about earlier questions, which nobody had received, were passed over."""
     incomplete: bool = False
     """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
+    tool_runs: tuple[ToolRun, ...] = ()
+    """What became of its calls whose functions ran because of ``run_tools``, cancelled ones included."""
 
     def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
         """Adds reports of the service that come after the end: usage, transcripts, grounding. The session calls it by itself."""
@@ -65,7 +70,12 @@ class Turn:
 
 
 def assemble(
-    messages: Iterable[LiveServerMessage], *, questions: int = 1, skipped: int = 0, incomplete: bool = False
+    messages: Iterable[LiveServerMessage],
+    *,
+    questions: int = 1,
+    skipped: int = 0,
+    incomplete: bool = False,
+    tool_runs: tuple[ToolRun, ...] = (),
 ) -> Turn:
     """Puts a turn together; nothing that came is dropped, an interruption only marks the turn."""
     kept = tuple(messages)
@@ -88,6 +98,7 @@ def assemble(
         questions=questions,
         skipped=skipped,
         incomplete=incomplete,
+        tool_runs=tool_runs,
     )
 
 

@@ -27,7 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "settings": {"_settings", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
-    "session": {"turn", "_streaming", "_message_stream", "_gathering", "session", "music", "_open_sessions"},
+    "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
     "client": {"live", "tokens", "client", "__init__"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
@@ -58,7 +58,7 @@ REACHES: dict[str, set[str]] = {
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools")
 """Packages with a map in their docstring."""
 
 NOT_AT_IMPORT = (

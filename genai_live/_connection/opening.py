@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from genai_live import _json
 from genai_live._connection.channel import Channel
-from genai_live._connection.protocol import BidiProtocol
+from genai_live._connection.protocol import BidiProtocol, CallWatcher
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
@@ -57,11 +57,12 @@ class Opener:
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
         policy: ReconnectPolicy | None = None,
+        watcher: CallWatcher | None = None,
     ) -> Channel[ServerMessage]:
         """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
-        ``policy`` the connection is one that goes on over others when it ends.
+        ``policy`` the connection is one that goes on over others when it ends. ``watcher`` answers calls of the model by itself.
 
         Raises:
             ConfigError: the backend does not have the protocol's method; nothing was dialled.
@@ -80,7 +81,9 @@ class Opener:
 
         tried = 0
         while True:
-            channel = Channel(plan, protocol(), callbacks, self._new_reader, policy, plan_for)
+            made = protocol()
+            made.watcher = watcher
+            channel = Channel(plan, made, callbacks, self._new_reader, policy, plan_for)
             try:
                 channel.open(deadline)
             except ConnectError as error:
@@ -123,8 +126,7 @@ def pause(tried: int, chance: float) -> float:
 
 
 def next_try_in(error: ConnectError, tried: int, retries: int, left: float | None, chance: float) -> float | None:
-    """Seconds until the next of ``retries`` further tries; None to give up. ``left``: seconds that the caller waits, None for
-    ever."""
+    """Seconds until the next of ``retries`` further tries, of the ``left`` ones that the caller waits; None to give up."""
     if tried > retries or not may_pass(error):
         return None
     seconds = pause(tried, chance)
