@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from genai_live._connection.inbox import GIVEN, Inbox, Take
 from genai_live._connection.ledger import Asked, Ledger, Mark, Question
@@ -25,7 +26,10 @@ from genai_live.errors import (
     TurnLost,
 )
 from genai_live.turn import Turn, assemble
-from genai_live.types import LiveServerMessage
+from genai_live.types import FunctionCall, LiveServerMessage
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolRun
 
 logger = logging.getLogger("genai_live")
 
@@ -53,6 +57,7 @@ class Gatherer:
         *,
         until_generated: bool = False,
         on_update: Callable[[Turn], object] | None = None,
+        runs_of: Callable[[Iterable[FunctionCall]], tuple[ToolRun, ...]] | None = None,
     ) -> None:
         self.messages: list[LiveServerMessage] = []
         """The messages of the turn so far, with those about the session that came meanwhile."""
@@ -66,6 +71,7 @@ class Gatherer:
         self._asks = False
         self._until_generated = until_generated
         self._on_update = on_update
+        self._runs_of = runs_of
         self._place = 0
         """How far in the queue it has come."""
         self._others: list[int] = []
@@ -99,10 +105,11 @@ class Gatherer:
                 " the session is still open, so receive again or use a longer timeout",
                 tuple(self.messages),
             ) from None
-        turn = self._assembled()
+        turn = self._assembled(self._runs())
         if is_complete and self._question is not None:
             self._question.turn = turn
-            self._question.report()
+            if self._question.reports:
+                self._question.report()
         self._inbox.end_gathering()
         self.taken = self._inbox.taking(self._place, self._others)
         return turn
@@ -115,13 +122,21 @@ class Gatherer:
             self._question.turn = None
         self._inbox.take_back(self.taken)
 
-    def _assembled(self) -> Turn:
+    def _runs(self) -> tuple[ToolRun, ...]:
+        """What became of the turn's calls, those that were cancelled too."""
+        if self._runs_of is None:
+            return ()
+        calls = (call for message in self.messages if message.tool_call for call in message.tool_call.function_calls or ())
+        return self._runs_of(calls)
+
+    def _assembled(self, runs: tuple[ToolRun, ...] = ()) -> Turn:
         question = self._question
         return assemble(
             self.messages,
             questions=question.count if question is not None else 0,
             skipped=self._skipped,
             incomplete=question is not None and question.incomplete,
+            tool_runs=runs,
         )
 
     def _gather(self, deadline: Deadline, end: Callable[[], SessionClosed]) -> bool:
@@ -209,7 +224,7 @@ class Gatherer:
     def _waits_for_caller(self, message: LiveServerMessage) -> bool:
         """True for calls that nobody but the caller can answer."""
         calls = message.tool_call.function_calls if message.tool_call is not None else None
-        return any((call.id or call.name or "") in self._ledger.pending for call in calls or ())
+        return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
     def _join(self, mark: Mark) -> _Whose:
         """An earlier question has a call that nobody but the caller can answer: it is told, and this question closed with it."""

@@ -43,21 +43,47 @@ _standard_decoder = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _standard_dumps(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return whole(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)).encode()
 
 
-loads = orjson.loads if orjson else _standard_loads
-"""Parses UTF-8 JSON; raises ValueError (a subclass) for anything else."""
+def whole(text: str) -> str:
+    """The text with both halves of a character joined, where pieces were cut between them, and with U+FFFD for half a one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def mended(value: Any) -> Any:
+    """A JSON value whose texts are ``whole``."""
+    if isinstance(value, str):
+        return whole(value)
+    if isinstance(value, dict):
+        return {mended(name): mended(held) for name, held in value.items()}
+    return [mended(held) for held in value] if isinstance(value, list) else value
+
+
+def loads(data: bytes | bytearray | memoryview) -> Any:
+    """Parses UTF-8 JSON; raises ValueError (a subclass) for anything else. Half a character, escaped, stays what it is."""
+    if orjson is None:
+        return _standard_loads(data)
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        if b"\\u" not in bytes(data):
+            raise
+        return _standard_loads(data)  # orjson refuses escaped halves of characters, which models were seen to write
 
 
 def dumps(value: Any) -> bytes:
-    """Writes compact UTF-8 JSON; raises TypeError or ValueError for what JSON cannot say."""
+    """Writes compact UTF-8 JSON, half characters as U+FFFD; raises TypeError or ValueError for what JSON cannot say."""
     if orjson is None:
         return _standard_dumps(value)
     try:
         return orjson.dumps(value)
     except orjson.JSONEncodeError:
-        # orjson refuses integers of more than 64 bits, which JSON itself allows.
+        # orjson refuses integers of more than 64 bits, which JSON itself allows, and halves of characters.
         return _standard_dumps(value)
 
 

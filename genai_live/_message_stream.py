@@ -194,7 +194,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
     def __iter__(self) -> Iterator[ServerMessage]:
         return self
 
-    def __next__(self) -> ServerMessage:
+    def __next__(self) -> ServerMessage:  # noqa: PLR0912 # one way for a message, and few calls on it
         if self._over:
             raise StopIteration
         if self._process is not _process.current:  # nobody fills the queue here
@@ -271,7 +271,7 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
             raise TurnLost(close_info_of(message)) if message.error is None else with_messages(message.error, (message,))
         elif mark.ends:
             self._over = not mark.late and mark.question is not None and mark.question.turn is None
-        elif mark.question is not None and mark.question.calls:
+        elif mark.question is not None and mark.question.waits_for_caller:
             # Nobody has answered its call yet: the loop ends where the service ends its turn, so that this can be done.
             content = message.server_content
             self._over = content is not None and content.turn_complete is True

@@ -37,7 +37,8 @@ class Client(Synchronous):
         location: Google Cloud location, for Vertex AI; "global" by default.
         http_options: HttpOptions, or a dict of them: base_url, api_version, headers, proxy, ca_bundle, and limits. Never changed.
         shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them; it paces
-            their ``stream_audio(wait=False)`` too. A slow callback keeps all of them waiting, unless it runs on an executor.
+            their ``stream_audio(wait=False)`` too. A slow callback keeps all of them waiting, unless it runs on an executor. On
+            Windows one thread reads 511 sessions.
         enterprise: Another name of ``vertexai``, as in Google's SDK.
 
     Raises:
@@ -81,8 +82,7 @@ class Client(Synchronous):
 
     @property
     def aio(self) -> Client:
-        """This client, so that ``client.aio.live.connect`` of a script written for Google's SDK needs no other change than losing
-        its ``async`` and ``await``."""
+        """This client: ``client.aio.live.connect`` of a script for Google's SDK only loses its ``async`` and ``await``."""
         return self
 
     @property

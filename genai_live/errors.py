@@ -8,6 +8,7 @@
     ├── NotAsync (TypeError)                 ``async with`` or ``async for``: nothing here is asynchronous
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
+    ├── ToolError                            a tool says what is to be told to the model; the session goes on
     ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
@@ -68,6 +69,7 @@ __all__ = [
     "SetupError",
     "SetupRejected",
     "SoundSourceError",
+    "ToolError",
     "TurnLost",
     "WrongThread",
 ]
@@ -217,6 +219,13 @@ class DecodeError(LiveError):
 
 class CallbackError(LiveError):
     """A callback of the caller raised; ``__cause__`` is what it raised, and the session goes on."""
+
+
+class ToolError(LiveError):
+    """What a tool raises to have the model told these very words; of any other error the model hears only that there was one.
+
+    ``tools.arguments`` raises it for arguments that do not fit.
+    """
 
 
 class SoundSourceError(LiveError):

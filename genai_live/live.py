@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
-from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
@@ -22,14 +21,18 @@ from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import ConfigError
+from genai_live.families import family_of
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import FINISH_TIMEOUT, Session
-from genai_live.types import LiveConnectConfig, LiveConnectParameters, LiveServerMessage
+from genai_live.types import LiveConnectConfig, LiveConnectParameters
 
 __all__ = ["Live"]
 
-if not TYPE_CHECKING:
+if TYPE_CHECKING:
+    from genai_live.tools import ToolPolicy
+    from genai_live.tools.runner import Runner
+else:
     __getattr__, __dir__ = _public.public(__name__)
 
 
@@ -93,6 +96,7 @@ class Live(Synchronous):
         reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
         history: Any = None,
         extra_setup: Mapping[str, Any] | None = None,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
     ) -> Session: ...
 
     @overload
@@ -109,6 +113,7 @@ class Live(Synchronous):
         reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
         history: Any = None,
         extra_setup: Mapping[str, Any] | None = None,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
     ) -> Session: ...
 
     @opaque
@@ -125,6 +130,7 @@ class Live(Synchronous):
         reconnect: bool | ReconnectPolicy | Mapping[str, Any] = False,
         history: Any = None,
         extra_setup: Mapping[str, Any] | None = None,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
     ) -> Session:
         """Opens a session and returns it after setupComplete. Blocks; Ctrl-C gives up.
 
@@ -140,6 +146,8 @@ class Live(Synchronous):
                 network; ``message.reconnecting`` and ``message.reconnected`` tell of it. It asks for session resumption.
             history: Content of an earlier conversation, given to the model before anything else.
             extra_setup: Members of the setup message that this library does not know yet, in the wire's spelling.
+            run_tools: True, or a ToolPolicy, runs the functions in ``config.tools`` when the model calls them, on threads of
+                their own, and answers each call once; docs/tools.md says the rest.
 
         Raises:
             ConfigError: the arguments cannot work; nothing was sent.
@@ -153,6 +161,7 @@ class Live(Synchronous):
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         api_client = connection_options(self._api_client, config)
+        runner, config = (None, config) if run_tools is False else _runner_for(run_tools, config, model, api_client)
         setup = setup_message(
             api_client,
             model,
@@ -166,15 +175,28 @@ class Live(Synchronous):
         # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
-        detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-        automatic = not detection.get("disabled", False)
-
-        def hold(channel: Channel[LiveServerMessage]) -> Session:
-            session = Session(channel, api_client, model, automatic_detection=automatic, history=first, deadline=deadline)
+        declared = setup["setup"].get("tools") or []
+        if runner is not None:
+            runner.registry.note_declared(declared)
+        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
+        try:
+            detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
+            automatic = not detection.get("disabled", False)
+            session = Session(
+                channel,
+                api_client,
+                model,
+                automatic_detection=automatic,
+                history=first,
+                deadline=deadline,
+                runner=runner,
+                calls_have_turns=_calls_have_turns(declared),
+            )
             self._sessions.add(session, channel)
             return session
-
-        return self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, hold, policy)
+        except BaseException:  # Ctrl-C: nobody else has the channel
+            channel.abort()
+            raise
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:
@@ -189,6 +211,30 @@ def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, *
             raise ConfigError("is given twice, as an argument and in parameters", name)
         named[name] = value
     return named["model"], named["config"], named["callbacks"]
+
+
+def _runner_for(
+    run_tools: bool | ToolPolicy | Mapping[str, Any], config: Any, model: Any, api_client: ApiClient
+) -> tuple[Runner | None, Any]:
+    """Who runs the functions in the config, and the config with their declarations."""
+    from genai_live.tools import ToolPolicy
+    from genai_live.tools.registry import Registry
+    from genai_live.tools.runner import Runner
+
+    policy = ToolPolicy.of(run_tools)
+    if policy is None:
+        return None, config
+    registry = Registry(family_of(str(model), api_client))
+    given, unknown = spelled(LiveConnectConfig, {} if config is None else config, "config")
+    if "tools" in given:
+        given["tools"] = registry.declarations(given["tools"], "config.tools")
+    registry.check(policy)
+    return Runner(registry, policy), {**unknown, **given}
+
+
+def _calls_have_turns(tools: Iterable[Mapping[str, Any]]) -> bool:
+    """True where some function goes on beside the conversation: the turn of its call may end before its answer."""
+    return any(each.get("behavior") == "NON_BLOCKING" for tool in tools for each in tool.get("functionDeclarations") or ())
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -79,13 +79,14 @@ class LiveMusic(Synchronous):
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
-
-        def hold(channel: Channel[LiveMusicServerMessage]) -> MusicSession:
+        channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
+        try:
             session = MusicSession(channel, self._api_client.backend, model)
             self._opened(session, channel)
             return session
-
-        return self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline, hold)
+        except BaseException:  # Ctrl-C: nobody else has the channel
+            channel.abort()
+            raise
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):
@@ -256,7 +257,8 @@ class _Tape:
     def cut(self, seconds: float) -> Audio:
         """Takes that much off the beginning."""
         end = self._bytes_of(seconds)
-        taken = bytes(memoryview(self._pcm)[:end])
+        with memoryview(self._pcm) as whole, whole[:end] as beginning:  # released now, on PyPy too: a view forbids ``del``
+            taken = bytes(beginning)
         del self._pcm[:end]
         return Audio(taken, self._rate, self._channels)
 

@@ -11,7 +11,7 @@ from genai_live import _json, _public
 from genai_live._arguments import came
 from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
-from genai_live._client_messages.family_checks import Model, check_responses, check_tools
+from genai_live._client_messages.family_checks import Model, check_tools
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
@@ -22,24 +22,18 @@ from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, Turn
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
 from genai_live._streaming.sound_sink import SoundSink
+from genai_live._tool_answers import ToolAnswers
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.audio import Audio
-from genai_live.errors import (
-    ABNORMAL_CLOSURE,
-    CloseInfo,
-    ConfigError,
-    Phase,
-    ReceiveTimeout,
-    SentBy,
-    SessionClosed,
-    TurnLost,
-)
+from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed
 from genai_live.families import family_of
 from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
 
 if TYPE_CHECKING:
     from genai_live.api_client import ApiClient
+    from genai_live.tools import ToolRun
+    from genai_live.tools.runner import Runner
 
 __all__ = ["Session", "Stats"]
 
@@ -48,10 +42,6 @@ if not TYPE_CHECKING:
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""
-CALL_LOST = CloseInfo(
-    ABNORMAL_CLOSURE, "the call belongs to a conversation that the session has lost", SentBy.NETWORK, Phase.TOOL, turn_open=True
-)
-"""Why an answer to a call is refused: the session began anew, and nothing of the old conversation is said to the new one."""
 ANSWER_BEGINS_WITHIN = 4.0
 """Seconds in which an answer to speech begins, if one comes: the end of speech was seen after up to 1.4 s, audio 1.6 s later."""
 
@@ -73,13 +63,20 @@ class Session(MessageStream[LiveServerMessage]):
         automatic_detection: bool = True,
         history: dict[str, Any] | None = None,
         deadline: Deadline | None = None,
+        runner: Runner | None = None,
+        calls_have_turns: bool = False,
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
         self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
-        self._protocol.ledger.calls_have_turns = self._known_model().family.several_turn_completes()
+        self._known_model = Model(model, family_of(model, api_client))
+        self._protocol.ledger.calls_have_turns = calls_have_turns or self._known_model.family.several_turn_completes()
+        self._answers = ToolAnswers(channel, api_client.backend, self._known_model)
+        self._runner = runner
+        if runner is not None:
+            runner.attach(self._answers, self)
         if history is not None:
             self._send_history(history, deadline)
 
@@ -154,20 +151,17 @@ class Session(MessageStream[LiveServerMessage]):
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
         Raises:
-            ConfigError: an id, name or response is missing, or the model's family refuses ``scheduling``; nothing was sent.
+            ConfigError: an id, name or response is missing, the model's family refuses ``scheduling``, or with ``run_tools`` the
+                call is one that its function answers; nothing was sent.
             SessionClosed: the session has ended.
         """
-        message = inputs.tool_response(function_responses, self._api_client.backend)
-        check_responses(message["toolResponse"]["functionResponses"], self._known_model(), "function_responses")
-        self._connection.check_usable()
-        payload = _json.dumps(message)
-        for response in message["toolResponse"]["functionResponses"]:
-            call_id = response.get("id") or response.get("name") or ""
-            if self._protocol.ledger.was_lost(call_id):
-                raise TurnLost(CALL_LOST)
-            is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
-            self._protocol.ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
-        self._connection.send(payload, Sent.RESPONSE)
+        responses = self._answers.checked(function_responses)
+        if self._runner is not None:
+            for response in responses:
+                if self._runner.owns(response.get("id") or "", response["name"]):
+                    words = f"the call of {response['name']!r} is answered by its function, because of run_tools"
+                    raise ConfigError(words, "function_responses")
+        self._answers.send(responses)
 
     def send_context_update(self, *, system_instruction: Any = None, tools: Any = None) -> None:
         """Replaces the system instruction, the tools, or both, while connected; an empty list of tools removes all.
@@ -176,11 +170,15 @@ class Session(MessageStream[LiveServerMessage]):
             ConfigError: both are missing, one has a wrong shape, or the model's family refuses a tool; nothing was sent.
             SessionClosed: the session has ended.
         """
+        if self._runner is not None:
+            tools = self._runner.registry.declarations(tools, "tools")
         message = inputs.context_update(system_instruction, tools, self._api_client.backend)
         if tools is not None:
-            model, held = self._known_model(), message["contextUpdate"]["tools"]
+            model, held = self._known_model, message["contextUpdate"]["tools"]
             check_tools(held["tools"], model, "tools")
             held["tools"] = in_form_of(model.family, held["tools"])
+            if self._runner is not None:
+                self._runner.registry.note_declared(held["tools"])
         self._send(message, Sent.NOTHING)
 
     def send_text(self, text: str) -> None:
@@ -224,9 +222,7 @@ class Session(MessageStream[LiveServerMessage]):
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
             Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
-        return stream_audio(
-            self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
-        )
+        return stream_audio(self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self)
 
     # Receiving: one thread at a time, never a callback.
 
@@ -304,13 +300,17 @@ class Session(MessageStream[LiveServerMessage]):
         if until not in ("complete", "generated"):
             raise ConfigError(f'must be "complete" or "generated", not {came(until)}', "until")
         channel, protocol = self._connection, self._protocol
-        gatherer = Gatherer(channel.inbox, protocol.ledger, until_generated=until == "generated", on_update=on_update)
+        runs_of = None if self._runner is None else self._runner.runs_of
+        until_generated = until == "generated"
+        gatherer = Gatherer(
+            channel.inbox, protocol.ledger, until_generated=until_generated, on_update=on_update, runs_of=runs_of
+        )
         try:
             channel.inbox.begin_to_gather()  # before anything is sent: nothing of the answer is forgotten
             question = None if asking is None else asking(deadline)
             turn = gatherer.turn(question, deadline, channel.end_error, reports_usage=protocol.usage is not None)
             channel.inbox.claim = {GIVEN: gatherer.taken}  # the last step: a turn that is not handed over stays in the queue
-            return turn
+            return turn  # noqa: TRY300 # nothing may come between the two
         except LEAVES_A_SESSION_OPEN as error:
             gatherer.give_up(error)
             failure = without_frames(error)
@@ -358,7 +358,8 @@ class Session(MessageStream[LiveServerMessage]):
     def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
         """Ends politely: says that no more speech comes, lets the answer arrive, then closes. What arrives can still be received.
 
-        Waits up to ``timeout`` seconds for the end of the answer. In a callback it cannot wait, and closes at once.
+        Waits up to ``timeout`` seconds for the end of the answer, and for functions that run because of ``run_tools``: their
+        answers go out. In a callback it cannot wait, and closes at once.
         """
         deadline = Deadline.of(timeout)
         channel = self._connection
@@ -366,9 +367,23 @@ class Session(MessageStream[LiveServerMessage]):
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing
             with contextlib.suppress(SessionClosed, ReceiveTimeout):  # the end has come already, or no time is left for an answer
                 self._end_input(deadline)
+                if self._runner is not None:
+                    self._runner.wait(deadline.left())
                 self._wait_for_answer(deadline)
         left = deadline.left()
         self.close(CLOSE_TIMEOUT if left is None else max(min(left, CLOSE_TIMEOUT), 0.1))
+
+    def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
+        """Ends the session now. Idempotent, from any thread, callbacks included; returns within ``timeout`` seconds.
+
+        Functions that run because of ``run_tools`` are told so (``context.cancelled``) and not waited for; nothing of them is
+        sent. In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no
+        number.
+        """
+        deadline = Deadline.of(timeout)
+        if self._runner is not None and not self._connection.forked:
+            self._runner.close()
+        self._connection.close(deadline)
 
     def _end_input(self, deadline: Deadline) -> None:
         backend, protocol = self._api_client.backend, self._protocol
@@ -392,6 +407,11 @@ class Session(MessageStream[LiveServerMessage]):
     # What is known. Any thread, never blocks.
 
     @property
+    def tool_runs(self) -> tuple[ToolRun, ...]:
+        """The newest 1,000 calls that were run because of ``run_tools``, oldest first, as they stand now."""
+        return () if self._runner is None else self._runner.runs
+
+    @property
     def setup_complete(self) -> LiveServerSetupComplete | None:
         """The server's answer to the setup."""
         return self._protocol.setup_complete
@@ -413,15 +433,12 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
-    def _known_model(self) -> Model:
-        return Model(self._model, family_of(self._model, self._api_client))
-
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
             raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
-        if self._known_model().family.text_as_realtime_input:
+        if self._known_model.family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)
 

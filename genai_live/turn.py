@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from genai_live import audio
+from genai_live import _json, audio
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolRun
 
 OUTPUT_RATE = 24_000
 """Hz of the service's speech where its MIME type names no rate (Vertex AI sends plain ``audio/pcm``)."""
@@ -55,6 +58,8 @@ class Turn:
     """How many messages about earlier questions, which nobody had received, were passed over."""
     incomplete: bool = False
     """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
+    tool_runs: tuple[ToolRun, ...] = ()
+    """What became of its calls whose functions ran because of ``run_tools``, cancelled ones included."""
 
     def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
         """Adds reports of the service that come after the end: usage, transcripts, grounding. The session calls it by itself."""
@@ -65,7 +70,12 @@ class Turn:
 
 
 def assemble(
-    messages: Iterable[LiveServerMessage], *, questions: int = 1, skipped: int = 0, incomplete: bool = False
+    messages: Iterable[LiveServerMessage],
+    *,
+    questions: int = 1,
+    skipped: int = 0,
+    incomplete: bool = False,
+    tool_runs: tuple[ToolRun, ...] = (),
 ) -> Turn:
     """Puts a turn together; nothing that came is dropped, an interruption only marks the turn."""
     kept = tuple(messages)
@@ -74,12 +84,12 @@ def assemble(
     cancelled = {i for message in kept if message.tool_call_cancellation for i in message.tool_call_cancellation.ids or ()}
     calls = (call for message in kept if message.tool_call for call in message.tool_call.function_calls or ())
     return Turn(
-        text=whole_text(part.text for part in parts if part.text and not part.thought),
+        text=_joined(part.text for part in parts if part.text and not part.thought),
         audio=_speech(parts),
         transcripts=Transcripts(_transcript(contents, "input_transcription"), _transcript(contents, "output_transcription")),
         usage=usage_of(kept),
         tool_calls=tuple(call for call in calls if call.id not in cancelled),
-        thoughts=whole_text(part.text for part in parts if part.text and part.thought),
+        thoughts=_joined(part.text for part in parts if part.text and part.thought),
         parts=parts,
         grounding=next((c.grounding_metadata for c in reversed(contents) if c.grounding_metadata is not None), None),
         interrupted=any(content.interrupted for content in contents),
@@ -88,7 +98,12 @@ def assemble(
         questions=questions,
         skipped=skipped,
         incomplete=incomplete,
+        tool_runs=tool_runs,
     )
+
+
+def _joined(pieces: Iterable[str]) -> str:
+    return _json.whole("".join(pieces))
 
 
 def _plain(value: object) -> object:
@@ -97,17 +112,7 @@ def _plain(value: object) -> object:
 
 def _transcript(contents: Iterable[LiveServerContent], name: str) -> str:
     fragments = (getattr(content, name) for content in contents)
-    return whole_text(fragment.text for fragment in fragments if fragment is not None and fragment.text)
-
-
-def whole_text(pieces: Iterable[str]) -> str:
-    """Joined text; characters that were cut in two by the end of a piece are whole again, and half ones are marked (U+FFFD)."""
-    text = "".join(pieces)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    return _joined(fragment.text for fragment in fragments if fragment is not None and fragment.text)
 
 
 def _speech(parts: Iterable[Part]) -> Audio:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import hypothesis
+import hypothesis.strategies
 import pytest
 
+from tests.needs import complaint
 from tests.side_by_side import SideBySide
 from tests.waiting import PATIENCE
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 VARIABLES = (
     "GOOGLE_API_KEY",
@@ -42,10 +47,32 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SideBySide())
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return failed_where_required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return failed_where_required((yield))
+
+
+def failed_where_required(report: Report) -> Report:
+    """The report of a test or module that has skipped, as a failure where this machine must have what it needs."""
+    if report.skipped and isinstance(report.longrepr, tuple) and (words := complaint(report.longrepr[2])):
+        report.outcome, report.longrepr = "failed", words
+    return report
+
+
 def pytest_collection_finish() -> None:
-    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them."""
-    gc.collect()
-    gc.freeze()
+    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them.
+
+    Hypothesis first: with its first test it looks for who holds its source of chance, and does not see what is frozen.
+    """
+    if hasattr(gc, "freeze"):  # PyPy has no such thing
+        hypothesis.given(hypothesis.strategies.none())(lambda nothing: None)()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import itertools
 import random
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class User:
     def report(self) -> str:
         return f"{self.manner}\n    " + "\n    ".join([*self._log[-25:], *self.told.wrong[:3]])
 
-    def _do(self, act: Callable[[], object]) -> bool:
+    def _do(self, act: Callable[[], object]) -> bool:  # noqa: PLR0911 # one way out for each thing that may come in between
         """Does one thing; True when nothing came in between."""
         try:
             act()
@@ -143,6 +144,9 @@ class User:
             return False
         except OutboxFull:
             self.told.counts["outbox full"] += 1
+            return False
+        except Exception:
+            self._check(False, f"nothing says that it raises this: {traceback.format_exc()}")
             return False
         finally:
             self.armed = False
@@ -208,7 +212,7 @@ class User:
             self._lose(number, error)
             raise
         self._note(f"{verb} {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
-        if any(call.id == f"c{number}" for call in turn.tool_calls) and not pieces_of(turn.text):
+        if any(call.id == f"c{number}" for call in turn.tool_calls) and not (pieces_of(turn.text) or turn.interrupted):
             return self._answer_call(session, number)  # else the callback had answered before ask looked
         self._check_turn(turn, number)
         self._settled()
@@ -274,9 +278,7 @@ class User:
             self._note(f"received {''.join(each.text or '' for each in messages)!r}")
             self._check_one_turn(self._take(messages, "receive"), "receive")
 
-    def _some_of(
-        self, source: Iterable[types.LiveServerMessage], messages: list[types.LiveServerMessage], after: int
-    ) -> None:
+    def _some_of(self, source: Iterable[types.LiveServerMessage], messages: list[types.LiveServerMessage], after: int) -> None:
         for each in source:
             messages.append(each)
             if len(messages) == after:

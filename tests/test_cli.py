@@ -469,7 +469,9 @@ def test_a_listener_adds_up_what_comes() -> None:
     assert (listener.heard, listener.said, listener.answer_seconds) == ("Hello", "Hi", 1.0)
     assert listener.answering
     assert listener.turn_ended_at is None
-    listener.on_message(message(**TURN_COMPLETE))
+    last = message(**TURN_COMPLETE)
+    last.__dict__["ends_turn"] = True  # as the session says that received it
+    listener.on_message(last)
     assert not listener.answering
     assert listener.turn_ended_at is not None
     assert listener.changed.is_set()

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -18,56 +17,20 @@ from genai_live import Client, Live, errors
 from genai_live._deadline import Deadline
 from genai_live._network.http_answer import Answer
 from genai_live._network.options import ConnectionOptions
+from genai_live._network.tcp import Held, Line
 from genai_live.api_client import ApiClient
 from genai_live.auth import GoogleAuth
 from genai_live.errors import Phase
-from tests.raw_peer import Peer, beside
+from tests.raw_peer import beside
 from tests.servers import MODEL, PATIENCE, answer_every_text, client_of, live_server, raw_server, refusing
+from tests.stalls import deaf_listener, drip, hold, stall_in_setup
 from tests.waiting import LIMITS
 
 GRACE = 0.5
 """Seconds that connect() may take beyond its timeout. A machine under load may be late once: what is always late is a defect."""
 
 
-# Servers that stall
-
-
-def hold(connection: socket.socket) -> None:
-    """Reads what comes and never answers."""
-    while connection.recv(65_536):
-        continue
-
-
-def drip(connection: socket.socket) -> None:
-    """Answers so slowly that every single read succeeds in time."""
-    connection.recv(65_536)
-    pause = threading.Event()
-    for byte in b"HTTP/1.1 101 Switching Protocols\r\n" + b"X-Padding: x\r\n" * 1000:
-        connection.sendall(bytes((byte,)))
-        pause.wait(0.05)
-
-
-def stall_in_setup(connection: socket.socket) -> None:
-    Peer(connection).upgrade()
-    hold(connection)
-
-
-@contextmanager
-def deaf_listener() -> Iterator[str]:
-    """A port whose queue is full: the kernel drops what would connect."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        waiting = []
-        for _ in range(4):
-            waiting.append(socket.socket())
-            waiting[-1].setblocking(False)
-            waiting[-1].connect_ex(listener.getsockname())
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            for each in waiting:
-                each.close()
+# Connecting to a server that stalls
 
 
 class Blocker:
@@ -129,8 +92,6 @@ ALONE = "name lookup"
     "phase", [ALONE, *(pytest.param(phase, marks=pytest.mark.waits) for phase in ("credentials", "dialling", *STALLS))]
 )
 def test_a_stall_ends_within_the_timeout_and_names_the_phase(phase: str) -> None:
-    if "SOCKS" in phase and find_spec("socks") is None:
-        pytest.skip("PySocks is in the extra test")
     with pytest.MonkeyPatch.context() as monkeypatch, stalled(phase, monkeypatch) as make:
         live = make()
         for limit in LIMITS:
@@ -211,7 +172,7 @@ def test_waiting_for_a_body_leaves_time_to_tell_the_status() -> None:
     with near, far:
         far.sendall(b"HTTP/1.1 403 No\r\nContent-Length: 1000\r\n\r\nbegun")
         deadline = Deadline(1.0)
-        assert Answer(near, deadline, method="GET").body() == "begun"
+        assert Answer(Line(near, deadline, Held()), method="GET").body() == "begun"
         assert not deadline.passed
 
 

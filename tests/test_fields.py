@@ -33,8 +33,8 @@ OWN_FIELDS = {
         "max_message_bytes", "queue_bytes",
     },
     "LiveConnectParameters": {"callbacks"},
-    "LiveServerMessage": {"top_level_interaction_status", "decode_error", "reconnecting", "reconnected"},
-    "LiveMusicServerMessage": {"decode_error"},
+    "LiveServerMessage": {"top_level_interaction_status", "decode_error", "error", "reconnecting", "reconnected"},
+    "LiveMusicServerMessage": {"decode_error", "error"},
 }  # fmt: skip
 KINDS = {
     "string": ("string", "one"),

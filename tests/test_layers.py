@@ -27,7 +27,7 @@ LAYERS: dict[str, set[str]] = {
     "settings": {"_settings", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
-    "session": {"turn", "_streaming", "_message_stream", "_gathering", "session", "music", "_open_sessions"},
+    "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
     "client": {"live", "tokens", "client", "__init__"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
@@ -52,13 +52,13 @@ OUTSIDERS = [*PACKAGE.glob("cli/**/*.py"), PACKAGE / "testing.py", *ROOT.glob("s
 REACHES: dict[str, set[str]] = {
     "_network/transport.py": {
         "self._send_lock._is_owned",  # after Ctrl-C nothing else tells whether this thread holds it
-        "self._call_lock._is_owned",  # likewise
+        "sys._getframe",  # whether a signal handler interrupts a write: nothing else knows what is below on the stack
         "sock._sslobj",  # its write is one step of C, where SSLSocket.send is Python that Ctrl-C may interrupt
     },
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools")
 """Packages with a map in their docstring."""
 
 NOT_AT_IMPORT = (

@@ -23,10 +23,10 @@ from tests.servers import (
     TURN_COMPLETE,
     answer_setup,
     live_server,
+    text_of,
     text_part,
     wait_until_closed,
 )
-from tests.test_interrupts import text_of
 from tests.waiting import until
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -453,7 +453,9 @@ def fetch(url: str) -> str:
 
 def test_sessions_in_a_thread_pool(service: tuple[str, dict[str, str]]) -> None:
     url, options = service
-    body = client_line(options) + f"""
+    body = (
+        client_line(options)
+        + f"""
 from concurrent.futures import ThreadPoolExecutor
 
 def work(number):
@@ -467,6 +469,7 @@ with ThreadPoolExecutor(8) as pool:
     pool.submit(session.close).result()
 tell(threads=threads_left())
 """
+    )
     outcome = run(body, url)
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {
@@ -478,7 +481,9 @@ tell(threads=threads_left())
 
 def test_beside_a_running_event_loop_through_to_thread(service: tuple[str, dict[str, str]]) -> None:
     url, options = service
-    body = client_line(options) + f"""
+    body = (
+        client_line(options)
+        + f"""
 import asyncio
 
 async def main():
@@ -502,6 +507,7 @@ async def main():
 asyncio.run(main())
 tell(threads=threads_left())
 """
+    )
     outcome = run(body, url)
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {"answers": ["0", "1", "2", "3"], "direct": "direct", "ticked": True, "threads": []}
@@ -510,7 +516,9 @@ tell(threads=threads_left())
 def test_in_a_process_patched_by_gevent(service: tuple[str, dict[str, str]]) -> None:
     pytest.importorskip("gevent", reason="gevent is in the extra test, and needs a wheel for this Python")
     url, options = service
-    body = client_line(options) + f"""
+    body = (
+        client_line(options)
+        + f"""
 import gevent
 from genai_live import LiveCallbacks
 
@@ -555,6 +563,7 @@ except errors.ConnectError as error:
     tell(refused=str(error.phase))
 ticking.kill()
 """
+    )
     outcome = run(body, url, before="from gevent import monkey\nmonkey.patch_all()")
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {
@@ -564,6 +573,69 @@ ticking.kill()
         "given_up": True,
         "others_ran": True,
         "after": "after",
+        "big": True,
+        "refused": "dialling",
+    }
+
+
+EVENTLET = """
+import warnings
+warnings.simplefilter("ignore")  # it says itself that it is deprecated
+import eventlet
+eventlet.monkey_patch()
+"""
+
+
+@pytest.mark.parametrize("shared_reader", [False, True])
+def test_in_a_process_patched_by_eventlet(shared_reader: bool, service: tuple[str, dict[str, str]]) -> None:
+    """Its ``select`` has no poll, and its sockets are no ``socket.socket``."""
+    pytest.importorskip("eventlet", reason="eventlet is in the extra test")
+    url, options = service
+    body = client_line({**options}) + f"""
+client = Client(api_key="k", http_options=client._api_client.http_options, shared_reader={shared_reader})
+ticks = 0
+
+def tick():
+    global ticks
+    while True:
+        ticks += 1
+        eventlet.sleep(0.001)
+
+eventlet.spawn(tick)
+
+def work(number):
+    with connect() as session:
+        answer = session.ask(str(number), timeout={PATIENCE}).text
+    tell(closed=session.close_info.code)
+    return answer
+
+with eventlet.Timeout({PATIENCE}):
+    tell(answers=list(eventlet.GreenPool(5).imap(work, range(10))))
+    with connect() as session:
+        stream = session.stream_audio(bytes(3200), wait=False)
+        tell(streamed=stream.wait({PATIENCE}))
+        before = ticks
+        try:
+            session.collect(timeout=0.3)
+        except errors.ReceiveTimeout:
+            tell(others_ran=ticks - before > 5)
+        session.close()
+        session.close()
+    big = "x" * 2_000_000
+    with connect() as session:
+        tell(big=session.ask(big, timeout={PATIENCE}).text == big)
+    try:
+        Client(api_key="k", http_options={{"base_url": "http://127.0.0.1:1"}}).live.connect(model="m", timeout={PATIENCE})
+    except errors.ConnectError as error:
+        tell(refused=str(error.phase))
+"""
+    outcome = run(body, url, before=EVENTLET)
+    assert (outcome.stderr, outcome.code) == ("", 0)
+    assert outcome.told == {
+        "answers": [str(number) for number in range(10)],
+        "closed": 1000,
+        "streamed": True,
+        "others_ran": True,
         "big": True,
         "refused": "dialling",
     }

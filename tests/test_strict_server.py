@@ -136,6 +136,23 @@ def test_case_1_messages_of_every_length_form(opcode: int, size: int) -> None:
     check_served(frame(opcode, stars(size)), [size])
 
 
+LONG_FORMS = {
+    "7 bits in 16": b"\x7e" + (125).to_bytes(2, "big"),
+    "none in 16": b"\x7e" + bytes(2),
+    "7 bits in 64": b"\x7f" + (125).to_bytes(8, "big"),
+    "16 bits in 64": b"\x7f" + (65_535).to_bytes(8, "big"),
+    "none in 64": b"\x7f" + bytes(8),
+    "the highest bit of 64": b"\x7f" + (1 << 63).to_bytes(8, "big"),
+}
+"""Lengths that are not written in the shortest form, or that no frame can have (RFC 6455 section 5.2)."""
+
+
+@pytest.mark.parametrize("form", LONG_FORMS)
+@pytest.mark.parametrize("first", [0x80 | TEXT, 0x80 | BINARY, BINARY, 0x80 | PING])
+def test_a_length_in_a_form_that_is_not_the_shortest_is_refused(first: int, form: str) -> None:
+    check_refused(frame(TEXT, stars(9)) + bytes((first,)) + LONG_FORMS[form], 1002, [9])
+
+
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_case_1_1_8_a_message_that_comes_in_chops_of_997_bytes(opcode: int) -> None:
     check_served(frame(opcode, stars(65_536)), [65_536], chop=997)
@@ -324,9 +341,7 @@ def test_case_7_5_1_a_reason_that_is_no_utf_8_is_told_as_far_as_it_goes() -> Non
         assert session.close_info.reason == "x" + "é" * 60
 
 
-@pytest.mark.parametrize(
-    "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
-)
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999])
 def test_case_7_7_valid_codes_are_told_and_answered(code: int) -> None:
     with strict() as (session, server):
         server.send(close_frame(code))
@@ -347,9 +362,7 @@ def test_case_7_9_invalid_codes_are_refused(code: int) -> None:
 def test_case_9_eight_megabytes_whole_or_in_fragments(opcode: int, piece: int) -> None:
     size = 8 * 1024 * 1024
     count = size // piece
-    data = b"".join(
-        frame(CONTINUATION if number else opcode, stars(piece), fin=number == count - 1) for number in range(count)
-    )
+    data = b"".join(frame(CONTINUATION if number else opcode, stars(piece), fin=number == count - 1) for number in range(count))
     check_served(data, [size])
 
 

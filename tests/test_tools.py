@@ -27,11 +27,6 @@ class Marked(typing_extensions.TypedDict, total=False):
 
 
 @dataclasses.dataclass
-class Endless:
-    within: list[Endless]
-
-
-@dataclasses.dataclass
 class Place:
     city: str
     country: str = "DE"
@@ -86,7 +81,11 @@ SCHEMAS: list[tuple[Any, Any]] = [
     (Annotated[int, "metres"], {"type": "integer", "description": "metres"}),
     (
         Place,
-        {"type": "object", "properties": {"city": {"type": "string"}, "country": {"type": "string"}}, "required": ["city"]},
+        {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "country": {"type": "string", "default": "DE"}},
+            "required": ["city"],
+        },
     ),
     (Pair, {"type": "object", "properties": {"left": {"type": "integer"}}}),
 ]
@@ -177,19 +176,11 @@ def test_a_pydantic_model_brings_its_own_schema_and_definitions_to_the_root() ->
     assert schema["$defs"]["Inner"]["properties"]["x"]["type"] == "integer"
 
 
-async def later(a: str) -> str:
-    return a
-
-
 def unannotated(a) -> None:  # type: ignore[no-untyped-def]
     pass
 
 
-def positional(a: int, /) -> None:
-    pass
-
-
-def unsayable(a: bytes) -> None:
+def unsayable(a: complex) -> None:
     pass
 
 
@@ -201,20 +192,12 @@ def lost(a: Missing) -> None:  # type: ignore[name-defined]  # noqa: F821
     pass
 
 
-def endless(a: Endless) -> None:
-    pass
-
-
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (endless, "a type in the annotations of 'endless' contains itself; pass a FunctionDeclaration"),
         (lambda a: a, "a tool needs a function with a name"),
-        (functools.partial(unsayable, a=b""), "a tool needs a function with a name"),
-        (later, "the function 'later' is async"),
         (unannotated, "the parameter 'a' of 'unannotated' has no annotation; write for example a: str"),
-        (positional, "the parameter 'a' of 'positional' is positional-only"),
-        (unsayable, "the parameter 'a' of 'unsayable' is a bytes, which JSON cannot say"),
+        (unsayable, "the parameter 'a' of 'unsayable' is a complex, which JSON cannot say"),
         (wrong_keys, "the parameter 'a' of 'wrong_keys' is a dict whose keys are not str"),
         (lost, "an annotation of 'lost' names something that does not exist"),
         (print, "'print'"),  # which shows its parameters since Python 3.11, without annotations

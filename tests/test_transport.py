@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from genai_live import Session, errors
+from genai_live import Session, _deadline, errors
 from genai_live._deadline import Deadline
 from genai_live._network import frames
 from genai_live._network import transport as transport_module
@@ -81,6 +81,44 @@ def test_a_writer_that_waits_for_another_has_a_limit_too() -> None:
             transport.write(text(b"second"), SOON)
         assert peer.read_frame() == (TEXT, BIG)
         first.result(PATIENCE)
+
+
+class NotesWaits:
+    """The send lock, and the seconds for which it was waited for."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.waits: list[float] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking:
+            self.waits.append(timeout)
+        return bool(self.lock.acquire(blocking, timeout))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lock, name)
+
+
+@pytest.mark.parametrize("seconds", [0.1, None])
+def test_the_wait_for_another_threads_frame_is_one_that_ctrl_c_ends_on_windows_too(
+    seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it interrupts no wait for a lock, so that every one is short."""
+    monkeypatch.setattr(_deadline, "_SLICE", 0.01)
+    with pair() as (transport, peer, _):
+        noted = transport._send_lock = NotesWaits(transport._send_lock)  # type: ignore[assignment]
+        first = beside(transport.write, text(BIG), PATIENCE)
+        wait_until(lambda: transport._writing)
+        second = beside(transport.write, text(b"second"), seconds)
+        wait_until(lambda: len(noted.waits) > 3)
+        if seconds is None:
+            assert [peer.read_frame()[1] for _ in range(2)] == [BIG, b"second"]
+            second.result(PATIENCE)
+        else:
+            assert isinstance(second.exception(PATIENCE), WriteTimedOut)
+            peer.read_frame()
+        first.result(PATIENCE)
+        assert all(0 <= each <= 0.01 for each in noted.waits)
 
 
 def wait_until(true: Callable[[], bool]) -> None:
@@ -256,40 +294,58 @@ def struck_at(line: int, call: Callable[[], object]) -> bool:
     return False
 
 
-@pytest.mark.parametrize("way", ["write", "write_soon"])
-def test_ctrl_c_at_any_line_of_a_write_leaves_whole_frames_and_keeps_nobody_out(way: str) -> None:
-    noted: list[int] = []
+class Noted:
+    """An opening that notes what it is told."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+        self.is_written = False
+        self.then = then
+
+    def written(self) -> None:
+        self.is_written = True
+        self.then()
+
+    def withdrawn(self) -> None:
+        self.is_written = False
+
+
+def test_ctrl_c_at_any_line_of_a_write_leaves_whole_frames_keeps_nobody_out_and_tells_what_went_out() -> None:
     line = 0
     with pair() as (transport, peer, _):
         while True:
             line += 1
-            sent, opening = text(str(line).encode()), partial(noted.append, line)
-            arguments: tuple[Any, ...] = (sent, PATIENCE, None, opening) if way == "write" else (sent, opening)
-            struck = struck_at(line, partial(getattr(transport, way), *arguments))
-            begun = transport.has_begun(sent, opening) or sent in transport._soon
+            noted = Noted()
+            struck = struck_at(line, partial(transport.write, text(b"struck"), PATIENCE, None, noted))
             beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
             arrived = peer.read_frame()[1]
-            assert (arrived == str(line).encode()) == begun, "told as it is"
-            assert not begun or noted[-1:] == [line], "noted before the first byte"
-            if begun:
-                arrived = peer.read_frame()[1]
-            assert arrived == b"next"
+            assert (arrived == b"struck") == noted.is_written
+            assert arrived == b"next" or peer.read_frame()[1] == b"next"
+            if not struck:
+                break
+    assert line > 20
+
+
+def test_ctrl_c_at_any_line_of_a_flush_loses_no_frame_that_waits() -> None:
+    line = 0
+    with pair() as (transport, peer, _):
+        while True:
+            line += 1
+            transport._soon.extend((text(b"one"), text(b"two")))
+            struck = struck_at(line, transport.flush)
+            beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
+            assert [peer.read_frame()[1] for _ in range(3)] == [b"one", b"two", b"next"]
             if not struck:
                 break
     assert line > 20
 
 
 def test_a_signal_handler_that_writes_while_its_own_thread_does_is_written_next() -> None:
-    order: list[str] = []
-
-    def handler() -> None:
-        order.append("opened")
-        transport.write(text(b"from the handler"), PATIENCE, None, lambda: order.append("noted"))
-
+    inner = Noted()
     with pair() as (transport, peer, _):
-        transport.write(text(b"one"), PATIENCE, None, handler)
+        outer = Noted(lambda: transport.write(text(b"from the handler"), PATIENCE, None, inner))
+        transport.write(text(b"one"), PATIENCE, None, outer)
         assert [peer.read_frame()[1] for _ in range(2)] == [b"one", b"from the handler"]
-    assert order == ["opened", "noted"]
+    assert inner.is_written
 
 
 def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_writer_out() -> None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from genai_live import tools as tools_module
 from genai_live._validation import Checker, kind_of, unknown_key
 from genai_live.errors import ConfigError
 from genai_live.types import FunctionDeclaration, Tool
@@ -18,7 +17,7 @@ MAX_DECLARATIONS = 512
 _DECLARATIONS = "functionDeclarations"
 _is_function_name = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}").fullmatch
 _CONTAINERS = (list, tuple)
-_ACCEPTED = "Tool objects, dicts of them, FunctionDeclaration objects and Python functions"
+_ACCEPTED = "Tool objects, dicts of them, FunctionDeclaration objects, MCP Tool objects and Python functions"
 
 
 def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
@@ -54,10 +53,13 @@ def _as_tool(item: Any, path: str) -> Any:
         return item
     if isinstance(item, Mapping):
         return _checked_keys(item, path)
-    _refuse_mcp(item, path)
+    if _is_of_mcp(item):
+        return {"function_declarations": [_of_mcp(item, path)]}
     if callable(item) and not inspect.isclass(item):
+        from genai_live.tools import declaration  # whoever declares no function does not pay for it
+
         try:
-            return {"function_declarations": [tools_module.declaration(item)]}
+            return {"function_declarations": [declaration(item)]}
         except ConfigError as error:
             raise ConfigError(str(error), path) from None
     raise ConfigError(f"expected {_ACCEPTED}, got {kind_of(item)}", path)
@@ -73,13 +75,21 @@ def _checked_keys(item: Mapping[str, Any], path: str) -> Mapping[str, Any]:
     return item
 
 
-def _refuse_mcp(item: Any, path: str) -> None:
-    if type(item).__module__.partition(".")[0] == "mcp":
+def _is_of_mcp(item: Any) -> bool:
+    return type(item).__module__.partition(".")[0] in ("mcp", "mcp_types")
+
+
+def _of_mcp(item: Any, path: str) -> FunctionDeclaration:
+    """The declaration of an MCP tool, of release 1 or 2 of ``mcp``; its calls are the caller's to answer."""
+    name = getattr(item, "name", None)
+    schema = getattr(item, "input_schema", None) or getattr(item, "inputSchema", None)
+    if not isinstance(name, str) or not isinstance(schema, Mapping):
         raise ConfigError(
-            f"is an MCP {type(item).__name__}, which is not taken; declare its tools as FunctionDeclaration("
-            "name=tool.name, description=tool.description, parameters_json_schema=tool.inputSchema) and call them yourself",
+            f"is an MCP {type(item).__name__}, which is not taken; declare its tools as FunctionDeclaration(...), or put the Tool"
+            " objects that it lists here",
             path,
         )
+    return FunctionDeclaration(name=name, description=getattr(item, "description", None), parameters_json_schema=dict(schema))
 
 
 def _checked_function(function: dict[str, Any], path: str) -> dict[str, Any]:

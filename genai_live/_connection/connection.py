@@ -12,10 +12,8 @@ import selectors
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from typing import Generic, NamedTuple, NoReturn, Protocol
+from typing import Any, Generic, NamedTuple, NoReturn, Protocol
 
 from genai_live import _process
 from genai_live._base64_text import Payload
@@ -76,6 +74,22 @@ class Owner(Protocol):
         """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
 
 
+class _Opening:
+    """Tells the protocol of a message that goes out: ``transport.Opening``."""
+
+    def __init__(self, protocol: BidiProtocol[Any], kind: Sent, question: Question | None) -> None:
+        self._protocol = protocol
+        self._kind = kind
+        self._question = question
+
+    def written(self) -> None:
+        self._protocol.note_written(self._kind, self._question)
+
+    def withdrawn(self) -> None:
+        if self._question is not None:
+            self._protocol.note_withdrawn(self._question)
+
+
 class Connection(Generic[ServerMessage]):
     """One connection of a session: the first, which ``open`` waits for, or one that follows after ``pause`` seconds."""
 
@@ -129,7 +143,10 @@ class Connection(Generic[ServerMessage]):
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
         except RuntimeError as error:  # this process may start no more threads
+            self._caller_reports = error.__context__ is None
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
+            if error.__context__ is not None:  # a signal struck in threading, which raised this in the place of it
+                raise error.__context__ from None
         except BaseException:
             self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
@@ -386,8 +403,7 @@ class Connection(Generic[ServerMessage]):
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 
     def close(self, deadline: Deadline) -> None:
-        """Ends the connection now: one Close frame, then the peer's is waited for. Any thread; on the reader thread without
-        waiting."""
+        """Ends the connection now: sends a Close frame and waits for the peer's. Any thread; the reader thread does not wait."""
         if self.forked:
             if self.transport is not None:
                 self.transport.forget()
@@ -403,8 +419,7 @@ class Connection(Generic[ServerMessage]):
         self.reader.join(Deadline(CLOSE_GRACE))
 
     def begin_close(self, deadline: Deadline) -> None:
-        """Ends the connection without waiting for anything but the writing of one Close frame; on the reader thread not even
-        for that."""
+        """Ends the connection and waits only until one Close frame is written; the reader thread does not even do that."""
         if self.transport is not None:
             self._say_goodbye(self.transport, deadline)
         elif self._opens_session:
@@ -508,7 +523,7 @@ class Connection(Generic[ServerMessage]):
             sound = self.protocol.sound
             sound.sent, sound.ended = True, False
         elif kind not in _UNNOTED:
-            opening = partial(self.protocol.note_written, kind, question)
+            opening = _Opening(self.protocol, kind, question)
         try:
             if wait:
                 transport.write(frame, self.plan.options.write_timeout, deadline, opening)
@@ -517,23 +532,13 @@ class Connection(Generic[ServerMessage]):
                 if question is not None:
                     self._soon.append((frame, payload, kind, question))
         except BaseException as error:
-            self._note_unwritten(transport, frame, opening, question, error)
+            self._note_unwritten(transport, error)
             raise
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("> %d bytes", len(payload))
 
-    def _note_unwritten(
-        self,
-        transport: Transport,
-        frame: frames.Frame,
-        opening: Callable[[], None] | None,
-        question: Question | None,
-        error: BaseException,
-    ) -> None:
-        """A write failed or was left early: a question of which nothing is out, or will be, was not asked. May raise the end."""
-        lost = isinstance(error, TransportLost)
-        if question is not None and opening is not None and (lost or not transport.has_begun(frame, opening)):
-            self.protocol.note_withdrawn(question)
+    def _note_unwritten(self, transport: Transport, error: BaseException) -> None:
+        """A write failed or was left early. Raises the end, if it is one."""
         if isinstance(error, TransportLost):
             self._lose_while_writing(transport, error, Deadline(self.plan.options.write_timeout))
         if transport.interrupted:

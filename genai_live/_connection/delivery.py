@@ -39,9 +39,7 @@ class Owner(Protocol):
 class Delivery(Generic[ServerMessage]):
     """Decodes messages, and hands them on in order; it stays when a session goes on over another connection."""
 
-    def __init__(
-        self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner
-    ) -> None:
+    def __init__(self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
         self.dispatcher = Dispatcher(callbacks, queue_bytes, owner.resume)
         backlog = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
@@ -104,8 +102,12 @@ class Delivery(Generic[ServerMessage]):
     def still_full(self) -> bool:
         """Looks again whether reading has to pause."""
         # With on_message it is the executor that may be behind, or who gathers a turn; else the receiver.
-        counts = self._on_message is None or self.inbox.is_gathering
-        self.paused = self.dispatcher.pause_if_full() or (counts and self.inbox.pause_if_full())
+        if self._on_message is None or self.inbox.is_gathering:
+            is_full = self.inbox.pause_if_full()
+        else:
+            is_full = False
+            self.inbox.read_on()
+        self.paused = self.dispatcher.pause_if_full() or is_full
         return self.paused
 
     def end(self) -> None:

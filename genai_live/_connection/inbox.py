@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from genai_live._connection.ledger import Mark
 from genai_live._deadline import Deadline
@@ -97,7 +97,8 @@ class Inbox(Generic[ServerMessage]):
     @property
     def waiting_messages(self) -> int:
         """Messages that nobody has taken yet."""
-        given, held = self.claim.get(GIVEN), [*self._held]
+        given = self.claim.get(GIVEN)
+        held: list[Any] = [*self._held]
         if isinstance(given, Take):
             held[: given.first] = [held[place] for place in given.but]
         elif held and held[0] is given:
@@ -132,11 +133,16 @@ class Inbox(Generic[ServerMessage]):
 
     def pause_if_full(self) -> bool:
         """True when the bound is reached: the reader stops reading until ``resume`` is called."""
-        # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``.
+        # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``. Only the reader takes
+        # it back, who then reads on: Ctrl-C in a receiver leaves no reader behind that waits for ever.
         self._paused = True
         if self.waiting_bytes < self.limit_bytes:
             self._paused = False
         return self._paused
+
+    def read_on(self) -> None:
+        """The reader pauses for this queue no longer, however much waits."""
+        self._paused = False
 
     def forget_oldest(self) -> None:
         """Drops messages from the old end until the backlog holds, for sessions whose callback has seen them."""
@@ -221,7 +227,7 @@ class Inbox(Generic[ServerMessage]):
 
     def replace(self, place: int, mark: Mark) -> None:
         """Gives the message at one place another mark."""
-        item = self._held[place]
+        item: Any = self._held[place]
         assert item is not None
         self._held[place] = (item[0], mark, *item[2:])
 
@@ -301,7 +307,6 @@ class Inbox(Generic[ServerMessage]):
 
     def _resume_if_caught_up(self) -> None:
         if self.waiting_bytes <= self.limit_bytes // 2:
-            self._paused = False
             self._resume()
 
     def _wait_for_token(self, deadline: Deadline) -> None:

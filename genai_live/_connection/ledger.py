@@ -18,7 +18,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
@@ -71,6 +71,8 @@ class Question:
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
         self.calls: set[str] = set()
         """Ids of its calls that nobody has answered."""
+        self.owned: set[str] = set()
+        """Those that this library answers by itself."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
         self.responses: list[Payload] = []
@@ -91,6 +93,11 @@ class Question:
         """The turn in its user's hands, which late reports complete."""
         self.part, self.generated, self.last = Mark(self), Mark(self, generated=True), Mark(self, ends=True)
         self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
+
+    @property
+    def waits_for_caller(self) -> bool:
+        """True while it has a call that only the caller can answer."""
+        return bool(self.calls) and not self.calls <= self.owned
 
     @property
     def count(self) -> int:
@@ -170,6 +177,34 @@ class Rule(NamedTuple):
     source: str
 
 
+class NotedCalls(Protocol):
+    """What is known of the calls in a message, by their ids, before the ledger enters it."""
+
+    @property
+    def owned(self) -> Container[str]:
+        """Calls that this library answers by itself."""
+
+    @property
+    def over(self) -> Container[str]:
+        """Calls that came again after their answer."""
+
+
+class _Nothing:
+    owned: Container[str] = ()
+    over: Container[str] = ()
+
+
+class ForCaller:
+    """The ids of the calls that only the caller can answer, and has not."""
+
+    def __init__(self, pending: dict[str, Question]) -> None:
+        self._pending = pending
+
+    def __contains__(self, call_id: object) -> bool:
+        question = self._pending.get(call_id)  # type: ignore[call-overload]
+        return question is not None and call_id not in question.owned
+
+
 class Ledger:
     """The questions of one session, and the turn that is under way."""
 
@@ -182,6 +217,9 @@ class Ledger:
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
         """The question of each call that nobody has answered."""
+        self.for_caller = ForCaller(self.pending)
+        self.noted_calls: NotedCalls = _Nothing()
+        """About the calls of the message that is entered next."""
         self.calls_have_turns = False
         """True for a family whose call has a turn of its own: its turnComplete comes before the answer, which has another."""
         self._numbers = itertools.count(1)
@@ -224,23 +262,23 @@ class Ledger:
         question.fate = Fate.WAITING
 
     def call_answered(self, call_id: str, response: Payload, *, is_last: bool, is_spoken: bool) -> None:
-        """A call was answered: the model goes on with its question, unless more responses follow or none is to be spoken of."""
+        """A call was answered: the model goes on with its question, unless the response is not to be spoken of."""
         question = self.pending.get(call_id)
         if question is None:
             return
-        if not any(response is each for each in question.responses):  # one message may answer several calls
+        # One message may answer several calls. What this library answers by itself is answered once: mostly the service has it.
+        if call_id not in question.owned and not any(response is each for each in question.responses):
             question.responses.append(response)
-        if not is_last:
-            return
-        question.calls.discard(call_id)
-        self.pending.pop(call_id, None)
+        if is_last:
+            question.calls.discard(call_id)
+            self.pending.pop(call_id, None)
         self._silent_since = None
         if is_spoken:
             question.owed, question.ready = True, next(self._order)
             self.going_on = None
             if question is not self._running and question not in self._due:
                 self._due.append(question)
-        elif question is not self._running and not question.calls and not question.owed:
+        elif is_last and question is not self._running and not question.calls and not question.owed:
             self._close_with_note(question)
 
     def join(self, question: Question, other: Question) -> None:
@@ -488,7 +526,9 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
-            if question is not None:
+            if question is not None and call_id not in self.noted_calls.over:
+                if call_id in self.noted_calls.owned:
+                    question.owned.add(call_id)
                 question.calls.add(call_id)
                 self.pending[call_id] = question
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from genai_live import _json
 from genai_live._connection.channel import Channel
-from genai_live._connection.protocol import BidiProtocol
+from genai_live._connection.protocol import BidiProtocol, CallWatcher
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
@@ -22,13 +22,11 @@ from genai_live.errors import ConnectError, ErrorKind, WrongThread
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from genai_live._secret import Secret
     from genai_live.reconnection import ReconnectPolicy
-
-Held = TypeVar("Held")
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for everything up to setupComplete; the service was seen to need 0.3 to 0.8 s."""
@@ -58,14 +56,13 @@ class Opener:
         protocol: type[BidiProtocol[ServerMessage]],
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
-        hold: Callable[[Channel[ServerMessage]], Held],
         policy: ReconnectPolicy | None = None,
-    ) -> Held:
-        """Connects, sends ``setup`` and waits for setupComplete; returns what ``hold`` makes of the channel. Blocks; Ctrl-C gives
-        up, also while nobody holds the channel yet.
+        watcher: CallWatcher | None = None,
+    ) -> Channel[ServerMessage]:
+        """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
-        ``policy`` the connection is one that goes on over others when it ends.
+        ``policy`` the connection is one that goes on over others when it ends. ``watcher`` answers calls of the model by itself.
 
         Raises:
             ConfigError: the backend does not have the protocol's method; nothing was dialled.
@@ -84,18 +81,20 @@ class Opener:
 
         tried = 0
         while True:
-            channel = Channel(plan, protocol(), callbacks, self._new_reader, policy, plan_for)
+            made = protocol()
+            made.watcher = watcher
+            channel = Channel(plan, made, callbacks, self._new_reader, policy, plan_for)
             try:
                 channel.open(deadline)
-                return hold(channel)
+                return channel
             except ConnectError as error:
                 tried += 1
                 pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
                 if pause is None:
                     channel.report_end()
                     raise
-            except BaseException:
-                channel.abort("connecting was interrupted")
+            except BaseException:  # Ctrl-C after setupComplete: nobody else has it
+                channel.abort()
                 raise
             time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
 
@@ -129,8 +128,7 @@ def pause(tried: int, chance: float) -> float:
 
 
 def next_try_in(error: ConnectError, tried: int, retries: int, left: float | None, chance: float) -> float | None:
-    """Seconds until the next of ``retries`` further tries; None to give up. ``left``: seconds that the caller waits, None for
-    ever."""
+    """Seconds until the next of ``retries`` further tries, of the ``left`` ones that the caller waits; None to give up."""
     if tried > retries or not may_pass(error):
         return None
     seconds = pause(tried, chance)

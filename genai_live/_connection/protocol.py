@@ -1,5 +1,4 @@
-"""A protocol without socket, thread or clock: states, turns, tool calls, resumption, usage. The reader feeds it; senders note
-in it.
+"""A protocol without socket, thread or clock: states, turns, tool calls, resumption, usage. Fed by reader and senders.
 
 ``BidiProtocol`` is what every streaming method has; ``LiveProtocol`` and ``MusicProtocol`` are the methods. One instance
 follows one connection from the upgrade to its end. What the reader writes and what senders write are different attributes, or
@@ -8,17 +7,19 @@ single operations on a dict, so no lock is needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import ClassVar, Generic
+from typing import Protocol as Typed
 
 from genai_live import _sound_messages
 from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
-from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, Question, Sound
+from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, NotedCalls, Question, Sound
+from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
 from genai_live.reconnection import Reconnected, Reconnecting
@@ -96,7 +97,6 @@ ASKS = {Sent.QUESTION: Asked.CONTENT, Sent.ACTIVITY_END: Asked.SPEECH}
 """The messages that ask a question."""
 
 
-
 @dataclass(frozen=True)
 class Resumption:
     """What is needed to go on after this connection: pass ``handle`` to ``connect(resume=...)``."""
@@ -107,6 +107,22 @@ class Resumption:
     """What the newest update said; False while the model generates or waits for a tool."""
     last_consumed_client_message_index: int | None = None
     """Index of the last client message that the handle's state includes (from 1); only with ``transparent`` resumption."""
+
+
+class CallWatcher(Typed):
+    """Who answers calls of the model by itself. Called by the reader thread, and never waits."""
+
+    def noted(self, message: LiveServerMessage) -> NotedCalls:
+        """Takes note of the calls and cancellations in a message, before the ledger does."""
+
+    def hand_over(self) -> None:
+        """The ledger has entered the message: from now on its calls may be answered."""
+
+    def lose(self, ids: Iterable[str]) -> None:
+        """The conversation that these calls belong to is gone."""
+
+    def ended(self) -> None:
+        """The session has ended."""
 
 
 class BidiProtocol(Generic[ServerMessage]):
@@ -124,6 +140,8 @@ class BidiProtocol(Generic[ServerMessage]):
     """Questions that were closed with the turn of another one."""
     mark: Mark = SESSION
     """Whose the message is that was received last. The reader thread."""
+    watcher: CallWatcher | None = None
+    """Who answers calls by itself; None where the caller does."""
     going_away = False
     """True once the server has said that it will end the connection."""
     time_left: float | None = None
@@ -212,9 +230,13 @@ class BidiProtocol(Generic[ServerMessage]):
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
         except RecursionError as error:  # this thread is deeper in its work than the reader
             return self._undecodable(payload, error)
+        self._finish(message)
+        return message
+
+    def _finish(self, message: ServerMessage) -> None:
+        """Adds what a message means beside its fields. Any thread."""
         if "extra" in message.__dict__:
             message.error = service_error(message.extra)
-        return message
 
     def _undecodable(self, payload: bytes | bytearray, error: Exception) -> ServerMessage:
         message = self.message_type()
@@ -276,23 +298,35 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         """As ``BidiProtocol.resynchronised``."""
         return self.ledger.resynchronised
 
+    def move(self, event: Event) -> None:
+        """As ``BidiProtocol.move``; who answers calls is told of the end."""
+        super().move(event)
+        if event is Event.ENDED and self.watcher is not None:
+            self.watcher.ended()
+
     def receive(self, payload: bytes | bytearray) -> LiveServerMessage:
         """As ``BidiProtocol.receive``. Sound that only goes on with the turn under way is noted at once: it says nothing else."""
         try:
             message = _sound_messages.read(LiveServerMessage, payload, vertex=self.vertex)
             mark, fields = self.ledger.going_on, message.__dict__
-            if mark is None or len(fields) != 1 or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT:
+            has_text = "text" in fields
+            if (
+                mark is None
+                or len(fields) != 1 + has_text
+                or fields.get("server_content", _NO_CONTENT).__dict__.keys() != _ONLY_CONTENT
+            ):
                 self._note(message)
             else:
                 self.mark = mark
+                if not has_text:
+                    fields["text"] = message.text
         except Exception as error:  # whatever a message may say, it costs this one message and not the session
             self.mark = SESSION
             return self._undecodable(payload, error)
         return message
 
     def _note(self, message: LiveServerMessage) -> None:
-        if "extra" in message.__dict__:
-            message.error = service_error(message.extra)
+        self._finish(message)
         if message.usage_metadata is not None:
             self.usage = added(self.usage, message.usage_metadata)
         if message.setup_complete is not None and self.state is State.SETUP:
@@ -302,7 +336,20 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
             self._note_resumption(message)
         if message.go_away is not None:
             self.going_away, self.time_left = True, message.go_away.time_left
-        self.mark = self.ledger.entered(message)
+        if self.watcher is not None and (message.tool_call is not None or message.tool_call_cancellation is not None):
+            self.ledger.noted_calls = self.watcher.noted(message)
+            self.mark = self.ledger.entered(message)
+            self.watcher.hand_over()
+        else:
+            self.mark = self.ledger.entered(message)
+
+    def _finish(self, message: LiveServerMessage) -> None:
+        super()._finish(message)
+        if message.server_content is not None and message.server_content.model_turn is not None:
+            message.__dict__["text"] = message.text
+        if message.tool_call is not None:  # half a character in an argument would be refused where a function gives it back
+            for call in message.tool_call.function_calls or ():
+                call.args = mended(call.args)
 
     @property
     def is_unsettled(self) -> bool:
@@ -331,7 +378,11 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
 
     def begin_anew(self) -> tuple[Question, ...]:
         """As ``BidiProtocol.begin_anew``."""
-        return self.ledger.begin_anew()
+        open_calls = tuple(self.ledger.pending)
+        lost = self.ledger.begin_anew()
+        if self.watcher is not None:
+            self.watcher.lose(open_calls)
+        return lost
 
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
         """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses that nobody has spoken of."""

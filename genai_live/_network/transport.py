@@ -2,7 +2,7 @@
 
 OpenSSL forbids SSL_read and SSL_write on one connection from two threads at once, and CPython does not prevent it: a TLS
 connection read by one thread and written by others breaks within seconds. So the socket is non-blocking, one lock stands
-around each call into it, and every wait happens outside that lock. Plain sockets take the same path. After ``_dial``, this is
+around each call into it, and every wait happens outside that lock. Plain sockets take the same path. After ``dial``, this is
 the only file that meets OSError.
 """
 
@@ -11,14 +11,16 @@ from __future__ import annotations
 import selectors
 import socket
 import ssl
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import BuiltinMethodType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from genai_live._deadline import Deadline
 from genai_live._network.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
+from genai_live._network.tcp import shut_down
 
 if TYPE_CHECKING:
     import websocket
@@ -31,6 +33,8 @@ BATCH_BYTES = 8 * READ_BYTES
 """Bytes after which what came is handed on, and other connections of the same reader get their turn. A message of a burst costs
 8.0 µs; with half as many 8.7, because its receiver is woken more often. With twice as many it is 7.5 on an idle machine and 10.6
 on a busy one, where the whole does not stay in a core's cache."""
+BATCH_EVENTS = 8192
+"""Frames after which the same holds: 512 KiB of empty ones are 262,144, which took 21 MB. Bursts of small texts stay below it."""
 _BURST_RECORDS = 4
 """TLS records read in a row from which more are expected behind one that is not full."""
 _RETRY_AFTER = 0.05
@@ -72,6 +76,16 @@ class _Patience:
             raise TimeoutError
 
 
+class Opening(Protocol):
+    """What is to be known of a frame that means something for later ones."""
+
+    def written(self) -> None:
+        """The frame goes out: called by the owner of the send lock, just before its first byte."""
+
+    def withdrawn(self) -> None:
+        """Nothing of it went out, or will, after all."""
+
+
 class Transport:
     """Reads and writes one upgraded connection.
 
@@ -106,9 +120,8 @@ class Transport:
         Reentrant, so that it knows its owner: a signal handler may send while its own thread does."""
         self._writing = False
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
-        self._call_lock = threading.RLock()
-        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block. One that knows its owner: what
-        interrupts a write at any line of it, a debugger's tracer included, leaves it to be let go."""
+        self._call_lock = threading.Lock()
+        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._soon: deque[Frame] = deque()
         """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
@@ -120,7 +133,7 @@ class Transport:
         self._sent_before = 0
         self._counts: list[int] = []
         """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
-        self._opened: Callable[[], None] | None = None
+        self._opened: Opening | None = None
         """The ``opening`` of the frame that has begun last."""
         self._send, self._may_tear = _sender(sock)
         self._torn = False
@@ -138,7 +151,7 @@ class Transport:
         """Returns what has arrived, without blocking. What came whole before an end is returned; ``failure`` is that end."""
         events: list[Event] = []
         reads, unread, until = 0, False, self.bytes_read + BATCH_BYTES
-        while self.bytes_read < until or unread:
+        while (self.bytes_read < until and len(events) < BATCH_EVENTS) or unread:
             reads += 1
             try:
                 with self._call_lock:
@@ -177,11 +190,11 @@ class Transport:
     # Writing: any thread.
 
     def write(
-        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Callable[[], None] | None = None
+        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None
     ) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
-        ``opening`` is called just before the first byte, by the owner of the send lock. A Ctrl-C meanwhile, and a ``deadline``
+        ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
         that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
         handler that writes while its own thread does has its frame written behind the one under way.
 
@@ -189,7 +202,7 @@ class Transport:
             TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.
             TimeoutError: the deadline passed.
         """
-        if self._owns_send_lock:
+        if self._owns_send_lock and self._is_writing_below():
             self._soon_opened(frame, opening)
             return
         try:
@@ -200,39 +213,27 @@ class Transport:
                 if self._frame or self._soon or self._pong:
                     self._write_waiting(_Patience(limit, deadline))
                 if opening is not None:
-                    opening()
+                    opening.written()
                 self._begin(frame)
                 self._opened = opening
                 self._write_some()
                 if self._frame:
                     self._push_slowly(_Patience(limit, deadline))
                 self.messages_written += 1
-            except Exception:
-                raise
-            except BaseException:
-                self.interrupted = self._owns_send_lock and self._torn and not self._counts
+            except BaseException as error:
+                self._leave(error, frame, opening)
                 raise
             finally:
-                if self._send_lock._is_owned():  # type: ignore[attr-defined]  # likewise
+                if self._owns_send_lock:
                     self._writing = False
                     self._send_lock.release()
             if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
                 self.flush()
         except BaseException:
-            self._leave()
+            self._let_go()
             raise
 
-    def _leave(self) -> None:
-        """A write failed, or Ctrl-C came at any moment of it: lets go of the locks, and has the reader write what waits."""
-        if self._call_lock._is_owned():  # type: ignore[attr-defined]  # what threading.Condition asks too
-            self._call_lock.release()
-        if self._owns_send_lock:
-            self._writing = False
-            self._send_lock.release()
-        if self._frame or self._soon or self._pong:
-            self._want_write()
-
-    def write_soon(self, frame: Frame, opening: Callable[[], None] | None = None) -> None:
+    def write_soon(self, frame: Frame, opening: Opening | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
 
         Raises:
@@ -241,19 +242,30 @@ class Transport:
         self._soon_opened(frame, opening)
         self.flush()
 
-    def _soon_opened(self, frame: Frame, opening: Callable[[], None] | None) -> None:
-        if opening is not None:
-            opening()
-        self._soon.append(frame)
-        self._opened = opening
+    def _let_go(self) -> None:
+        """A write or flush failed, or was interrupted at any moment: keeps nobody out, and has the reader write what waits."""
+        while self._owns_send_lock:
+            self._writing = False
+            self._send_lock.release()
+        if self._frame or self._soon or self._pong:
+            self._want_write()
 
-    def has_begun(self, frame: Frame, opening: Callable[[], None]) -> bool:
-        """True when a frame whose writing was interrupted is out, or is finished by whoever writes next."""
-        return frame is self._frame or opening is self._opened
+    def _leave(self, error: BaseException, frame: Frame, opening: Opening | None) -> None:
+        """A write ends early. Asked while the lock is held: later somebody else may have finished the frame."""
+        if opening is not None:
+            begun = self._frame is frame or self._opened is opening
+            if isinstance(error, TransportLost) or not begun:
+                opening.withdrawn()
+        if not isinstance(error, Exception):
+            self.interrupted = self._owns_send_lock and self._torn and not self._counts
+
+    def _soon_opened(self, frame: Frame, opening: Opening | None) -> None:
+        if opening is not None:
+            opening.written()
+        self._soon.append(frame)
 
     def _wait_for_lock(self, patience: _Patience) -> None:
-        left = patience.left()
-        if not self._send_lock.acquire(timeout=-1 if left is None else left):
+        while not Deadline(patience.left()).acquire(self._send_lock):
             patience.raise_if_over("another thread's frame could not be written in time")
 
     def write_pong(self, frame: bytes) -> None:
@@ -262,20 +274,20 @@ class Transport:
         self.flush()
 
     def flush(self) -> None:
-        """Writes what waits, as far as the socket takes it; returns at once while somebody writes, who does so before the end."""
-        if self._owns_send_lock:
-            return
+        """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
         while self._soon or self._frame or self._pong:
+            if self._owns_send_lock and self._is_writing_below():
+                return  # a signal handler: the write that it interrupts goes on with what waits
             try:
                 try:
                     if not self._send_lock.acquire(blocking=False):
                         return
                     done = self._write_waiting(None)
                 finally:
-                    if self._send_lock._is_owned():  # type: ignore[attr-defined]  # likewise
+                    if self._owns_send_lock:
                         self._send_lock.release()
             except BaseException:
-                self._leave()
+                self._let_go()
                 raise
             if not done:
                 self._want_write()
@@ -285,6 +297,18 @@ class Transport:
     def _owns_send_lock(self) -> bool:
         """Asks the lock: Ctrl-C may come after it was taken and before this program has noted that."""
         return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
+
+    def _is_writing_below(self) -> bool:
+        """Requires the send lock. True in a signal handler that interrupts a write of this thread. Otherwise an exception that
+        came between two lines, as a debugger may raise one, has kept the lock from its release: it is released here."""
+        frame = sys._getframe(2)
+        while frame is not None:
+            if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
+                return True
+            frame = frame.f_back  # type: ignore[assignment]
+        while self._owns_send_lock:
+            self._send_lock.release()
+        return False
 
     @property
     def waiting_bytes(self) -> int:
@@ -375,13 +399,8 @@ class Transport:
                 piece = memoryview(frame)[sent:] if sent else frame
             call = map(self._send, (piece,))
             try:
-                with self._call_lock:
-                    if self._closed:
-                        raise TransportLost("the connection is closed")
-                    self._torn = self._may_tear
-                    # One step of C, which writes and records: a signal handler that raises does so before it or behind it.
-                    self._counts.extend(call)
-                    self._torn = False
+                # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
+                with self._call_lock: self._call(call)  # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return
@@ -389,16 +408,21 @@ class Transport:
                 self._lost = _words(error)
                 raise TransportLost(self._lost) from error
 
+    def _call(self, call: Iterator[int]) -> None:
+        """Requires the call lock."""
+        if self._closed:
+            raise TransportLost("the connection is closed")
+        self._torn = self._may_tear
+        # One step of C, which writes and records: a signal handler that raises does so before it or behind it.
+        self._counts.extend(call)
+        self._torn = False
+
     # Ending.
 
     def shut(self) -> None:
         """Ends the connection for every thread that waits on it; the descriptor stays until ``release``. Never blocks."""
         self._closed = True
-        try:
-            # The plain socket's shutdown: SSLSocket's own one drops the TLS layer under a thread that is inside it.
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
-        except OSError:
-            return  # the peer was faster
+        shut_down(self._socket)
 
     def release(self) -> None:
         """Closes the descriptor; in a forked child this leaves the parent's connection alone."""
@@ -410,6 +434,10 @@ class Transport:
         """Closes the descriptor in a forked child, where a lock may be held by a thread that does not exist."""
         self._closed = True
         self._socket.close()
+
+
+_WRITERS = (Transport.write.__code__, Transport.flush.__code__)
+"""What holds the send lock."""
 
 
 def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryview], int], bool]:

@@ -1,1 +1,8 @@
-"""Sound into a session at the speed of a microphone: where it comes from, when a chunk is due, the handle that the user holds."""
+"""Sound into a session: where it comes from, when a chunk is due, how it goes out, the handle that the user holds.
+
+``sound_source``  what a caller gives, as chunks of 16 kHz mono; a thread that pulls an iterable ahead
+``pace``          when a chunk is due
+``sound_sink``    where it goes into a session, and the one stream under way
+``sending``       chunk after chunk, on the caller's thread or on the one that paces
+``audio_stream``  ``stream_audio`` and its handle
+"""

@@ -26,6 +26,7 @@ from genai_live.audio.containers import is_wav
 from genai_live.audio.pcm import check_chunk_ms, check_no_file, check_rate
 from genai_live.errors import ConfigError
 from genai_live.types import Blob
+from genai_live.types._base import names_of
 
 logger = logging.getLogger("genai_live")
 
@@ -53,11 +54,14 @@ class SoundSource:
 
 
 def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
-    """Opens 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, a
+    """Opens sound, whatever form it has.
+
+    That is 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, a
     Blob of sound, or an iterable of these.
 
-    Raises ConfigError for anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
-    and when the rate has to be converted and numpy is not installed.
+    Raises:
+        ConfigError: For anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
+            and when the rate has to be converted and numpy is not installed.
     """
     check_rate(rate)
     check_chunk_ms(chunk_ms)
@@ -87,7 +91,8 @@ def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
 
 def _sound_of(piece: object) -> object:
     """A Blob, or a dict of one, as Audio of its own rate; anything else as it is."""
-    return blob_audio(piece, "source") if isinstance(piece, (Blob, Mapping)) else piece
+    is_blob = isinstance(piece, Blob) or (isinstance(piece, Mapping) and not names_of(Blob).keys().isdisjoint(piece))
+    return blob_audio(piece, "source") if is_blob else piece  # type: ignore[arg-type]
 
 
 def _whole(audio: Audio, chunk_ms: float) -> SoundSource:

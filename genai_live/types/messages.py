@@ -5,6 +5,9 @@ Source: Live API reference, BidiGenerateContentServerMessage; what recordings of
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 from genai_live.audio import OUTPUT_RATE, SAMPLE_BYTES, Audio, rate_of
 from genai_live.errors import ConfigError, DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
@@ -21,6 +24,23 @@ from genai_live.types.enums import (
 )
 from genai_live.types.grounding import GroundingMetadata, UrlContextMetadata
 from genai_live.types.speech import VoiceConsentSignature
+
+if TYPE_CHECKING:
+    as_received = property
+else:
+
+    class as_received:  # noqa: N801 # as property
+        """A property that a session works out before it hands a message over.
+
+        Reading it then runs no code of this library, in which a signal handler that raises would take the message from its
+        receiver.
+        """
+
+        def __init__(self, function: Callable[[Any], Any]) -> None:
+            self.function, self.__doc__ = function, function.__doc__
+
+        def __get__(self, instance: Any, owner: Any) -> Any:
+            return self if instance is None else self.function(instance)
 
 
 @message
@@ -165,11 +185,13 @@ class LiveServerMessage(Message):
 
     @property
     def ends_turn(self) -> bool:
-        """True for the last message of a turn: the verdict of the session that received it, which knows of its open calls and of
-        ``interaction_status``. False on a message that a program decoded itself."""
+        """True for the last message of a turn, as the session that received it decides; else False.
+
+        It knows its open calls and ``interaction_status``; a message that a program decoded itself has no such verdict.
+        """
         return "ends_turn" in self.__dict__
 
-    @property
+    @as_received
     def text(self) -> str | None:
         """Text of the model's turn in this message, without thoughts; None when there is none."""
         content = self.server_content
@@ -186,8 +208,7 @@ class LiveServerMessage(Message):
 
     @property
     def model_text(self) -> str | None:
-        """The next words of the model: ``text``, or its speech where ``output_audio_transcription`` asks for it; None when there
-        are none."""
+        """The model's next words: ``text``, or its speech with ``output_audio_transcription``; None where there are no words."""
         content = self.server_content
         if content is None:
             return None

@@ -1,0 +1,63 @@
+"""Sends the answers to the model's calls: the caller's, and those of functions that run by themselves. Any thread."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from genai_live import _json
+from genai_live._backends import Backend
+from genai_live._client_messages import inputs
+from genai_live._client_messages.family_checks import Model, check_responses
+from genai_live._connection.channel import Channel
+from genai_live._connection.protocol import LiveProtocol, Sent
+from genai_live.errors import ABNORMAL_CLOSURE, CloseInfo, Phase, SentBy, TurnLost
+from genai_live.types import FunctionResponse, LiveServerMessage
+
+CALL_LOST = CloseInfo(
+    ABNORMAL_CLOSURE, "the call belongs to a conversation that the session has lost", SentBy.NETWORK, Phase.TOOL, turn_open=True
+)
+"""Why an answer to a call is refused: the session began anew, and nothing of the old conversation is said to the new one."""
+
+
+class ToolAnswers:
+    """One session's way for answers."""
+
+    def __init__(self, channel: Channel[LiveServerMessage], backend: Backend, model: Model) -> None:
+        assert isinstance(channel.protocol, LiveProtocol)
+        self._channel = channel
+        self._ledger = channel.protocol.ledger
+        self._backend = backend
+        self._model = model
+        self._lock = threading.Lock()
+        """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
+
+    def checked(self, function_responses: Any) -> list[dict[str, Any]]:
+        """The JSON of answers; raises ConfigError for what is wrong with them."""
+        message = inputs.tool_response(function_responses, self._backend)
+        responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
+        check_responses(responses, self._model, "function_responses")
+        return responses
+
+    def send(self, responses: list[dict[str, Any]], *, wait: bool = True) -> None:
+        """Sends checked answers; ``wait=False`` never blocks.
+
+        Raises:
+            TurnLost: the call belongs to a conversation that is gone; nothing was sent.
+            SessionClosed: the session has ended.
+        """
+        self._channel.check_usable()
+        payload = _json.dumps({"toolResponse": {"functionResponses": responses}})
+        for response in responses:
+            call_id = response.get("id") or response.get("name") or ""
+            if self._ledger.was_lost(call_id):
+                raise TurnLost(CALL_LOST)
+            is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
+            with self._lock:
+                self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
+        self._channel.send(payload, Sent.RESPONSE, wait=wait)
+        self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
+
+    def answer(self, response: FunctionResponse, *, wait: bool) -> None:
+        """As ``send``, for the one that runs functions; raises ConfigError too."""
+        self.send(self.checked(response), wait=wait)

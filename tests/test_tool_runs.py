@@ -1,0 +1,571 @@
+"""Functions that run when the model calls them: every call has one answer, and the session goes on whatever they do."""
+
+from __future__ import annotations
+
+import contextvars
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from genai_live import tools, types
+from genai_live.audio import Audio
+from genai_live.errors import ConfigError, ToolError, TurnLost
+from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpdate, tool
+from tests.calling_service import calling
+from tests.waiting import PATIENCE, until
+
+
+def double(number: int) -> int:
+    """Doubles."""
+    return number * 2
+
+
+def threads_of_tools() -> list[str]:
+    return [each.name for each in threading.enumerate() if each.name.startswith("genai-live-") and "tool" in each.name]
+
+
+class Gate:
+    """A function that runs until it is let go."""
+
+    def __init__(self) -> None:
+        self.began = threading.Semaphore(0)
+        self.open = threading.Event()
+        self.runs = 0
+        self.contexts: list[ToolContext] = []
+
+    def hold(self, context: ToolContext, number: int = 0) -> int:
+        """Holds."""
+        self.runs += 1
+        self.contexts.append(context)
+        self.began.release()
+        assert self.open.wait(PATIENCE)
+        return number
+
+    def wait(self, count: int = 1) -> None:
+        for _ in range(count):
+            assert self.began.acquire(timeout=PATIENCE)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    held = Gate()
+    yield held
+    held.open.set()
+    until(lambda: not threads_of_tools())
+
+
+# Answers.
+
+
+def test_a_call_is_answered_with_what_its_function_gives_back() -> None:
+    with calling(double) as (service, session):
+        service.call(("c1", "double", {"number": 4.0}))
+        assert service.wait_for() == [{"id": "c1", "name": "double", "response": {"output": 8}}]
+        until(lambda: session.tool_runs[0].state is RunState.ANSWERED)
+        assert session.tool_runs[0].result == 8
+
+
+@pytest.mark.parametrize("value", [None, 0, False, "", [], {}, 1.5, "text", [1, "a"], {"a": {"b": None}}])
+def test_a_result_of_any_shape_is_the_output_as_it_is(value: Any) -> None:
+    def give() -> Any:
+        return value
+
+    with calling(give) as (service, _):
+        service.call(("c", "give", {}))
+        assert service.wait_for()[0]["response"] == {"output": value}
+
+
+def test_pictures_and_sound_go_as_parts() -> None:
+    def look() -> Any:
+        return ["a lamp", types.Blob(data=b"png", mime_type="image/png"), Audio(b"\0\0", 16_000)]
+
+    with calling(look) as (service, _):
+        service.call(("c", "look", {}))
+        (answer,) = service.wait_for()
+    assert answer["response"] == {"output": "a lamp"}
+    assert [part["inlineData"]["mimeType"] for part in answer["parts"]] == ["image/png", "audio/wav"]
+
+
+def test_of_an_error_the_model_hears_that_there_was_one_and_the_caller_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
+    seen: list[ToolRun] = []
+
+    def book() -> None:
+        raise ValueError("the password of the database is 1234")
+
+    with calling(book, run_tools=ToolPolicy(on_run=seen.append)) as (service, session):
+        service.call(("c", "book", {}))
+        (answer,) = service.wait_for()
+        until(lambda: seen and seen[-1].state.is_end)
+    assert "1234" not in str(answer)
+    assert "book failed" in answer["response"]["error"]
+    assert seen[-1].state is RunState.FAILED
+    assert seen[-1].error == "ValueError: the password of the database is 1234"
+    assert "in book" in seen[-1].traceback
+    assert "1234" in caplog.text
+    assert session.tool_runs[-1] == seen[-1]
+
+
+def test_a_tool_error_is_told_in_its_own_words() -> None:
+    def book() -> None:
+        raise ToolError("There is no seat left.")
+
+    with calling(book) as (service, _):
+        service.call(("c", "book", {}))
+        assert service.wait_for()[0]["response"] == {"error": "There is no seat left."}
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"number": "many"}, "number must be a whole number, not 'many'."),
+        ({"number": 1, "unit": "C"}, "double has no argument 'unit'; its arguments are number."),
+        ({}, "double needs number."),
+    ],
+)
+def test_arguments_that_do_not_fit_are_answered_with_the_sentence_that_says_which(args: dict[str, Any], words: str) -> None:
+    with calling(double) as (service, session):
+        service.call(("c", "double", args))
+        assert service.wait_for()[0]["response"] == {"error": words}
+        until(lambda: session.tool_runs[0].state is RunState.REFUSED)
+
+
+def test_a_name_that_was_never_declared_is_answered_with_the_names_that_were() -> None:
+    with calling(double, {"function_declarations": [{"name": "mine"}]}) as (service, _):
+        service.call(("c", "triple", {}))
+        assert service.wait_for()[0]["response"] == {"error": "There is no function triple; there are: double, mine."}
+
+
+def test_a_declaration_without_a_function_is_the_callers_to_answer() -> None:
+    with calling(double, {"function_declarations": [{"name": "mine"}]}) as (service, session):
+        session.send_text("go")
+        service.call(("a", "double", {"number": 1}), ("b", "mine", {}))
+        turn = session.collect(timeout=PATIENCE)
+        assert [call.id for call in turn.tool_calls] == ["a", "b"]
+        with pytest.raises(ConfigError, match="'double' is answered by its function"):
+            session.send_tool_response(function_responses={"id": "a", "name": "double", "response": {}})
+        session.send_tool_response(function_responses={"id": "b", "name": "mine", "response": {"output": 1}})
+        assert sorted(each["id"] for each in service.wait_for(2)) == ["a", "b"]
+
+
+def test_ask_waits_for_the_answer_after_the_calls_and_has_what_became_of_them() -> None:
+    with calling(double) as (service, session):
+
+        def converse() -> None:
+            service.wait_for(of="received")
+            service.call(("c1", "double", {"number": 1}), ("c2", "double", {"number": 2}))
+            service.wait_for(2)
+            service.call(("c3", "double", {"number": 3}))
+            service.wait_for(3)
+            service.say("six")
+
+        talk = threading.Thread(target=converse)
+        talk.start()
+        turn = session.ask("How much?", timeout=PATIENCE)
+        talk.join()
+    assert turn.text == "six"
+    assert [(run.id, run.state, run.result) for run in turn.tool_runs] == [
+        ("c1", RunState.ANSWERED, 2),
+        ("c2", RunState.ANSWERED, 4),
+        ("c3", RunState.ANSWERED, 6),
+    ]
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_calls_still_come_to_callbacks_and_to_iteration_in_their_place(shared: bool) -> None:
+    seen: list[str] = []
+
+    def note(each: types.LiveServerMessage) -> None:
+        seen.append("call" if each.tool_call else each.text or "")
+
+    with calling(double, shared_reader=shared, callbacks={"on_message": note}) as (service, session):
+        service.call(("c1", "double", {"number": 1}))
+        service.wait_for()
+        service.say("two")
+        received = [bool(each.tool_call) for each in session.receive(timeout=PATIENCE)]
+    assert received == [True, False, False]
+    assert seen == ["call", "two", ""]
+
+
+def test_a_function_sees_the_context_variables_of_the_thread_that_connected() -> None:
+    user = contextvars.ContextVar("user", default="nobody")
+    user.set("Ada")
+
+    def whose() -> str:
+        return user.get()
+
+    with calling(whose) as (service, _):
+        user.set("Bob")
+        service.call(("c", "whose", {}))
+        assert service.wait_for()[0]["response"] == {"output": "Ada"}
+
+
+def test_a_call_of_a_model_that_names_the_functions_home_is_understood() -> None:
+    with calling(double) as (service, _):
+        service.call(("c", "default_api:double", {"number": 2}))
+        assert service.wait_for()[0] == {"id": "c", "name": "default_api:double", "response": {"output": 4}}
+
+
+async def later(number: int) -> int:
+    """Later."""
+    return number
+
+
+async def bit_by_bit() -> Any:
+    """Bit by bit."""
+    yield 1
+    yield 2
+
+
+def test_an_async_function_runs_in_a_loop_of_its_own() -> None:
+    with calling(later, bit_by_bit) as (service, _):
+        service.call(("c", "later", {"number": 7}))
+        assert service.wait_for()[0]["response"] == {"output": 7}
+        service.call(("d", "bit_by_bit", {}))
+        assert [each["response"] for each in service.wait_for(4)[1:]] == [{"output": 1}, {"output": 2}, {}]
+
+
+# Threads and time.
+
+
+def test_eight_functions_that_hang_leave_the_ninth_running(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "genai_live")
+    with calling(gate.hold, double, run_tools=ToolPolicy(timeout=0.2)) as (service, session):
+        service.call(*[(f"h{n}", "hold", {"number": n}) for n in range(8)])
+        gate.wait(8)
+        service.call(("c", "double", {"number": 3}))
+        assert service.answer_of("c")["response"] == {"output": 6}
+        assert "took longer than 0.2 s" in service.answer_of("h0")["response"]["error"]
+        hung = [run for run in session.tool_runs if run.state is RunState.TIMED_OUT]
+        assert len(hung) == 8
+        assert all(run.runs_on for run in hung)
+        gate.open.set()
+        until(lambda: not any(run.runs_on for run in session.tool_runs))
+    assert len(service.responses) == 9
+
+
+def test_beyond_four_threads_for_each_worker_calls_are_refused_with_an_answer(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "genai_live")
+    with calling(gate.hold, run_tools=ToolPolicy(workers=1, timeout=0.05)) as (service, _):
+        for number in range(6):
+            service.call((f"h{number}", "hold", {"number": number}))
+        last = service.answer_of("h5")["response"]["error"]
+        assert "too many functions" in last
+        assert gate.runs == 4
+
+
+def test_not_more_than_workers_run_at_once_and_one_that_is_sequential_runs_alone() -> None:
+    lock, now, most, order = threading.Lock(), [0], [0], []
+
+    def work(name: str) -> None:
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+            order.append(f"+{name}")
+        threading.Event().wait(0.01)
+        with lock:
+            now[0] -= 1
+            order.append(f"-{name}")
+
+    def many(name: str) -> None:
+        """Many."""
+        work(name)
+
+    @tool(sequential=True)
+    def alone(name: str) -> None:
+        """Alone."""
+        work(name)
+
+    with calling(many, alone, run_tools=ToolPolicy(workers=3)) as (service, _):
+        service.call(
+            *[(f"a{n}", "many", {"name": f"a{n}"}) for n in range(6)],
+            ("s", "alone", {"name": "s"}),
+            *[(f"b{n}", "many", {"name": f"b{n}"}) for n in range(3)],
+        )
+        service.wait_for(10)
+    assert most[0] <= 3
+    at = order.index("+s")
+    assert order[at + 1] == "-s"
+    assert sorted(order[:at]) == sorted([f"{sign}a{n}" for sign in "+-" for n in range(6)])
+
+
+def test_threads_are_named_daemons_made_at_the_first_call_and_gone_after_the_last(gate: Gate) -> None:
+    with calling(gate.hold) as (service, _):
+        assert threads_of_tools() == []
+        service.call(("c", "hold", {}))
+        gate.wait()
+        assert "genai-live-tool-hold" in threads_of_tools()
+        assert all(each.daemon for each in threading.enumerate() if "tool" in each.name)
+        gate.open.set()
+        service.wait_for()
+        until(lambda: not threads_of_tools())
+
+
+# Cancellation, close and finish.
+
+
+def test_a_cancellation_reaches_the_function_and_nothing_is_sent_after_it(gate: Gate) -> None:
+    with calling(gate.hold, double) as (service, session):
+        service.call(("c", "hold", {}))
+        gate.wait()
+        service.cancel("c")
+        assert gate.contexts[0].cancelled.wait(PATIENCE)
+        with pytest.raises(tools.Cancelled):
+            gate.contexts[0].check()
+        gate.open.set()
+        until(lambda: not session.tool_runs[0].runs_on)
+        service.call(("d", "double", {"number": 1}))
+        assert [each["id"] for each in service.wait_for()] == ["d"]
+        assert session.tool_runs[0].state is RunState.CANCELLED
+
+
+def test_a_generator_ends_at_its_next_yield_once_nobody_waits() -> None:
+    began, ended, closed = threading.Event(), threading.Event(), []
+
+    def count() -> Iterator[int]:
+        """Counts."""
+        try:
+            while True:
+                began.set()
+                yield 1
+                threading.Event().wait(0.001)
+        finally:
+            closed.append(True)
+            ended.set()
+
+    with calling(count) as (service, _):
+        service.call(("c", "count", {}))
+        assert began.wait(PATIENCE)
+        service.cancel("c")
+        assert ended.wait(PATIENCE)
+    assert all(each.get("willContinue") for each in service.responses)
+    assert closed == [True]
+
+
+def test_an_async_function_is_cancelled_where_it_waits() -> None:
+    import asyncio
+
+    began, ended = threading.Event(), threading.Event()
+
+    async def sleep() -> None:
+        """Sleeps."""
+        try:
+            began.set()
+            await asyncio.sleep(1_000)
+        except asyncio.CancelledError:
+            ended.set()
+            raise
+
+    with calling(sleep) as (service, session):
+        service.call(("c", "sleep", {}))
+        assert began.wait(PATIENCE)
+        service.cancel("c")
+        assert ended.wait(PATIENCE)
+        until(lambda: not threads_of_tools())
+        assert session.tool_runs[0].state is RunState.CANCELLED
+    assert service.responses == []
+
+
+def test_each_yield_is_an_answer_before_the_last_and_says_how_it_is_told() -> None:
+    def progress() -> Any:
+        """Progress."""
+        yield "begun"
+        yield ToolUpdate({"done": 50}, scheduling="SILENT")
+        return "ready"
+
+    with calling(progress) as (service, session):
+        service.call(("c", "progress", {}))
+        answers = service.wait_for(3)
+        until(lambda: session.tool_runs[0].state is RunState.ANSWERED)
+        assert session.tool_runs[0].result == "ready"
+    assert service.setups[0]["tools"][0]["functionDeclarations"][0]["behavior"] == "NON_BLOCKING"
+    assert answers == [
+        {"willContinue": True, "id": "c", "name": "progress", "response": {"output": "begun"}},
+        {"willContinue": True, "scheduling": "SILENT", "id": "c", "name": "progress", "response": {"output": {"done": 50}}},
+        {"willContinue": False, "id": "c", "name": "progress", "response": {"output": "ready"}},
+    ]
+
+
+def test_close_tells_functions_and_does_not_wait_for_them(gate: Gate) -> None:
+    seen: list[ToolRun] = []
+    with calling(gate.hold, run_tools=ToolPolicy(on_run=seen.append)) as (service, session):
+        service.call(("c", "hold", {}))
+        gate.wait()
+        session.close()
+        assert gate.contexts[0].cancelled.is_set()
+        assert session.tool_runs[0].state is RunState.CLOSED
+    assert [run.state for run in seen][:3] == [RunState.CALLED, RunState.RUNNING, RunState.CLOSED]
+    gate.open.set()
+    until(lambda: not threads_of_tools())
+    assert service.responses == []
+
+
+def test_finish_waits_for_running_functions_and_lets_their_answers_go_out(gate: Gate) -> None:
+    with calling(gate.hold) as (service, session):
+        session.send_text("go")
+        service.call(("c", "hold", {"number": 5}))
+        gate.wait()
+        ending = threading.Thread(target=session.finish, args=(PATIENCE,))
+        ending.start()
+        gate.open.set()
+        assert service.wait_for()[0]["response"] == {"output": 5}
+        service.say("five")
+        ending.join(PATIENCE)
+        assert not ending.is_alive()
+        assert session.close_info is not None
+        assert session.close_info.clean
+
+
+def test_a_session_that_the_server_ends_tells_its_functions(gate: Gate) -> None:
+    with calling(gate.hold) as (service, session):
+        service.call(("c", "hold", {}))
+        gate.wait()
+        service.drop()
+        assert gate.contexts[0].cancelled.wait(PATIENCE)
+        assert session.tool_runs[0].state is RunState.LOST
+
+
+# Approval.
+
+
+@pytest.mark.parametrize("granted", [True, False])
+def test_a_call_that_needs_approval_runs_when_it_is_given(granted: bool) -> None:
+    seen: list[RunState] = []
+    asked: list[tuple[str | None, str]] = []
+    may_answer = threading.Event()
+
+    @tool(approve=True, timeout=0.2)
+    def book(flight: str) -> str:
+        """Books."""
+        return flight
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        asked.append((call.name, threading.current_thread().name))
+        assert may_answer.wait(PATIENCE)
+        return granted
+
+    policy = ToolPolicy(approve=approve, on_run=lambda run: seen.append(run.state))
+    with calling(book, double, run_tools=policy) as (service, session):
+        service.call(("c", "book", {"flight": "LH1"}))
+        until(lambda: asked)
+        service.call(("d", "double", {"number": 1}))
+        service.answer_of("d")
+        threading.Event().wait(0.3)  # longer than the timeout, in which the wait for approval does not count
+        assert session.tool_runs[0].state is RunState.WAITING
+        may_answer.set()
+        answer = service.answer_of("c")["response"]
+        until(lambda: session.tool_runs[0].state.is_end)
+    assert asked == [("book", "genai-live-approve-book")]
+    assert answer == ({"output": "LH1"} if granted else {"error": "book was not run: it was not approved."})
+    assert session.tool_runs[0].state is (RunState.ANSWERED if granted else RunState.REFUSED)
+
+
+def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
+    @tool(approve=True)
+    def book() -> None:
+        """Books."""
+
+    with pytest.raises(ConfigError, match="run_tools.approve"), calling(book):
+        pass
+
+
+# Calls that come again.
+
+
+def test_a_call_that_is_repeated_while_it_runs_is_run_once_and_both_are_answered(gate: Gate) -> None:
+    with calling(gate.hold) as (service, session):
+        service.call(("c1", "hold", {"number": 1}))
+        gate.wait()
+        service.call(("c2", "hold", {"number": 1}))
+        until(lambda: len(session.tool_runs) == 2 and session.tool_runs[1].state is RunState.RUNNING)
+        service.cancel("c1")
+        until(lambda: session.tool_runs[0].state is RunState.CANCELLED)
+        assert not gate.contexts[0].cancelled.is_set()
+        gate.open.set()
+        assert service.wait_for() == [{"id": "c2", "name": "hold", "response": {"output": 1}}]
+    assert gate.runs == 1
+
+
+def test_a_repeatable_one_runs_again_and_so_do_two_calls_of_one_message(gate: Gate) -> None:
+    again = tool(repeatable=True)(lambda context: gate.hold(context))
+    again.__name__ = "again"
+    again.__annotations__ = {"context": ToolContext}
+    with calling(again, gate.hold) as (service, _):
+        service.call(("c1", "again", {}))
+        gate.wait()
+        service.call(("c2", "again", {}))
+        gate.wait()
+        service.call(("d1", "hold", {}), ("d2", "hold", {}))
+        gate.wait(2)
+        gate.open.set()
+        service.wait_for(4)
+    assert gate.runs == 4
+
+
+def test_a_call_that_comes_twice_under_one_id_is_answered_once() -> None:
+    with calling(double) as (service, session):
+        service.call(("c", "double", {"number": 1}), ("c", "double", {"number": 2}))
+        service.answer_of("c")
+        service.call(("c", "double", {"number": 3}))
+        service.call(("d", "double", {"number": 4}))
+        service.answer_of("d")
+        service.say("done")
+        assert session.collect(timeout=PATIENCE).text == "done"
+    assert [each["id"] for each in service.responses] == ["c", "d"]
+
+
+# Reconnecting.
+
+
+def test_a_call_that_survives_its_connection_is_answered_on_the_next(gate: Gate) -> None:
+    with calling(gate.hold, reconnect={"first_pause": 0.01}) as (service, session):
+        service.call(("c", "hold", {"number": 9}))
+        gate.wait()
+        service.drop()
+        service.wait_for(2, of="setups")
+        gate.open.set()
+        assert service.wait_for()[0]["response"] == {"output": 9}
+        until(lambda: session.tool_runs[0].state is RunState.ANSWERED)
+
+
+def test_after_a_fresh_session_nothing_of_the_old_calls_is_sent(gate: Gate) -> None:
+    with calling(gate.hold, double, reconnect={"first_pause": 0.01, "fresh_session": True}) as (service, session):
+        until(lambda: session.resumption.handle)
+        session._protocol.resumption = type(session._protocol.resumption)()  # as if none had come
+        session.send_text("go")
+        service.call(("c", "hold", {}))
+        gate.wait()
+        service.drop()
+        with pytest.raises(TurnLost):
+            session.collect(timeout=PATIENCE)
+        until(lambda: session.tool_runs[0].state is RunState.LOST)
+        assert gate.contexts[0].cancelled.is_set()
+        gate.open.set()
+        service.call(("d", "double", {"number": 1}))
+        service.answer_of("d")
+    assert [each["id"] for each in service.responses] == ["d"]
+
+
+# Settings.
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("yes", "run_tools: must be True, False or a ToolPolicy, not str"),
+        ({"workers": 0}, "run_tools.workers: must be a whole number, 1 or above, not 0"),
+        ({"timeout": -1}, "run_tools.timeout: must be a number above 0, not -1"),
+        ({"approve": 1}, "run_tools.approve: must be a function"),
+        ({"threads": 1}, "run_tools.threads: unknown key; ToolPolicy has workers"),
+    ],
+)
+def test_a_setting_that_cannot_work_is_refused_before_anything_is_dialled(settings: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words), calling(double, run_tools=settings):
+        pass
+
+
+def test_a_run_is_the_same_after_json() -> None:
+    run = ToolRun("c", "book", {"a": 1}, RunState.FAILED, error="no", seconds=0.5, traceback="...")
+    assert ToolRun.from_json(run.to_json()) == run
