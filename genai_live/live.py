@@ -193,7 +193,7 @@ class Live(Synchronous):
                 calls_have_turns=_calls_have_turns(declared),
             )
             self._sessions.add(session, channel)
-            return session
+            return session  # noqa: TRY300 # what comes at this line is caught, too
         except BaseException:  # Ctrl-C: nobody else has the channel
             channel.abort()
             raise

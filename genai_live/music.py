@@ -83,7 +83,7 @@ class LiveMusic(Synchronous):
         try:
             session = MusicSession(channel, self._api_client.backend, model)
             self._opened(session, channel)
-            return session
+            return session  # noqa: TRY300 # what comes at this line is caught, too
         except BaseException:  # Ctrl-C: nobody else has the channel
             channel.abort()
             raise

@@ -430,7 +430,7 @@ def test_receivers_that_come_at_any_moment_get_every_message_once() -> None:
     with switching():
         workers = [beside(work) for _ in range(3)]
         seen = [worker.result(PATIENCE) for worker in workers]
-    assert sorted(sum(seen, [])) == list(range(count))
+    assert sorted(number for each in seen for number in each) == list(range(count))
     assert all(each == sorted(each) for each in seen)
 
 

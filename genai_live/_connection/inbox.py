@@ -217,8 +217,10 @@ class Inbox(Generic[ServerMessage]):
         return message
 
     def taking(self, count: int, but: list[int]) -> Take:
-        """What its receiver is to be given: the first messages, but for those at some places, which stay as far as they fit into
-        the backlog."""
+        """What its receiver is to be given: the first messages.
+
+        Those at some places stay, as far as they fit into the backlog.
+        """
         return Take(count, but, self._held[count - 1])
 
     def drop(self, place: int) -> None:

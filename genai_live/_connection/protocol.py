@@ -224,8 +224,10 @@ class BidiProtocol(Generic[ServerMessage]):
         return message
 
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
-        """The message of a payload that ``receive`` has understood. Any thread: what a signal handler raises there passes through,
-        and is no fault of the message."""
+        """The message of a payload that ``receive`` has understood. Any thread.
+
+        What a signal handler raises there passes through: it is no fault of the message.
+        """
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
         except RecursionError as error:  # this thread is deeper in its work than the reader

@@ -299,8 +299,11 @@ class Transport:
         return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
 
     def _is_writing_below(self) -> bool:
-        """Requires the send lock. True in a signal handler that interrupts a write of this thread. Otherwise an exception that
-        came between two lines, as a debugger may raise one, has kept the lock from its release: it is released here."""
+        """Requires the send lock. True in a signal handler that interrupts a write of this thread.
+
+        Otherwise an exception that came between two lines, as a debugger may raise one, has kept the lock from its release: it is
+        released here.
+        """
         frame = sys._getframe(2)
         while frame is not None:
             if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
