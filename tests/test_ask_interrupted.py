@@ -26,7 +26,6 @@ def test_after_an_interrupt_at_any_line_the_next_ask_gets_its_own_answer(manner:
     assert {where.rpartition(" ")[2] for where in found.ended_at} <= {"_write_some"}, "only where the socket is called"
 
 
-
 def test_after_an_interrupt_at_any_line_of_connect_nothing_is_left_of_it() -> None:
     open_now: set[ServerConnection] = set()
 

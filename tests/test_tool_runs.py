@@ -246,7 +246,9 @@ def test_eight_functions_that_hang_leave_the_ninth_running(gate: Gate, caplog: p
     assert len(service.responses) == 9
 
 
-def test_beyond_four_threads_for_each_worker_calls_are_refused_with_an_answer(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+def test_beyond_four_threads_for_each_worker_calls_are_refused_with_an_answer(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.ERROR, "genai_live")
     with calling(gate.hold, run_tools=ToolPolicy(workers=1, timeout=0.05)) as (service, _):
         for number in range(6):

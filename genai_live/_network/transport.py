@@ -189,9 +189,7 @@ class Transport:
 
     # Writing: any thread.
 
-    def write(
-        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None
-    ) -> None:
+    def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
         ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
@@ -403,7 +401,8 @@ class Transport:
             call = map(self._send, (piece,))
             try:
                 # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
-                with self._call_lock: self._call(call)  # noqa: E701
+                with self._call_lock:
+                    self._call(call)  # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return
