@@ -9,7 +9,6 @@ import pytest
 from tests.tool_mix import Mix
 
 
-@pytest.mark.waits
 def test_of_a_thousand_calls_each_has_one_end_and_one_answer_at_most(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, "genai_live")
     mix = Mix(calls=1_000, seed=7)
