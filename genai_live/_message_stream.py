@@ -215,7 +215,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
                     if mark.lost:
                         self._look(message, mark, item)
                 else:
-                    if mark.ends or mark.merged or question.waits_for_caller:
+                    if mark.ends or mark.merged or question.calls:
                         self._look(message, mark, item)
                     self._question = question
                 if message is not None:

@@ -1,5 +1,7 @@
-"""What every object of this library that users hold has in common: it tells asyncio's words and foreign names what to write
-instead. Runs on the caller's thread."""
+"""The base of every object that users hold: asyncio's words and foreign names are answered with the name to write instead.
+
+Runs on the caller's thread.
+"""
 
 from __future__ import annotations
 

@@ -81,8 +81,7 @@ class Client(Synchronous):
 
     @property
     def aio(self) -> Client:
-        """This client, so that ``client.aio.live.connect`` of a script written for Google's SDK needs no other change than losing
-        its ``async`` and ``await``."""
+        """This client: ``client.aio.live.connect`` of a script for Google's SDK only loses its ``async`` and ``await``."""
         return self
 
     @property

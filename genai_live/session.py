@@ -222,9 +222,7 @@ class Session(MessageStream[LiveServerMessage]):
             SessionClosed: the session has ended, or ends meanwhile (``wait=True``; otherwise the handle has the error then).
             Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
-        return stream_audio(
-            self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self
-        )
+        return stream_audio(self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self)
 
     # Receiving: one thread at a time, never a callback.
 

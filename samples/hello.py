@@ -1,7 +1,7 @@
 """Says hello to a Live model, prints what it answers and saves its voice.
 
-    export GEMINI_API_KEY=...            # a key from https://aistudio.google.com/apikey
-    python samples/hello.py              # or, without a key and a network:  python samples/hello.py --emulator
+export GEMINI_API_KEY=...            # a key from https://aistudio.google.com/apikey
+python samples/hello.py              # or, without a key and a network:  python samples/hello.py --emulator
 """
 
 from genai_live import Client

@@ -1,7 +1,7 @@
 """Plays live music for some seconds, changes it half-way without a break, and saves a WAV file.
 
-    python samples/music.py --emulator                     tones of the embedded emulator: no key, no network
-    python samples/music.py --first jazz --second rain      the service; the key comes from GEMINI_API_KEY
+python samples/music.py --emulator                     tones of the embedded emulator: no key, no network
+python samples/music.py --first jazz --second rain      the service; the key comes from GEMINI_API_KEY
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A small voice assistant, and its test suite: no key, no network, no waiting.
 
-    pip install 'genai-live[emulator]' pytest
-    pytest samples/test_my_assistant.py
+pip install 'genai-live[emulator]' pytest
+pytest samples/test_my_assistant.py
 """
 
 import pytest

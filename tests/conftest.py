@@ -5,13 +5,17 @@ from __future__ import annotations
 import gc
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import hypothesis
 import pytest
 
+from tests.needs import complaint
 from tests.side_by_side import SideBySide
 from tests.waiting import PATIENCE
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 VARIABLES = (
     "GOOGLE_API_KEY",
@@ -40,6 +44,23 @@ VARIABLES = (
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "waits: mostly waits, and does so beside the others of its module (tests/side_by_side.py)")
     config.pluginmanager.register(SideBySide())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return failed_where_required((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return failed_where_required((yield))
+
+
+def failed_where_required(report: Report) -> Report:
+    """The report of a test or module that has skipped, as a failure where this machine must have what it needs."""
+    if report.skipped and isinstance(report.longrepr, tuple) and (words := complaint(report.longrepr[2])):
+        report.outcome, report.longrepr = "failed", words
+    return report
 
 
 def pytest_collection_finish() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import http.client
 import json
 import ssl
 import struct
@@ -93,9 +94,7 @@ class Wire:
     def __enter__(self) -> Wire:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._connecting.__exit__(kind, error, trace)
 
     def send(self, message: Any) -> None:
@@ -162,3 +161,13 @@ def setup_over_tls(url: str, ca_path: str | None, path: str = MLDEV) -> dict[str
 def trusting(ca_path: str | None) -> ssl.SSLContext:
     """A TLS context that trusts one authority."""
     return ssl.create_default_context(cafile=ca_path)
+
+
+def fetch(port: int, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+    """One plain HTTP request; status and parsed body."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request(method, path, body, {"content-type": "application/json"})
+    answer = connection.getresponse()
+    text = answer.read()
+    connection.close()
+    return answer.status, json.loads(text)

@@ -278,9 +278,7 @@ class User:
             self._note(f"received {''.join(each.text or '' for each in messages)!r}")
             self._check_one_turn(self._take(messages, "receive"), "receive")
 
-    def _some_of(
-        self, source: Iterable[types.LiveServerMessage], messages: list[types.LiveServerMessage], after: int
-    ) -> None:
+    def _some_of(self, source: Iterable[types.LiveServerMessage], messages: list[types.LiveServerMessage], after: int) -> None:
         for each in source:
             messages.append(each)
             if len(messages) == after:

@@ -61,9 +61,7 @@ USERS_OWN = frozenset({"response", "args"})
 
 def in_one_spelling(value: Any, own: bool = False) -> Any:
     if isinstance(value, Mapping):
-        return {
-            key if own else camel_case(key): in_one_spelling(item, own or key in USERS_OWN) for key, item in value.items()
-        }
+        return {key if own else camel_case(key): in_one_spelling(item, own or key in USERS_OWN) for key, item in value.items()}
     return [in_one_spelling(item, own) for item in value] if isinstance(value, list) else value
 
 
@@ -504,7 +502,7 @@ def _parts(value: Any) -> list[Any]:
 
 def _blob(value: Any) -> Any:
     if contents.is_image(value):
-        value = contents.image_blob(value)
+        value = contents.image_blob(value, "blob")
     return value if isinstance(value, types.Blob) else types.Blob.from_dict(value)
 
 

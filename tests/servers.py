@@ -22,6 +22,8 @@ from tests.waiting import PATIENCE, send_at_once
 Handler = Callable[[ServerConnection], object]
 MODEL = "models/test"
 AUTHORITY = trustme.CA()
+BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
+"""Environment variables that name a CA bundle."""
 
 
 def message(**fields: Any) -> bytes:
@@ -35,6 +37,13 @@ def text_part(text: str) -> bytes:
 
 TURN_COMPLETE = message(serverContent={"turnComplete": True})
 SETUP_COMPLETE = message(setupComplete={})
+
+
+def text_of(raw: str | bytes) -> str:
+    """What a client message says, in either of the forms that a session sends text in; empty when it says nothing."""
+    sent = json.loads(raw)
+    turns = sent.get("clientContent", {}).get("turns")
+    return str(turns[0]["parts"][0]["text"] if turns else sent.get("realtimeInput", {}).get("text", ""))
 
 
 def answer_setup(connection: ServerConnection) -> dict[str, Any]:

@@ -13,8 +13,7 @@ import time
 from websockets.sync.server import ServerConnection
 
 from tests.processes import Outcome, run
-from tests.servers import PATIENCE, TURN_COMPLETE, answer_setup, live_server, text_part
-from tests.test_interrupts import text_of
+from tests.servers import PATIENCE, TURN_COMPLETE, answer_setup, live_server, text_of, text_part
 
 RAISING = """
 import genai_live
@@ -223,4 +222,3 @@ def lost_in(outcome: Outcome, count: int) -> tuple[int, int]:
     numbers: list[int] = outcome.told.get("numbers", [])
     twice = sum(1 for one, other in itertools.pairwise(numbers) if other <= one)
     return len(set(range(count)) - set(numbers)), twice
-

@@ -21,53 +21,16 @@ from genai_live._network.options import ConnectionOptions
 from genai_live.api_client import ApiClient
 from genai_live.auth import GoogleAuth
 from genai_live.errors import Phase
-from tests.raw_peer import Peer, beside
+from tests.raw_peer import beside
 from tests.servers import MODEL, PATIENCE, answer_every_text, client_of, live_server, raw_server, refusing
+from tests.stalls import deaf_listener, drip, hold, stall_in_setup
 from tests.waiting import LIMITS
 
 GRACE = 0.5
 """Seconds that connect() may take beyond its timeout. A machine under load may be late once: what is always late is a defect."""
 
 
-# Servers that stall
-
-
-def hold(connection: socket.socket) -> None:
-    """Reads what comes and never answers."""
-    while connection.recv(65_536):
-        continue
-
-
-def drip(connection: socket.socket) -> None:
-    """Answers so slowly that every single read succeeds in time."""
-    connection.recv(65_536)
-    pause = threading.Event()
-    for byte in b"HTTP/1.1 101 Switching Protocols\r\n" + b"X-Padding: x\r\n" * 1000:
-        connection.sendall(bytes((byte,)))
-        pause.wait(0.05)
-
-
-def stall_in_setup(connection: socket.socket) -> None:
-    Peer(connection).upgrade()
-    hold(connection)
-
-
-@contextmanager
-def deaf_listener() -> Iterator[str]:
-    """A port whose queue is full: the kernel drops what would connect."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        waiting = []
-        for _ in range(4):
-            waiting.append(socket.socket())
-            waiting[-1].setblocking(False)
-            waiting[-1].connect_ex(listener.getsockname())
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            for each in waiting:
-                each.close()
+# Connecting to a server that stalls
 
 
 class Blocker:

@@ -38,7 +38,7 @@ from tests.servers import (
     text_part,
     wait_until_closed,
 )
-from tests.test_connect_phases import deaf_listener
+from tests.stalls import deaf_listener
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -137,13 +137,16 @@ def stalling(phase: str) -> Iterator[tuple[Dialler, threading.Event]]:
         return
     with raw_server(silent(reached)) as url:
         secure = url.replace("http", "wss")
-        yield {
-            "proxy": lambda: dialler_to("ws://service.invalid", proxy=url),
-            "proxy, SOCKS": lambda: dialler_to("ws://service.invalid", proxy=url.replace("http", "socks5h")),
-            "proxy, TLS": lambda: dialler_to("ws://service.invalid", proxy=url.replace("http", "https")),
-            "TLS": lambda: dialler_to(secure),
-            "upgrade": lambda: dialler_to(url.replace("http", "ws")),
-        }[phase](), reached
+        yield (
+            {
+                "proxy": lambda: dialler_to("ws://service.invalid", proxy=url),
+                "proxy, SOCKS": lambda: dialler_to("ws://service.invalid", proxy=url.replace("http", "socks5h")),
+                "proxy, TLS": lambda: dialler_to("ws://service.invalid", proxy=url.replace("http", "https")),
+                "TLS": lambda: dialler_to(secure),
+                "upgrade": lambda: dialler_to(url.replace("http", "ws")),
+            }[phase](),
+            reached,
+        )
 
 
 @pytest.mark.parametrize("phase", ["dialling", "proxy", "proxy, SOCKS", "proxy, TLS", "TLS", "upgrade"])
@@ -256,6 +259,7 @@ def test_a_header_that_would_start_another_is_refused_and_not_shown(value: str) 
 
 def test_what_comes_in_one_record_with_the_answer_to_the_upgrade_is_not_left_in_memory() -> None:
     """OpenSSL then holds it, and no descriptor becomes readable."""
+
     def handler(connection: socket.socket) -> None:
         with served().wrap_socket(connection, server_side=True) as secure:
             peer = Peer(secure)

@@ -274,7 +274,10 @@ def test_a_credential_of_a_tool_is_not_kept_and_its_host_is(tmp_path: Path, serv
 
 
 def test_names_in_somebody_s_schema_are_no_credentials(tmp_path: Path) -> None:
-    parameters = {"type": "OBJECT", "properties": {"password": {"type": "STRING", "description": "of the door, see https://a.b/c"}}}
+    parameters = {
+        "type": "OBJECT",
+        "properties": {"password": {"type": "STRING", "description": "of the door, see https://a.b/c"}},
+    }
     setup = {**TEXT, "tools": [{"functionDeclarations": [{"name": "open_door", "parameters": parameters}]}]}
     with LiveEmulator(voice=False) as behind, Recorder(behind.url, tmp_path / "r") as recorder, Wire(recorder.url, setup=setup):
         pass

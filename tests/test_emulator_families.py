@@ -116,9 +116,7 @@ def test_3_1_signals_activity_beside_empty_content(emulator: LiveEmulator) -> No
     assert second["voiceActivity"] == {"type": "ACTIVITY_END", "audioOffset": "0.740s"}
 
 
-@pytest.mark.parametrize(
-    "message", [content("Hi"), {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": ""}]}}]
-)
+@pytest.mark.parametrize("message", [content("Hi"), {"realtimeInput": {"mediaChunks": [{"mimeType": "audio/pcm", "data": ""}]}}])
 @pytest.mark.parametrize("first", [content("Hello"), prompt("Hello")])
 def test_3_1_refuses_content_after_the_first_turn_and_media_chunks(
     emulator: LiveEmulator, first: dict[str, Any], message: dict[str, Any]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
-from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, setup_over_tls, written
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, TEXT, VERTEX, Wire, content, fetch, setup_over_tls, written
 from tests.raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 
 
@@ -20,16 +19,6 @@ from tests.raw_client import BINARY, PING, PONG, Raw, frame, upgrade
 def emulator() -> Iterator[LiveEmulator]:
     with LiveEmulator(pace=0.0, voice=False) as running:
         yield running
-
-
-def fetch(emulator: LiveEmulator, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
-    """One plain HTTP request; status and parsed body."""
-    connection = http.client.HTTPConnection("127.0.0.1", emulator.port, timeout=10)
-    connection.request(method, path, body, {"content-type": "application/json"})
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    return answer.status, json.loads(text)
 
 
 @pytest.mark.parametrize("path", [MLDEV, "/" + MLDEV, "/gateway" + MLDEV, "/gateway//" + MLDEV])
@@ -50,9 +39,9 @@ def test_a_path_that_does_not_exist_is_answered_404_before_the_upgrade(emulator:
 
 
 def test_plain_http_gets_404_for_unknown_paths_and_426_for_websocket_paths(emulator: LiveEmulator) -> None:
-    status, body = fetch(emulator, "GET", "/v1beta/models")
+    status, body = fetch(emulator.port, "GET", "/v1beta/models")
     assert (status, body["error"]["status"]) == (404, "NOT_FOUND")
-    assert fetch(emulator, "GET", MLDEV)[0] == 426
+    assert fetch(emulator.port, "GET", MLDEV)[0] == 426
 
 
 @pytest.mark.parametrize(
@@ -66,9 +55,10 @@ def test_plain_http_gets_404_for_unknown_paths_and_426_for_websocket_paths(emula
     ],
 )
 def test_a_key_is_found_wherever_it_travels(credential: dict[str, Any]) -> None:
-    with LiveEmulator(keys=["good"], require_key=True, voice=False) as emulator, Wire(
-        emulator.url, **{"setup": TEXT, **credential}
-    ) as wire:
+    with (
+        LiveEmulator(keys=["good"], require_key=True, voice=False) as emulator,
+        Wire(emulator.url, **{"setup": TEXT, **credential}) as wire,
+    ):
         assert "setupComplete" in wire.setup_complete
 
 

@@ -265,9 +265,7 @@ def test_a_client_may_vanish_at_any_point(emulator: LiveEmulator, point: str, re
     ],
     ids=lambda script: script[0].verb,
 )
-def test_a_client_may_vanish_from_any_scenario(
-    script: list[steps.Step], reset: bool, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_client_may_vanish_from_any_scenario(script: list[steps.Step], reset: bool, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING), LiveEmulator(voice=False, scenario=Scenario(*script)) as emulator:
         raw = Raw(emulator.port).send(upgrade(), frame(TEXT_FRAME, json.dumps({"setup": SPEECH}).encode()))
         if script[0].verb != "ignoreUpgrade":

@@ -199,7 +199,7 @@ def test_an_interruption_while_it_is_thinking_is_not_answered_twice() -> None:
 
 # -- the pytest plugin -------------------------------------------------------------------------------------------------
 
-USER_TESTS = '''
+USER_TESTS = """
 import pytest
 from genai_live import Client
 from genai_live.emulator import Scenario, steps
@@ -217,7 +217,7 @@ def test_scenario(live_emulator):
 @pytest.mark.live_emulator(scenario=Scenario(steps.Expect("toolResponse")))
 def test_incomplete(live_client):
     live_client.live.connect(model="emulator").close()
-'''
+"""
 
 
 def test_users_tests_get_an_emulator_a_client_and_a_check_of_their_scenario(tmp_path: Path) -> None:

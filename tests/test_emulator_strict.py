@@ -14,8 +14,7 @@ from websockets.exceptions import InvalidStatus
 from genai_live import Client, errors, families
 from genai_live.emulator import LiveEmulator
 from genai_live.families import FAMILIES, ModelFamily
-from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, SPEECH, TEXT, VERTEX, Wire, content
-from tests.test_emulator_handshake import fetch
+from tests.live_wire import CONSTRAINED, MLDEV, MUSIC, SPEECH, TEXT, VERTEX, Wire, content, fetch
 
 NATIVE, FLASH_25 = "models/gemini-2.5-flash-native-audio-latest", "models/gemini-live-2.5-flash-preview"
 LIVE_31, LIVE_38 = "models/gemini-3.1-flash-live-preview", "models/gemini-3.8-live"
@@ -67,13 +66,13 @@ def test_versions_that_serve_it_are_served(emulator: LiveEmulator, path: str, ve
 
 def test_tokens_are_made_where_sessions_are_served(emulator: LiveEmulator, lenient: LiveEmulator) -> None:
     for version, status in (("v1", 404), ("v1alpha", 200), ("v1beta", 200)):
-        assert fetch(emulator, "POST", f"/{version}/auth_tokens", "{}")[0] == status
-    assert fetch(lenient, "POST", "/v1/auth_tokens", "{}")[0] == 200
+        assert fetch(emulator.port, "POST", f"/{version}/auth_tokens", "{}")[0] == status
+    assert fetch(lenient.port, "POST", "/v1/auth_tokens", "{}")[0] == 200
 
 
 def test_a_token_connects_to_the_version_that_it_was_made_on(emulator: LiveEmulator, lenient: LiveEmulator) -> None:
     def opened(server: LiveEmulator, made_on: str, **options: Any) -> str:
-        token = fetch(server, "POST", f"/{made_on}/auth_tokens", "{}")[1]["name"]
+        token = fetch(server.port, "POST", f"/{made_on}/auth_tokens", "{}")[1]["name"]
         client = Client(token, http_options={"base_url": server.url, **options})
         with client.live.connect(model="emulator", timeout=10) as session:
             return str(session.ask("Hello", timeout=10).transcripts.output)

@@ -25,17 +25,12 @@ from tests.servers import (
     live_server,
     raw_server,
     refusing,
+    text_of,
     text_part,
 )
-from tests.test_connect_phases import deaf_listener, hold, stall_in_setup
+from tests.stalls import deaf_listener, hold, stall_in_setup
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals are sent with os.kill")
-
-def text_of(raw: str | bytes) -> str:
-    """What a client message says, in either of the forms that a session sends text in; empty when it says nothing."""
-    sent = json.loads(raw)
-    turns = sent.get("clientContent", {}).get("turns")
-    return str(turns[0]["parts"][0]["text"] if turns else sent.get("realtimeInput", {}).get("text", ""))
 
 
 AT_ONCE = 1.0

@@ -104,9 +104,7 @@ class Conversation:
     def ends_of(self, question: Question) -> int:
         """How many marks tell of the end of a question: of its turn, of that which it was closed with, of its loss."""
         return sum(
-            (mark.question is question and mark.ends and not mark.late)
-            + (question in mark.merged)
-            + (question in mark.lost)
+            (mark.question is question and mark.ends and not mark.late) + (question in mark.merged) + (question in mark.lost)
             for mark in self.marks
         )
 
@@ -576,9 +574,12 @@ def test_a_silence_before_anything_was_answered_closes_nothing() -> None:
 
 @pytest.mark.parametrize(
     "report",
-    [USAGE, says(outputTranscription={"text": "x"}), says(groundingMetadata={"webSearchQueries": ["x"]}), a_message(
-        serverContent={}, usageMetadata={"totalTokenCount": 1}
-    )],
+    [
+        USAGE,
+        says(outputTranscription={"text": "x"}),
+        says(groundingMetadata={"webSearchQueries": ["x"]}),
+        a_message(serverContent={}, usageMetadata={"totalTokenCount": 1}),
+    ],
     ids=["usage", "a transcript", "grounding", "usage beside an empty content"],
 )
 def test_reports_after_the_end_are_about_the_turn_that_has_ended(report: LiveServerMessage) -> None:

@@ -15,8 +15,7 @@ import pytest
 from genai_live import Client, errors
 from genai_live.emulator import LiveEmulator
 from tests.proxies import Seen, http_proxy, socks5_proxy
-from tests.servers import AUTHORITY, MODEL, PATIENCE, client_of, live_server, raw_server, refusing, served
-from tests.test_trust import BUNDLES
+from tests.servers import AUTHORITY, BUNDLES, MODEL, PATIENCE, client_of, live_server, raw_server, refusing, served
 
 OTHER = datetime.timedelta(days=30)
 

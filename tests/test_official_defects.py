@@ -477,9 +477,7 @@ def test_defect_55_a_config_object_of_the_callers_is_not_changed() -> None:
 
 @pytest.mark.parametrize("turns", ["a", ["a"], types.Part(text="a"), {"text": "a"}, [types.Part(text="a")]])
 def test_defect_56_content_may_be_a_text_a_part_or_a_list_of_them(turns: Any) -> None:
-    assert inputs.client_content(turns, None, MLDEV) == {
-        "clientContent": {"turns": [{"role": "user", "parts": [{"text": "a"}]}]}
-    }
+    assert inputs.client_content(turns, None, MLDEV) == {"clientContent": {"turns": [{"role": "user", "parts": [{"text": "a"}]}]}}
 
 
 def test_defect_57_content_for_vertex_ai_has_the_rules_and_the_spelling_of_setup() -> None:

@@ -23,10 +23,10 @@ from tests.servers import (
     TURN_COMPLETE,
     answer_setup,
     live_server,
+    text_of,
     text_part,
     wait_until_closed,
 )
-from tests.test_interrupts import text_of
 from tests.waiting import until
 
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -453,7 +453,9 @@ def fetch(url: str) -> str:
 
 def test_sessions_in_a_thread_pool(service: tuple[str, dict[str, str]]) -> None:
     url, options = service
-    body = client_line(options) + f"""
+    body = (
+        client_line(options)
+        + f"""
 from concurrent.futures import ThreadPoolExecutor
 
 def work(number):
@@ -467,6 +469,7 @@ with ThreadPoolExecutor(8) as pool:
     pool.submit(session.close).result()
 tell(threads=threads_left())
 """
+    )
     outcome = run(body, url)
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {
@@ -478,7 +481,9 @@ tell(threads=threads_left())
 
 def test_beside_a_running_event_loop_through_to_thread(service: tuple[str, dict[str, str]]) -> None:
     url, options = service
-    body = client_line(options) + f"""
+    body = (
+        client_line(options)
+        + f"""
 import asyncio
 
 async def main():
@@ -502,6 +507,7 @@ async def main():
 asyncio.run(main())
 tell(threads=threads_left())
 """
+    )
     outcome = run(body, url)
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {"answers": ["0", "1", "2", "3"], "direct": "direct", "ticked": True, "threads": []}
@@ -510,7 +516,9 @@ tell(threads=threads_left())
 def test_in_a_process_patched_by_gevent(service: tuple[str, dict[str, str]]) -> None:
     pytest.importorskip("gevent", reason="gevent is in the extra test, and needs a wheel for this Python")
     url, options = service
-    body = client_line(options) + f"""
+    body = (
+        client_line(options)
+        + f"""
 import gevent
 from genai_live import LiveCallbacks
 
@@ -555,6 +563,7 @@ except errors.ConnectError as error:
     tell(refused=str(error.phase))
 ticking.kill()
 """
+    )
     outcome = run(body, url, before="from gevent import monkey\nmonkey.patch_all()")
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {

@@ -528,6 +528,7 @@ def test_close_while_an_attempt_is_under_way_ends_it() -> None:
 def test_a_callback_hears_of_both_and_may_send_and_close_but_not_receive(shared_reader: bool) -> None:
     heard: list[str] = []
     closed = threading.Event()
+
     def second(connection: ServerConnection) -> None:
         service.read(connection)
         service.read(connection)

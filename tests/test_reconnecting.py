@@ -118,7 +118,7 @@ def test_a_fresh_session_that_is_refused_too_is_the_end() -> None:
 
 def pauses(outage: Outage, chance: float = 0.0) -> list[float]:
     now, found = 0.0, []
-    while (following := outage.next_try(LOST if not found else failed(ConnectTimeout("", Phase.DIALLING)), HANDLE, now, chance)):
+    while following := outage.next_try(LOST if not found else failed(ConnectTimeout("", Phase.DIALLING)), HANDLE, now, chance):
         found.append(following.pause)
         now += following.pause
     return found

@@ -555,7 +555,9 @@ def test_no_object_of_the_library_shows_or_pickles_a_credential() -> None:
 
 
 def test_http_options_show_where_but_not_with_what() -> None:
-    options = types.HttpOptions(base_url=f"https://u:{CANARIES['password']}@host:1/path?key={CANARIES['query']}", proxy="http://p")
+    options = types.HttpOptions(
+        base_url=f"https://u:{CANARIES['password']}@host:1/path?key={CANARIES['query']}", proxy="http://p"
+    )
     assert repr(options) == "HttpOptions(base_url='https://<set>@host:1/path?<set>', proxy=<set>)"
     assert repr(types.HttpOptions(base_url="https://host/path")) == "HttpOptions(base_url='https://host/path')"
 

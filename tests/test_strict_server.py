@@ -324,9 +324,7 @@ def test_case_7_5_1_a_reason_that_is_no_utf_8_is_told_as_far_as_it_goes() -> Non
         assert session.close_info.reason == "x" + "é" * 60
 
 
-@pytest.mark.parametrize(
-    "code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
-)
+@pytest.mark.parametrize("code", [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999])
 def test_case_7_7_valid_codes_are_told_and_answered(code: int) -> None:
     with strict() as (session, server):
         server.send(close_frame(code))
@@ -347,9 +345,7 @@ def test_case_7_9_invalid_codes_are_refused(code: int) -> None:
 def test_case_9_eight_megabytes_whole_or_in_fragments(opcode: int, piece: int) -> None:
     size = 8 * 1024 * 1024
     count = size // piece
-    data = b"".join(
-        frame(CONTINUATION if number else opcode, stars(piece), fin=number == count - 1) for number in range(count)
-    )
+    data = b"".join(frame(CONTINUATION if number else opcode, stars(piece), fin=number == count - 1) for number in range(count))
     check_served(data, [size])
 
 

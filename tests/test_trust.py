@@ -11,9 +11,7 @@ import trustme
 
 from genai_live import Client, errors
 from genai_live._network.trust import refusal, trust
-from tests.servers import AUTHORITY
-
-BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
+from tests.servers import AUTHORITY, BUNDLES
 
 
 @pytest.fixture(autouse=True)

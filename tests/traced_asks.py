@@ -19,8 +19,7 @@ from websockets.sync.server import ServerConnection
 import genai_live
 from genai_live import Session
 from genai_live.errors import ReceiveTimeout, SentBy, SessionClosed
-from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, text_part
-from tests.test_interrupts import text_of
+from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, text_of, text_part
 
 LIBRARY = os.path.dirname(genai_live.__file__)
 BEYOND = 3

@@ -47,9 +47,7 @@ def check_responses(responses: list[dict[str, Any]], model: Model, path: str) ->
 def _check_modalities(generation: Mapping[str, Any], model: Model, path: str) -> None:
     refused = [each for each in generation.get("responseModalities") or () if each in model.family.refused_modalities]
     if refused:
-        advice = (
-            "ask for AUDIO, and for its text by output_audio_transcription={}" if refused == ["TEXT"] else "ask for TEXT"
-        )
+        advice = "ask for AUDIO, and for its text by output_audio_transcription={}" if refused == ["TEXT"] else "ask for TEXT"
         raise _refused(f"{refused[0]} is", advice, f"{path}.response_modalities", model, "refused_modalities", frozenset())
 
 

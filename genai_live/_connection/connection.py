@@ -400,8 +400,7 @@ class Connection(Generic[ServerMessage]):
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 
     def close(self, deadline: Deadline) -> None:
-        """Ends the connection now: one Close frame, then the peer's is waited for. Any thread; on the reader thread without
-        waiting."""
+        """Ends the connection now: sends a Close frame and waits for the peer's. Any thread; the reader thread does not wait."""
         if self.forked:
             if self.transport is not None:
                 self.transport.forget()
@@ -417,8 +416,7 @@ class Connection(Generic[ServerMessage]):
         self.reader.join(Deadline(CLOSE_GRACE))
 
     def begin_close(self, deadline: Deadline) -> None:
-        """Ends the connection without waiting for anything but the writing of one Close frame; on the reader thread not even
-        for that."""
+        """Ends the connection and waits only until one Close frame is written; the reader thread does not even do that."""
         if self.transport is not None:
             self._say_goodbye(self.transport, deadline)
         elif self._opens_session:

@@ -39,9 +39,7 @@ class Owner(Protocol):
 class Delivery(Generic[ServerMessage]):
     """Decodes messages, and hands them on in order; it stays when a session goes on over another connection."""
 
-    def __init__(
-        self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner
-    ) -> None:
+    def __init__(self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
         self.dispatcher = Dispatcher(callbacks, queue_bytes, owner.resume)
         backlog = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes

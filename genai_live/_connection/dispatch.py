@@ -1,5 +1,7 @@
-"""Calls the user's functions one at a time and in order: on the reader thread, or on the user's executor. Nothing they do
-ends the reader."""
+"""Calls the user's functions one at a time and in order: on the reader thread, or on the user's executor.
+
+Nothing that they do ends the reader.
+"""
 
 from __future__ import annotations
 

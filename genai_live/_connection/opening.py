@@ -126,8 +126,7 @@ def pause(tried: int, chance: float) -> float:
 
 
 def next_try_in(error: ConnectError, tried: int, retries: int, left: float | None, chance: float) -> float | None:
-    """Seconds until the next of ``retries`` further tries; None to give up. ``left``: seconds that the caller waits, None for
-    ever."""
+    """Seconds until the next of ``retries`` further tries, of the ``left`` ones that the caller waits; None to give up."""
     if tried > retries or not may_pass(error):
         return None
     seconds = pause(tried, chance)

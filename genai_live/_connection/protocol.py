@@ -1,5 +1,4 @@
-"""A protocol without socket, thread or clock: states, turns, tool calls, resumption, usage. The reader feeds it; senders note
-in it.
+"""A protocol without socket, thread or clock: states, turns, tool calls, resumption, usage. Fed by reader and senders.
 
 ``BidiProtocol`` is what every streaming method has; ``LiveProtocol`` and ``MusicProtocol`` are the methods. One instance
 follows one connection from the upgrade to its end. What the reader writes and what senders write are different attributes, or
@@ -96,7 +95,6 @@ ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
 
 ASKS = {Sent.QUESTION: Asked.CONTENT, Sent.ACTIVITY_END: Asked.SPEECH}
 """The messages that ask a question."""
-
 
 
 @dataclass(frozen=True)

@@ -163,8 +163,10 @@ class Reader:
             raise
 
     def _check_process(self) -> None:
-        """In a child process starts over: the thread does not exist there, whoever held the lock neither, and what is read and
-        paced is the parent's."""
+        """In a child process starts over.
+
+        The thread that reads, and one that held the lock, do not exist there; the connections and paced sound are the parent's.
+        """
         if self._process is not _process.current:
             with _child_lock:
                 if self._process is not _process.current:
@@ -240,9 +242,7 @@ class Reader:
 class _Loop:
     """Waits for sockets and for time, and serves whatever is ready."""
 
-    def __init__(
-        self, selector: selectors.BaseSelector, wake: socket.socket, connections: set[Readable], reader: Reader
-    ) -> None:
+    def __init__(self, selector: selectors.BaseSelector, wake: socket.socket, connections: set[Readable], reader: Reader) -> None:
         self._selector = selector
         self._wake = wake
         self._connections = connections

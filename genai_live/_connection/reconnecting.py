@@ -1,5 +1,7 @@
-"""Whether, when and with which handle a session is opened again. Decisions from ends, times and chance alone, without socket,
-thread or clock: the caller holds the lock."""
+"""Whether, when and with which handle a session is opened again. Pure: the caller holds the lock.
+
+The decisions come from ends, times and chance alone, without socket, thread or clock.
+"""
 
 from __future__ import annotations
 

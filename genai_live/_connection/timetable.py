@@ -1,5 +1,7 @@
-"""What is due when: work done a little at a time, such as sound that is sent as fast as it was spoken. Without thread or clock;
-whoever keeps a timetable guards it."""
+"""When work is due that is done a little at a time, such as sound that is sent as fast as it was spoken.
+
+Without thread or clock; the owner of a timetable guards it.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""From a plan to a connected transport: credentials, name lookup, TCP, proxy, TLS, upgrade. Blocks, within one deadline, on the
-thread that dials.
+"""From a plan to a connected transport: credentials, name lookup, TCP, proxy, TLS, upgrade. Runs on the thread that dials.
+
+It blocks, within one deadline.
 
 TCP and TLS are the standard library's, the upgrade is websocket-client's (over a socket handed to it), because only so every
 step has a name (``Dialler.phase``), shares one deadline, and can be ended from another thread.

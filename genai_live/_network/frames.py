@@ -1,5 +1,4 @@
-"""WebSocket frames (RFC 6455 section 5): bytes to messages and back, without socket, thread or clock. Runs on whatever thread
-calls it."""
+"""WebSocket frames (RFC 6455 section 5): bytes to messages and back. Pure: no socket, thread or clock; runs on any thread."""
 
 from __future__ import annotations
 
@@ -223,8 +222,10 @@ class FrameParser:
         return events
 
     def _complete(self, data: bytes, events: list[Event]) -> int:
-        """Adds to the frame that has begun what it lacks and no more: whole frames are cut from the read they lie in, and nearly
-        every read begins within one. Returns the number of bytes used."""
+        """Completes the frame that has begun, as far as ``data`` goes, and returns the number of bytes used.
+
+        It takes no more than that: whole frames are cut from the read they lie in, and nearly every read begins within one.
+        """
         used = 0
         while self._begun and used < len(data):
             piece = data[used : used + self._missing]

@@ -54,11 +54,14 @@ class SoundSource:
 
 
 def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
-    """Opens 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, a
+    """Opens sound, whatever form it has.
+
+    That is 16-bit PCM at ``rate`` Hz (bytes, an array, a file of them), a WAV file (its path, bytes, or opened), ``Audio``, a
     Blob of sound, or an iterable of these.
 
-    Raises ConfigError for anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
-    and when the rate has to be converted and numpy is not installed.
+    Raises:
+        ConfigError: For anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
+            and when the rate has to be converted and numpy is not installed.
     """
     check_rate(rate)
     check_chunk_ms(chunk_ms)

@@ -126,7 +126,6 @@ class SessionControl:
 
     def resumption_update(self) -> str:
         """Sends a sessionResumptionUpdate with a new handle, which is returned."""
-
         session = self._session
         if not isinstance(session, LiveSession) or session.setup is None:
             raise LookupError("only a Live session that is set up has a handle")

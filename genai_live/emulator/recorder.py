@@ -149,9 +149,7 @@ class Recorder:
     def __enter__(self) -> Recorder:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
 
@@ -217,9 +215,7 @@ class RecordingHandler:
 class RecordedSession:
     """One client and its connection to the backend. ``_ended`` from the moment that either side has ended it, or the recorder."""
 
-    def __init__(
-        self, handler: RecordingHandler, connection: Connection, route: Route, number: int, redactor: Redactor
-    ) -> None:
+    def __init__(self, handler: RecordingHandler, connection: Connection, route: Route, number: int, redactor: Redactor) -> None:
         self._handler = handler
         self._connection = connection
         self._route = route

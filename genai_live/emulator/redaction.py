@@ -1,5 +1,4 @@
-"""Credentials taken out of words that pass by, in whatever spelling: as they are, cut, escaped, in base64, in hexadecimal.
-Pure: runs on any thread.
+"""Credentials taken out of words that pass by, also cut, escaped, in base64 or in hexadecimal. Pure: runs on any thread.
 
 What is looked for is not a whole credential but a run of its characters, for words get cut, wrapped and abbreviated. What is left
 of a key, fewer than eight characters in a row, opens nothing.

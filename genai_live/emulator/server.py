@@ -127,9 +127,7 @@ class LiveEmulator:
     def __enter__(self) -> LiveEmulator:
         return self.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.stop()
 
     # -- addresses -------------------------------------------------------------------------------------------------

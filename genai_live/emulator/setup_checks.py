@@ -22,7 +22,6 @@ MOST_DECLARATIONS = 512
 """Live API reference, Tool.functionDeclarations."""
 
 
-
 def check_setup(options: SessionOptions, settings: Settings) -> None:
     """Raises Refused with the close code and the words that the service is known to use, or words of its kind."""
     _check_model(options, settings)
@@ -42,7 +41,6 @@ def _check_model(options: SessionOptions, settings: Settings) -> None:
     # Reported (litellm pull request 37602): Vertex AI takes resource names only. The emulator's own models have any name.
     if options.profile.backend == "vertex" and not name.startswith(MODEL_PREFIXES[:2]) and "gemini" in name:
         raise Refused(INVALID_ARGUMENT)
-
 
     location = _LOCATION.match(name)
     if location is not None and location[1] in options.profile.refuses.locations:

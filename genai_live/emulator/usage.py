@@ -48,7 +48,7 @@ class TokenCounter:
             self.response[modality] = self.response.get(modality, 0) + tokens
 
     def turn(self, profile: Profile) -> dict[str, Any]:
-        """usageMetadata of the turn that ends here; its answer is context from now on."""
+        """The usageMetadata of the turn that ends here; its answer is context from now on."""
         report = _report(self.prompt, self.response, profile)
         if self.thoughts:
             report["thoughtsTokenCount"] = self.thoughts

@@ -30,8 +30,11 @@ if TYPE_CHECKING:
 else:
 
     class as_received:  # noqa: N801 # as property
-        """A property that a session works out before it hands a message over: reading it then runs no code of this library, in
-        which a signal handler that raises would take the message from its receiver."""
+        """A property that a session works out before it hands a message over.
+
+        Reading it then runs no code of this library, in which a signal handler that raises would take the message from its
+        receiver.
+        """
 
         def __init__(self, function: Callable[[Any], Any]) -> None:
             self.function, self.__doc__ = function, function.__doc__
@@ -182,8 +185,10 @@ class LiveServerMessage(Message):
 
     @property
     def ends_turn(self) -> bool:
-        """True for the last message of a turn: the verdict of the session that received it, which knows of its open calls and of
-        ``interaction_status``. False on a message that a program decoded itself."""
+        """True for the last message of a turn, as the session that received it decides; else False.
+
+        It knows its open calls and ``interaction_status``; a message that a program decoded itself has no such verdict.
+        """
         return "ends_turn" in self.__dict__
 
     @as_received
@@ -203,8 +208,7 @@ class LiveServerMessage(Message):
 
     @property
     def model_text(self) -> str | None:
-        """The next words of the model: ``text``, or its speech where ``output_audio_transcription`` asks for it; None when there
-        are none."""
+        """The model's next words: ``text``, or its speech with ``output_audio_transcription``; None where there are no words."""
         content = self.server_content
         if content is None:
             return None
