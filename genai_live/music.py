@@ -79,14 +79,13 @@ class LiveMusic(Synchronous):
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
-        channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
-        try:
+
+        def hold(channel: Channel[LiveMusicServerMessage]) -> MusicSession:
             session = MusicSession(channel, self._api_client.backend, model)
             self._opened(session, channel)
-            return session  # noqa: TRY300 # what comes at this line is caught, too
-        except BaseException:  # Ctrl-C: nobody else has the channel
-            channel.abort()
-            raise
+            return session
+
+        return self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline, hold)
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):

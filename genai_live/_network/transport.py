@@ -401,8 +401,7 @@ class Transport:
             call = map(self._send, (piece,))
             try:
                 # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
-                with self._call_lock:
-                    self._call(call)  # noqa: E701
+                with self._call_lock: self._call(call)  # fmt: skip # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return
