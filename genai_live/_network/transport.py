@@ -226,7 +226,10 @@ class Transport:
             if self._frame:
                 self._want_write()
         if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
-            self.flush()
+            try:
+                self.flush()
+            except TransportLost:  # of theirs: this frame is out, and who is told otherwise would send it again
+                self._want_write()
 
     def write_soon(self, frame: Frame, opening: Opening | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
