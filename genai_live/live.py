@@ -179,20 +179,24 @@ class Live(Synchronous):
         if runner is not None:
             runner.registry.note_declared(declared)
         channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
-        detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-        automatic = not detection.get("disabled", False)
-        session = Session(
-            channel,
-            api_client,
-            model,
-            automatic_detection=automatic,
-            history=first,
-            deadline=deadline,
-            runner=runner,
-            non_blocking=_non_blocking(declared),
-        )
-        self._sessions.add(session, channel)
-        return session
+        try:
+            detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
+            automatic = not detection.get("disabled", False)
+            session = Session(
+                channel,
+                api_client,
+                model,
+                automatic_detection=automatic,
+                history=first,
+                deadline=deadline,
+                runner=runner,
+                non_blocking=_non_blocking(declared),
+            )
+            self._sessions.add(session, channel)
+            return session
+        except BaseException:  # Ctrl-C: nobody else has the channel
+            channel.abort()
+            raise
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:
