@@ -31,5 +31,5 @@ with Client().live.connect(model=MODEL, config=config, run_tools=True) as sessio
     turn = session.ask("What is the weather in Lisbon?", timeout=60)
 
 for run in turn.tool_runs:
-    print(f"The model called {run.name}({run.args}), which gave {run.result}.")
+    print(f"The model calls {run.name}({run.args}). It gives back {run.result}.")
 print("Model:", turn.transcripts.output)
