@@ -57,6 +57,11 @@ def talking_to(model: str, *, vertex: bool = False, script: Any = None, **connec
             yield emulator, session
 
 
+def responses_of(emulator: LiveEmulator) -> list[dict[str, Any]]:
+    sent = [message.message["toolResponse"] for message in emulator.received if message.kind == "toolResponse"]
+    return [response for each in sent for response in each["functionResponses"]]
+
+
 @every_family
 @pytest.mark.parametrize(
     ("question", "names"),
@@ -78,7 +83,7 @@ def test_ask_returns_the_final_answer(model: str, vertex: bool, question: str, n
     assert {run.state for run in turn.tool_runs} == {RunState.ANSWERED}
     assert (again.transcripts.output or again.text) == "You said: Hello"
     assert again.tool_runs == ()
-    responses = [r for m in emulator.received if m.kind == "toolResponse" for r in m.message["toolResponse"]["functionResponses"]]
+    responses = responses_of(emulator)
     assert sorted(response["name"] for response in responses) == sorted(names)
 
 
@@ -94,7 +99,7 @@ def test_a_generator_tells_its_updates_where_the_model_goes_on_meanwhile(model: 
         setup = emulator.received[0].message["setup"]
     assert turn.tool_runs[0].result == "sunny in Lisbon"
     assert "sunny in Lisbon" in (turn.transcripts.output or turn.text)
-    responses = [r for m in emulator.received if m.kind == "toolResponse" for r in m.message["toolResponse"]["functionResponses"]]
+    responses = responses_of(emulator)
     behavior = setup["tools"][0]["functionDeclarations"][0].get("behavior")
     goes_on = behavior == "NON_BLOCKING" or (model.startswith("gemini-3.8") and not vertex)
     assert [response.get("willContinue") for response in responses] == ([True, False] if goes_on else [None])
@@ -172,7 +177,7 @@ def test_calls_are_cancelled_at_any_moment_doubled_and_made_again_in_another_ord
     with talking_to("emulator", script=script) as (emulator, session):
         until(lambda: [run.state.is_end for run in session.tool_runs] == [True] * 3)
         session.finish(PATIENCE)
-    answered = [r["id"] for m in emulator.received if m.kind == "toolResponse" for r in m.message["toolResponse"]["functionResponses"]]
+    answered = [response["id"] for response in responses_of(emulator)]
     assert sorted(set(answered) | {"c"}) == ["a", "b", "c"]
     assert len(answered) == len(set(answered))
 
@@ -211,7 +216,8 @@ def test_sound_is_held_back_while_a_call_blocks_where_the_family_ends_sessions_o
 def test_what_is_held_back_is_bounded_and_counted_and_an_end_of_activity_is_not_held() -> None:
     holding = Holding()
     detection = {"realtime_input_config": {"automatic_activity_detection": {"disabled": True}}}
-    with talking_to("gemini-2.5-flash-native-audio-preview", config={"tools": [holding.weather], **detection}) as (emulator, session):
+    config = {"tools": [holding.weather], **detection}
+    with talking_to("gemini-2.5-flash-native-audio-preview", config=config) as (emulator, session):
         session.send_text("weather")
         assert holding.began.wait(PATIENCE)
         session.send_realtime_input(activity_start={})
@@ -243,9 +249,8 @@ def test_other_families_hear_on_while_a_call_is_open(model: str) -> None:
 def test_a_slow_function_delays_neither_keepalive_nor_sound(shared: bool) -> None:
     holding = Holding()
     with LiveEmulator(pace=0.0, voice=False) as emulator:
-        client = Client(
-            api_key="k", http_options={"base_url": emulator.url, "ping_interval": 0.05, "silence_limit": 0.5}, shared_reader=shared
-        )
+        options = {"base_url": emulator.url, "ping_interval": 0.05, "silence_limit": 0.5}
+        client = Client(api_key="k", http_options=options, shared_reader=shared)
         with client.live.connect(model="emulator-loopback", run_tools=True) as other, client.live.connect(
             model="emulator", config={"tools": [holding.weather], "response_modalities": ["TEXT"]}, run_tools=True
         ) as session:
