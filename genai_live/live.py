@@ -190,7 +190,7 @@ class Live(Synchronous):
                 history=first,
                 deadline=deadline,
                 runner=runner,
-                calls_have_turns=_calls_have_turns(declared),
+                non_blocking=_non_blocking(declared),
             )
             self._sessions.add(session, channel)
             return session
@@ -231,9 +231,10 @@ def _runner_for(
     return Runner(registry, policy), {**unknown, **given}
 
 
-def _calls_have_turns(tools: Iterable[Mapping[str, Any]]) -> bool:
-    """True where some function goes on beside the conversation: the turn of its call may end before its answer."""
-    return any(each.get("behavior") == "NON_BLOCKING" for tool in tools for each in tool.get("functionDeclarations") or ())
+def _non_blocking(tools: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Functions that go on beside the conversation: the turn of their call may end before its answer."""
+    every = (each for tool in tools for each in tool.get("functionDeclarations") or ())
+    return frozenset(each["name"] for each in every if each.get("behavior") == "NON_BLOCKING" and "name" in each)
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

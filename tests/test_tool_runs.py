@@ -469,7 +469,7 @@ def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
     def book() -> None:
         """Books."""
 
-    with pytest.raises(ConfigError, match="run_tools.approve"), calling(book):
+    with pytest.raises(ConfigError, match=r"run_tools\.approve"), calling(book):
         pass
 
 
@@ -491,9 +491,11 @@ def test_a_call_that_is_repeated_while_it_runs_is_run_once_and_both_are_answered
 
 
 def test_a_repeatable_one_runs_again_and_so_do_two_calls_of_one_message(gate: Gate) -> None:
-    again = tool(repeatable=True)(lambda context: gate.hold(context))
-    again.__name__ = "again"
-    again.__annotations__ = {"context": ToolContext}
+    @tool(repeatable=True)
+    def again(context: ToolContext) -> int:
+        """Again."""
+        return gate.hold(context)
+
     with calling(again, gate.hold) as (service, _):
         service.call(("c1", "again", {}))
         gate.wait()

@@ -1,7 +1,7 @@
 """Calls of tools under a random mix of all that may happen to them. ``python -m tests.tool_mix 100000`` is the soak.
 
-The service is made with websockets and counts what comes; what a call has come to is what ``on_run`` was told. Every call that the
-client has seen ends once, has one terminal answer at most, and none after a cancellation, a close or a loss.
+The service is made with websockets and counts what comes; what a call has come to is what ``on_run`` was told. Every call that
+the client has seen ends once, has one terminal answer at most, and none after a cancellation, a close or a loss.
 """
 
 from __future__ import annotations
