@@ -24,11 +24,13 @@ class Alarm(Exception):
     pass
 
 def in_library(frame):
+    inside = False
     while frame is not None:
-        if frame.f_code.co_filename.startswith(LIBRARY):
-            return True
+        inside = inside or frame.f_code.co_filename.startswith(LIBRARY)
+        if frame.f_code.co_name == "note":  # it has the message, and asks the library what it says
+            return False
         frame = frame.f_back
-    return False
+    return inside
 
 def handler(_, frame):
     global hits
@@ -177,9 +179,11 @@ for _ in range(int(sys.argv[2])):
     session = None
     try:
         try:
+            most = float("inf")
             signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.0001, 0.004))
             session = connect()
         finally:
+            most = 0  # an alarm may be delivered late, to whichever thread runs next
             signal.setitimer(signal.ITIMER_REAL, 0)
         connected += 1
     except (Alarm, KeyboardInterrupt):

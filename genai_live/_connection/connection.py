@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import selectors
-import threading
 import time
 from collections import deque
 from dataclasses import replace
@@ -25,6 +24,7 @@ from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
 from genai_live._network.frames import Violation
@@ -109,7 +109,7 @@ class Connection(Generic[ServerMessage]):
         self.transport: Transport | None = None
         self.registered = 0
         self.needs_attention = False
-        self.ended = threading.Event()
+        self.ended = Flag()
         """Set when everybody has been told of the end."""
         self._ending = Ending()
         self._dialler = Dialler(plan)
