@@ -167,7 +167,7 @@ def sending_handler(ticks: int) -> tuple[Outcome, dict[str, list[int]], list[str
 
 
 CONNECTING = """
-import random
+import contextlib, random
 chance, connected, interrupted, failed = random.Random(1), 0, 0, []
 
 def descriptors():
@@ -195,7 +195,8 @@ for _ in range(int(sys.argv[2])):
 # threading lists one for ever that a signal struck between its entry and its start.
 begun = [thread for thread in threading.enumerate() if thread.ident is not None and thread.name.startswith("genai-live")]
 for thread in begun:
-    thread.join(5)
+    with contextlib.suppress(RuntimeError):  # or in its start: threading itself waits there in a way that signals break
+        thread.join(5)
 left = [thread.name for thread in begun if thread.is_alive()]
 for _ in range(100):
     if descriptors() <= before:
