@@ -223,6 +223,7 @@ class Gatherer:
         self._skipped += 1
         if question is not None and self._waits_for_caller(message):
             question.is_abandoned = True
+            self._inbox.have_reader_look()
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:

@@ -287,7 +287,7 @@ class Ledger:
         if is_last:
             question.calls.discard(call_id)
             self.pending.pop(call_id, None)
-        self._silent_since = None
+        self._silent_since, question.is_abandoned = None, False
         if is_spoken:
             question.ready = next(self._order)
             if is_last:
@@ -348,8 +348,8 @@ class Ledger:
 
     @property
     def is_unsettled(self) -> bool:
-        """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
-        if self.standing is not Standing.SILENT or self._in_progress or not self._due:
+        """True when a turn has left questions open, so that ``look`` is to be called."""
+        if self._in_progress or not self._due:
             return False
         if any(not question.is_abandoned for question in tuple(self.pending.values())):
             return False
@@ -370,7 +370,7 @@ class Ledger:
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        left, finished = tuple(self._left_open()), self._finished
+        left, finished = tuple(self._left_open()), self._running or self._finished
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -385,7 +385,12 @@ class Ledger:
         return _NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        """Questions that the latest turn may have been meant for. One that waits for the response to a call that nobody is going to
+        give may have been meant for all: who asked last is told of the call."""
+        if self.standing is Standing.SILENT:
+            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
+        return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
@@ -509,6 +514,8 @@ class Ledger:
 
     def _run(self, question: Question, standing: Standing) -> Mark:
         if question is not self._running:
+            if not any(each.ready > self._began for each in tuple(self._due)):
+                self._silence = 0.0  # nobody has asked meanwhile: the service answers what was left open
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
             self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
