@@ -326,7 +326,8 @@ class Ledger:
         if message.interaction_status is not None:
             self._in_progress = message.interaction_status == InteractionStatus.IN_PROGRESS
         if said:
-            self._silence = self._silence if self._asked_meanwhile else 0.0
+            if self._silent_since is not None and not self._asked_meanwhile:
+                self._silence = 0.0
             self._silent_since, self._hearing, self._asked_meanwhile = None, None, False
         else:
             mark = self._aside(message, content)
