@@ -9,6 +9,7 @@ from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
+from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
@@ -25,7 +26,7 @@ from genai_live.families import family_of
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import FINISH_TIMEOUT, Session
-from genai_live.types import LiveConnectConfig, LiveConnectParameters
+from genai_live.types import LiveConnectConfig, LiveConnectParameters, LiveServerMessage
 
 __all__ = ["Live"]
 
@@ -178,15 +179,14 @@ class Live(Synchronous):
         declared = setup["setup"].get("tools") or []
         if runner is not None:
             runner.registry.note_declared(declared)
-        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
-        try:
-            detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-            automatic = not detection.get("disabled", False)
+        detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
+
+        def hold(channel: Channel[LiveServerMessage]) -> Session:
             session = Session(
                 channel,
                 api_client,
                 model,
-                automatic_detection=automatic,
+                automatic_detection=not detection.get("disabled", False),
                 history=first,
                 deadline=deadline,
                 runner=runner,
@@ -194,9 +194,8 @@ class Live(Synchronous):
             )
             self._sessions.add(session, channel)
             return session
-        except BaseException:  # Ctrl-C: nobody else has the channel
-            channel.abort()
-            raise
+
+        return self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, hold, policy, runner)
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:

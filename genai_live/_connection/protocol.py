@@ -224,12 +224,15 @@ class BidiProtocol(Generic[ServerMessage]):
         return message
 
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
-        """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
+        """The message of a payload that ``receive`` has understood. Any thread.
+
+        What a signal handler raises there passes through: it is no fault of the message.
+        """
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
-            self._finish(message)
-        except Exception as error:  # whatever a message may do to the decoder: likewise
+        except RecursionError as error:  # this thread is deeper in its work than the reader
             return self._undecodable(payload, error)
+        self._finish(message)
         return message
 
     def _finish(self, message: ServerMessage) -> None:
