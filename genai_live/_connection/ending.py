@@ -19,6 +19,8 @@ class Ending:
         """Why the connection was never set up."""
         self.close_by = 0.0
         """Monotonic time until which the peer's Close frame is waited for; 0 for not at all."""
+        self.note = ""
+        """Why no other connection follows, where that is not plain from the end."""
         self.decided = threading.Event()
         self.process = _process.current
         self._in_children: dict[int, CloseInfo] = {}
@@ -63,4 +65,7 @@ class Ending:
         error = closed_error(info)
         if self.failure is not None:
             judged(error, Verdict(self.failure.kind, self.failure.retryable, self.failure.advice))
+        if self.note:
+            error.args = (f"{error} {self.note}",)
+            error.advice = self.note
         return error
