@@ -169,6 +169,19 @@ def test_importing_the_package_loads_nothing_that_is_used_later_and_starts_no_th
     assert answer.stdout.strip() == "[] 1"
 
 
+def test_whoever_only_connects_loads_nothing_of_what_runs_tools() -> None:
+    script = (
+        "import sys; from genai_live import Client; from genai_live.emulator import LiveEmulator\n"
+        "with LiveEmulator(voice=False) as emulator:\n"
+        "    client = Client(api_key='k', http_options={'base_url': emulator.url})\n"
+        "    with client.live.connect(model='emulator', config={'response_modalities': ['TEXT']}) as session:\n"
+        "        session.ask('Hello')\n"
+        "    print([name for name in sys.modules if name.startswith('genai_live.tools')])\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.strip() == "[]"
+
+
 # Private names
 
 
