@@ -73,6 +73,8 @@ class Question:
         """Ids of its calls that nobody has answered."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
+        self.shown: set[str] = set()
+        """Those that a callback on an executor is about to see, and may answer."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
         self.owes_turn = False
@@ -139,6 +141,8 @@ class Mark:
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
     begins: bool = False
     """True where that turn is still to come."""
+    asks_caller: bool = False
+    """True where callbacks have left calls of the question to the caller."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -213,7 +217,7 @@ class ForCaller:
 
     def __contains__(self, call_id: object) -> bool:
         question = self._pending.get(call_id)  # type: ignore[call-overload]
-        return question is not None and call_id not in question.owned
+        return question is not None and call_id not in question.owned and call_id not in question.shown
 
 
 class Ledger:
@@ -304,6 +308,18 @@ class Ledger:
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
 
+    def show(self, question: Question, calls: set[str]) -> None:
+        """Calls are about to be shown to a callback. The reader thread."""
+        question.shown = question.shown | calls
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls: True when it has left one to the caller, who is told by a note. Any thread."""
+        question.shown = question.shown - calls
+        is_left = any(call_id in self.for_caller for call_id in calls)
+        if is_left:
+            self._notes.append(Mark(question, asks_caller=True))
+        return is_left
+
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
         return call_id in self._lost_calls
@@ -391,8 +407,10 @@ class Ledger:
         return _NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        """Questions that the latest turn may have been meant for. One that waits for the response to a call that nobody is going to
-        give may have been meant for all: who asked last is told of the call."""
+        """Questions that the latest turn may have been meant for.
+
+        One that waits for a response that nobody is going to give may have been meant for all: who asked last is told of the call.
+        """
         if self.standing is Standing.SILENT:
             return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
         waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
@@ -520,8 +538,6 @@ class Ledger:
 
     def _run(self, question: Question, standing: Standing) -> Mark:
         if question is not self._running:
-            if not any(each.ready > self._began for each in tuple(self._due)):
-                self._silence = 0.0  # nobody has asked meanwhile: the service answers what was left open
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
             self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
