@@ -101,9 +101,7 @@ class Gatherer:
                 self._take_what_follows(deadline, reports_usage=reports_usage)
         except TimeoutError:
             raise ReceiveTimeout(
-                f"the model's turn did not end within {deadline.seconds:g} s;"
-                " the session is still open, so receive again or use a longer timeout",
-                tuple(self.messages),
+                f"the model's turn did not end within {deadline.seconds:g} s; {self._advice()}", tuple(self.messages)
             ) from None
         turn = self._assembled(self._runs())
         if is_complete and self._question is not None:
@@ -113,6 +111,12 @@ class Gatherer:
         self._inbox.end_gathering()
         self.taken = self._inbox.taking(self._place, self._others)
         return turn
+
+    def _advice(self) -> str:
+        waiting = [call_id for call_id in tuple(self._ledger.pending) if call_id in self._ledger.for_caller]
+        if waiting:
+            return f"a call waits for its answer ({', '.join(waiting)}): send_tool_response first, some models say nothing else"
+        return "the session is still open, so receive again or use a longer timeout"
 
     def give_up(self, error: BaseException) -> None:
         """The caller gets the error in place of a turn: what it was not told of is there for the next receiver."""

@@ -91,6 +91,8 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.has_spoken = False
+        """True once something of its answer came."""
         self.is_abandoned = False
         """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
@@ -238,6 +240,8 @@ class Ledger:
         self._due: list[Question] = []
         """Written questions, and those whose calls were answered, that no turn has begun to answer."""
         self._running: Question | None = None
+        self._latest: Question | None = None
+        """The question of the latest turn."""
         self._began = 0
         """When, in the order of questions, the latest turn began."""
         self.closings = 0
@@ -357,7 +361,8 @@ class Ledger:
         """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
         if self.standing is not Standing.SILENT or self._in_progress or not self._due:
             return False
-        if any(not question.is_abandoned for question in tuple(self.pending.values())):
+        latest = self._latest  # a call of an earlier turn keeps the model from nothing: it has spoken since
+        if latest is not None and latest.calls and not latest.is_abandoned:
             return False
         return any(self._left_open())
 
@@ -451,6 +456,14 @@ class Ledger:
         self.standing, self._running = Standing.SILENT, None
         return self._begin()
 
+    def _go_on_cut(self) -> Mark:
+        """A turn that was cut before its first word has no late pieces: what comes is for the next question, if there is one."""
+        assert self._running is not None
+        if self._running.has_spoken or not self._due:
+            return self._running.part
+        self._close_with_note(self._running)
+        return self._begin()
+
     def _go_on(self) -> Mark:
         assert self._running is not None
         if self.standing is Standing.SPEAKING:
@@ -477,7 +490,7 @@ class Ledger:
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or self._oldest_due() or next(iter(self.pending.values()), None)
+        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
@@ -517,7 +530,8 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            self._running = self._latest = question
+            self._began, question.fate = next(self._order), Fate.WRITTEN
             question.owes_turn = question.updates > 0
             question.updates = max(0, question.updates - 1)
             if question is self._coming:
@@ -537,6 +551,9 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        question.has_spoken = True
+        if question.owed:  # the answer begins here, and not with its call
+            self._began = next(self._order)
         if question.owes_turn:
             return
         question.owed = False
@@ -704,7 +721,7 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.GENERATED, _W.INTERRUPTED): Rule(_L._cut, "recorded: in the playback that the service assumes"),
     (_S.GENERATED, _W.COMPLETE): Rule(_L._complete, "recorded"),
     (_S.GENERATED, _W.IDLE): Rule(_L._complete, "page on thinking"),
-    (_S.CUT, _W.CONTENT): Rule(_L._go_on, "reported: late pieces of the old answer, and sound beside interrupted"),
+    (_S.CUT, _W.CONTENT): Rule(_L._go_on_cut, "reported: late pieces of the old answer, and sound beside interrupted"),
     (_S.CUT, _W.CALL): Rule(_L._go_on, _NOT_RECORDED),
     (_S.CUT, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
     (_S.CUT, _W.GENERATED): Rule(_L._go_on, _NOT_RECORDED),
