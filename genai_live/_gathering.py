@@ -154,6 +154,9 @@ class Gatherer:
                 message = self._inbox.decoded(message, mark)
             if mark.lost:
                 self._pass_loss(message, mark)
+            elif mark.asks_caller:
+                if self._is_asked(mark):
+                    return False
             elif message is None:
                 if self._is_end(mark):
                     return True
@@ -227,6 +230,7 @@ class Gatherer:
         self._skipped += 1
         if question is not None and self._waits_for_caller(message):
             question.is_abandoned = True
+            self._inbox.have_reader_look()
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:
@@ -236,6 +240,14 @@ class Gatherer:
         """True for calls that nobody but the caller can answer."""
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
+
+    def _is_asked(self, note: Mark) -> bool:
+        """Looks at a note about calls that callbacks have left to the caller; True when they are of this turn, and still are."""
+        if note.question is None or note.question is not self._question or not note.question.waits_for_caller:
+            self._inbox.drop(self._place)
+            return False
+        self._place += 1
+        return True
 
     def _is_end(self, note: Mark) -> bool:
         """Looks at a note; True when it ends the turn that is gathered."""

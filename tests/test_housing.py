@@ -25,7 +25,6 @@ ELSEWHERE: dict[str, str] = {
     "_connection/pacing_thread": "test_streaming test_processes",
     "_elsewhere": "test_foreign_names",
     "_field_docs": "test_public_modules",
-    "_gathering": "test_session test_second_question test_ask_interrupted",
     "_message_stream": "test_session",
     "_network/google_session": "test_networks test_auth",
     "_network/headers": "test_api_client test_secret",

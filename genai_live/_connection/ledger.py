@@ -73,6 +73,8 @@ class Question:
         """Ids of its calls that nobody has answered."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
+        self.shown: set[str] = set()
+        """Those that a callback on an executor is about to see, and may answer."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
         self.owes_turn = False
@@ -141,6 +143,8 @@ class Mark:
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
     begins: bool = False
     """True where that turn is still to come."""
+    asks_caller: bool = False
+    """True where callbacks have left calls of the question to the caller."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -215,7 +219,7 @@ class ForCaller:
 
     def __contains__(self, call_id: object) -> bool:
         question = self._pending.get(call_id)  # type: ignore[call-overload]
-        return question is not None and call_id not in question.owned
+        return question is not None and call_id not in question.owned and call_id not in question.shown
 
 
 class Ledger:
@@ -294,7 +298,7 @@ class Ledger:
         if is_last:
             question.calls.discard(call_id)
             self.pending.pop(call_id, None)
-        self._silent_since = None
+        self._silent_since, question.is_abandoned = None, False
         if is_spoken:
             question.ready = next(self._order)
             if is_last:
@@ -307,6 +311,18 @@ class Ledger:
                 self._due.append(question)
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
+
+    def show(self, question: Question, calls: set[str]) -> None:
+        """Calls are about to be shown to a callback. The reader thread."""
+        question.shown = question.shown | calls
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls: True when it has left one to the caller, who is told by a note. Any thread."""
+        question.shown = question.shown - calls
+        is_left = any(call_id in self.for_caller for call_id in calls)
+        if is_left:
+            self._notes.append(Mark(question, asks_caller=True))
+        return is_left
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -358,8 +374,8 @@ class Ledger:
 
     @property
     def is_unsettled(self) -> bool:
-        """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
-        if self.standing is not Standing.SILENT or self._in_progress or not self._due:
+        """True when a turn has left questions open, so that ``look`` is to be called."""
+        if self._in_progress or not self._due:
             return False
         latest = self._latest  # a call of an earlier turn keeps the model from nothing: it has spoken since
         if latest is not None and latest.calls and not latest.is_abandoned:
@@ -381,7 +397,7 @@ class Ledger:
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        left, finished = tuple(self._left_open()), self._finished
+        left, finished = tuple(self._left_open()), self._running or self._finished
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -396,7 +412,14 @@ class Ledger:
         return _NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        """Questions that the latest turn may have been meant for.
+
+        One that waits for a response that nobody is going to give may have been meant for all: who asked last is told of the call.
+        """
+        if self.standing is Standing.SILENT:
+            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
+        return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
