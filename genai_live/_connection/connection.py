@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import selectors
-import threading
 import time
 from collections import deque
 from dataclasses import replace
@@ -25,6 +24,7 @@ from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
 from genai_live._network.frames import Violation
@@ -109,7 +109,7 @@ class Connection(Generic[ServerMessage]):
         self.transport: Transport | None = None
         self.registered = 0
         self.needs_attention = False
-        self.ended = threading.Event()
+        self.ended = Flag()
         """Set when everybody has been told of the end."""
         self._ending = Ending()
         self._dialler = Dialler(plan)
@@ -144,7 +144,7 @@ class Connection(Generic[ServerMessage]):
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
-        except RuntimeError as error:  # this process may start no more threads
+        except (RuntimeError, KeyError) as error:  # this process may start no more threads
             self._caller_reports = error.__context__ is None
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
             if error.__context__ is not None:  # a signal struck in threading, which raised this in the place of it

@@ -7,6 +7,7 @@ import threading
 
 from genai_live import _process, errors
 from genai_live._close_reasons import Verdict, closed_error, judged
+from genai_live._flag import Flag
 from genai_live.errors import CloseInfo, ConnectError, SentBy, SessionClosed
 
 
@@ -21,7 +22,7 @@ class Ending:
         """Monotonic time until which the peer's Close frame is waited for; 0 for not at all."""
         self.note = ""
         """Why no other connection follows, where that is not plain from the end."""
-        self.decided = threading.Event()
+        self.decided = Flag()
         self.process = _process.current
         self._in_children: dict[int, CloseInfo] = {}
         """What child processes say of the session, by their ids."""
@@ -33,6 +34,7 @@ class Ending:
         """Settles how the connection ends; False when that was settled before."""
         with self._lock:
             if self.info is not None:
+                self.decided.set()  # Ctrl-C may have come before that
                 return False
             # The record comes last: whoever sees it must find the rest in place.
             self.close_by, self.failure = close_by, failure

@@ -253,7 +253,9 @@ class Ledger:
         self._in_progress = False
         self._silent_since: float | None = None
         self._silence = 0.0
-        """Seconds of silence since a turn has left older questions open, all together."""
+        """Seconds of silence since a turn has left older questions open."""
+        self._asked_meanwhile = False
+        """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
         self._told_calls: set[str] = set()
         """Ids of all calls of this conversation."""
@@ -268,6 +270,7 @@ class Ledger:
     def written(self, question: Question) -> None:
         """The question goes out. Called by the owner of the send lock, just before its bytes."""
         question.fate, question.ready = Fate.WRITTEN, next(self._order)
+        self._asked_meanwhile = self._asked_meanwhile or self._silent_since is not None
         self._due.append(question)
 
     def withdrawn(self, question: Question) -> None:
@@ -323,13 +326,16 @@ class Ledger:
         if message.interaction_status is not None:
             self._in_progress = message.interaction_status == InteractionStatus.IN_PROGRESS
         if said:
-            self._silent_since = self._hearing = None
+            if self._silent_since is not None and not self._asked_meanwhile:
+                self._silence = 0.0
+            self._silent_since, self._hearing, self._asked_meanwhile = None, None, False
         else:
             mark = self._aside(message, content)
         if mark.question is not None:
             mark = self._noted_report(mark.question, mark, message, content)
-        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.is_owed
-        self.going_on = self._running.part if speaking and self._running is not None else None
+        running = self._running
+        plain = running is not None and self.standing is Standing.SPEAKING and not (running.calls or running.is_owed)
+        self.going_on = running.part if plain and running is not None else None
         return mark
 
     def notes(self) -> list[Mark]:
@@ -358,8 +364,8 @@ class Ledger:
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
 
-        Without this one question that the service merged with another one, or dropped, would shift every later answer. Silences
-        add up until nothing is left open: a caller who asks again within 4 s each time would be one answer behind for good.
+        Without this one question that the service merged with another one, or dropped, would shift every later answer. A silence
+        in which the caller asks again goes on after the answer: who gives up within 4 s each time would be one behind for good.
         """
         if not self.is_unsettled:
             self._silent_since = None
@@ -439,7 +445,7 @@ class Ledger:
         return self._finished.late
 
     def _go_on_or_answer(self) -> Mark:
-        """A model that waits for a response says nothing more of that question: its words are for the next one, if there is one."""
+        """A model that waits for a response says nothing more of that question: its words are for the next one, if any."""
         if self._running is None or not (self._running.calls and self._due):
             return self._go_on()
         self.standing, self._running = Standing.SILENT, None
