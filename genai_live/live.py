@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
-from genai_live._client_messages.setup import connection_options, setup_message
+from genai_live._client_messages.setup import GivenConfig, connection_options, setup_message
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
@@ -160,36 +160,34 @@ class Live(Synchronous):
         policy = ReconnectPolicy.of(reconnect)
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
-        api_client = connection_options(self._api_client, config)
-        runner, config = (None, config) if run_tools is False else _runner_for(run_tools, config, model, api_client)
+        given = GivenConfig.of(config)
+        api_client = connection_options(self._api_client, given)
+        runner, given = (None, given) if run_tools is False else _runner_for(run_tools, given, model, api_client)
         setup = setup_message(
             api_client,
             model,
-            config,
+            given,
             resume=resume,
             resumable=policy is not None,
             extra_setup=extra_setup,
             history=history,
             deadline=deadline,
         )
-        # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
+        # Made before anything is dialled, so that a bad history fails at once.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
-        declared = setup["setup"].get("tools") or []
         if runner is not None:
-            runner.registry.note_declared(declared)
+            runner.registry.note_declared(setup.tools)
         channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
-        detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-        automatic = not detection.get("disabled", False)
         session = Session(
             channel,
             api_client,
             model,
-            automatic_detection=automatic,
+            automatic_detection=setup.automatic_detection,
             history=first,
             deadline=deadline,
             runner=runner,
-            calls_have_turns=_calls_have_turns(declared),
+            calls_have_turns=setup.calls_have_turns,
         )
         self._sessions.add(session, channel)
         return session
@@ -210,9 +208,9 @@ def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, *
 
 
 def _runner_for(
-    run_tools: bool | ToolPolicy | Mapping[str, Any], config: Any, model: Any, api_client: ApiClient
-) -> tuple[Runner | None, Any]:
-    """Who runs the functions in the config, and the config with their declarations."""
+    run_tools: bool | ToolPolicy | Mapping[str, Any], config: GivenConfig, model: Any, api_client: ApiClient
+) -> tuple[Runner | None, GivenConfig]:
+    """The runner of the functions in the config, and the config with their declarations."""
     from genai_live.tools import ToolPolicy
     from genai_live.tools.registry import Registry
     from genai_live.tools.runner import Runner
@@ -221,16 +219,11 @@ def _runner_for(
     if policy is None:
         return None, config
     registry = Registry(family_of(str(model), api_client))
-    given, unknown = spelled(LiveConnectConfig, {} if config is None else config, "config")
-    if "tools" in given:
-        given["tools"] = registry.declarations(given["tools"], "config.tools")
+    if "tools" in config.fields:
+        declared = registry.declarations(config.fields["tools"], "config.tools")
+        config = config._replace(fields={**config.fields, "tools": declared})
     registry.check(policy)
-    return Runner(registry, policy), {**unknown, **given}
-
-
-def _calls_have_turns(tools: Iterable[Mapping[str, Any]]) -> bool:
-    """True where some function goes on beside the conversation: the turn of its call may end before its answer."""
-    return any(each.get("behavior") == "NON_BLOCKING" for tool in tools for each in tool.get("functionDeclarations") or ())
+    return Runner(registry, policy), config
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -13,6 +13,7 @@ from genai_live import _json, _public
 from genai_live._arguments import came, is_number
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
+from genai_live._client_messages.first_message import Setup
 from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import BidiProtocol, MusicProtocol
@@ -78,7 +79,7 @@ class LiveMusic(Synchronous):
         checked_callbacks = LiveMusicCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
-        setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
+        setup = Setup({"model": self._api_client.model_path(model, deadline)})
         channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
         session = MusicSession(channel, self._api_client.backend, model)
         self._opened(session, channel)

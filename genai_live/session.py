@@ -302,9 +302,7 @@ class Session(MessageStream[LiveServerMessage]):
         channel, protocol = self._connection, self._protocol
         runs_of = None if self._runner is None else self._runner.runs_of
         until_generated = until == "generated"
-        gatherer = Gatherer(
-            channel.inbox, protocol.ledger, until_generated=until_generated, on_update=on_update, runs_of=runs_of
-        )
+        gatherer = Gatherer(channel.inbox, protocol.ledger, until_generated=until_generated, on_update=on_update, runs_of=runs_of)
         try:
             channel.inbox.begin_to_gather()  # before anything is sent: nothing of the answer is forgotten
             question = None if asking is None else asking(deadline)

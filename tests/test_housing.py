@@ -43,6 +43,7 @@ ELSEWHERE: dict[str, str] = {
     "_streaming/sound_sink": "test_streaming",
     "_synchronous": "test_foreign_names test_migration",
     "_tracebacks": "test_secrets test_processes",
+    "_tool_answers": "test_tool_runs",
     "_usage": "test_protocol test_session",
     "_validation": "test_setup test_inputs",
     "_version": "test_public_names",
@@ -61,7 +62,7 @@ ELSEWHERE: dict[str, str] = {
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 
-ROOMS = {"emulator": "test_emulator_*.py", "types": "test_types.py", "cli": "test_cli.py"}
+ROOMS = {"emulator": "test_emulator_*.py", "types": "test_types.py", "cli": "test_cli.py", "tools": "test_tool*.py"}
 """Rooms that are tested as a whole."""
 
 MODULES = [

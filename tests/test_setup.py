@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from google.oauth2.credentials import Credentials
 
-from genai_live import ApiClient, _json, types
+from genai_live import ApiClient, types
 from genai_live._backends import MLDEV, VERTEX, Backend
 from genai_live._client_messages.setup import config_fields, connection_options, setup_message
 from genai_live.errors import ConfigError
@@ -23,9 +23,9 @@ both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: b
 
 
 def setup(config: Any = None, backend: Backend = MLDEV, **more: Any) -> dict[str, Any]:
-    message = setup_message(CLIENTS[backend], "m", config, **more)
+    message = json.loads(setup_message(CLIENTS[backend], "m", config, **more).json)
     assert list(message) == ["setup"]
-    sent = json.loads(_json.dumps(message))["setup"]
+    sent = message["setup"]
     assert "null" not in json.dumps({key: value for key, value in sent.items() if key != "tools"})
     return dict(sent)
 
@@ -52,7 +52,7 @@ def test_no_config_asks_vertex_ai_for_audio() -> None:
 
 
 def test_an_express_key_is_asked_for_audio_too() -> None:
-    assert setup_message(EXPRESS, "m")["setup"]["generationConfig"] == {"responseModalities": ["AUDIO"]}
+    assert setup_message(EXPRESS, "m").fields["generationConfig"] == {"responseModalities": ["AUDIO"]}
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_nothing_of_the_callers_is_changed(backend: Backend) -> None:
 
 def test_the_message_shares_nothing_with_the_config() -> None:
     own = {"labels": {"a": "b"}, "tools": [{"function_declarations": [{"name": "a", "parameters_json_schema": {"x": [1]}}]}]}
-    message = setup_message(CLIENTS[MLDEV], "m", own)
-    message["setup"]["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]["x"].append(2)
-    message["setup"]["labels"]["c"] = "d"
+    fields = setup_message(CLIENTS[MLDEV], "m", own).fields
+    fields["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]["x"].append(2)
+    fields["labels"]["c"] = "d"
     assert own["labels"] == {"a": "b"}
     assert own["tools"][0]["function_declarations"][0]["parameters_json_schema"] == {"x": [1]}  # type: ignore[index]
 
@@ -542,7 +542,7 @@ def test_extra_setup_wins_and_known_names_are_sent_in_one_spelling() -> None:
     ("extra", "words"),
     [
         ([], "extra_setup: expected a dict"),
-        ({"setup": {}}, "leave the outer 'setup' away"),
+        ({"setup": {}}, "leave out the outer 'setup'"),
         ({"model": "x"}, "extra_setup.model: the model is an argument"),
         ({"a": object()}, "extra_setup['a']: expected text, a number, True"),
     ],

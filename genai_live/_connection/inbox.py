@@ -212,8 +212,10 @@ class Inbox(Generic[ServerMessage]):
         return message
 
     def taking(self, count: int, but: list[int]) -> Take:
-        """What its receiver is to be given: the first messages, but for those at some places, which stay as far as they fit into
-        the backlog."""
+        """What a receiver is to be given: the first ``count`` messages.
+
+        Those at the places ``but`` stay, as far as they fit into the backlog.
+        """
         return Take(count, but, self._held[count - 1])
 
     def drop(self, place: int) -> None:

@@ -7,11 +7,10 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from genai_live import _json
+from genai_live._client_messages.first_message import Setup
 from genai_live._connection.channel import Channel
 from genai_live._connection.protocol import BidiProtocol, CallWatcher
 from genai_live._connection.reader import Reader
-from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan, WebSocketFactory
 from genai_live._network.headers import hidden
@@ -22,9 +21,6 @@ from genai_live.errors import ConnectError, ErrorKind, WrongThread
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from genai_live._secret import Secret
     from genai_live.reconnection import ReconnectPolicy
 
@@ -52,7 +48,7 @@ class Opener:
     def open(
         self,
         api_client: ApiClient,
-        setup: Mapping[str, Any],
+        setup: Setup,
         protocol: type[BidiProtocol[ServerMessage]],
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
@@ -74,10 +70,10 @@ class Opener:
                 "connecting in a callback of a shared reader would wait for its own thread: connect on another thread, or give"
                 " LiveCallbacks an executor"
             )
-        plan = self._plan(api_client, _json.dumps(setup), protocol.method)
+        plan = self._plan(api_client, setup.json, protocol.method)
 
         def plan_for(handle: str | None) -> Plan:
-            return replace(plan, setup=_json.dumps(with_handle(setup, handle)))
+            return replace(plan, setup=setup.resumed(handle))
 
         tried = 0
         while True:

@@ -186,9 +186,7 @@ class Transport:
 
     # Writing: any thread.
 
-    def write(
-        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None
-    ) -> None:
+    def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
         ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
@@ -284,8 +282,11 @@ class Transport:
         return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
 
     def _is_writing_below(self) -> bool:
-        """Requires the send lock. True in a signal handler that interrupts a write of this thread. Otherwise an exception that
-        came between two lines, as a debugger may raise one, has kept the lock from its release: it is released here."""
+        """True in a signal handler that interrupts a write of this thread. Requires the send lock.
+
+        Otherwise an exception that came between two lines, as a debugger may raise one, has kept the lock from its release: it is
+        released here.
+        """
         frame = sys._getframe(2)
         while frame is not None:
             if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
@@ -377,7 +378,7 @@ class Transport:
             call = map(self._send, (piece,))
             try:
                 # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
-                with self._call_lock: self._call(call)  # noqa: E701
+                with self._call_lock: self._call(call)  # fmt: skip  # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return

@@ -674,9 +674,7 @@ def _is_required(cls: Any, name: str, item: Any) -> bool:
 def _named_tuple(forms: Forms, hint: Any, where: str) -> Form:
     cls = typing.get_origin(hint) or hint
     hints, defaults = _hints(cls, where), cls._field_defaults
-    fields = [
-        Field(name, hints.get(name, Any), name not in defaults, said_default(defaults.get(name))) for name in cls._fields
-    ]
+    fields = [Field(name, hints.get(name, Any), name not in defaults, said_default(defaults.get(name))) for name in cls._fields]
     form = forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, cls))
     names = cls._fields
 

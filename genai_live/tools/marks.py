@@ -17,8 +17,10 @@ _MARKS = "__genai_live_tool__"
 
 
 class Cancelled(BaseException):
-    """Raised by ``context.check()`` once nobody waits for the result any more. Not an Exception, so that a tool that tries
-    again after any error ends all the same."""
+    """Raised by ``context.check()`` once nobody waits for the result any more.
+
+    It is no Exception, so that a tool that tries again after any error ends all the same.
+    """
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,7 @@ class Registry:
         if not isinstance(tools, (list, tuple)):
             return tools
         places = [f"{path}[{index}]" for index in range(len(tools))]
-        return [
-            self._declared(item, where) if _is_function(item) else item for item, where in zip(tools, places, strict=True)
-        ]
+        return [self._declared(item, where) if _is_function(item) else item for item, where in zip(tools, places, strict=True)]
 
     def note_declared(self, tools: Iterable[Mapping[str, Any]]) -> None:
         """Notes the names in the JSON of tools; they take the place of all others."""
