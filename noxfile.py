@@ -13,7 +13,7 @@ from pathlib import Path
 
 import nox
 
-PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 KERNELS = ("ipykernel<7", "ipykernel>=7")
 """Before and after cells were run on a thread's own event loop."""
 USERS_EXTRAS = ("speed", "emulator", "audio")

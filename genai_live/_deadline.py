@@ -5,22 +5,32 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Callable
+from typing import Protocol
 
 from genai_live._arguments import came
 from genai_live.errors import ConfigError
 
 _SLICE = 0.1 if sys.platform == "win32" else None
-"""Seconds of one wait for an event: on Windows Ctrl-C does not interrupt a wait for a lock, so it is cut into short ones."""
+"""Seconds of one wait: on Windows Ctrl-C does not interrupt a wait for a lock, so it is cut into short ones."""
 _LONGEST = 1e8
 """Seconds, some three years: more is meant as no limit."""
+
+
+class Lock(Protocol):
+    """A lock, reentrant or not."""
+
+    def acquire(self, *, timeout: float) -> bool: ...
 
 
 class Deadline:
     """A limit in seconds that starts now and spans every step it is handed to; None and infinity are no limit."""
 
-    __slots__ = ("at", "seconds")
+    __slots__ = ("_setting", "at", "seconds")
 
-    def __init__(self, seconds: float | None) -> None:
+    def __init__(self, seconds: float | None, setting: str = "") -> None:
+        """``setting`` says where the limit comes from, where that is no argument of the call."""
+        self._setting = setting
         # The system's waits refuse infinity, and times beyond some centuries.
         self.seconds = None if seconds is None or seconds > _LONGEST else seconds
         self.at = None if self.seconds is None else time.monotonic() + self.seconds
@@ -52,6 +62,14 @@ class Deadline:
             raise TimeoutError
         return left
 
+    @property
+    def advice(self) -> str:
+        """The end of a sentence that says that the time was used up: the limit, where it comes from, what to do."""
+        within = "" if self.seconds is None else f" within {self.seconds:g} s"
+        if self._setting:
+            return f"{within}: {self._setting}. Raise it, or check the network."
+        return f"{within}. Try a longer timeout, or check the network."
+
     def or_earlier(self, other: Deadline) -> Deadline:
         """Whichever of the two passes first."""
         if self.at is None:
@@ -60,11 +78,23 @@ class Deadline:
 
     def wait(self, event: threading.Event) -> bool:
         """Waits for the event, at most until then; whether it is set. Ctrl-C interrupts it, on every system."""
+        return self._in_slices(lambda seconds: event.wait(seconds) or event.is_set())
+
+    def acquire(self, lock: Lock) -> bool:
+        """Waits for a lock likewise; whether it was taken."""
+        return self._in_slices(lambda seconds: lock.acquire(timeout=-1 if seconds is None else seconds))
+
+    def wait_for(self, condition: threading.Condition, true: Callable[[], object]) -> bool:
+        """Waits likewise until something is true of what the condition, which the caller holds, guards; whether it is."""
+        return self._in_slices(lambda seconds: bool(condition.wait_for(true, seconds)))
+
+    def _in_slices(self, wait: Callable[[float | None], bool]) -> bool:
         while True:
             left = self.left()
-            short = left if _SLICE is None else _SLICE if left is None else min(left, _SLICE)
-            if event.wait(short) or left == 0 or (_SLICE is None and self.passed):
-                return event.is_set()
+            if wait(left if _SLICE is None else _SLICE if left is None else min(left, _SLICE)):
+                return True
+            if left == 0 or (_SLICE is None and self.passed):
+                return False
 
     @property
     def passed(self) -> bool:

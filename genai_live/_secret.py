@@ -5,26 +5,27 @@ from __future__ import annotations
 import base64
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import NoReturn, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 _Error = TypeVar("_Error", bound=BaseException)
+_T = TypeVar("_T")
 
 _TOKEN_PREFIX = "auth_tokens/"
 _SHORTEST_REDACTED = 8
 """Characters from which a text is looked for in foreign words: shorter ones would be found everywhere, and are no keys."""
 
 
-class Secret:
-    """Holds a text that only ``reveal()`` gives back; everything else sees ``<set>``."""
+class Sealed(Generic[_T]):
+    """Holds what only ``reveal()`` gives back; everything else sees ``<set>``."""
 
     __slots__ = ("_reveal",)
 
-    def __init__(self, text: str) -> None:
-        # A closure keeps the text out of __slots__ values, so that debuggers and serialisers that walk attributes do not show it.
-        self._reveal: Callable[[], str] = lambda: text
+    def __init__(self, held: _T) -> None:
+        # A closure keeps it out of __slots__ values, so that debuggers and serialisers that walk attributes do not show it.
+        self._reveal: Callable[[], _T] = lambda: held
 
-    def reveal(self) -> str:
-        """The text itself: to be called where the bytes are written, and nowhere else."""
+    def reveal(self) -> _T:
+        """What it holds: to be called where that is used, and nowhere else."""
         return self._reveal()
 
     def __repr__(self) -> str:
@@ -34,6 +35,12 @@ class Secret:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a credential is not pickled: make a new Client in the other process")
+
+
+class Secret(Sealed[str]):
+    """A text of that kind: a key, a password, a header's value."""
+
+    __slots__ = ()
 
 
 SHOWN = repr(Secret(""))

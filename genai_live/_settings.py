@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from genai_live import _backends
 from genai_live._arguments import flag, number_from_0
 from genai_live._backends import EMULATOR_VARIABLE, EPHEMERAL_TOKEN_API_VERSION, EPHEMERAL_TOKEN_PREFIX, MLDEV, VERTEX, Backend
-from genai_live._secret import Secret
+from genai_live._secret import SHOWN, Sealed, Secret
 from genai_live._validation import spelled, unknown_key, warn_once, written
 from genai_live.errors import ConfigError, ErrorKind
 from genai_live.types import HttpOptions, HttpRetryOptions, Message, fields_of
@@ -35,7 +35,8 @@ _NOT_USED = (
 _TLS_SCHEMES = {"http": False, "ws": False, "https": True, "wss": True}
 
 _is_header_name = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch  # RFC 9110, section 5.6.2
-_ends_in_port = re.compile(r".+:[0-9]+/?").fullmatch
+_ends_in_port = re.compile(r"(?:[^/@]*@)?[^/@]+:[0-9]+/?").fullmatch
+_is_word = re.compile(r"[A-Za-z0-9.-]+").fullmatch
 _is_path_step = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_:.-]*[A-Za-z0-9])?").fullmatch
 _is_location = re.compile(r"[A-Za-z0-9-]+").fullmatch
 _is_visible_ascii = re.compile(r"[\x21-\x7e]+").fullmatch
@@ -76,11 +77,12 @@ class Settings:
     backend: Backend
     address: Address
     api_version: str
-    http_options: HttpOptions
+    http_options: Sealed[HttpOptions]
+    """Sealed, as the credentials: headers, base URL and proxy may hold keys and passwords."""
     api_key: Secret | None = None
     uses_google_auth: bool = False
     """True when connections are authorised by google-auth credentials."""
-    credentials: Any = None
+    credentials: Sealed[Any] | None = None
     project: str | None = None
     location: str | None = None
     gateway: bool = False
@@ -154,8 +156,10 @@ def _key(value: object, source: str) -> Secret | None:
 def read_http_options(given: object, path: str = "http_options") -> HttpOptions:
     """A copy of the caller's ``http_options``; raises ConfigError for an unknown name or a value of the wrong type."""
     copy = _copied(HttpOptions, {} if given is None else given, path)
+    direct = isinstance(copy.proxy, str) and not copy.proxy.strip()  # that is a choice; None leaves it to the environment
     for name in ("base_url", "api_version", "proxy"):
         setattr(copy, name, _text(getattr(copy, name), f"{path}.{name}"))
+    copy.proxy = "" if direct else copy.proxy
     copy.headers = _headers(copy.headers, f"{path}.headers")
     if copy.retry_options is not None:
         copy.retry_options = _retry_options(copy.retry_options, f"{path}.retry_options")
@@ -242,7 +246,8 @@ def _emulator_url(host: str) -> str:
     if "://" in host:
         return host
     if not _ends_in_port(host):
-        raise ConfigError(f"{host!r} is not host:port, such as 127.0.0.1:8765", EMULATOR_VARIABLE)
+        shown = host if _is_word(host) else SHOWN  # a password may stand in what is no address
+        raise ConfigError(f"{shown!r} is not host:port, such as 127.0.0.1:8765", EMULATOR_VARIABLE)
     return f"http://{host}"
 
 
@@ -259,7 +264,7 @@ def _resolve_mldev(
         error.kind = ErrorKind.AUTH  # tells a program that nothing was set from one that set something wrong
         raise error
     address = address or parse_address(_backends.default_base_url(MLDEV, None), "base_url")
-    return Settings(MLDEV, address, "", options, api_key=key, emulated=emulated)
+    return Settings(MLDEV, address, "", Sealed(options), api_key=key, emulated=emulated)
 
 
 def _resolve_vertex(
@@ -273,7 +278,7 @@ def _resolve_vertex(
     explicit = arguments.credentials is not None or (arguments.project and arguments.location)
     if custom and not emulated and key is None and not explicit:
         assert address is not None
-        return Settings(VERTEX, address, "", options, gateway=True)
+        return Settings(VERTEX, address, "", Sealed(options), gateway=True)
     if key is None:
         location = location or _backends.GLOBAL_LOCATION
     if emulated and key is None:
@@ -284,10 +289,10 @@ def _resolve_vertex(
         VERTEX,
         address or parse_address(_backends.default_base_url(VERTEX, location), "base_url"),
         "",
-        options,
+        Sealed(options),
         api_key=key,
         uses_google_auth=key is None and not emulated,
-        credentials=arguments.credentials,
+        credentials=Sealed(arguments.credentials),
         project=project,
         location=location,
         emulated=emulated,
@@ -358,7 +363,8 @@ def parse_address(url: str, source: str) -> Address:
         raise ConfigError("is not a URL such as https://host:port/path", source) from None
     # urlsplit drops line breaks and tabs, and lets blanks through.
     secure = _TLS_SCHEMES.get(parts.scheme.lower()) if "://" in url and not re.search(r"\s", url) else None
-    if secure is None or not parts.hostname or parts.fragment:
+    # Without its number a port is most likely the scheme of another URL, whose user and password would be a path here.
+    if secure is None or not parts.hostname or parts.fragment or parts.netloc.endswith(":"):
         raise ConfigError("is not a URL such as https://host:port/path, of scheme http, https, ws or wss", source)
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return Address(

@@ -14,7 +14,8 @@ from genai_live._backends import CONSTRAINED_METHOD, EMULATOR_VARIABLE, LIVE_MET
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
 from genai_live._network.options import ConnectionOptions
-from genai_live._secret import Secret
+from genai_live._network.rest import request_deadline
+from genai_live._secret import Sealed, Secret
 from genai_live._tracebacks import opaque
 from genai_live._version import __version__
 from genai_live.auth import AUTHORIZATION_HEADER, KEY_HEADER, Auth, GoogleAuth, StaticAuth
@@ -67,7 +68,7 @@ class ApiClient:
         ConfigError: arguments contradict each other, or something that is needed is missing.
     """
 
-    __slots__ = ("_arguments", "_environment", "_settings", "google", "options")
+    __slots__ = ("_given", "_settings", "google", "options")
 
     @opaque
     def __init__(
@@ -93,11 +94,11 @@ class ApiClient:
         self._resolve(arguments, {name: value for name, value in os.environ.items() if name in _VARIABLES})
 
     def _resolve(self, arguments: _settings.Arguments, environment: Mapping[str, str]) -> None:
-        self._arguments = arguments
-        self._environment = environment
+        self._given = Sealed((arguments, environment))
         self._settings = settings = _settings.resolve(arguments, environment)
-        self.options = ConnectionOptions.of(settings.http_options, emulated=settings.emulated)
-        self.google = GoogleAuth(settings.credentials, self.options) if settings.uses_google_auth else None
+        self.options = ConnectionOptions.of(settings.http_options.reveal(), emulated=settings.emulated)
+        credentials = settings.credentials.reveal() if settings.credentials is not None else None
+        self.google = GoogleAuth(credentials, self.options) if settings.uses_google_auth else None
 
     @property
     def backend(self) -> Backend:
@@ -117,12 +118,11 @@ class ApiClient:
     @property
     def http_options(self) -> HttpOptions:
         """A copy of the caller's options; not to be changed."""
-        return self._settings.http_options
+        return self._settings.http_options.reveal()
 
     def request_deadline(self) -> Deadline:
         """How long one request may take by ``http_options.timeout``, counted from now; no limit when it is not set."""
-        milliseconds = self.http_options.timeout
-        return Deadline(None if milliseconds is None else milliseconds / 1000)
+        return request_deadline(self.http_options, None)
 
     @property
     def emulated(self) -> bool:
@@ -263,13 +263,13 @@ class ApiClient:
         return self._replaced(merged)
 
     def _replaced(self, http_options: HttpOptions) -> ApiClient:
-        arguments = self._arguments
+        arguments, environment = self._given.reveal()
         copy = ApiClient.__new__(ApiClient)
         copy._resolve(
             _settings.Arguments(
                 arguments.api_key, arguments.vertexai, arguments.credentials, arguments.project, arguments.location, http_options
             ),
-            self._environment,
+            environment,
         )
         if copy.google is not None and self.google is not None:
             copy.google = self.google  # one set of credentials, one refresh

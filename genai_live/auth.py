@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout  # not the builtin one before Python 3.11
 from typing import TYPE_CHECKING, Any, Protocol
 
 from genai_live import _public
 from genai_live._deadline import Deadline
-from genai_live._secret import Secret, without_frames
+from genai_live._secret import Sealed, Secret, without_frames
 from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
 
 if TYPE_CHECKING:
@@ -79,12 +77,16 @@ class GoogleAuth:
     """
 
     def __init__(self, credentials: Any, options: ConnectionOptions) -> None:
-        self._credentials = credentials
+        self._kept = Sealed(credentials)
         self._explicit = credentials is not None
         self._options = options
         self._project: str | None = None
         self._loading = _SingleFlight(self._load, "genai-live-credentials")
         self._refreshing = _SingleFlight(self._refresh, "genai-live-credentials")
+
+    @property
+    def _credentials(self) -> Any:
+        return self._kept.reveal()
 
     def headers(self, deadline: Deadline) -> dict[str, Secret | str]:
         """Authorization, and the quota project where the credentials name one. Blocks while a token is fetched."""
@@ -110,9 +112,10 @@ class GoogleAuth:
         from google.auth.credentials import with_scopes_if_required
 
         if self._explicit:
-            self._credentials = with_scopes_if_required(self._credentials, [CLOUD_PLATFORM_SCOPE])  # type: ignore[no-untyped-call]
+            self._kept = Sealed(with_scopes_if_required(self._credentials, [CLOUD_PLATFORM_SCOPE]))  # type: ignore[no-untyped-call]
         elif self._credentials is None:
-            self._credentials, self._project = google.auth.default(scopes=[CLOUD_PLATFORM_SCOPE], request=self._request())
+            found, self._project = google.auth.default(scopes=[CLOUD_PLATFORM_SCOPE], request=self._request())
+            self._kept = Sealed(found)
 
     def _refresh(self) -> None:
         """On the credentials thread: a valid token, from wherever the credentials get it."""
@@ -125,9 +128,9 @@ class GoogleAuth:
     def _request(self) -> Any:
         from google.auth.transport.requests import Request
 
-        from genai_live._network import rest
+        from genai_live._network.google_session import session
 
-        request = Request(rest.session(self._options))
+        request = Request(session(self._options))
 
         def within_limits(
             url: str, method: str = "GET", body: Any = None, headers: Any = None, timeout: Any = None, **more: Any
@@ -142,6 +145,14 @@ class GoogleAuth:
         return f"GoogleAuth({kind})"
 
 
+class _Flight:
+    """One run of a piece of work: when it is over, and why it failed."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.error: BaseException | None = None
+
+
 class _SingleFlight:
     """Runs a piece of work once for all threads that ask for it at the same time, on a daemon thread."""
 
@@ -149,50 +160,44 @@ class _SingleFlight:
         self._work = work
         self._name = name
         self._lock = threading.Lock()  # protects _flight and _process; no other lock is taken while it is held
-        self._flight: Future[None] | None = None
+        self._flight: _Flight | None = None
         self._process = os.getpid()
 
     def result(self, deadline: Deadline, what: str) -> None:
         """Waits for the work under way, or starts it; raises CredentialsError or ConnectTimeout."""
         flight = self._join()
-        try:
-            flight.result(timeout=deadline.left())
-        except FutureTimeout as error:
-            if flight.done():  # the work itself raised TimeoutError
-                raise _failure(error, what) from without_frames(error)
+        if not deadline.wait(flight.over):
             self._abandon(flight)
             message = f"getting {what} took longer than the time for connecting. Check the network and the credentials' source."
-            raise ConnectTimeout(message, Phase.CREDENTIALS) from None
-        except LiveError:
-            raise
-        except Exception as error:
-            raise _failure(error, what) from without_frames(error)
+            raise ConnectTimeout(message, Phase.CREDENTIALS)
+        if isinstance(flight.error, LiveError) or (flight.error is not None and not isinstance(flight.error, Exception)):
+            raise flight.error
+        if flight.error is not None:
+            raise _failure(flight.error, what) from without_frames(flight.error)
 
-    def _join(self) -> Future[None]:
+    def _join(self) -> _Flight:
         if self._process != os.getpid():
             # A child process has neither the parent's threads nor a way to tell who held its locks.
             self._lock, self._flight, self._process = threading.Lock(), None, os.getpid()
         with self._lock:
             if self._flight is None:
-                self._flight = Future()
+                self._flight = _Flight()
                 threading.Thread(target=self._fly, args=(self._flight,), name=self._name, daemon=True).start()
             return self._flight
 
-    def _abandon(self, flight: Future[None]) -> None:
+    def _abandon(self, flight: _Flight) -> None:
         """Lets the next caller try anew: this flight may hang for ever."""
         with self._lock:
             if self._flight is flight:
                 self._flight = None
 
-    def _fly(self, flight: Future[None]) -> None:
+    def _fly(self, flight: _Flight) -> None:
         try:
             self._work()
         except BaseException as error:
-            self._abandon(flight)
-            flight.set_exception(error)
-        else:
-            self._abandon(flight)
-            flight.set_result(None)
+            flight.error = error
+        self._abandon(flight)
+        flight.over.set()
 
 
 def _failure(error: BaseException, what: str) -> CredentialsError:

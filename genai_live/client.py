@@ -37,7 +37,8 @@ class Client(Synchronous):
         location: Google Cloud location, for Vertex AI; "global" by default.
         http_options: HttpOptions, or a dict of them: base_url, api_version, headers, proxy, ca_bundle, and limits. Never changed.
         shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them; it paces
-            their ``stream_audio(wait=False)`` too. A slow callback keeps all of them waiting, unless it runs on an executor.
+            their ``stream_audio(wait=False)`` too. A slow callback keeps all of them waiting, unless it runs on an executor. On
+            Windows one thread reads 511 sessions.
         enterprise: Another name of ``vertexai``, as in Google's SDK.
 
     Raises:

@@ -179,17 +179,21 @@ class Live(Synchronous):
         if runner is not None:
             runner.registry.note_declared(setup.tools)
         channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
-        session = Session(
-            channel,
-            api_client,
-            model,
-            automatic_detection=setup.automatic_detection,
-            history=first,
-            deadline=deadline,
-            runner=runner,
-            calls_have_turns=setup.calls_have_turns,
-        )
-        self._sessions.add(session, channel)
+        try:
+            session = Session(
+                channel,
+                api_client,
+                model,
+                automatic_detection=setup.automatic_detection,
+                history=first,
+                deadline=deadline,
+                runner=runner,
+                calls_have_turns=setup.calls_have_turns,
+            )
+            self._sessions.add(session, channel)
+        except BaseException:  # Ctrl-C: nobody else has the channel
+            channel.abort()
+            raise
         return session
 
 

@@ -9,6 +9,7 @@ from genai_live import _json, _public, _wire
 from genai_live._backends import EPHEMERAL_TOKEN_API_VERSION
 from genai_live._client_messages.setup import config_fields
 from genai_live._deadline import Deadline
+from genai_live._network import rest
 from genai_live._network.headers import hidden
 from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
@@ -58,8 +59,6 @@ class AuthTokens(Synchronous):
             APIError: the service refused, with ``status`` and ``body``.
             ConnectError: no answer.
         """
-        from genai_live._network import rest  # requests takes 100 ms to import, and only tokens need it
-
         given = self._checked(config)
         api_client = self._api_client.with_request_options(given.get("http_options"))
         body = request_body(api_client, given)

@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterator
 from typing import TypeVar
 
 import hypothesis
+import hypothesis.strategies
 import pytest
 
 from tests.needs import complaint
@@ -64,9 +65,14 @@ def failed_where_required(report: Report) -> Report:
 
 
 def pytest_collection_finish() -> None:
-    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them."""
-    gc.collect()
-    gc.freeze()
+    """Ten thousand tests and their modules stay until the end: no garbage collection of a test has to look through them.
+
+    Hypothesis first: with its first test it looks for who holds its source of chance, and does not see what is frozen.
+    """
+    if hasattr(gc, "freeze"):  # PyPy has no such thing
+        hypothesis.given(hypothesis.strategies.none())(lambda nothing: None)()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True)

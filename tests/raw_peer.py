@@ -166,6 +166,11 @@ class Door:
         address, port = listener.getsockname()[:2]
         self.url = f"https://localhost:{port}" if tls else f"http://{address}:{port}"
 
+    @property
+    def was_entered(self) -> bool:
+        """True when a client has connected."""
+        return bool(self._accepted)
+
     def accept_tcp(self) -> socket.socket:
         """A connection as it comes from the network, before TLS."""
         connection, _ = self._listener.accept()

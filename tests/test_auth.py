@@ -19,7 +19,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from genai_live import ApiClient
+from genai_live import ApiClient, _deadline
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
 from genai_live.api_client import auth_for
@@ -154,6 +154,36 @@ def test_a_silent_token_server_ends_with_the_deadline_and_the_phase() -> None:
         assert isinstance(caught.value, TimeoutError)
         assert asked.wait(PATIENCE)
         answer.set()
+
+
+def test_the_wait_for_a_token_is_one_that_ctrl_c_ends_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There it interrupts no wait for a lock, so that every one is short."""
+    asked: list[float] = []
+    wait = threading.Event.wait
+
+    def noted(event: threading.Event, timeout: float | None = None) -> bool:
+        if threading.current_thread() is threading.main_thread() and timeout is not None:  # that is a thread's start
+            asked.append(timeout)
+            if len(asked) > 3:
+                raise KeyboardInterrupt
+        return wait(event, timeout)
+
+    monkeypatch.setattr(_deadline, "_SLICE", 0.01)
+    done = threading.Event()
+
+    def never(request: Request) -> Answer:
+        wait(done, PATIENCE)
+        return granted(request)
+
+    with rest_server(never) as server:
+        client = vertex(expired(server))
+        monkeypatch.setattr(threading.Event, "wait", noted)
+        with pytest.raises(KeyboardInterrupt):
+            auth_for(client).headers(Deadline(None))
+        monkeypatch.undo()
+        assert asked == [0.01] * 4
+        done.set()
+        assert headers_of(client)
 
 
 def test_after_a_refresh_that_hangs_the_next_caller_starts_another() -> None:

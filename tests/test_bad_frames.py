@@ -142,31 +142,6 @@ def test_an_upgrade_that_is_none_is_refused_in_its_phase(name: str) -> None:
     assert error.close_info.code == 1006
 
 
-def test_an_extension_that_nobody_asked_for_fails_with_the_first_message_that_uses_it() -> None:
-    """The bit is what counts: RFC 6455 section 9.1 has the client fail an upgrade like this, and a bare header does no harm."""
-    with door() as entrance:
-        connecting = beside(client_of(entrance.url).live.connect, model=MODEL, timeout=PATIENCE)
-        peer = entrance.accept()
-        upgrade_with(peer, b"Sec-WebSocket-Extensions: permessage-deflate\r\n")
-        try:
-            peer.take_setup()
-            compressed = bytearray(frame(BINARY, b"\xaa\x56\x2a\x4e\x2d\x2a"))
-            compressed[0] |= 0x40
-            peer.send(bytes(compressed))
-        except ConnectionError:
-            pass  # refused with the upgrade already, as the RFC has it
-        error = connecting.exception(PATIENCE)
-        assert isinstance(error, errors.ConnectError)
-        assert error.close_info.code in (1002, 1006)
-
-
-def upgrade_with(peer: Peer, headers: bytes) -> None:
-    request = b""
-    while b"\r\n\r\n" not in request:
-        request += peer.socket.recv(1)
-    peer.send(upgrade(accept_of(key_in(request)), headers))
-
-
 # Callers.
 
 

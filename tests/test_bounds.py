@@ -16,8 +16,13 @@ from typing import Any
 import pytest
 
 from genai_live import Client, Session, errors
+from genai_live._deadline import Deadline
+from genai_live._network import tcp
+from genai_live._network.dial import Dialler, Plan
+from genai_live._network.rest import request_deadline
 from genai_live.errors import Phase
 from genai_live.live import Live
+from genai_live.types import HttpOptions
 from tests.raw_peer import BINARY, PING, TEXT, Door, Peer, beside, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, refusing, text_part
 from tests.waiting import stalls_in, until
@@ -230,6 +235,56 @@ def test_a_token_that_does_not_come_is_not_waited_for_and_leaves_nothing(
         stalling.exception(PATIENCE)
 
 
+@pytest.mark.parametrize("stall", [stall_tls, stall_answer, drip_head, drip_answer])
+def test_nor_does_a_token_leave_anything_where_shutting_a_socket_down_wakes_nobody(
+    stall: Callable[[Door, threading.Event], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Windows (python/cpython#91913); and Ctrl-C, or whatever else ends the call, comes long before the limit."""
+    monkeypatch.setattr(tcp, "shut_down", lambda sock: None)
+    stop = threading.Event()
+    with door(tls=True) as entrance:
+        stalling = beside(stall, entrance, stop)
+        monkeypatch.setattr(Deadline, "wait", interrupted_when(lambda: entrance.was_entered))
+        with pytest.raises(KeyboardInterrupt):
+            client_of(entrance.url, timeout=PATIENCE * 10_000).auth_tokens.create()
+        until(lambda: not [thread for thread in threading.enumerate() if thread.name == "genai-live-rest"])
+        stop.set()
+        stalling.exception(PATIENCE)
+
+
+def interrupted_when(true: Callable[[], object]) -> Callable[[Deadline, threading.Event], bool]:
+    """A wait that Ctrl-C ends at a certain moment."""
+
+    def wait(deadline: Deadline, event: threading.Event) -> bool:
+        until(true)
+        raise KeyboardInterrupt
+
+    return wait
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"timeout": 30}, r"within 0\.03 s: http_options\.timeout is 30, in milliseconds\. Raise it"),
+        ({"timeout": 3}, r"within 0\.003 s: http_options\.timeout is 3, in milliseconds\. Raise it"),
+        ({"timeout": 0.5}, r"within 0\.0005 s: http_options\.timeout is 0\.5, in milliseconds\. Raise it"),
+    ],
+)
+def test_a_time_that_was_meant_in_seconds_is_told_with_its_unit_and_its_setting(options: dict[str, Any], words: str) -> None:
+    with door() as entrance:
+        with pytest.raises(errors.ConnectTimeout, match=words):
+            client_of(entrance.url, **options).auth_tokens.create()
+        api_client = client_of(entrance.url, **options)._api_client
+        endpoint = api_client.live_endpoint()
+        plan = Plan(endpoint.url, endpoint.safe_url, lambda deadline: {}, b"", api_client.options)
+        with pytest.raises(errors.ConnectTimeout, match=words):
+            Dialler(plan).open(api_client.request_deadline(), lambda: None)
+
+
+def test_the_default_of_a_token_request_is_told_with_its_unit_too() -> None:
+    assert "http_options.timeout, in milliseconds, is 30000 where it is not set" in request_deadline(HttpOptions(), 30.0).advice
+
+
 def test_a_token_server_whose_name_is_not_found_out_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
 
@@ -295,7 +350,7 @@ def test_finish_spends_its_timeout_on_sending_too() -> None:
     with opened(receive_buffer=4096) as (session, _):
         beside(fill, session)
         until(lambda: session._sound.unsent_bytes > 0)
-        session._protocol.audio_since_turn = True
+        session._protocol.sound.sent = True
         with returns_within(LIMIT + 0.1):
             session.finish(timeout=LIMIT)
         assert session.close_info is not None

@@ -220,7 +220,7 @@ def test_on_an_executor_a_callback_may_receive() -> None:
 
     recorder = Recorder(asks)
     with recorded(recorder, on_executor=True) as (_, peer):
-        peer.send(frame(BINARY, text_part("start")))
+        peer.send(frame(BINARY, text_part("start")) + frame(BINARY, TURN_COMPLETE))
         peer.read_message()
         peer.send(frame(BINARY, text_part("answer")) + frame(BINARY, TURN_COMPLETE))
         until(lambda: len(turns) == 2)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from genai_live import _deadline
 from genai_live._deadline import Deadline
 from genai_live.errors import ConfigError
 
@@ -58,3 +62,66 @@ def test_what_is_no_number_of_seconds_is_refused_by_name(timeout: object, words:
         Deadline.of(timeout, "patience")
     assert raised.value.path == "patience"
     assert "None for no limit" in str(raised.value)
+
+
+# Windows, where Ctrl-C does not interrupt a wait for a lock: no wait of a caller's thread is a long one
+
+
+class Busy:
+    """An event, a lock and a condition that never come; notes for how long each wait is."""
+
+    def __init__(self) -> None:
+        self.waits: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.append(timeout)
+        return False
+
+    def acquire(self, *, timeout: float) -> bool:
+        return self.wait(timeout)
+
+    def wait_for(self, true: object, timeout: float | None = None) -> bool:
+        return self.wait(timeout)
+
+    def is_set(self) -> bool:
+        return False
+
+
+WAITS: dict[str, Callable[[Deadline, Any], bool]] = {
+    "an event": lambda deadline, busy: deadline.wait(busy),
+    "a lock": lambda deadline, busy: deadline.acquire(busy),
+    "a condition": lambda deadline, busy: deadline.wait_for(busy, bool),
+}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second passes with every look at it."""
+    seconds = itertools.count(100.0)
+    monkeypatch.setattr(time, "monotonic", lambda: next(seconds))
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("what", WAITS)
+def test_where_ctrl_c_ends_no_wait_for_a_lock_every_wait_is_short(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_deadline, "_SLICE", 0.1)
+    busy = Busy()
+    assert not WAITS[what](Deadline(4), busy)
+    assert busy.waits == [0.1, 0.1, 0.1, 0.0]
+
+
+@pytest.mark.usefixtures("clock")
+@pytest.mark.parametrize("what", WAITS)
+def test_and_elsewhere_it_is_as_long_as_what_is_left(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_deadline, "_SLICE", None)
+    busy = Busy()
+    assert not WAITS[what](Deadline(4), busy)
+    assert busy.waits[0] == 3
+
+
+def test_the_end_of_the_sentence_says_how_long_it_was_and_by_which_setting() -> None:
+    assert Deadline(2).advice == " within 2 s. Try a longer timeout, or check the network."
+    named = Deadline(0.03, "http_options.timeout is 30, in milliseconds")
+    assert named.advice == " within 0.03 s: http_options.timeout is 30, in milliseconds. Raise it, or check the network."
+    assert Deadline(None).advice == ". Try a longer timeout, or check the network."
+    assert Deadline(30).or_earlier(named).advice == named.advice

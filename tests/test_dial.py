@@ -23,7 +23,7 @@ from genai_live._network.tls_in_tls import TlsInTls
 from genai_live._secret import Secret
 from genai_live.errors import Phase
 from tests.proxies import http_proxy, socks5_proxy
-from tests.raw_peer import BINARY, Peer, frame
+from tests.raw_peer import BINARY, Peer, beside, frame
 from tests.servers import (
     AUTHORITY,
     MODEL,
@@ -39,6 +39,7 @@ from tests.servers import (
     wait_until_closed,
 )
 from tests.stalls import deaf_listener
+from tests.waiting import tcp_pair
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 
@@ -149,10 +150,16 @@ def stalling(phase: str) -> Iterator[tuple[Dialler, threading.Event]]:
         )
 
 
+@pytest.fixture(params=["wakes", "wakes nobody"])
+def _shutting_down(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows wakes nobody who waits for a socket when another thread shuts it down (python/cpython#91913)."""
+    if request.param == "wakes nobody":
+        monkeypatch.setattr(tcp, "shut_down", lambda sock: None)
+
+
+@pytest.mark.usefixtures("_shutting_down")
 @pytest.mark.parametrize("phase", ["dialling", "proxy", "proxy, SOCKS", "proxy, TLS", "TLS", "upgrade"])
 def test_an_attempt_without_timeout_ends_when_another_thread_ends_it(phase: str) -> None:
-    if "SOCKS" in phase:
-        pytest.importorskip("socks", reason="PySocks is in the extra test")
     failures: list[errors.ConnectError] = []
 
     def dial() -> None:
@@ -171,7 +178,7 @@ def test_an_attempt_without_timeout_ends_when_another_thread_ends_it(phase: str)
         thread.join(PATIENCE)
         assert not thread.is_alive()
         assert failures[0].phase is Phase(phase.partition(",")[0])
-        assert all(sock.fileno() < 0 for sock in dialler._held._sockets), "whatever was opened is closed"
+        assert all(sock.fileno() < 0 for sock in dialler._route._held._sockets), "whatever was opened is closed"
 
 
 def test_an_attempt_that_was_ended_before_it_began_opens_nothing() -> None:
@@ -201,6 +208,34 @@ def test_failed_attempts_leave_no_descriptor_and_no_thread_even_while_their_erro
     gc.collect()
     assert len(os.listdir("/proc/self/fd")) <= before
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("genai-live")]
+
+
+SOCKS_ANSWERS = ((b"\5", True), (b"\2", False), (b"\1\0", True), (b"\5\0", True), (b"\0\3\11h", False))
+"""Pieces of what a proxy says, and whether it waits for the client before."""
+
+
+@pytest.mark.parametrize("stops_at", range(len(SOCKS_ANSWERS)))
+def test_a_socks_proxy_that_stops_answering_halfway_keeps_no_attempt(stops_at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "shut_down", lambda sock: None)
+    asked = threading.Event()
+
+    def handler(connection: socket.socket) -> None:
+        for answer, to_a_request in SOCKS_ANSWERS[: stops_at + 1]:
+            if to_a_request:
+                connection.recv(65_536)
+            connection.sendall(answer)
+        asked.set()
+        while connection.recv(65_536):
+            continue
+
+    with raw_server(handler) as url:
+        dialler = dialler_to("ws://service.invalid", proxy=url.replace("http://", "socks5h://user:password@"))
+        dialling = beside(dialler.open, Deadline(None), lambda: None)
+        assert asked.wait(PATIENCE)
+        dialler.abort()
+        error = dialling.exception(PATIENCE)
+        assert isinstance(error, errors.ConnectError)
+        assert (error.phase, "given up" in str(error)) == (Phase.PROXY, True)
 
 
 # The upgrade
@@ -286,7 +321,7 @@ def tls_in_tls() -> Iterator[tuple[TlsInTls, ssl.SSLSocket, ssl.SSLObject, tuple
     """Both ends of such a connection: the client's socket; the server's outer socket, inner object and its memory."""
     server_context, client_context = served(), ssl.create_default_context()
     AUTHORITY.configure_trust(client_context)
-    near, far = socket.socketpair()
+    near, far = tcp_pair()
     arrived, leaving = ssl.MemoryBIO(), ssl.MemoryBIO()
     inner_far = server_context.wrap_bio(arrived, leaving, server_side=True)
     outer_far: list[ssl.SSLSocket] = []
@@ -367,7 +402,7 @@ def test_the_end_is_the_end_however_it_comes() -> None:
 
 def test_closing_closes_both_layers_and_shutting_down_reaches_the_peer() -> None:
     with tls_in_tls() as (sock, far, _, _):
-        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+        tcp.shut_down(sock)
         far.settimeout(PATIENCE)
         assert far.recv(10) == b""
         outer = sock._outer
@@ -376,7 +411,6 @@ def test_closing_closes_both_layers_and_shutting_down_reaches_the_peer() -> None
 
 
 def test_a_socks_proxy_hands_over_a_plain_socket() -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with live_server(wait_until_closed) as url, socks5_proxy() as proxy:
         websocket = dialler_to(url.replace("http", "ws"), proxy=proxy.url).open(Deadline(PATIENCE), lambda: None).websocket
         assert type(websocket.sock) is socket.socket

@@ -117,6 +117,14 @@ def test_fragments_are_joined_and_control_frames_between_them_come_through() -> 
     assert FrameParser(LIMIT).feed(stream) == [(PING, b"?"), (TEXT, b"one two three"), (BINARY, b"next")]
 
 
+@pytest.mark.parametrize("pings", [1, 64, 65, 10_000])
+def test_of_a_flood_of_pings_the_first_and_the_latest_come_through(pings: int) -> None:
+    stream = b"".join(from_server(PING, b"%d" % number) for number in range(pings))
+    events = FrameParser(LIMIT).feed(from_server(TEXT, b"before") + stream + from_server(TEXT, b"after"))
+    assert (events[0], events[-1]) == ((TEXT, b"before"), (TEXT, b"after"))
+    assert [int(payload) for _, payload in events[1:-1]] == [*range(min(pings - 1, 63)), pings - 1]
+
+
 def test_nothing_is_read_after_a_close_frame() -> None:
     parser = FrameParser(LIMIT)
     assert parser.feed(from_server(CLOSE, struct.pack("!H", 1000)) + from_server(TEXT, b"late")) == [(CLOSE, b"\x03\xe8")]
@@ -148,6 +156,29 @@ def test_a_broken_frame_is_named_and_what_came_before_it_is_kept(case: str) -> N
     assert isinstance(parser.violation, Violation)
     assert parser.violation.code == code
     assert parser.feed(from_server(TEXT, b"more")) == []
+
+
+@pytest.mark.parametrize("empty", [0, 1, LIMIT])
+def test_a_message_of_the_limit_may_come_in_fragments_and_empty_ones_between(empty: int) -> None:
+    pieces = [b"\x02\x01x", b"\x00\x00" * empty, b"\x80\x7f" + (LIMIT - 1).to_bytes(8, "big") + bytes(LIMIT - 1)]
+    events = FrameParser(LIMIT).feed(b"".join(pieces))
+    assert [(opcode, len(payload)) for opcode, payload in events] == [(BINARY, LIMIT)]
+
+
+def test_a_message_of_empty_fragments_has_an_end() -> None:
+    parser = FrameParser(1000)
+    assert parser.feed(b"\x01\x00" + b"\x00\x00" * 999) == []
+    assert parser.violation is None
+    parser.feed(b"\x00\x00" * 2)
+    assert isinstance(parser.violation, Violation)
+    assert parser.violation.code == 1009
+    assert "empty fragments" in str(parser.violation)
+
+
+def test_empty_fragments_of_one_message_do_not_count_for_the_next() -> None:
+    parser = FrameParser(1000)
+    for _ in range(10):
+        assert parser.feed(b"\x01\x00" + b"\x00\x00" * 900 + b"\x80\x01x") == [(TEXT, b"x")]
 
 
 def test_the_limit_is_reported_with_its_name() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import socket
 import ssl
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +15,7 @@ import pytest
 from genai_live import Client, errors
 from genai_live.emulator import LiveEmulator
 from tests.proxies import Seen, http_proxy, socks5_proxy
+from tests.rest_servers import rest_server
 from tests.servers import AUTHORITY, BUNDLES, MODEL, PATIENCE, client_of, live_server, raw_server, refusing, served
 
 OTHER = datetime.timedelta(days=30)
@@ -82,8 +83,6 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[Seen]:
     kind, _, user = str(request.param).partition(" with ")
     pair = "us%40er:p%3Ass" if user else ""
     decoded = "us@er:p:ss" if user else ""
-    if kind == "socks5":
-        pytest.importorskip("socks", reason="PySocks is in the extra test")
     with socks5_proxy(user=decoded) if kind == "socks5" else http_proxy(user=decoded, tls=kind == "https") as seen:
         if user:
             seen.url = seen.with_user(pair)
@@ -119,6 +118,47 @@ def test_no_proxy_goes_around_the_environments_proxy_but_not_around_the_clients(
         assert proxy.targets == []
         leg(client(service, ca_bundle=bundle, proxy=proxy.url))
         assert proxy.targets
+
+
+@both_legs
+def test_a_proxy_of_the_system_is_used_and_an_empty_one_of_the_client_goes_around_it(
+    leg: Leg, service: str, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with http_proxy() as proxy:
+        monkeypatch.setattr("urllib.request.getproxies", lambda: {"http": proxy.url, "https": proxy.url})
+        leg(client(service, ca_bundle=bundle, proxy=""))
+        assert proxy.targets == []
+        leg(client(service, ca_bundle=bundle))
+        assert proxy.targets
+
+
+@both_legs
+@pytest.mark.parametrize("kind", ["socks5://", "socks5h://", "socks4a://", "socks://", "http://"])
+def test_a_proxy_that_is_gone_is_told_with_the_variable_that_names_it(
+    leg: Leg, kind: str, service: str, bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with refusing() as gone:
+        monkeypatch.setenv("ALL_PROXY", gone.replace("http://", kind))
+        with pytest.raises(errors.ConnectError, match=r"through the proxy .* \(ALL_PROXY\) failed .*Connection refused"):
+            leg(client(service, ca_bundle=bundle))
+
+
+def test_google_tokens_are_fetched_through_a_socks_proxy_without_another_package(
+    bundle: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "socks", None)
+    with rest_server(lambda request: (200, {"access_token": "ya29.fresh", "expires_in": 3600}), tls=True) as tokens:
+        google = pytest.importorskip("google.oauth2.credentials").Credentials(
+            token=None, refresh_token="refresh", token_uri=f"{tokens.url}/token", client_id="id", client_secret="secret"
+        )
+        with emulator(tls=True) as url, socks5_proxy(user="u:p") as proxy:
+            options = {"base_url": url, "proxy": proxy.with_user("u:p"), "ca_bundle": bundle}
+            hold_session(Client(vertexai=True, credentials=google, project="p", location="l", http_options=options))
+            assert proxy.targets == [f"localhost:{port_of(tokens.url)}", f"localhost:{port_of(url)}"]
+        with refusing() as gone, pytest.raises(errors.CredentialsError, match="Connection refused"):
+            google.token = None
+            options = {"base_url": url, "proxy": gone.replace("http", "socks5h"), "ca_bundle": bundle}
+            hold_session(Client(vertexai=True, credentials=google, project="p", location="l", http_options=options))
 
 
 def test_two_clients_of_one_process_use_two_proxies(service: str, bundle: str) -> None:
@@ -218,7 +258,6 @@ def test_something_that_is_no_proxy_is_called_so(service: str, bundle: str) -> N
 
 
 def test_a_socks_proxy_that_does_not_know_the_user_says_so(service: str, bundle: str) -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with socks5_proxy(user="right:one") as proxy, pytest.raises(errors.ConnectError, match="user name and password") as raised:
         hold_session(client(service, proxy=proxy.with_user("wrong:password"), ca_bundle=bundle))
     assert (raised.value.phase, raised.value.kind) == (errors.Phase.PROXY, errors.ErrorKind.AUTH)
@@ -227,38 +266,12 @@ def test_a_socks_proxy_that_does_not_know_the_user_says_so(service: str, bundle:
 
 @both_legs
 def test_a_socks_proxy_that_refuses_is_quoted(leg: Leg, service: str, bundle: str) -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with socks5_proxy(refusal=2) as proxy, pytest.raises(errors.ConnectError, match="not allowed by ruleset"):
         leg(client(service, proxy=proxy.url, ca_bundle=bundle))
 
 
-WITHOUT_PYSOCKS = """
-import sys
-sys.modules["socks"] = None
-from genai_live import Client, errors
-client = Client(api_key="test-key", http_options={"base_url": sys.argv[1], "proxy": "socks5://127.0.0.1:1"})
-for leg in (lambda: client.auth_tokens.create(), lambda: client.live.connect(model="m", timeout=20)):
-    try:
-        leg()
-    except errors.ConnectError as error:
-        print(error, error.retryable)
-"""
-
-
-def test_a_socks_proxy_without_pysocks_says_what_to_install(service: str) -> None:
-    command = [sys.executable, "-c", WITHOUT_PYSOCKS, service]
-    answer = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    lines = answer.stdout.splitlines()
-    assert len(lines) == 2, answer.stderr
-    for line in lines:
-        assert "socks5://127.0.0.1:1" in line
-        assert "pip install PySocks" in line
-        assert line.endswith("False")
-
-
 @pytest.mark.parametrize(("scheme", "host"), [("socks5h", "localhost"), ("socks5", "127.0.0.1")])
 def test_who_looks_the_name_up_is_what_the_scheme_says(scheme: str, host: str, bundle: str) -> None:
-    pytest.importorskip("socks", reason="PySocks is in the extra test")
     with emulator(tls=True) as url, socks5_proxy(scheme=scheme) as proxy:
         for leg in (make_token, hold_session):
             leg(client(url, proxy=proxy.url, ca_bundle=bundle))
@@ -357,6 +370,36 @@ def test_tls_to_a_server_that_speaks_none_is_told_as_that(leg: Leg, bundle: str)
     ):
         leg(client(url.replace("http", "https"), ca_bundle=bundle))
     assert raised.value.phase is errors.Phase.TLS
+
+
+def server_hello(version: bytes) -> bytes:
+    """How a server chooses a version of TLS (RFC 2246, section 7.4.1.3)."""
+    hello = version + bytes(32) + b"\0" + b"\0\x2f" + b"\0"
+    handshake = b"\2" + len(hello).to_bytes(3, "big") + hello
+    return b"\x16" + version + len(handshake).to_bytes(2, "big") + handshake
+
+
+OLD_TLS = {
+    "no version in common": b"\x15\3\1\0\2\2\x46",
+    "no cipher in common": b"\x15\3\3\0\2\2\x28",
+    "ciphers that are too weak": b"\x15\3\3\0\2\2\x47",
+    "TLS 1.1": server_hello(b"\3\2"),
+    "TLS 1.0": server_hello(b"\3\1"),
+    "SSL 3": server_hello(b"\3\0"),
+}
+
+
+@both_legs
+@pytest.mark.parametrize("answer", OLD_TLS)
+def test_tls_that_is_too_old_says_so(leg: Leg, answer: str, bundle: str) -> None:
+    def handler(connection: socket.socket) -> None:
+        connection.recv(65_536)
+        connection.sendall(OLD_TLS[answer])
+        connection.recv(65_536)
+
+    with raw_server(handler) as url, pytest.raises(errors.ConnectError, match=r"too old.*TLS 1\.2 or newer") as raised:
+        leg(client(url.replace("http", "https"), ca_bundle=bundle))
+    assert (raised.value.phase, raised.value.retryable) == (errors.Phase.TLS, False)
 
 
 def test_a_proxy_behind_an_unknown_certificate_is_named(secure_service: str) -> None:

@@ -578,6 +578,72 @@ ticking.kill()
     }
 
 
+EVENTLET = """
+import warnings
+warnings.simplefilter("ignore")  # it says itself that it is deprecated
+import eventlet
+eventlet.monkey_patch()
+"""
+
+
+@pytest.mark.parametrize("shared_reader", [False, True])
+def test_in_a_process_patched_by_eventlet(shared_reader: bool, service: tuple[str, dict[str, str]]) -> None:
+    """Its ``select`` has no poll, and its sockets are no ``socket.socket``."""
+    pytest.importorskip("eventlet", reason="eventlet is in the extra test")
+    url, options = service
+    body = (
+        client_line({**options})
+        + f"""
+client = Client(api_key="k", http_options=client._api_client.http_options, shared_reader={shared_reader})
+ticks = 0
+
+def tick():
+    global ticks
+    while True:
+        ticks += 1
+        eventlet.sleep(0.001)
+
+eventlet.spawn(tick)
+
+def work(number):
+    with connect() as session:
+        answer = session.ask(str(number), timeout={PATIENCE}).text
+    tell(closed=session.close_info.code)
+    return answer
+
+with eventlet.Timeout({PATIENCE}):
+    tell(answers=list(eventlet.GreenPool(5).imap(work, range(10))))
+    with connect() as session:
+        stream = session.stream_audio(bytes(3200), wait=False)
+        tell(streamed=stream.wait({PATIENCE}))
+        before = ticks
+        try:
+            session.collect(timeout=0.3)
+        except errors.ReceiveTimeout:
+            tell(others_ran=ticks - before > 5)
+        session.close()
+        session.close()
+    big = "x" * 2_000_000
+    with connect() as session:
+        tell(big=session.ask(big, timeout={PATIENCE}).text == big)
+    try:
+        Client(api_key="k", http_options={{"base_url": "http://127.0.0.1:1"}}).live.connect(model="m", timeout={PATIENCE})
+    except errors.ConnectError as error:
+        tell(refused=str(error.phase))
+"""
+    )
+    outcome = run(body, url, before=EVENTLET)
+    assert (outcome.stderr, outcome.code) == ("", 0)
+    assert outcome.told == {
+        "answers": [str(number) for number in range(10)],
+        "closed": 1000,
+        "streamed": True,
+        "others_ran": True,
+        "big": True,
+        "refused": "dialling",
+    }
+
+
 # Notebooks
 
 

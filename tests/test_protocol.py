@@ -71,11 +71,11 @@ def test_the_phase_follows_what_happens() -> None:
     assert protocol.phase is Phase.SETUP
     protocol = an_open_protocol()
     assert (protocol.phase, protocol.answer_due) == (Phase.IDLE, False)
-    protocol.note_sent(Sent.ANSWER)
+    protocol.note_written(Sent.QUESTION, protocol.question(Sent.QUESTION))
     assert (protocol.phase, protocol.answer_due) == (Phase.TURN, True)
     receive(protocol, toolCall={"functionCalls": [{"id": "1", "name": "f"}]})
     assert (protocol.phase, protocol.answer_due) == (Phase.TOOL, True)
-    protocol.note_answered(["1"])
+    protocol.ledger.call_answered("1", b"", is_last=True, is_spoken=True)
     assert (protocol.phase, protocol.answer_due) == (Phase.TURN, True)
     receive(protocol, serverContent={"turnComplete": True})
     assert (protocol.phase, protocol.answer_due) == (Phase.IDLE, False)
@@ -85,21 +85,21 @@ def test_the_phase_follows_what_happens() -> None:
 
 def test_sound_and_activity_open_no_turn_by_themselves() -> None:
     protocol = an_open_protocol()
-    for kind in (Sent.AUDIO, Sent.ACTIVITY_START, Sent.NOTHING):
-        protocol.note_sent(kind)
+    protocol.sound.sent = True
+    for kind in (Sent.ACTIVITY_START, Sent.NOTHING):
+        protocol.note_written(kind, protocol.question(kind))
     assert not protocol.answer_due
     assert protocol.activity_open
-    assert protocol.audio_since_turn
     receive(protocol, serverContent={"modelTurn": {"parts": [{"text": "x"}]}})
     assert protocol.answer_due
-    assert not protocol.audio_since_turn
+    assert not protocol.sound.sent
 
 
 def test_a_cancelled_call_is_pending_no_more() -> None:
     protocol = an_open_protocol()
     receive(protocol, toolCall={"functionCalls": [{"id": "1", "name": "f"}, {"id": "2", "name": "g"}, {"name": "no id"}]})
     receive(protocol, toolCallCancellation={"ids": ["2", "unknown"]})
-    assert sorted(protocol.pending_tool_calls) == ["1", "no id"]
+    assert sorted(protocol.ledger.pending) == ["1", "no id"]
 
 
 def test_the_record_of_an_end_has_the_moment_in_it() -> None:

@@ -349,3 +349,94 @@ def test_a_defect_while_a_message_is_taken_is_told_and_logged(
         assert error.reason == "internal error: ZeroDivisionError: a defect"
         assert session._connection._connection.ended.wait(PATIENCE)
     assert "ZeroDivisionError" in caplog.text
+
+
+# Selectors of other systems.
+
+
+class Refusing(selectors.SelectSelector):
+    """Windows' select: so many descriptors and no more, and one that is closed spoils it for all."""
+
+    most = 6
+
+    def select(self, timeout: float | None = None) -> Any:
+        if len(self.get_map()) > self.most:
+            raise ValueError("too many file descriptors in select()")
+        return super().select(timeout)
+
+
+@pytest.fixture
+def refusing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "DefaultSelector", Refusing)
+
+
+@pytest.mark.usefixtures("refusing")
+def test_a_connection_too_many_for_the_selector_ends_alone_and_leaves_its_place() -> None:
+    stubs = [Stub() for _ in range(Refusing.most - 1)]
+    with reading(*stubs) as reader:
+        for _ in range(3):
+            beyond = Stub()
+            reader.start(beyond, Deadline(PATIENCE))
+            assert beyond.retired.wait(PATIENCE)
+            assert "5 sessions at most: open more on another Client" in str(beyond.failures[0])
+            assert all(is_served(stub) for stub in stubs)
+        stubs.pop().end(reader)
+        again = Stub()
+        reader.start(again, Deadline(PATIENCE))
+        assert is_served(again)
+        again.end(reader)
+
+
+@pytest.mark.usefixtures("refusing")
+def test_who_was_read_before_is_never_the_one_too_many() -> None:
+    """A connection that pauses leaves the selector, and comes back to it after another one has come."""
+    stubs = [Stub() for _ in range(Refusing.most - 1)]
+    with reading(*stubs) as reader:
+        paused = stubs[0]
+        watched = [0]
+        paused.wanted = lambda: ENDED if paused.over else watched[0]  # type: ignore[method-assign]
+        paused.needs_attention = True
+        reader.wake()
+        beyond = Stub()
+        reader.start(beyond, Deadline(PATIENCE))
+        assert is_served(beyond)
+        watched[0] = selectors.EVENT_READ
+        paused.needs_attention = True
+        reader.wake()
+        assert beyond.retired.wait(PATIENCE)
+        assert all(is_served(stub) for stub in stubs)
+
+
+@pytest.mark.parametrize("closed", [1, 2])
+@pytest.mark.usefixtures("refusing")
+def test_a_descriptor_that_somebody_closed_ends_its_own_connection_and_no_other(closed: int) -> None:
+    good = [Stub(), Stub()]
+    with reading(*good) as reader:
+        bad = [Stub() for _ in range(closed)]
+        for stub in bad:
+            reader.start(stub, Deadline(PATIENCE))
+            assert is_served(stub)
+        for stub in bad:
+            stub.socket.close()
+        reader.wake()
+        for stub in bad:
+            assert stub.retired.wait(PATIENCE)
+            assert isinstance(stub.failures[0], OSError)
+        assert all(is_served(stub) for stub in good)
+
+
+@pytest.mark.usefixtures("refusing")
+def test_the_session_too_many_is_told_why_and_the_others_go_on() -> None:
+    with live_server() as url:
+        client = client_of(url, shared_reader=True)
+        sessions = [client.live.connect(model=MODEL, timeout=PATIENCE) for _ in range(Refusing.most - 1)]
+        try:
+            with pytest.raises(errors.ConnectError, match="open more on another Client"):
+                client.live.connect(model=MODEL, timeout=PATIENCE)
+            for session in sessions:
+                assert session.ask("still there?", timeout=PATIENCE).text == "still there?"
+            with client_of(url, shared_reader=True).live.connect(model=MODEL, timeout=PATIENCE) as another:
+                assert another.ask("and you?", timeout=PATIENCE).text == "and you?"
+        finally:
+            for session in sessions:
+                session.close()

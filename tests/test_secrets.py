@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import http.client
+import inspect
 import io
 import json
 import logging
@@ -10,7 +12,7 @@ import pickle
 import socket
 import threading
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
 from typing import Any
@@ -20,6 +22,7 @@ import websocket
 from websockets.sync.server import ServerConnection
 
 from genai_live import Client, Live, errors, types
+from genai_live._network.tcp import Line
 from genai_live.api_client import ApiClient
 from genai_live.emulator import LiveEmulator
 from tests.proxies import Seen, http_proxy, socks5_proxy
@@ -256,7 +259,6 @@ def behind(how: str) -> Callable[[ExitStack], dict[str, Any]]:
     def enter(stack: ExitStack) -> dict[str, Any]:
         pair = f"{CANARIES['proxy user']}:{CANARIES['proxy password']}"
         if how == "SOCKS":
-            pytest.importorskip("socks", reason="PySocks is in the extra test")
             proxy = stack.enter_context(socks5_proxy(user="other:one"))
         elif how == "gone":
             proxy = Seen(stack.enter_context(refusing()))
@@ -514,16 +516,23 @@ def test_a_proxy_of_the_environment_that_cannot_be_one_is_named_by_its_variable(
         watch.check(everything_about(raised.value))
 
 
-def test_ctrl_c_during_a_token_request_shows_no_credential(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
-    import requests
+def test_a_token_request_shows_nothing_through_the_debugging_of_http_client(
+    monkeypatch: pytest.MonkeyPatch, watch: Watch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    with LiveEmulator(pace=0.0, voice=False) as emulator:
+        assert client_of_key(CANARIES["key"], emulator.url, {}).auth_tokens.create().name
+    watch.check(capsys.readouterr().out)
 
-    def interrupted(self: Any, request: requests.PreparedRequest, **_: Any) -> Any:
-        assert request.headers["x-goog-api-key"] == CANARIES["key"]
+
+def test_ctrl_c_during_a_token_request_shows_no_credential(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
+    def interrupted(self: Line, data: bytes) -> None:
+        assert CANARIES["key"].encode() in data
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(requests.Session, "send", interrupted)
-    with pytest.raises(KeyboardInterrupt) as raised:
-        client_of_key(CANARIES["key"], "http://127.0.0.1:1", {}).auth_tokens.create()
+    monkeypatch.setattr(Line, "send", interrupted)
+    with raw_server(stall) as url, pytest.raises(KeyboardInterrupt) as raised:
+        client_of_key(CANARIES["key"], url, {}).auth_tokens.create()
     watch.check(everything_about(raised.value))
 
 
@@ -552,6 +561,84 @@ def test_no_object_of_the_library_shows_or_pickles_a_credential() -> None:
         assert [found_in(pickled(each)) for each in holders] == [[]] * len(holders)
         with pytest.raises(TypeError, match="make a new one in the other process"):
             pickle.dumps(client)
+
+
+def plain_texts(root: object) -> list[str]:
+    """Every str and bytes that can be reached by attributes, as ``vars`` and ``__slots__`` show them, and by members."""
+    seen: dict[int, object] = {}
+    waiting, found = [root], []
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen or isinstance(each, type) or inspect.ismodule(each):
+            continue
+        seen[id(each)] = each
+        if isinstance(each, (str, bytes)):
+            found.append(str(each))
+        elif isinstance(each, Mapping):
+            waiting += [*each.keys(), *each.values()]
+        elif isinstance(each, (list, tuple, set, frozenset)):
+            waiting += each
+        else:
+            slots = [name for cls in type(each).__mro__ for name in getattr(cls, "__slots__", ())]
+            names = {*getattr(each, "__dict__", {}), *slots}
+            waiting += [getattr(each, name) for name in names if hasattr(each, name)]
+            waiting += [getattr(each, "__self__", None), getattr(each, "__func__", None)]
+    return found
+
+
+VARIABLES = ["GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GENAI_LIVE_EMULATOR_HOST"]
+
+
+@pytest.mark.parametrize("variable", [*VARIABLES, None])
+@pytest.mark.parametrize("kind", [*KINDS, "custom"])
+def test_no_credential_lies_open_in_what_a_client_holds(kind: str, variable: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    if variable is not None:
+        address = f"u:{CANARIES['password']}@host.example:1"
+        is_key = variable.endswith("KEY")
+        monkeypatch.setenv(variable, CANARIES["key"] if is_key else f"http://{address}" if "URL" in variable else address)
+    proxy = f"http://{CANARIES['proxy user']}:{CANARIES['proxy password']}@proxy"
+    headers = {"X-Other": CANARIES["own header"]}
+    if kind == "custom":
+        headers["Authorization"] = CANARIES["custom auth"]
+        client = Client(http_options=types.HttpOptions(proxy=proxy, headers=headers))
+    elif kind == "own header":
+        client = client_with(kind, "https://host.example", proxy=proxy)
+    else:
+        client = client_with(kind, "https://host.example", proxy=proxy, headers=headers)
+    held = plain_texts(client)
+    assert len(held) > 10
+    assert found_in("\n".join(held)) == []
+    of_one_session = client._api_client.with_options({"headers": {"X-More": CANARIES["own header"]}})
+    assert found_in("\n".join(plain_texts(of_one_session))) == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "{user}:{password}@127.0.0.1",
+        "{user}:{password}",
+        "{password}@",
+        "127.0.0.1:8765:{password}",
+        "127.0.0.1:8765?key={query}",
+        "127.0.0.1/{query}:x",
+        "http:/{user}:{password}@127.0.0.1:1",
+        "http://{user}:{password}@127.0.0.1:one",
+        "http://{user}:{password}@",
+        "ftp://{user}:{password}@127.0.0.1:1",
+        "{user} {password}",
+        "http://http://{user}:{password}@127.0.0.1:1",
+    ],
+)
+@pytest.mark.parametrize("variable", ["GENAI_LIVE_EMULATOR_HOST", "GOOGLE_GEMINI_BASE_URL", "base_url"])
+def test_an_address_that_is_none_is_not_shown_where_a_password_may_stand_in_it(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch, watch: Watch
+) -> None:
+    text = value.format(**CANARIES)
+    if variable != "base_url":
+        monkeypatch.setenv(variable, text)
+    with pytest.raises(errors.ConfigError, match=variable) as raised:
+        Client(api_key="k", http_options={"base_url": text} if variable == "base_url" else None)
+    watch.check(everything_about(raised.value))
 
 
 def test_http_options_show_where_but_not_with_what() -> None:

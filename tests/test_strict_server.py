@@ -136,6 +136,23 @@ def test_case_1_messages_of_every_length_form(opcode: int, size: int) -> None:
     check_served(frame(opcode, stars(size)), [size])
 
 
+LONG_FORMS = {
+    "7 bits in 16": b"\x7e" + (125).to_bytes(2, "big"),
+    "none in 16": b"\x7e" + bytes(2),
+    "7 bits in 64": b"\x7f" + (125).to_bytes(8, "big"),
+    "16 bits in 64": b"\x7f" + (65_535).to_bytes(8, "big"),
+    "none in 64": b"\x7f" + bytes(8),
+    "the highest bit of 64": b"\x7f" + (1 << 63).to_bytes(8, "big"),
+}
+"""Lengths that are not written in the shortest form, or that no frame can have (RFC 6455 section 5.2)."""
+
+
+@pytest.mark.parametrize("form", LONG_FORMS)
+@pytest.mark.parametrize("first", [0x80 | TEXT, 0x80 | BINARY, BINARY, 0x80 | PING])
+def test_a_length_in_a_form_that_is_not_the_shortest_is_refused(first: int, form: str) -> None:
+    check_refused(frame(TEXT, stars(9)) + bytes((first,)) + LONG_FORMS[form], 1002, [9])
+
+
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_case_1_1_8_a_message_that_comes_in_chops_of_997_bytes(opcode: int) -> None:
     check_served(frame(opcode, stars(65_536)), [65_536], chop=997)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from genai_live import Session, errors
+from genai_live import Session, _deadline, errors
 from genai_live._deadline import Deadline
 from genai_live._network import frames
 from genai_live._network.transport import Transport, TransportLost, WriteTimedOut
@@ -68,6 +68,44 @@ def test_a_writer_that_waits_for_another_has_a_deadline_too() -> None:
             transport.write(text(b"second"), Deadline(SOON))
         assert peer.read_frame() == (TEXT, BIG)
         first.result(PATIENCE)
+
+
+class NotesWaits:
+    """The send lock, and the seconds for which it was waited for."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.waits: list[float] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if blocking:
+            self.waits.append(timeout)
+        return bool(self.lock.acquire(blocking, timeout))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lock, name)
+
+
+@pytest.mark.parametrize("seconds", [0.1, None])
+def test_the_wait_for_another_threads_frame_is_one_that_ctrl_c_ends_on_windows_too(
+    seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There it interrupts no wait for a lock, so that every one is short."""
+    monkeypatch.setattr(_deadline, "_SLICE", 0.01)
+    with pair() as (transport, peer, _):
+        noted = transport._send_lock = NotesWaits(transport._send_lock)  # type: ignore[assignment]
+        first = beside(transport.write, text(BIG), PATIENCE)
+        wait_until(lambda: transport._writing)
+        second = beside(transport.write, text(b"second"), seconds)
+        wait_until(lambda: len(noted.waits) > 3)
+        if seconds is None:
+            assert [peer.read_frame()[1] for _ in range(2)] == [BIG, b"second"]
+            second.result(PATIENCE)
+        else:
+            assert isinstance(second.exception(PATIENCE), WriteTimedOut)
+            peer.read_frame()
+        first.result(PATIENCE)
+        assert all(0 <= each <= 0.01 for each in noted.waits)
 
 
 def wait_until(true: Callable[[], bool]) -> None:

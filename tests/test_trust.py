@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import ssl
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import trustme
 
 from genai_live import Client, errors
-from genai_live._network.trust import refusal, trust
-from tests.servers import AUTHORITY, BUNDLES
+from genai_live._network.trust import refusal, tls_failure, trust
+from genai_live.emulator import LiveEmulator
+from tests.servers import AUTHORITY, BUNDLES, PATIENCE, served
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +130,75 @@ def test_a_refusal_says_why_names_the_store_and_what_to_do(code: int, message: s
     assert words == message.rstrip(".")
     assert advice.startswith("The certificate was checked against the store. ")
     assert cure in advice
+
+
+def test_on_macos_the_advice_names_truststore(monkeypatch: pytest.MonkeyPatch) -> None:
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = 20, "unable to get local issuer certificate"
+    assert "truststore" not in refusal(error, "the store")[1]
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert "ssl_context to truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)" in refusal(error, "the store")[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "cure"),
+    [
+        ("TLSV1_ALERT_PROTOCOL_VERSION", "TLS 1.2 or newer"),
+        ("UNSUPPORTED_PROTOCOL", "TLS 1.2 or newer"),
+        ("SSLV3_ALERT_HANDSHAKE_FAILURE", "TLS 1.2 or newer"),
+        ("SSL/TLS_ALERT_HANDSHAKE_FAILURE", "TLS 1.2 or newer"),
+        ("TLSV1_ALERT_INSUFFICIENT_SECURITY", "TLS 1.2 or newer"),
+        ("DH_KEY_TOO_SMALL", "TLS 1.2 or newer"),
+        ("WRONG_VERSION_NUMBER", "may not speak TLS"),
+        ("RECORD_LAYER_FAILURE", "may not speak TLS"),
+        (None, "may not speak TLS"),
+    ],
+)
+def test_tls_that_is_too_old_is_told_from_none_at_all(reason: str | None, cure: str) -> None:
+    error = ssl.SSLError(1, "words of OpenSSL")
+    error.reason = reason  # type: ignore[assignment]
+    words, advice = tls_failure(error, "words of OpenSSL")
+    assert "words of OpenSSL" in words
+    assert cure in advice
+    assert ("too old" in words) == ("newer" in cure)
+
+
+# A program that replaces ssl.SSLContext
+
+
+@pytest.fixture
+def inject(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
+    truststore = pytest.importorskip("truststore", reason="truststore is in the extra test")
+    yield truststore.inject_into_ssl
+    truststore.extract_from_ssl()
+
+
+def test_a_context_made_before_or_after_truststore_was_injected_is_one(inject: Callable[[], None]) -> None:
+    before = ssl.create_default_context()
+    inject()
+    for own in (before, ssl.create_default_context()):
+        assert Client(api_key="key", http_options={"ssl_context": own})._api_client.options.ssl_context is own
+
+
+def test_truststore_counts_for_connections_after_it_was_injected(inject: Callable[[], None], bundle: str) -> None:
+    plain = ssl.SSLContext
+    before = trust(), trust(None, bundle)
+    inject()
+    after = trust(), trust(None, bundle)
+    assert [type(each.context) for each in (*before, *after)] == [plain, plain, ssl.SSLContext, ssl.SSLContext]
+    assert ssl.SSLContext is not plain
+    assert trust().context is after[0].context
+
+
+@pytest.mark.parametrize("kept", ["a new session", "the client's session and its tokens"])
+def test_sessions_and_tokens_work_after_truststore_was_injected(kept: str, inject: Callable[[], None], bundle: str) -> None:
+    with LiveEmulator(tls=served("localhost"), pace=0.0, voice=False) as emulator:
+        options = {"base_url": f"https://localhost:{emulator.port}", "ca_bundle": bundle}
+        client = Client(api_key="key", http_options=options)
+        with client.live.connect(model="emulator", timeout=PATIENCE) as session:
+            inject()
+            assert session.ask("Hello", timeout=PATIENCE).audio
+            later = client if "client" in kept else Client(api_key="key", http_options=options)
+            assert later.auth_tokens.create().name
+            with later.live.connect(model="emulator", timeout=PATIENCE) as another:
+                assert another.ask("Hello", timeout=PATIENCE).audio

@@ -31,6 +31,16 @@ def send_at_once(connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
+def tcp_pair() -> tuple[socket.socket, socket.socket]:
+    """Two ends of a TCP connection. Those of ``socket.socketpair`` are none on Linux: OpenSSL 3.6 tells their end otherwise."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)  # as little as a socketpair takes
+        near = socket.create_connection(listener.getsockname())
+        near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65_536)
+        far, _ = listener.accept()
+    return near, far
+
+
 def stalls_in(phase: Phase, connect: Callable[[float], object]) -> ConnectTimeout:
     """The error of a ``connect`` that uses up its seconds in ``phase``."""
     for limit in LIMITS:

@@ -143,7 +143,10 @@ class Connection(Generic[ServerMessage]):
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
         except RuntimeError as error:  # this process may start no more threads
+            self._caller_reports = error.__context__ is None
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
+            if error.__context__ is not None:  # a signal struck in threading, which raised this in the place of it
+                raise error.__context__ from None
         except BaseException:
             self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")

@@ -7,8 +7,11 @@ paces the sound that is streamed into them; dialling, and anything else that wai
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import selectors
 import socket
+import sys
 import threading
 import time
 from collections import deque
@@ -21,6 +24,8 @@ from genai_live._deadline import Deadline
 
 _THREAD_NAME = "genai-live-reader"
 _NEVER = float("inf")
+_MOST_CONNECTIONS = 511 if sys.platform == "win32" else sys.maxsize
+"""Sockets that one thread can wait for there, less the one that wakes it: FD_SETSIZE of CPython's select module is 512."""
 _LONGEST_WAIT = 3600.0
 """Seconds of one wait: a selector refuses infinity, and times beyond some weeks."""
 ENDED = -1
@@ -29,6 +34,13 @@ ENDED = -1
 
 _child_lock = threading.Lock()
 """Held for an instant by the first threads of a child process that use a parent's Reader; never in a parent, so never forked."""
+
+
+class TooManyConnections(Exception):
+    """The system cannot wait for one more on one thread. Never leaves the package."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"one thread of this system reads {most} sessions at most: open more on another Client")
 
 
 class Readable(Protocol):
@@ -177,7 +189,7 @@ class Reader:
     # The loop: the reader thread.
 
     def _run(self) -> None:
-        connections: set[Readable] = set()
+        connections: dict[Readable, None] = {}
         try:
             wake_reader, wake_writer = socket.socketpair()
             wake_reader.setblocking(False)
@@ -189,9 +201,9 @@ class Reader:
         except Exception as error:  # no descriptor is left, for example: who waits for this thread must be told
             self._abandon(connections, error)
 
-    def _abandon(self, connections: set[Readable], error: Exception) -> None:
+    def _abandon(self, connections: dict[Readable, None], error: Exception) -> None:
         with self._start_lock:
-            connections.update(self._new)
+            connections.update(dict.fromkeys(self._new))
             self._new.clear()
             if self.shared:
                 self._thread = None
@@ -242,20 +254,29 @@ class Reader:
 class _Loop:
     """Waits for sockets and for time, and serves whatever is ready."""
 
-    def __init__(self, selector: selectors.BaseSelector, wake: socket.socket, connections: set[Readable], reader: Reader) -> None:
+    def __init__(
+        self, selector: selectors.BaseSelector, wake: socket.socket, connections: dict[Readable, None], reader: Reader
+    ) -> None:
         self._selector = selector
         self._wake = wake
         self._connections = connections
+        """In the order in which they came."""
+        self._most = _MOST_CONNECTIONS
         self._reader = reader
 
     def run(self) -> None:
-        select, monotonic, reader, process = self._selector.select, time.monotonic, self._reader, _process.current
+        wait, monotonic, reader, process = self._selector.select, time.monotonic, self._reader, _process.current
         tick = 0.0
         while True:
             # Deadlines move only away while bytes come, so one look at all of them at the earliest is enough: with hundreds of
             # connections the cost of a message does not grow with their number.
             attention = False
-            for key, events in select(min(max(0.0, min(tick, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT)):
+            try:
+                ready = wait(min(max(0.0, min(tick, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
+            except (OSError, ValueError) as error:
+                self._let_go_of_the_reason(error)
+                ready = []
+            for key, events in ready:
                 connection: Readable | None = key.data
                 if connection is None:
                     self._wake.recv(4096)
@@ -276,9 +297,36 @@ class _Loop:
             if not self._connections and reader.may_end():
                 return
 
+    def _let_go_of_the_reason(self, error: Exception) -> None:
+        """The selector cannot wait for all of them: the connection that is the reason ends, and no other."""
+        watched = [connection for connection in self._connections if connection.registered > 0]
+        refused = [connection for connection in watched if self._is_the_reason(connection.fileno)]
+        if not refused and len(watched) > 1:
+            self._most = len(self._connections) - 1
+            refused, error = [next(reversed(self._connections))], TooManyConnections(self._most)
+        if not refused:
+            raise error
+        for connection in refused:
+            connection.fail(error)
+            self._let_go(connection)
+
+    def _is_the_reason(self, fileno: int) -> bool:
+        """True for a descriptor that somebody has closed, or whose number is too high for the selector."""
+        try:
+            if isinstance(self._selector, selectors.SelectSelector):
+                select.select([fileno], [], [], 0)
+            else:
+                os.fstat(fileno)
+        except (OSError, ValueError):
+            return True
+        return False
+
     def _attend(self, now: float) -> float:
         """Looks at every connection; returns when the next look is due."""
-        self._connections.update(self._reader.take_new())
+        for connection in self._reader.take_new():
+            self._connections[connection] = None
+            if len(self._connections) > self._most:
+                connection.fail(TooManyConnections(self._most))
         due = _NEVER
         for connection in tuple(self._connections):
             connection.needs_attention = False
@@ -305,9 +353,22 @@ class _Loop:
             connection.registered = wanted
 
     def _let_go(self, connection: Readable) -> None:
-        self._connections.discard(connection)
-        if connection.registered > 0:
-            with contextlib.suppress(KeyError, ValueError, OSError):  # the descriptor may be what went wrong
-                self._selector.unregister(connection.fileno)
+        self._connections.pop(connection, None)
+        with contextlib.suppress(KeyError, ValueError, OSError):  # the descriptor may be what went wrong
+            self._selector.unregister(self._key_of(connection).fd)
         connection.registered = ENDED
         connection.retire()
+
+    def _key_of(self, connection: Readable) -> selectors.SelectorKey:
+        """What the selector has of a connection; KeyError when that is nothing.
+
+        Not by its descriptor alone, which may be closed, and the number another's by now.
+        """
+        with contextlib.suppress(KeyError, ValueError):
+            key = self._selector.get_key(connection.fileno)
+            if key.data is connection:
+                return key
+        for key in tuple(self._selector.get_map().values()):
+            if key.data is connection:
+                return key
+        raise KeyError

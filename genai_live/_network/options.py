@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from genai_live._arguments import file_path, number_above_0, whole_number
 from genai_live._network.proxy import Proxy, environment_proxy, parse_proxy
+from genai_live._network.trust import is_context
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError
 
@@ -41,13 +42,14 @@ class ConnectionOptions:
     max_message_bytes: int = MAX_MESSAGE_BYTES
     queue_bytes: int = QUEUE_BYTES
     ignore_environment_proxies: bool = False
-    """True for an emulator named by GENAI_LIVE_EMULATOR_HOST: it stands on this machine or beside it, not behind a proxy."""
+    """True where ``proxy`` is "", and for an emulator named by GENAI_LIVE_EMULATOR_HOST: it stands on this machine or beside it,
+    not behind a proxy."""
 
     def __post_init__(self) -> None:
         for name in ("ping_interval", "silence_limit", "write_timeout", "max_message_bytes", "queue_bytes"):
             _check_limit(name, getattr(self, name))
         whole_number(self.connect_retries, "http_options.connect_retries", 0)
-        if self.ssl_context is not None and not isinstance(self.ssl_context, ssl.SSLContext):
+        if self.ssl_context is not None and not is_context(self.ssl_context):
             raise ConfigError(f"must be an ssl.SSLContext, not {type(self.ssl_context).__name__}", "http_options.ssl_context")
 
     def proxy_for(self, host: str, port: int, *, secure: bool) -> Proxy | None:
@@ -70,11 +72,11 @@ class ConnectionOptions:
         names = [field.name for field in fields(cls) if field.name != "ignore_environment_proxies"]
         given = {name: getattr(http_options, name, None) for name in names}
         _check_limit("timeout", getattr(http_options, "timeout", None))
-        if given["proxy"] is not None:
-            given["proxy"] = parse_proxy(Secret(given["proxy"]))
+        direct = emulated or given["proxy"] == ""
+        given["proxy"] = parse_proxy(Secret(given["proxy"])) if given["proxy"] else None
         if given["ca_bundle"] is not None:
             given["ca_bundle"] = _path(given["ca_bundle"])
-        return cls(ignore_environment_proxies=emulated, **{name: value for name, value in given.items() if value is not None})
+        return cls(ignore_environment_proxies=direct, **{name: value for name, value in given.items() if value is not None})
 
 
 def _check_limit(name: str, value: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
@@ -14,10 +15,14 @@ from genai_live._secret import Secret
 from genai_live.errors import ConfigError, ErrorKind
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080, "socks4a": 1080}
+_ALIASES = {"socks": "socks5h"}
+"""What GNOME writes into ALL_PROXY: SOCKS of whatever version; a proxy of today speaks 5, and looks names up."""
 _OPTION = "http_options.proxy"
 _FIRST_SERVER_FAULT = 500
 _CGI_VARIABLE = "REQUEST_METHOD"
 """Set in a CGI program, where HTTP_PROXY is the header ``Proxy`` of whoever sent the request (CVE-2016-5385)."""
+_WITH_SETTINGS = ("win32", "darwin")
+"""Systems whose proxies are not in the environment alone."""
 
 
 class Proxy(NamedTuple):
@@ -28,9 +33,16 @@ class Proxy(NamedTuple):
     port: int
     user: Secret | None
     password: Secret | None
+    source: str = _OPTION
+    """The setting that names it."""
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self._authority}"
+
+    @property
+    def named(self) -> str:
+        """The same with the setting: for errors."""
+        return f"{self} ({self.source})"
 
     @property
     def _authority(self) -> str:
@@ -74,17 +86,17 @@ def parse_proxy(url: Secret, source: str = _OPTION) -> Proxy:
     Raises:
         ConfigError: another scheme, no host, or no usable port.
     """
-    proxy = _read(url.reveal())
+    proxy = _read(url.reveal(), source)
     if isinstance(proxy, str):
         raise ConfigError(proxy, source)
     return proxy
 
 
-def _read(url: str) -> Proxy | str:
+def _read(url: str, source: str) -> Proxy | str:
     """The proxy, or what is wrong with it: raised by the caller, whose frame does not hold the password."""
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
-        scheme = parts.scheme.lower()
+        scheme = _ALIASES.get(parts.scheme.lower(), parts.scheme.lower())
         port = parts.port or _DEFAULT_PORTS.get(scheme)
     except ValueError:
         return "the port of the proxy is not a number up to 65535, as in http://host:3128"
@@ -93,7 +105,7 @@ def _read(url: str) -> Proxy | str:
     if not parts.hostname or not parts.hostname.isprintable() or " " in parts.hostname:
         return "a proxy needs a host, as in http://host:port"
     user, password = (Secret(unquote(part)) if part else None for part in (parts.username, parts.password))
-    return Proxy(scheme, parts.hostname, port, user, password)
+    return Proxy(scheme, parts.hostname, port, user, password, source)
 
 
 def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
@@ -108,34 +120,61 @@ def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
 
 
 def environment_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
-    """The proxy that the environment names for this host, in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY; None goes direct."""
-    named = _named(os.environ, secure=secure)
-    if named is None or is_direct(host, port, _of_either_case(os.environ, "no_proxy")[1]):
+    """The proxy that HTTPS_PROXY, HTTP_PROXY or ALL_PROXY names for this host; None goes direct.
+
+    Where no variable names any proxy, the settings of Windows or macOS do.
+    """
+    variables = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    named = _named(variables, secure=secure, cgi=_CGI_VARIABLE in os.environ)
+    if named is None:
+        return _system_proxy(host, port, secure=secure)
+    if is_direct(host, port, _of_either_case(variables, "no_proxy")[1]):
         return None
     return parse_proxy(Secret(named[1]), named[0])
 
 
-def _named(environment: Mapping[str, str], *, secure: bool) -> tuple[str, str] | None:
-    """The variable that counts, and what it says."""
+def _named(variables: Mapping[str, str], *, secure: bool, cgi: bool) -> tuple[str, str] | None:
+    """The variable that counts, and what it says. Windows has all names in upper case, whatever the user wrote."""
     for name in ("https_proxy" if secure else "http_proxy", "all_proxy"):
-        variable, url = _of_either_case(environment, name)
-        if url and not (variable == "HTTP_PROXY" and _CGI_VARIABLE in environment):
+        variable, url = _of_either_case(variables, name)
+        if url and not (variable == "HTTP_PROXY" and cgi):
             return variable, url
     return None
 
 
-def _of_either_case(environment: Mapping[str, str], name: str) -> tuple[str, str]:
+def _of_either_case(variables: Mapping[str, str], name: str) -> tuple[str, str]:
     """Lower case counts first, also when it is empty: as everywhere."""
-    variable = name if name in environment else name.upper()
-    return variable, environment.get(variable, "").strip()
+    variable = name if name in variables else name.upper()
+    return variable, variables.get(variable, "").strip()
+
+
+def _system_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
+    """What the standard library reads in the registry, or in macOS' network settings, as Google's own clients take it.
+
+    SOCKS counts first (RFC 6455 section 4.1).
+    """
+    if "urllib.request" not in sys.modules and sys.platform not in _WITH_SETTINGS:
+        return None  # it would read the environment again; 5 ms to import
+    import urllib.request as system
+
+    if system.getproxies_environment():
+        return None
+    proxies = system.getproxies()
+    kind = next((kind for kind in (("socks", "https") if secure else ("socks", "https", "http")) if proxies.get(kind)), None)
+    if kind is None or system.proxy_bypass(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
+        return None
+    url = proxies[kind]
+    if kind == "socks":  # macOS says http:// of this one too
+        url = f"socks5h://{url.rpartition('://')[2]}"
+    return parse_proxy(Secret(url), "the system's proxy settings")
 
 
 def is_direct(host: str, port: int, no_proxy: str) -> bool:
     """True when NO_PROXY names the host: ``*``, a name (with its subdomains), an address, a network such as 10.0.0.0/8.
 
-    Each may end in ``:port``, but for a network.
+    Each may end in ``:port``, but for a network; commas or blanks part them.
     """
-    return any(_names(entry.strip().lower(), host.lower().rstrip("."), port) for entry in no_proxy.split(",") if entry.strip())
+    return any(_names(entry.lower(), host.lower().rstrip("."), port) for entry in no_proxy.replace(",", " ").split())
 
 
 def _names(entry: str, host: str, port: int) -> bool:

@@ -10,10 +10,11 @@ import errno
 import os
 import selectors
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, zip_longest
-from typing import Any
+from typing import Any, TypeVar
 
 from genai_live._deadline import Deadline
 from genai_live.errors import ConnectError, Phase
@@ -21,11 +22,48 @@ from genai_live.errors import ConnectError, Phase
 STAGGER = 0.25
 """Seconds before the next address is tried beside one that has not answered: Connection Attempt Delay, RFC 8305 section 5."""
 
+_SLICE = 0.25
+"""Seconds of one wait while an attempt is under way: on Windows nothing wakes a thread that waits for a socket which another one
+shut down (python/cpython#91913), so it looks by itself whether the attempt was given up."""
+
 _CONNECTED = (0, errno.ECONNRESET)
 """Pending errors of a socket that connected; the second was reset since, which the next step tells as its own."""
 
 Address = tuple[Any, Any, int, str, Any]
 """What ``socket.getaddrinfo`` gives: family, kind, protocol, name, address."""
+
+
+_T = TypeVar("_T")
+
+_WORDS = {
+    errno.ECONNREFUSED: "Connection refused",
+    errno.ETIMEDOUT: "Connection timed out",
+    errno.ENETUNREACH: "Network is unreachable",
+    errno.EHOSTUNREACH: "No route to host",
+    errno.EADDRINUSE: "Address already in use",
+    errno.EADDRNOTAVAIL: "Cannot assign requested address",
+    errno.EACCES: "Permission denied",
+}
+"""What POSIX says; Windows has numbers of its own for these, of which its C library says "Unknown error"."""
+
+
+def words_of(code: int) -> str:
+    """What the system's error number means."""
+    return _WORDS.get(code) or getattr(socket, "errorTab", {}).get(code) or os.strerror(code)
+
+
+def shut_down(sock: socket.socket) -> None:
+    """Ends a connection for every thread that waits on it, below TLS; the descriptor stays. Any thread, never blocks.
+
+    The lowest ``shutdown`` there is: SSLSocket's own drops the TLS layer under a thread that is inside it. Eventlet's sockets
+    have it as an attribute of the object alone.
+    """
+    plain = [each for each in type(sock).__mro__ if "shutdown" in vars(each)]
+    with suppress(OSError):  # not connected yet, or the peer was faster
+        if plain:
+            plain[-1].shutdown(sock, socket.SHUT_RDWR)  # type: ignore[attr-defined]
+        else:
+            sock.shutdown(socket.SHUT_RDWR)
 
 
 class GivenUp(Exception):
@@ -57,13 +95,59 @@ class Held:
         """
         self.aborted = True
         for sock in tuple(self._sockets):
-            with suppress(OSError):  # not connected yet, or over already
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
+            shut_down(sock)
 
     def close(self) -> None:
         """Closes every socket. The thread that dials."""
         for sock in self._sockets:
             sock.close()
+
+
+class Line:
+    """One socket whose calls wait within a deadline, each in slices: an attempt that was given up ends on every system.
+
+    Raises:
+        TimeoutError: the deadline passed.
+        GivenUp: another thread ended the attempt.
+        OSError: the connection ended.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: Deadline, held: Held) -> None:
+        self.sock = sock
+        self.deadline = deadline
+        self._held = held
+
+    def wait(self, call: Callable[[], _T]) -> _T:
+        """Calls until it takes less than a slice. What timed out halfway goes on with the next call, TLS included."""
+        while True:
+            self._held.check()
+            left = self.deadline.left_or_raise()
+            self.sock.settimeout(_SLICE if left is None else min(left, _SLICE))
+            with suppress(TimeoutError):
+                return call()
+
+    def within(self, deadline: Deadline) -> Line:
+        """The same with another deadline."""
+        return Line(self.sock, deadline, self._held)
+
+    def receive(self, size: int) -> bytes:
+        """What has come, up to ``size`` bytes; empty at the end."""
+        return self.wait(partial(self.sock.recv, size))
+
+    def receive_all(self, size: int) -> bytes:
+        """So many bytes; OSError where the connection ends before."""
+        data = b""
+        while len(data) < size:
+            piece = self.receive(size - len(data))
+            if not piece:
+                raise OSError("the connection ended before the answer")
+            data += piece
+        return data
+
+    def send(self, data: bytes) -> None:
+        """Sends all of it."""
+        while data:
+            data = data[self.wait(partial(self.sock.send, data)) :]
 
 
 def look_up(host: str, port: int) -> list[Address]:
@@ -166,7 +250,7 @@ class _Race:
                 if code in _CONNECTED:
                     return self._won(sock)
                 self._selector.unregister(sock)
-                self._lose(sock, OSError(code, os.strerror(code)))
+                self._lose(sock, OSError(code, words_of(code)))
         return None
 
     def _lose(self, sock: socket.socket, error: OSError) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,6 +18,21 @@ a machine sets one for all programs, another that a user sets for his own must n
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _WRONG_NAME, _WRONG_ADDRESS = 62, 64
 """Results of verification by OpenSSL, X509_V_ERR_* in x509_vfy.h."""
+
+
+_TOO_OLD = (
+    "PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL", "UNSUPPORTED_SSL_VERSION", "NO_PROTOCOLS_AVAILABLE", "INAPPROPRIATE_FALLBACK",
+    "HANDSHAKE_FAILURE", "INSUFFICIENT_SECURITY", "NO_SHARED_CIPHER", "DH_KEY_TOO_SMALL", "WRONG_SIGNATURE_TYPE",
+    "UNSAFE_LEGACY_RENEGOTIATION_DISABLED",
+)  # fmt: skip
+"""In OpenSSL's name of an error: versions and ciphers that only one of the two sides takes."""
+_PLAIN_CONTEXT = ssl.SSLContext.__mro__[-2]
+"""What every context is, below whatever ssl.SSLContext names."""
+_DEFAULT_STORE = f"certifi's bundle and {'OpenSSL' if sys.platform == 'darwin' else 'the system'}'s store"
+_KEYCHAIN = (
+    " Python does not read the Keychain: for what only that trusts, pip install truststore and set http_options ssl_context to"
+    " truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)."
+)
 
 
 class Trust(NamedTuple):
@@ -43,7 +59,7 @@ def trust(ssl_context: ssl.SSLContext | None = None, ca_bundle: str | None = Non
     if named:
         words = (f"{path} named by the environment variable {name}" for path, name in named.items())
         return _trust_in(named, " and ".join(words))
-    return Trust(_default_context(), "certifi's bundle and the system's store")
+    return Trust(_default_context(ssl.SSLContext), _DEFAULT_STORE)
 
 
 def refusal(error: ssl.SSLCertVerificationError, store: str) -> tuple[str, str]:
@@ -55,12 +71,28 @@ def refusal(error: ssl.SSLCertVerificationError, store: str) -> tuple[str, str]:
         cure = "It belongs to another host: check the address."
     else:
         cure = "Set http_options ca_bundle, or SSL_CERT_FILE, if the server's authority is a private one."
+        cure += _KEYCHAIN if sys.platform == "darwin" else ""
     return words, f"The certificate was checked against {store}. {cure}"
+
+
+def tls_failure(error: ssl.SSLError, words: str) -> tuple[str, str]:
+    """Why there is no TLS connection, and what to do: likewise."""
+    reason = (error.reason or "").upper()
+    if any(part in reason for part in _TOO_OLD):
+        advice = "The server, or whatever opens TLS on the way, has to speak TLS 1.2 or newer with ciphers of today."
+        return f"no TLS that both sides take, so that of one is too old ({words})", advice
+    return words, "The server may not speak TLS on this port: check the scheme and port of the address."
+
+
+def is_context(given: object) -> bool:
+    """True for an ``ssl.SSLContext``, whatever that name stood for when it was made: truststore and eventlet have others."""
+    return isinstance(given, _PLAIN_CONTEXT)
 
 
 def _trust_in(sources: Mapping[str, str], store: str) -> Trust:
     """Trusts the bundles at these paths, each with the setting that named it."""
-    return Trust(_context_of(tuple((path, _changed(path, source), source) for path, source in sources.items())), store)
+    bundles = tuple((path, _changed(path, source), source) for path, source in sources.items())
+    return Trust(_context_of(bundles, ssl.SSLContext), store)
 
 
 def _changed(path: str, source: str) -> int:
@@ -72,9 +104,10 @@ def _changed(path: str, source: str) -> int:
 
 
 @functools.lru_cache(maxsize=8)
-def _context_of(bundles: tuple[tuple[str, int, str], ...]) -> ssl.SSLContext:
-    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of the files.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _context_of(bundles: tuple[tuple[str, int, str], ...], kind: type[ssl.SSLContext]) -> ssl.SSLContext:
+    # Parsing a bundle takes about 20 ms, and contexts may be shared by connections and threads: one for each state of the files,
+    # and for whatever the program has made of ssl.SSLContext since (truststore).
+    context = kind(ssl.PROTOCOL_TLS_CLIENT)
     for path, _, source in bundles:
         try:
             context.load_verify_locations(**({"capath": path} if os.path.isdir(path) else {"cafile": path}))
@@ -86,10 +119,10 @@ def _context_of(bundles: tuple[tuple[str, int, str], ...]) -> ssl.SSLContext:
     return context
 
 
-@functools.lru_cache(maxsize=1)
-def _default_context() -> ssl.SSLContext:
+@functools.lru_cache(maxsize=2)
+def _default_context(kind: type[ssl.SSLContext]) -> ssl.SSLContext:
     import certifi  # comes with requests; a bundle of the caller's own makes it unnecessary
 
-    context = ssl.create_default_context()
+    context = ssl.create_default_context()  # of this kind
     context.load_verify_locations(cafile=certifi.where())
     return context

@@ -6,42 +6,78 @@ where the server's answer repeats it.
 
 from __future__ import annotations
 
+import importlib.util
 import re
-import socket
+import sys
 from collections.abc import Mapping
+from http.client import HTTPMessage
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from genai_live._close_reasons import judged, of_status, on_the_way_in
-from genai_live._deadline import Deadline
-from genai_live._network.headers import secrets_in
-from genai_live._network.http_answer import Answer, quoted
+from genai_live._network.headers import revealed, secrets_in
+from genai_live._network.http_answer import MOST_INTERIM, SWITCHING_PROTOCOLS, Answer, is_interim, quoted
+from genai_live._network.tcp import Line
 from genai_live._secret import SHOWN, Secret, redacted
-from genai_live.errors import HandshakeRejected
+from genai_live.errors import ConfigError, ConnectError, HandshakeRejected, Phase
 
 if TYPE_CHECKING:
     import websocket
 
-SWITCHING_PROTOCOLS = 101
+_MODULE = "websocket"
+_PROTOCOL, _EXTENSIONS = "sec-websocket-protocol", "sec-websocket-extensions"
+_STATUS = re.compile(rb"HTTP/1\.[01] (\d{3})(?!\d)")
 _HEAD_BYTES = 65_536
 """Largest head of an answer that is read: RFC 9110 sets no limit, servers commonly send below 8 KiB."""
 _END_OF_HEAD = (b"\r\n\r\n", b"\n\n")
 _COOKIE_OF_ANOTHER = re.compile(rb"\r\nCookie: (?!%b\r\n)[^\r\n]*" % SHOWN.encode())
 
 
-def upgrade(
-    sock: socket.socket, url: str, safe_url: str, headers: Mapping[str, str | Secret], deadline: Deadline
-) -> websocket.WebSocket:
-    """Returns the WebSocket after the upgrade; its ``sock`` is the socket.
+def websocket_client() -> ModuleType:
+    """The package websocket-client, whose module has a name that other packages have, and many a script.
+
+    Raises:
+        ConfigError: it is missing, or hidden by another of that name, which is not run for it.
+    """
+    if _MODULE not in sys.modules:
+        found = importlib.util.find_spec(_MODULE)
+        if found is not None and found.submodule_search_locations is None:
+            raise _hidden_by(found.origin)
+    try:
+        module = importlib.import_module(_MODULE)  # 25 ms: only a process that connects pays for it
+    except ImportError as error:
+        words = f"{error}".rstrip(".")
+    else:
+        return _checked(module)
+    raise ConfigError(f"the package websocket-client cannot be imported ({words}): pip install websocket-client")
+
+
+def _checked(module: ModuleType) -> ModuleType:
+    if not all(hasattr(module, name) for name in ("WebSocket", "WebSocketException", "enableTrace")):
+        raise _hidden_by(getattr(module, "__file__", None) or str(next(iter(getattr(module, "__path__", ())), None)))
+    return module
+
+
+def _hidden_by(path: str | None) -> ConfigError:
+    if path is not None and "site-packages" in path:
+        cure = "pip uninstall websocket, then pip install --force-reinstall websocket-client"
+    else:
+        cure = "give it another name"
+    return ConfigError(f"Python finds {path} where the package websocket-client should be: {cure}")
+
+
+def upgrade(line: Line, url: str, safe_url: str, headers: Mapping[str, str | Secret]) -> websocket.WebSocket:
+    """Returns the WebSocket after the upgrade; its ``sock`` is the line's socket.
 
     Raises:
         HandshakeRejected: an HTTP status other than 101.
+        ConnectError: 101 with what was not asked for.
         OSError: the connection ended, or the deadline passed.
         websocket.WebSocketException: the answer is none to an upgrade.
     """
-    import websocket  # 25 ms: only a process that connects pays for it
-
-    connection = websocket.WebSocket(skip_utf8_validation=True)
-    handshake = _HandshakeSocket(sock, url, safe_url, headers, deadline)
+    client = websocket_client()
+    connection: websocket.WebSocket = client.WebSocket(skip_utf8_validation=True)
+    handshake = _HandshakeSocket(line, url, safe_url, headers)
     try:
         connection.connect(
             safe_url,
@@ -50,16 +86,33 @@ def upgrade(
             suppress_origin=True,  # an Origin header is for browsers
             redirect_limit=0,  # a redirect would be dialled without our rules, and would take the credential to another host
         )
-        if connection.getstatus() != SWITCHING_PROTOCOLS:  # before 1.9.1 a redirect at the limit counted as an upgrade
-            raise websocket.WebSocketException("the answer is no upgrade")
-    except (websocket.WebSocketException, _BodyFollows):
+    except (client.WebSocketException, _BodyFollows):
         answer = handshake.refusal()
         if answer is None:
             raise
     else:
-        connection.sock = sock
-        return connection
+        answer = handshake.refusal()  # versions before 1.9.1 take a redirect for an upgrade
+        if answer is None:
+            _check_unasked(handshake.headers(), safe_url, headers)
+            connection.sock = line.sock
+            return connection
     raise _rejected(safe_url, answer, secrets_in(headers, url, safe_url))
+
+
+def _check_unasked(given: HTTPMessage, safe_url: str, asked: Mapping[str, str | Secret]) -> None:
+    """RFC 6455 section 4.1, steps 5 and 6. Whatever a caller's own header says, nobody here speaks an extension."""
+    wanted = {name.lower(): value for name, value in revealed(asked).items()}.get(_PROTOCOL, "")
+    protocol, extension = (", ".join(filter(None, given.get_all(name) or [])) for name in (_PROTOCOL, _EXTENSIONS))
+    if protocol and protocol not in [each.strip() for each in wanted.split(",")]:
+        what = f"the subprotocol {protocol!r}"
+    elif extension:
+        what = f"the extension {extension!r}"
+    else:
+        return
+    advice = "What answers there, or a proxy on the way, does not keep to RFC 6455."
+    error = ConnectError(f"{safe_url} answered the upgrade with {what}, which was not asked for. {advice}", Phase.UPGRADE)
+    error.advice = advice
+    raise error
 
 
 def _rejected(safe_url: str, answer: Answer, secrets: list[Secret]) -> HandshakeRejected:
@@ -78,12 +131,9 @@ class _BodyFollows(Exception):
 class _HandshakeSocket:
     """What websocket-client speaks through: fills in the credentials, keeps the deadline, and remembers the answer."""
 
-    def __init__(
-        self, sock: socket.socket, url: str, safe_url: str, headers: Mapping[str, str | Secret], deadline: Deadline
-    ) -> None:
-        self._sock = sock
+    def __init__(self, line: Line, url: str, safe_url: str, headers: Mapping[str, str | Secret]) -> None:
+        self._line = line
         self._headers = headers
-        self._deadline = deadline
         self._secrets = secrets_in(headers, url, safe_url)
         self._head = b""
         """The answer's head, without what it repeats of the request's credentials."""
@@ -95,8 +145,7 @@ class _HandshakeSocket:
             self._query = f"?{shown} HTTP/1.1\r\n".encode(), Secret(url.partition("?")[2])
 
     def send(self, data: bytes) -> int:
-        self._sock.settimeout(self._deadline.left_or_raise())
-        self._sock.sendall(self._filled_in(data))
+        self._line.send(self._filled_in(data))
         return len(data)
 
     def _filled_in(self, data: bytes) -> bytes:
@@ -121,13 +170,21 @@ class _HandshakeSocket:
         return data
 
     def _read_head(self) -> bytes:
-        """The head, byte by byte, for what follows it is a body, or frames; what there is of it where the connection ends."""
+        """The head of the answer that counts; of what comes before it, such as 103 Early Hints, there is a bound."""
+        for _ in range(MOST_INTERIM + 1):
+            head = self._read_one_head()
+            status = _STATUS.match(head)
+            if status is None or not is_interim(int(status[1])):
+                return head
+        raise OSError(f"more than {MOST_INTERIM} interim answers came")
+
+    def _read_one_head(self) -> bytes:
+        """A head, byte by byte, for what follows it is a body, or frames; what there is of it where the connection ends."""
         head = bytearray()
         while not head.endswith(_END_OF_HEAD):
             if len(head) > _HEAD_BYTES:
                 raise OSError(f"the answer's headers are longer than {_HEAD_BYTES} bytes")
-            self._sock.settimeout(self._deadline.left_or_raise())
-            data = self._sock.recv(1)
+            data = self._line.receive(1)
             if not data:
                 break
             head += data
@@ -137,14 +194,21 @@ class _HandshakeSocket:
         """The answer if it is one, and not the upgrade that was asked for."""
         if not self._head.endswith(_END_OF_HEAD):
             return None
-        answer = Answer(self._sock, self._deadline, method="GET", begun=self._head)
+        answer = self._answer()
         return None if answer.status == SWITCHING_PROTOCOLS else answer
 
+    def headers(self) -> HTTPMessage:
+        """The headers of the answer."""
+        return self._answer().headers
+
+    def _answer(self) -> Answer:
+        return Answer(self._line, method="GET", begun=self._head)
+
     def gettimeout(self) -> float | None:
-        return self._deadline.left()
+        return self._line.deadline.left()
 
     def fileno(self) -> int:
-        return self._sock.fileno()
+        return self._line.sock.fileno()
 
     def close(self) -> None:
         """Leaves the socket open: its refusal is still to be read, and whoever dialled closes it."""

@@ -6,6 +6,7 @@ An error is one sentence on stderr, with status 1 when a command failed, 2 when 
 from __future__ import annotations
 
 import argparse
+import errno
 import logging
 import os
 import sys
@@ -64,13 +65,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         screen.keep()
         return _complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read our output has gone, as in "genai-live ... | head": nothing to say, and nothing to flush at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
     except MisunderstoodError as error:
         return _complain(f"{error}; see {PROGRAM} {arguments.command} --help", MISUNDERSTOOD)
     except Exception as error:
+        if _nobody_reads(error):
+            # As in "genai-live ... | head": nothing to say, and nothing to flush at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
         if arguments.debug:
             raise
         screen.keep()
@@ -89,6 +90,13 @@ def _make_streams_usable() -> None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (for as long as the process lasts)
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+
+
+def _nobody_reads(error: Exception) -> bool:
+    """True where whoever read our output has gone: EPIPE, or on Windows EINVAL, which names no file."""
+    if not isinstance(error, OSError) or isinstance(error, LiveError):
+        return False
+    return isinstance(error, BrokenPipeError) or (error.errno == errno.EINVAL and error.filename is None)
 
 
 def sentence(error: Exception) -> str:

@@ -57,6 +57,8 @@ def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
         raise ConfigError(f"the certificate and its key cannot be used: {error.reason or error}") from error
     except OSError as error:
         words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        if words.startswith("Unknown error"):  # Windows: its C library knows no number of a socket
+            words = error.strerror or str(error)
         raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {words}") from error
 
 

@@ -25,8 +25,9 @@ from websockets.uri import WebSocketURI
 from genai_live._deadline import Deadline
 from genai_live._network import tcp
 from genai_live._network.options import ConnectionOptions
+from genai_live._network.socks import through_socks
 from genai_live._network.trust import refusal, trust
-from genai_live._network.tunnel import through_http, through_socks
+from genai_live._network.tunnel import through_http
 from genai_live.emulator.listener import BROKEN, LOST, NO_CODE, PONG_HEAD, UNLOGGED, MessageJoiner, cut_reason
 from genai_live.errors import ConfigError, LiveError
 
@@ -130,16 +131,12 @@ def _tcp(target: Target, deadline: Deadline, held: tcp.Held) -> socket.socket:
     proxy = ConnectionOptions().proxy_for(target.host, target.port, secure=target.secure)
     if proxy is None:
         return tcp.connect(tcp.look_up(target.host, target.port), deadline, held)
-    if proxy.is_socks:
-        sock = through_socks(proxy, target.host, target.port, deadline, held)
-        held.add(sock)
-    elif proxy.scheme == "https":
+    if proxy.scheme == "https":
         raise ConfigError(f"the recorder does not go through {proxy}: name an http:// or socks5:// proxy, or set NO_PROXY")
-    else:
-        sock = tcp.connect(tcp.look_up(proxy.host, proxy.port), deadline, held)
-        through_http(sock, proxy, target.host, target.port, deadline)
-    sock.setblocking(False)
-    return sock
+    line = tcp.Line(tcp.connect(tcp.look_up(proxy.host, proxy.port), deadline, held), deadline, held)
+    (through_socks if proxy.is_socks else through_http)(line, proxy, target.host, target.port)
+    line.sock.setblocking(False)
+    return line.sock
 
 
 class _LenientProtocol(ClientProtocol):

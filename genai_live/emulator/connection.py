@@ -39,6 +39,12 @@ POLICY_VIOLATION = 1008
 CLOSE_PATIENCE = 2.0
 """Seconds that a client has to answer our Close frame before its TCP connection is cut."""
 
+ABORT_PATIENCE = 1.0
+"""Seconds that a client has to take what was written before an abort."""
+
+LOOK_SECONDS = 0.005
+"""Between two looks whether it has."""
+
 DROP_SECONDS = 0.0005
 """Between two bytes of a trickle: without it the kernel hands several to a reader that is busy. About 1 kB a second."""
 
@@ -93,6 +99,7 @@ class Connection(asyncio.Protocol):
         self._reading = True
         self._closing = False
         self._ignored = False
+        self._aborting = False
         self.congested = False
         """True while the client reads slower than the emulator writes."""
         self.fragment_size = 0
@@ -330,9 +337,34 @@ class Connection(asyncio.Protocol):
         if self._transport is not None and 0 < self._transport.get_write_buffer_size() < unsent:
             self._be_patient()
         else:
-            self.abort()
+            self.cut()
 
     def abort(self) -> None:
+        """Cuts the TCP connection without a Close frame, when what was written before has left.
+
+        Not every loop of asyncio writes at once, and Windows' takes back what it has not written. A client that does not read is
+        waited for ``ABORT_PATIENCE``.
+        """
+        self._ignored = True
+        if not self._aborting:
+            self._aborting = True
+            self._cut_when_written(self._loop.time() + ABORT_PATIENCE)
+
+    def _cut_when_written(self, until: float) -> None:
+        if self._unwritten and self._loop.time() < until:
+            self._patience = self._loop.call_later(LOOK_SECONDS, self._cut_when_written, until)
+        else:
+            self.cut()
+
+    @property
+    def _unwritten(self) -> int:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return 0
+        below = getattr(getattr(transport, "_ssl_protocol", None), "_transport", None)  # TLS: what is encrypted is down there
+        return transport.get_write_buffer_size() + (below.get_write_buffer_size() if below is not None else 0)
+
+    def cut(self) -> None:
         """Cuts the TCP connection at once, with what is still in the buffers: the client sees a reset or an end of file."""
         if self._transport is not None:
             self._transport.abort()
@@ -370,7 +402,7 @@ class Connection(asyncio.Protocol):
                 self._write(data)
 
     def _write(self, data: bytes) -> None:
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._aborting:
             return
         if not self._trickling and not self._trickle:
             self._transport.write(data)

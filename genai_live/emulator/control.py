@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from genai_live import _json
+from genai_live._deadline import Deadline
 from genai_live.emulator.listener import Ending
 from genai_live.emulator.live_session import LiveSession
 from genai_live.emulator.received import Received, ReceivedMessage, Wanted
@@ -65,7 +66,7 @@ class SessionControl:
 
     def wait_closed(self, timeout: float | None = 10.0) -> Ending:
         """Waits until the connection is gone; raises TimeoutError. Blocks the caller."""
-        if not self._session.ended_event.wait(timeout):
+        if not Deadline(timeout).wait(self._session.ended_event):
             raise TimeoutError(f"the client did not close session {self.number} within {timeout} s")
         assert self._session.ending is not None
         return self._session.ending

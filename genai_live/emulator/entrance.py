@@ -53,7 +53,7 @@ class Arrival:
         if self.attaching is not None:
             self.attaching.cancel()
         if self.connection is not None:
-            self.connection.abort()
+            self.connection.cut()
         else:
             self.sock.close()
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from genai_live import _json
+from genai_live._deadline import Deadline
 from genai_live.emulator.live_session import LiveSession
 from genai_live.emulator.music_session import MusicSession
 from genai_live.emulator.request import Answer, Credential, Request, Route, find_credential, find_route, is_served
@@ -64,7 +65,7 @@ class Handshake:
     def wait_for_sessions(self, number: int, timeout: float | None) -> bool:
         """Waits on the caller's thread until there were so many sessions; False when the time was up."""
         with self._opened:
-            return self._opened.wait_for(lambda: len(self.sessions) >= number, timeout)
+            return Deadline(timeout).wait_for(self._opened, lambda: len(self.sessions) >= number)
 
     # -- sessions --------------------------------------------------------------------------------------------------
 

@@ -115,9 +115,13 @@ class Received:
                     found += matches(item)
                     if found == count:
                         return item
-            if not self._changed.wait(deadline.left()):
+            if not self._await_more(deadline):
                 kinds = ", ".join(item.kind for item in self._messages) or "nothing"
                 raise TimeoutError(f"the emulator did not receive {wanted!r} ({count} times) in time; it received: {kinds}")
+
+    def _await_more(self, deadline: Deadline) -> bool:
+        count = self._count
+        return deadline.wait_for(self._changed, lambda: self._count > count)
 
     def of(self, wanted: Wanted) -> list[ReceivedMessage]:
         """The messages that are ``wanted``, oldest first."""

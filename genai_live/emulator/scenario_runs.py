@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from genai_live._deadline import Deadline
 from genai_live.emulator.scenario import Scenario, Script, Step
 
 NO_SESSION = 0
@@ -87,7 +88,7 @@ class ScenarioRuns:
     def wait_over(self, timeout: float) -> None:
         """Waits until every scenario is over: played, failed, or without its session. Blocks the calling thread."""
         with self._changed:
-            self._changed.wait_for(lambda: not self.complaints() or not any(run.goes_on for run in self._runs), timeout)
+            Deadline(timeout).wait_for(self._changed, lambda: not self.complaints() or not any(run.goes_on for run in self._runs))
 
     def failures(self) -> list[str]:
         """What went wrong so far, one sentence each, in the order it happened."""

@@ -145,7 +145,7 @@ class ServerThread:
     async def _cut_connections(self) -> None:
         """Cuts the connections that stand, and whatever is still being done."""
         for connection in list(self.connections):
-            connection.abort()
+            connection.cut()
         under_way = asyncio.all_tasks() - {asyncio.current_task()}
         for task in under_way:
             task.cancel()

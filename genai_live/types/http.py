@@ -54,7 +54,7 @@ class HttpOptions(Message):
 
     # Of this library.
     proxy: str | None = wire(
-        'Proxy, such as "http://user:password@host:3128" or "socks5h://host:1080"; without it the environment decides.',
+        'Proxy, such as "http://user:password@host:3128" or "socks5h://host:1080", or "" for none; else the environment decides.',
         local=True,
         secret=True,
     )
