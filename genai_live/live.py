@@ -191,10 +191,10 @@ class Live(Synchronous):
                 calls_have_turns=setup.calls_have_turns,
             )
             self._sessions.add(session, channel)
+            return session  # noqa: TRY300 # here, so that Ctrl-C finds no line outside
         except BaseException:  # Ctrl-C: nobody else has the channel
             channel.abort()
             raise
-        return session
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:

@@ -82,7 +82,7 @@ class Opener:
             channel = Channel(plan, made, callbacks, self._new_reader, policy, plan_for)
             try:
                 channel.open(deadline)
-                return channel
+                return channel  # noqa: TRY300 # here, so that Ctrl-C finds no line outside
             except ConnectError as error:
                 tried += 1
                 pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
