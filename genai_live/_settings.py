@@ -76,19 +76,24 @@ class Settings:
 
     backend: Backend
     address: Address
+    """Its ``user_info`` is sent as Basic authorisation where nothing else authorises."""
     api_version: str
+    """The API version in every path."""
     http_options: Sealed[HttpOptions]
     """Sealed, as the credentials: headers, base URL and proxy may hold keys and passwords."""
     api_key: Secret | None = None
+    """The key or ephemeral token; None where google-auth credentials or nothing authorises."""
     uses_google_auth: bool = False
     """True when connections are authorised by google-auth credentials."""
     credentials: Sealed[Any] | None = None
     project: str | None = None
+    """The Google Cloud project, as far as it is known without asking the default credentials."""
     location: str | None = None
+    """The Google Cloud location; None on the Developer API."""
     gateway: bool = False
     """True when the base URL is used as it stands: a gateway that does its own routing and authorisation."""
     emulated: bool = False
-    """True when GENAI_LIVE_EMULATOR_HOST chose the address."""
+    """True when GENAI_LIVE_EMULATOR_HOST chose the address: no key is needed, and none of the environment's is sent."""
 
     @property
     def is_ephemeral(self) -> bool:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genai_live import _public
+from genai_live import _process, _public
 from genai_live._deadline import Deadline
 from genai_live._secret import Sealed, Secret, without_frames
 from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
@@ -161,7 +160,7 @@ class _SingleFlight:
         self._name = name
         self._lock = threading.Lock()  # protects _flight and _process; no other lock is taken while it is held
         self._flight: _Flight | None = None
-        self._process = os.getpid()
+        self._process = _process.current
 
     def result(self, deadline: Deadline, what: str) -> None:
         """Waits for the work under way, or starts it; raises CredentialsError or ConnectTimeout."""
@@ -176,9 +175,8 @@ class _SingleFlight:
             raise _failure(flight.error, what) from without_frames(flight.error)
 
     def _join(self) -> _Flight:
-        if self._process != os.getpid():
-            # A child process has neither the parent's threads nor a way to tell who held its locks.
-            self._lock, self._flight, self._process = threading.Lock(), None, os.getpid()
+        if self._process is not _process.current:
+            self._lock, self._flight, self._process = threading.Lock(), None, _process.current
         with self._lock:
             if self._flight is None:
                 self._flight = _Flight()

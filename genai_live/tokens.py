@@ -74,7 +74,7 @@ class AuthTokens(Synchronous):
             raise ConfigError(
                 f"ephemeral tokens belong to {self._api_client.backend.other}: make a Client with an API key for them"
             )
-        if self._api_client.is_ephemeral:
+        if self._api_client.settings.is_ephemeral:
             raise ConfigError("an ephemeral token cannot make tokens; use the API key itself", "api_key")
         given, unknown = spelled(CreateAuthTokenConfig, {} if config is None else config, _PATH)
         if unknown:

@@ -246,7 +246,7 @@ def test_default_credentials_give_token_and_project(service_account: Callable[..
     with rest_server(granted) as server:
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", service_account(server, quota_project_id="payer"))
         client = vertex(project=None)
-        assert client.project is None
+        assert client.settings.project is None
         assert client.model_path("m") == "projects/project-of-the-file/locations/l/publishers/google/models/m"
         assert not server.requests
         assert headers_of(client)["authorization"] == "Bearer ya29.fresh"
@@ -285,7 +285,7 @@ def test_service_account_credentials_get_the_scope_they_lack(service_account: Ca
         path = service_account(server)
         credentials = google.oauth2.service_account.Credentials.from_service_account_file(path)  # type: ignore[no-untyped-call]
         client = vertex(credentials, project=None)
-        assert client.project == "project-of-the-file"
+        assert client.settings.project == "project-of-the-file"
         assert headers_of(client) == {"authorization": "Bearer ya29.fresh"}
         (request,) = server.requests
     claims = request.body.decode().split("assertion=")[1].split(".")[1]

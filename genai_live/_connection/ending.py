@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 from genai_live import _process, errors
@@ -21,8 +20,8 @@ class Ending:
         """Monotonic time until which the peer's Close frame is waited for; 0 for not at all."""
         self.decided = threading.Event()
         self.process = _process.current
-        self._in_children: dict[int, CloseInfo] = {}
-        """What child processes say of the session, by their ids."""
+        self._in_children: dict[_process.Process, CloseInfo] = {}
+        """How the session ended in the eyes of each child process."""
         self._lock = threading.RLock()
         """Guards ``info``: the first end that anybody sees is the end that all are told. Rank 0, nothing is taken inside it.
         Reentrant, because the garbage collector may drop a Session inside it, whose ``abort`` comes here."""
@@ -53,11 +52,11 @@ class Ending:
         if self.info is None and self.forked:
             # A single step, and no lock: the one that holds a lock here may be a thread that was not forked.
             info = CloseInfo(errors.ABNORMAL_CLOSURE, "used in a forked process", SentBy.CLIENT, phase, turn_open)
-            return self._in_children.setdefault(os.getpid(), info)
+            return self._in_children.setdefault(_process.current, info)
         return self.info
 
     def error(self, info: CloseInfo) -> SessionClosed:
-        """A new error that tells an observer of the end that he saw."""
+        """A new error for the end that an observer saw."""
         if info is not self.info:
             return errors.ForkedSession("the session belongs to the process that opened it: connect again in this one", info)
         error = closed_error(info)
