@@ -47,13 +47,15 @@ class Stats:
     resynchronised: int
     """Questions that were closed with the turn of another one, because the service answered both in it, or one of them not."""
     dropped: int
-    """Pieces of audio and video that were dropped because the session had no connection for long."""
+    """Pieces of audio and video that were dropped: the session had no connection, or a call no answer, for long."""
     forgotten: int
     """Messages that only ``on_message`` has seen: they left the queue before anybody received them."""
     callback_errors: int
     slow_callbacks: int
     longest_callback: float
     """Seconds."""
+    held: int = 0
+    """Pieces of sound that were held back while a call waited for its answer, where the model's family ends sessions otherwise."""
 
 
 class MessageStream(Synchronous, Generic[ServerMessage]):

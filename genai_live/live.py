@@ -9,6 +9,7 @@ from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import GivenConfig, connection_options, setup_message
+from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
@@ -25,7 +26,7 @@ from genai_live.families import family_of
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import FINISH_TIMEOUT, Session
-from genai_live.types import LiveConnectConfig, LiveConnectParameters
+from genai_live.types import LiveConnectConfig, LiveConnectParameters, LiveServerMessage
 
 __all__ = ["Live"]
 
@@ -178,8 +179,8 @@ class Live(Synchronous):
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
         if runner is not None:
             runner.registry.note_declared(setup.tools)
-        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
-        try:
+
+        def hold(channel: Channel[LiveServerMessage]) -> Session:
             session = Session(
                 channel,
                 api_client,
@@ -188,13 +189,12 @@ class Live(Synchronous):
                 history=first,
                 deadline=deadline,
                 runner=runner,
-                calls_have_turns=setup.calls_have_turns,
+                non_blocking=setup.non_blocking,
             )
             self._sessions.add(session, channel)
-            return session  # noqa: TRY300 # here, so that Ctrl-C finds no line outside
-        except BaseException:  # Ctrl-C: nobody else has the channel
-            channel.abort()
-            raise
+            return session
+
+        return self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, hold, policy, runner)
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ from genai_live._gathering import Gatherer
 from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
+from genai_live._streaming.sound_hold import SoundHold
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tool_answers import ToolAnswers
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
@@ -64,16 +66,21 @@ class Session(MessageStream[LiveServerMessage]):
         history: dict[str, Any] | None = None,
         deadline: Deadline | None = None,
         runner: Runner | None = None,
-        calls_have_turns: bool = False,
+        non_blocking: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
-        self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
         self._known_model = Model(model, family_of(model, api_client))
-        self._protocol.ledger.calls_have_turns = calls_have_turns or self._known_model.family.several_turn_completes()
-        self._answers = ToolAnswers(channel, api_client.backend, self._known_model)
+        self._hold = SoundHold(channel, non_blocking) if self._known_model.family.refuses_sound_in_calls else None
+        self._outlet = self._hold or channel
+        """What messages of the user's go to."""
+        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection)
+        family = self._known_model.family
+        goes_on = bool(non_blocking) or family.default_behavior == "NON_BLOCKING"
+        self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
+        self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
         self._runner = runner
         if runner is not None:
             runner.attach(self._answers, self)
@@ -120,7 +127,7 @@ class Session(MessageStream[LiveServerMessage]):
         if media is video is text is activity_start is activity_end is audio_stream_end is None:
             short = inputs.audio_json(audio)
             if short is not None:
-                self._connection.send(short, Sent.AUDIO)
+                self._outlet.send(short, Sent.AUDIO)
                 return
         message = inputs.realtime_input(
             self._api_client.backend,
@@ -405,6 +412,12 @@ class Session(MessageStream[LiveServerMessage]):
     # What is known. Any thread, never blocks.
 
     @property
+    def stats(self) -> Stats:
+        """Counters, as they stand now."""
+        counted, hold = super().stats, self._hold
+        return counted if hold is None else replace(counted, held=hold.held, dropped=counted.dropped + hold.dropped)
+
+    @property
     def tool_runs(self) -> tuple[ToolRun, ...]:
         """The newest 1,000 calls that were run because of ``run_tools``, oldest first, as they stand now."""
         return () if self._runner is None else self._runner.runs
@@ -452,7 +465,7 @@ class Session(MessageStream[LiveServerMessage]):
         self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None, question: Question | None = None
     ) -> None:
         try:
-            self._connection.send(_json.dumps(message), kind, question, deadline=deadline)
+            self._outlet.send(_json.dumps(message), kind, question, deadline=deadline)
         except TimeoutError:
             assert deadline is not None
             raise ReceiveTimeout(

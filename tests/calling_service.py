@@ -1,4 +1,4 @@
-"""A service that calls functions when a test says so, and keeps every answer: made with websockets, not with our emulator."""
+"""A service that calls functions when a test says so, and writes down every answer: made with websockets, not our emulator."""
 
 from __future__ import annotations
 

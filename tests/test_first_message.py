@@ -36,8 +36,8 @@ def test_speech_is_detected_by_the_service_unless_that_is_switched_off(fields: d
 
 
 @pytest.mark.parametrize(
-    ("declarations", "have_turns"),
-    [([], False), ([{"name": "a"}], False), ([{"name": "a"}, {"name": "b", "behavior": "NON_BLOCKING"}], True)],
+    ("declarations", "names"),
+    [([], set()), ([{"name": "a"}], set()), ([{"name": "a"}, {"name": "b", "behavior": "NON_BLOCKING"}], {"b"})],
 )
-def test_a_function_that_does_not_block_has_turns_of_its_own(declarations: list[dict[str, Any]], have_turns: bool) -> None:
-    assert Setup({"tools": [{"googleSearch": {}}, {"functionDeclarations": declarations}]}).calls_have_turns is have_turns
+def test_a_function_that_does_not_block_has_turns_of_its_own(declarations: list[dict[str, Any]], names: set[str]) -> None:
+    assert Setup({"tools": [{"googleSearch": {}}, {"functionDeclarations": declarations}]}).non_blocking == names

@@ -491,9 +491,11 @@ def test_a_call_that_is_repeated_while_it_runs_is_run_once_and_both_are_answered
 
 
 def test_a_repeatable_one_runs_again_and_so_do_two_calls_of_one_message(gate: Gate) -> None:
-    again = tool(repeatable=True)(lambda context: gate.hold(context))  # noqa: PLW0108  its own name and annotations are set on it
-    again.__name__ = "again"
-    again.__annotations__ = {"context": ToolContext}
+    @tool(repeatable=True)
+    def again(context: ToolContext) -> int:
+        """Again."""
+        return gate.hold(context)
+
     with calling(again, gate.hold) as (service, _):
         service.call(("c1", "again", {}))
         gate.wait()

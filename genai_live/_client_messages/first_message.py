@@ -36,10 +36,10 @@ class Setup:
         return not detection.get("disabled", False)
 
     @property
-    def calls_have_turns(self) -> bool:
-        """True where some function goes on beside the conversation: the turn of its call may end before its answer."""
+    def non_blocking(self) -> frozenset[str]:
+        """Functions that go on beside the conversation: the turn of their call may end before its answer."""
         declared = (each for tool in self.tools for each in tool.get("functionDeclarations") or ())
-        return any(each.get("behavior") == "NON_BLOCKING" for each in declared)
+        return frozenset(each["name"] for each in declared if each.get("behavior") == "NON_BLOCKING" and "name" in each)
 
     def resumed(self, handle: str | None) -> bytes:
         """The message of a session that goes on with a handle, or begins anew without one; no history is announced again."""

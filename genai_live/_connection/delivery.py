@@ -102,8 +102,12 @@ class Delivery(Generic[ServerMessage]):
     def still_full(self) -> bool:
         """Looks again whether reading has to pause."""
         # With on_message it is the executor that may be behind, or who gathers a turn; else the receiver.
-        counts = self._on_message is None or self.inbox.is_gathering
-        self.paused = self.dispatcher.pause_if_full() or (counts and self.inbox.pause_if_full())
+        if self._on_message is None or self.inbox.is_gathering:
+            is_full = self.inbox.pause_if_full()
+        else:
+            is_full = False
+            self.inbox.read_on()
+        self.paused = self.dispatcher.pause_if_full() or is_full
         return self.paused
 
     def end(self) -> None:
@@ -169,7 +173,7 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(on_message, message, size=len(payload))
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
-        waiting = inbox.put(payload, len(payload), mark)
+        waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
         if inbox.is_gathering:
             if waiting >= inbox.limit_bytes and inbox.pause_if_full():
                 self._pause()

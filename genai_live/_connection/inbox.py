@@ -133,11 +133,16 @@ class Inbox(Generic[ServerMessage]):
 
     def pause_if_full(self) -> bool:
         """True when the bound is reached: the reader stops reading until ``resume`` is called."""
-        # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``.
+        # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``. Only the reader takes
+        # it back, who then reads on: Ctrl-C in a receiver leaves no reader behind that waits for ever.
         self._paused = True
         if self.waiting_bytes < self.limit_bytes:
             self._paused = False
         return self._paused
+
+    def read_on(self) -> None:
+        """The reader pauses for this queue no longer, however much waits."""
+        self._paused = False
 
     def forget_oldest(self) -> None:
         """Drops messages from the old end until the backlog holds, for sessions whose callback has seen them."""
@@ -212,9 +217,9 @@ class Inbox(Generic[ServerMessage]):
         return message
 
     def taking(self, count: int, but: list[int]) -> Take:
-        """What a receiver is to be given: the first ``count`` messages.
+        """What its receiver is to be given: the first messages.
 
-        Those at the places ``but`` stay, as far as they fit into the backlog.
+        Those at some places stay, as far as they fit into the backlog.
         """
         return Take(count, but, self._held[count - 1])
 
@@ -304,7 +309,6 @@ class Inbox(Generic[ServerMessage]):
 
     def _resume_if_caught_up(self) -> None:
         if self.waiting_bytes <= self.limit_bytes // 2:
-            self._paused = False
             self._resume()
 
     def _wait_for_token(self, deadline: Deadline) -> None:

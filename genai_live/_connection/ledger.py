@@ -75,6 +75,10 @@ class Question:
         """Those that this library answers by itself."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
+        self.owes_turn = False
+        """True when that is to be in a turn of its own: what the turn under way says is no word about the response."""
+        self.updates = 0
+        """Responses before the last of a call, each of which has a turn that has not begun."""
         self.responses: list[Payload] = []
         """Tool responses after which the model has not spoken yet: they are sent again if their connection dies."""
         self.incomplete = False
@@ -93,6 +97,11 @@ class Question:
         """The turn in its user's hands, which late reports complete."""
         self.part, self.generated, self.last = Mark(self), Mark(self, generated=True), Mark(self, ends=True)
         self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
+
+    @property
+    def is_owed(self) -> bool:
+        """True when a response was sent that the model has not spoken of."""
+        return self.owed or self.updates > 0
 
     @property
     def waits_for_caller(self) -> bool:
@@ -274,11 +283,16 @@ class Ledger:
             self.pending.pop(call_id, None)
         self._silent_since = None
         if is_spoken:
-            question.owed, question.ready = True, next(self._order)
+            question.ready = next(self._order)
+            if is_last:
+                question.owed = True
+            else:
+                question.updates += 1
+            question.owes_turn = self.calls_have_turns and question is self._running
             self.going_on = None
             if question is not self._running and question not in self._due:
                 self._due.append(question)
-        elif is_last and question is not self._running and not question.calls and not question.owed:
+        elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
 
     def join(self, question: Question, other: Question) -> None:
@@ -315,7 +329,7 @@ class Ledger:
             mark = self._aside(message, content)
         if mark.question is not None:
             mark = self._noted_report(mark.question, mark, message, content)
-        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.owed
+        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.is_owed
         self.going_on = self._running.part if speaking and self._running is not None else None
         return mark
 
@@ -356,11 +370,11 @@ class Ledger:
         left, finished = tuple(self._left_open()), self._finished
         self.resynchronised += len(left)
         for question in left:
-            if finished is None or question.owed:
+            if finished is None or question.is_owed:
                 self._close_with_note(question)
             else:
                 self._close(question)
-        merged = tuple(question for question in left if not question.owed)
+        merged = tuple(question for question in left if not question.is_owed)
         if finished is not None and merged:
             finished.merged += len(merged)
             finished.report()
@@ -368,7 +382,7 @@ class Ledger:
         return _NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.owed or question.ready < self._began)
+        return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
@@ -381,11 +395,11 @@ class Ledger:
         if self.sound.sent and self.sound.ended and not any(question.kind is Asked.SPEECH for question in self._due):
             asked.append(self._coming or self.asked(Asked.SPEECH))
             self._coming = None
-        lost = tuple(question for question in asked if not (question.calls or question.owed))
+        lost = tuple(question for question in asked if not (question.calls or question.is_owed))
         for question in lost:
             self._close(question, Fate.LOST)
         for question in asked:
-            if question.owed and question not in self._due:
+            if question.is_owed and question not in self._due:
                 self._due.append(question)
         self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
@@ -442,7 +456,7 @@ class Ledger:
 
     def _goes_on_after(self, question: Question) -> bool:
         """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
-        return bool(question.calls) or (question.owed and self.calls_have_turns)
+        return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
@@ -460,7 +474,7 @@ class Ledger:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if question.owed and question not in self._due:
+            if question.is_owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)
@@ -485,6 +499,8 @@ class Ledger:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
             self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            question.owes_turn = question.updates > 0
+            question.updates = max(0, question.updates - 1)
             if question is self._coming:
                 self._coming = None
             if standing is Standing.SPEAKING:
@@ -502,6 +518,8 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        if question.owes_turn:
+            return
         question.owed = False
         if question.responses:
             question.responses = []
@@ -538,7 +556,7 @@ class Ledger:
             if question is None:
                 continue
             question.calls.discard(call_id)
-            if question is not self._running and not question.calls and not question.owed:
+            if question is not self._running and not question.calls and not question.is_owed:
                 self._close_with_note(question)
 
     def _note_voice(self, activity: VoiceActivityType | str | None) -> None:

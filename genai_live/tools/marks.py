@@ -19,7 +19,7 @@ _MARKS = "__genai_live_tool__"
 class Cancelled(BaseException):
     """Raised by ``context.check()`` once nobody waits for the result any more.
 
-    It is no Exception, so that a tool that tries again after any error ends all the same.
+    Not an Exception, so that a tool that tries again after any error ends all the same.
     """
 
 

@@ -50,9 +50,10 @@ class Registry:
             words = f"is missing: {waiting!r} runs after approval only; pass ToolPolicy(approve=...)"
             raise ConfigError(words, "run_tools.approve")
 
-    def behavior_of(self, callee: Callee) -> str:
-        """How calls of a function are made: what its declaration says, else the family's default."""
-        return self._behavior(callee) or self.family.default_behavior
+    def tells_updates(self, callee: Callee) -> bool:
+        """True when answers before the last are sent: the model goes on meanwhile, and the backend takes ``willContinue``."""
+        behavior = self._behavior(callee) or self.family.default_behavior
+        return behavior == _NON_BLOCKING and self.family.backend != VERTEX.name
 
     def _declared(self, function: Callable[..., Any], path: str) -> FunctionDeclaration:
         try:
