@@ -55,7 +55,7 @@ class Stats:
     longest_callback: float
     """Seconds."""
     held: int = 0
-    """Pieces of sound that were held back while a call waited for its answer, where the model's family ends sessions otherwise."""
+    """Pieces of sound that were held back while a call waited for its answer: some families end the session otherwise."""
 
 
 class MessageStream(Synchronous, Generic[ServerMessage]):

@@ -41,6 +41,7 @@ ELSEWHERE: dict[str, str] = {
     "_settings": "test_api_client test_backends",
     "_streaming/audio_stream": "test_streaming",
     "_streaming/sending": "test_streaming",
+    "_streaming/sound_hold": "test_tool_runs",
     "_streaming/sound_sink": "test_streaming",
     "_synchronous": "test_foreign_names test_migration",
     "_tracebacks": "test_secrets test_processes",

@@ -1,4 +1,4 @@
-"""What the model sends becomes what the annotation says, at every depth; what does not fit is refused with the sentence that says which."""
+"""What the model sends becomes what the annotation says, at every depth; what does not fit is refused in words."""
 
 from __future__ import annotations
 
