@@ -108,7 +108,7 @@ def is_google_host(host: str | None) -> bool:
 def check_model(model: object) -> str:
     """Returns the model's name as it is; raises ConfigError when it cannot be one."""
     if not isinstance(model, str):
-        raise ConfigError(f"expected a str such as 'gemini-live-2.5-flash-preview', got {type(model).__name__}", "model")
+        raise ConfigError(f"must be a str such as 'gemini-live-2.5-flash-preview', not {type(model).__name__}", "model")
     if not model:
         raise ConfigError("is empty; name a Live model such as 'gemini-live-2.5-flash-preview'", "model")
     found = next((text for text in _FORBIDDEN_IN_MODEL if text in model), None)

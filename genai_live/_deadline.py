@@ -46,9 +46,9 @@ class Deadline:
         if timeout is None:
             return cls(None)
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise ConfigError(f"expected seconds as a number, or None for no limit, got {type(timeout).__name__}", name)
+            raise ConfigError(f"must be seconds as a number, or None for no limit, not {type(timeout).__name__}", name)
         if not timeout >= 0:  # NaN is not; and an int may be larger than every float
-            raise ConfigError(f"expected seconds from 0 up, or None for no limit, got {came(timeout)}", name)
+            raise ConfigError(f"must be seconds from 0 up, or None for no limit, not {came(timeout)}", name)
         return cls(timeout)
 
     def left(self) -> float | None:

@@ -130,7 +130,7 @@ def check_arguments(
         raise ConfigError("pass either api_key or credentials: a connection uses one of them")
     for method in ("refresh", "apply", "valid"):
         if credentials is not None and not hasattr(credentials, method):
-            raise ConfigError(f"expected google.auth credentials, got {type(credentials).__name__}", "credentials")
+            raise ConfigError(f"must be google.auth credentials, not {type(credentials).__name__}", "credentials")
     return Arguments(
         api_key=_key(api_key, "api_key"),
         vertexai=vertexai if enterprise is None else enterprise,  # type: ignore[arg-type]
@@ -145,7 +145,7 @@ def _text(value: object, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise ConfigError(f"expected a str, got {type(value).__name__}", name)
+        raise ConfigError(f"must be a str, not {type(value).__name__}", name)
     return value.strip() or None
 
 
@@ -200,10 +200,10 @@ def _headers(given: object, path: str) -> dict[str, str] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        raise ConfigError(f"expected a dict of str, got {type(given).__name__}", path)
+        raise ConfigError(f"must be a dict of str, not {type(given).__name__}", path)
     for name, value in given.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigError(f"expected str for {name!r}, got {type(value).__name__}", path)
+            raise ConfigError(f"must be str for {name!r}, not {type(value).__name__}", path)
         if not _is_header_name(name):
             raise ConfigError(f"{name!r} is not the name of an HTTP header", path)
         if any(character in value for character in "\r\n\0"):

@@ -80,11 +80,11 @@ class Checker:
             return [self._item(field, value, path)]
         if field.shape == "list":
             if not isinstance(value, _CONTAINERS):
-                raise ConfigError(f"expected a list, got {type(value).__name__}{_brackets(value)}", path)
+                raise ConfigError(f"must be a list, not {type(value).__name__}{_brackets(value)}", path)
             return [self._item(field, item, f"{path}[{index}]") for index, item in enumerate(value)]
         if field.shape == "map":
             if not isinstance(value, Mapping):
-                raise ConfigError(f"expected a dict, got {type(value).__name__}", path)
+                raise ConfigError(f"must be a dict, not {type(value).__name__}", path)
             return {str(key): self._item(field, item, f"{path}[{str(key)!r}]") for key, item in value.items()}
         return self._item(field, value, path)
 
@@ -155,7 +155,7 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
         own = {field.name: getattr(value, field.name) for field in fields_of(cls)}
         return {name: item for name, item in own.items() if item is not None}, dict(value.extra)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"expected {cls.__name__} or a dict of it, got {kind_of(value)}{_as_switch(cls, value)}", path)
+        raise ConfigError(f"must be {cls.__name__} or a dict of it, not {kind_of(value)}{_as_switch(cls, value)}", path)
     names = names_of(cls)
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
@@ -225,7 +225,7 @@ def enum_value(cls: type[enum.Enum], value: Any, path: str) -> str:
     if isinstance(value, enum.Enum):
         value = value.value
     if not isinstance(value, str):
-        raise ConfigError(f"expected {cls.__name__} or a str, got {type(value).__name__}", path)
+        raise ConfigError(f"must be {cls.__name__} or a str, not {type(value).__name__}", path)
     members = _members(cls)
     if value.upper() in members:
         return members[value.upper()]

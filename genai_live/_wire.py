@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from genai_live import errors
 from genai_live.types._base import Message
 from genai_live.types._fields import field_codec, fields_of, names_of, snake_case, spelled_in_python
-from genai_live.types._values import Convert, WrongType, expected, write_json
+from genai_live.types._values import Convert, WrongType, must_be, write_json
 
 M = TypeVar("M", bound=Message)
 Decoder = Callable[[Any], Message]
@@ -111,7 +111,7 @@ def _reader_of(cls: type[Message], slots: dict[str, tuple[str, Convert]]) -> Dec
     # the first look at ``Blob.data`` would save those 1.5 for callers who never look, and make every look dearer: not worth it.
     def read(data: Any) -> Message:
         if type(data) is not dict:
-            raise expected(f"an object ({cls.__name__})", data)
+            raise must_be(f"an object ({cls.__name__})", data)
         held = new(cls)
         fields = held.__dict__
         for key, value in data.items():
@@ -164,7 +164,7 @@ def _report(cls: type[Message], key: str, error: WrongType) -> None:
 
 
 def _no_message(value: Any) -> Any:
-    raise expected("a value without a type of its own", value)
+    raise must_be("a value without a type of its own", value)
 
 
 # Writing.

@@ -448,7 +448,7 @@ class Session(MessageStream[LiveServerMessage]):
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
-            raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
+            raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
         if self._known_model.family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)

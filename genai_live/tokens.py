@@ -128,7 +128,7 @@ def field_mask(setup: Mapping[str, Any], additional: Any) -> str:
     if additional is None:
         return ""
     if not isinstance(additional, (list, tuple)) or not all(isinstance(name, str) for name in additional):
-        raise ConfigError(f"expected a list of field names, got {type(additional).__name__}", f"{_PATH}.lock_additional_fields")
+        raise ConfigError(f"must be a list of field names, not {type(additional).__name__}", f"{_PATH}.lock_additional_fields")
     paths = [*_set_paths(setup), *(_wire_path(name) for name in additional)]
     return ",".join(dict.fromkeys(paths))
 

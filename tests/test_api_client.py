@@ -120,7 +120,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str)
 
 
 def test_a_key_of_another_type_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^api_key: expected a str, got bytes"):
+    with pytest.raises(ConfigError, match=r"^api_key: must be a str, not bytes"):
         ApiClient(b"key")  # type: ignore[arg-type]
 
 
@@ -136,7 +136,7 @@ def test_credentials_and_a_key_exclude_each_other() -> None:
 
 
 def test_what_are_no_credentials_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^credentials: expected google\.auth credentials, got str"):
+    with pytest.raises(ConfigError, match=r"^credentials: must be google\.auth credentials, not str"):
         ApiClient(vertexai=True, project="p", credentials="token")
 
 
@@ -399,15 +399,15 @@ def test_the_callers_headers_win_whatever_their_spelling() -> None:
     [
         ({"headers": {"a": "b\r\nc: d"}}, r"http_options\.headers: the value of 'a' contains a line break"),
         ({"headers": {"a b": "c"}}, "is not the name of an HTTP header"),
-        ({"headers": {"a": 1}}, "expected str for 'a', got int"),
-        ({"headers": ["a"]}, "expected a dict of str, got list"),
+        ({"headers": {"a": 1}}, "must be str for 'a', not int"),
+        ({"headers": ["a"]}, "must be a dict of str, not list"),
         ({"base_urls": "x"}, r"^http_options\.base_urls: unknown key; did you mean 'base_url'"),
-        ({"base_url": 1}, r"http_options\.base_url: expected a str, got int"),
+        ({"base_url": 1}, r"http_options\.base_url: must be a str, not int"),
         ({"api_version": "v1/../v2"}, r"http_options\.api_version: 'v1/\.\./v2' is not one word"),
         ({"retry_options": {"atempts": 3}}, r"^http_options\.retry_options\.atempts: unknown key; did you mean 'attempts'"),
-        ({"retry_options": {"attempts": "often"}}, r"^http_options\.retry_options\.attempts: expected a whole number"),
-        ({"retry_options": 3}, r"^http_options\.retry_options: expected HttpRetryOptions or a dict of it, got int"),
-        ("http://x", "^http_options: expected HttpOptions or a dict of it, got str"),
+        ({"retry_options": {"attempts": "often"}}, r"^http_options\.retry_options\.attempts: must be a whole number"),
+        ({"retry_options": 3}, r"^http_options\.retry_options: must be HttpRetryOptions or a dict of it, not int"),
+        ("http://x", "^http_options: must be HttpOptions or a dict of it, not str"),
     ],
 )
 def test_wrong_http_options_are_refused(given: Any, message: str) -> None:

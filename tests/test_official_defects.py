@@ -174,7 +174,7 @@ def test_defect_11_headers_are_new_for_every_connection() -> None:
 
 def test_defect_13_an_mcp_tool_is_refused_with_what_to_do() -> None:
     mcp_tool = type("Tool", (), {"__module__": "mcp.types"})()
-    with pytest.raises(ConfigError, match=r"config\.tools\[0\]: is an MCP Tool.*parameters_json_schema=tool.inputSchema"):
+    with pytest.raises(ConfigError, match=r"config\.tools\[0\]: is an MCP Tool.*declare its tools as FunctionDeclaration"):
         setup({"tools": [mcp_tool]})
 
 

@@ -57,7 +57,7 @@ class Booking:
     """
 
     when: datetime.datetime
-    unit: Optional[Unit] = None  # noqa: UP045 - the older form
+    unit: Optional[Unit] = None
     prices: dict[str, decimal.Decimal] = dataclasses.field(default_factory=dict)
     kind: ClassVar[str] = "stay"
     made: int = dataclasses.field(init=False, default=7)

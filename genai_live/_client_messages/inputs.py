@@ -178,7 +178,7 @@ def _blob_fields(value: Any, path: str, kind: str) -> dict[str, Any]:
     shapes = {"audio/": "bytes, a Blob or a dict of one", "image/": "a Blob, a dict of one or a PIL image"}
     accepted = shapes.get(kind, "a Blob, a dict of one, a PIL image, or a list of them")
     advice = f"; bytes need a MIME type: Blob(data=..., mime_type={'image/jpeg'!r})" if is_buffer(value) else hint(value)
-    raise ConfigError(f"expected {accepted}, got {kind_of(value)}{advice}", path)
+    raise ConfigError(f"must be {accepted}, not {kind_of(value)}{advice}", path)
 
 
 def _elsewhere(mime_type: str, kind: str) -> str:

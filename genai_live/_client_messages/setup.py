@@ -231,7 +231,7 @@ def _add_session(setup: dict[str, Any], resume: str | None, resumable: bool, his
     if resume is not None:
         if not isinstance(resume, str) or not resume:
             raise ConfigError(
-                f"expected the handle of an earlier session, a str that is not empty, got {type(resume).__name__}", "resume"
+                f"must be the handle of an earlier session, a str that is not empty, not {type(resume).__name__}", "resume"
             )
         setup["sessionResumption"] = {**setup.get("sessionResumption", {}), "handle": text_of(resume, "resume")}
     elif resumable:
@@ -250,7 +250,7 @@ def _add_extra(setup: dict[str, Any], checker: Checker, extra_setup: Mapping[str
     if extra_setup is None:
         return
     if not isinstance(extra_setup, Mapping):
-        raise ConfigError(f"expected a dict of members of setup, got {type(extra_setup).__name__}", "extra_setup")
+        raise ConfigError(f"must be a dict of members of setup, not {type(extra_setup).__name__}", "extra_setup")
     if "setup" in extra_setup:
         raise ConfigError("takes the members of setup; leave out the outer 'setup'", "extra_setup")
     try:

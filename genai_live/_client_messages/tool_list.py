@@ -30,7 +30,7 @@ def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
         ConfigError: not a list, not a tool, two functions of one name, or a field that the backend lacks.
     """
     if not isinstance(value, _CONTAINERS):
-        raise ConfigError(f"expected a list of {_ACCEPTED}, got {kind_of(value)}", path)
+        raise ConfigError(f"must be a list of {_ACCEPTED}, not {kind_of(value)}", path)
     others: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
     for index, item in enumerate(value):
@@ -62,7 +62,7 @@ def _as_tool(item: Any, path: str) -> Any:
             return {"function_declarations": [declaration(item)]}
         except ConfigError as error:
             raise ConfigError(str(error), path) from None
-    raise ConfigError(f"expected {_ACCEPTED}, got {kind_of(item)}", path)
+    raise ConfigError(f"must be {_ACCEPTED}, not {kind_of(item)}", path)
 
 
 def _checked_keys(item: Mapping[str, Any], path: str) -> Mapping[str, Any]:

@@ -219,7 +219,7 @@ class Message(PydanticMethods, metaclass=_MessageClass):
         """
         with _naming(cls):
             if not isinstance(data, (cls, Mapping)):
-                raise _values.expected(f"a {cls.__name__} or a dict", data)
+                raise _values.must_be(f"a {cls.__name__} or a dict", data)
             return typing.cast("Self", _through_dataclasses_json(cls, data, infer_missing))
 
     def to_dict(self, encode_json: bool = False) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def spelled_in_python(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]
         WrongType: No mapping, or a field given in both spellings.
     """
     if not isinstance(data, Mapping):
-        raise _values.expected(f"a {cls.__name__} or a dict", data)
+        raise _values.must_be(f"a {cls.__name__} or a dict", data)
     names = names_of(cls)
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}
