@@ -56,7 +56,11 @@ class Deadline:
         return None if self.at is None else max(0.0, self.at - time.monotonic())
 
     def left_or_raise(self) -> float | None:
-        """The same for the next of several steps; raises TimeoutError when the time is used up."""
+        """The same for the next of several steps.
+
+        Raises:
+            TimeoutError: when the time is used up.
+        """
         left = self.left()
         if left == 0:
             raise TimeoutError

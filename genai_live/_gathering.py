@@ -115,7 +115,7 @@ class Gatherer:
         return turn
 
     def give_up(self, error: BaseException) -> None:
-        """The caller gets the error in place of a turn: what it was not told of is there for the next receiver."""
+        """The caller gets the error in place of a turn: what it has not received is there for the next receiver."""
         if isinstance(error, (TurnLost, ServiceError)):
             return
         if self._question is not None:
@@ -222,12 +222,12 @@ class Gatherer:
             logger.info("passed over, as it answers an earlier question: %s", text)
 
     def _waits_for_caller(self, message: LiveServerMessage) -> bool:
-        """True for calls that nobody but the caller can answer."""
+        """True for calls that only the caller can answer."""
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
     def _join(self, mark: Mark) -> _Whose:
-        """An earlier question has a call that nobody but the caller can answer: it is told, and this question closed with it."""
+        """An earlier question has a call that only the caller can answer: it is told, and this question closed with it."""
         earlier, mine = mark.question, self._question
         assert earlier is not None
         assert mine is not None
@@ -292,7 +292,11 @@ class Gatherer:
         self._passed = []
 
     def _pass_loss(self, message: LiveServerMessage | None, mark: Mark) -> None:
-        """Questions were lost with a connection: raises TurnLost if the one that is waited for is among them."""
+        """Notes that questions were lost with a connection.
+
+        Raises:
+            TurnLost: the one that is waited for is among them.
+        """
         assert message is not None
         mine = self._question
         others = tuple(question for question in mark.lost if question is not mine) if mine is not None else ()

@@ -107,7 +107,10 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
     def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
         """Ends the session now. Idempotent, from any thread, callbacks included; returns within ``timeout`` seconds.
 
-        In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no number.
+        In a forked child it closes the descriptor only: the session stays the parent's.
+
+        Raises:
+            ConfigError: ``timeout`` is no number.
         """
         self._connection.close(Deadline.of(timeout))
 
@@ -133,7 +136,7 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session.
 
         Raises:
-            NotConnected: there is none, because the session is between two connections.
+            NotConnected: the session is between two connections.
         """
         transport = self._connection.transport
         if transport is None:
@@ -199,7 +202,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
     def __next__(self) -> ServerMessage:  # noqa: PLR0912 # one way for a message, and few calls on it
         if self._over:
             raise StopIteration
-        if self._process is not _process.current:  # nobody fills the queue here
+        if self._process is not _process.current:  # no reader fills the queue here
             self._channel.check_usable()
         inbox, item = self._inbox, None
         try:
@@ -265,7 +268,12 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
         """How many questions were closed before: a note about one of them is nothing that was waited for."""
 
     def _look(self, message: LiveServerMessage | None, mark: Mark, item: object) -> None:
-        """Ends the iteration at the end of a turn. Raises TurnLost and ServiceError."""
+        """Ends the iteration at the end of a turn.
+
+        Raises:
+            TurnLost: the turn was lost with its connection.
+            ServiceError: the message is an error of the service.
+        """
         if message is None:
             self._over = self._is_end(mark)
         elif mark.lost or message.error is not None:

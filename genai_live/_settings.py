@@ -18,7 +18,7 @@ from genai_live.errors import ConfigError, ErrorKind
 from genai_live.types import HttpOptions, HttpRetryOptions, Message, fields_of
 
 EMULATED_PROJECT = "emulated-project"
-"""The project in Vertex AI resource names when an emulator answers and nobody named a project."""
+"""The project in Vertex AI resource names when an emulator answers and no project was given."""
 API_VERSION_VARIABLE = "GOOGLE_GENAI_API_VERSION"
 """A literal API version, or "beta"."""
 _KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
@@ -159,7 +159,11 @@ def _key(value: object, source: str) -> Secret | None:
 
 
 def read_http_options(given: object, path: str = "http_options") -> HttpOptions:
-    """A copy of the caller's ``http_options``; raises ConfigError for an unknown name or a value of the wrong type."""
+    """A copy of the caller's ``http_options``.
+
+    Raises:
+        ConfigError: for an unknown name or a value of the wrong type.
+    """
     copy = _copied(HttpOptions, {} if given is None else given, path)
     direct = isinstance(copy.proxy, str) and not copy.proxy.strip()  # that is a choice; None leaves it to the environment
     for name in ("base_url", "api_version", "proxy"):
@@ -191,7 +195,7 @@ def _retry_options(given: object, path: str) -> HttpRetryOptions:
         if value is None:
             continue
         written(field, value, f"{path}.{field.name}")  # raises: a wrong type
-        if field.shape != "list":  # numbers as text, which JSON has, are none to wait for
+        if field.shape != "list":  # JSON allows numbers as text; durations must be real numbers
             number_from_0(value, f"{path}.{field.name}")
     return copy
 
@@ -349,7 +353,11 @@ def _api_version(settings: Settings, options: HttpOptions, environment: Mapping[
 
 
 def _path_step(text: str, source: str) -> str:
-    """The text, which becomes a step of a path or a label of a host; raises ConfigError where it would be more than that."""
+    """The text, which becomes a step of a path or a label of a host.
+
+    Raises:
+        ConfigError: where it would be more than that.
+    """
     if not _is_path_step(text):
         raise ConfigError(f"{text!r} is not one word of letters, digits and -._:", source)
     return text

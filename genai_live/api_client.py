@@ -132,7 +132,7 @@ class ApiClient:
         return bool(self.settings.api_key or self.google or self.settings.address.user_info or own & _settings.AUTH_HEADERS)
 
     def load_project(self, deadline: Deadline) -> str | None:
-        """The project, asked of Google's default credentials when nobody named one. Blocks at the first call only.
+        """The project, asked of Google's default credentials when none was given. Blocks at the first call only.
 
         Raises:
             ConfigError: the default credentials name no project.
@@ -208,7 +208,11 @@ class ApiClient:
         return self._with(_settings.read_http_options(http_options, "config.http_options"), _SESSION_OPTIONS)
 
     def with_request_options(self, http_options: HttpOptions | Mapping[str, Any] | None) -> ApiClient:
-        """The same client with options of one REST request laid over its own; itself when nothing changes. Raises ConfigError."""
+        """The same client with options of one REST request laid over its own; itself when nothing changes.
+
+        Raises:
+            ConfigError: an unknown option, or one of the wrong type.
+        """
         return self._with(_settings.read_http_options(http_options, "config.http_options"), None)
 
     def _with(self, options: HttpOptions, allowed: tuple[str, ...] | None) -> ApiClient:

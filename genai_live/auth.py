@@ -163,7 +163,12 @@ class _SingleFlight:
         self._process = _process.current
 
     def result(self, deadline: Deadline, what: str) -> None:
-        """Waits for the work under way, or starts it; raises CredentialsError or ConnectTimeout."""
+        """Waits for the work under way, or starts it.
+
+        Raises:
+            CredentialsError: the work failed.
+            ConnectTimeout: the deadline passed.
+        """
         flight = self._join()
         if not deadline.wait(flight.over):
             self._abandon(flight)
@@ -206,7 +211,7 @@ def _failure(error: BaseException, what: str) -> CredentialsError:
     words = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
     retryable = bool(getattr(error, "retryable", False)) or type(error).__name__ == "TransportError"
     advice = "Check the network, then try again." if retryable else _NO_CREDENTIALS_ADVICE
-    failure = CredentialsError(f"{what} could not be had: {words or type(error).__name__}. {advice}", Phase.CREDENTIALS)
+    failure = CredentialsError(f"{what} could not be fetched: {words or type(error).__name__}. {advice}", Phase.CREDENTIALS)
     failure.advice, failure.retryable = advice, retryable
     if retryable:
         failure.kind = ErrorKind.NETWORK

@@ -271,7 +271,7 @@ class NotConnected(LiveError, ConnectionError):
 
 
 class OutboxFull(LiveError):
-    """The session has no connection at the moment, and as much as may wait for the next one waits already; nothing was sent."""
+    """The session is reconnecting and its outbox is full; nothing was sent."""
 
     retryable = True
 
@@ -405,7 +405,7 @@ class SessionClosed(APIError, ConnectionError):
 
     @property
     def reason(self) -> str:
-        """The words of whoever ended the session, as in ``close_info``."""
+        """The reason of the side that ended the session, as in ``close_info``."""
         return self.close_info.reason
 
     @property

@@ -144,7 +144,7 @@ class Live(Synchronous):
                 ``http_options.timeout`` (milliseconds) is set and shorter, it counts.
             resume: A handle of an earlier session (``session.resumption.handle``): goes on where that one was.
             reconnect: True, or a ReconnectPolicy, keeps the session alive across goAway, ends by the service and drops of the
-                network; ``message.reconnecting`` and ``message.reconnected`` tell of it. It asks for session resumption.
+                network; ``message.reconnecting`` and ``message.reconnected`` report it. It asks for session resumption.
             history: Content of an earlier conversation, given to the model before anything else.
             extra_setup: Members of the setup message that this library does not know yet, in the wire's spelling.
             run_tools: True, or a ToolPolicy, runs the functions in ``config.tools`` when the model calls them, on threads of

@@ -129,24 +129,34 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         self._send(music_inputs.generation_config(config, self._backend))
 
     def play(self) -> None:
-        """Starts the music, or goes on after ``pause()``. Raises SessionClosed when the session has ended."""
+        """Starts the music, or goes on after ``pause()``.
+
+        Raises:
+            SessionClosed: when the session has ended.
+        """
         self._control(LiveMusicPlaybackControl.PLAY)
 
     def pause(self) -> None:
-        """Pauses the music; ``play()`` goes on at the same place. Raises SessionClosed when the session has ended."""
+        """Pauses the music; ``play()`` goes on at the same place.
+
+        Raises:
+            SessionClosed: when the session has ended.
+        """
         self._control(LiveMusicPlaybackControl.PAUSE)
 
     def stop(self) -> None:
         """Stops the music and forgets what was played, not the prompts and the config.
 
-        Raises SessionClosed when the session has ended.
+        Raises:
+            SessionClosed: when the session has ended.
         """
         self._control(LiveMusicPlaybackControl.STOP)
 
     def reset_context(self) -> None:
         """Forgets what was played without stopping: prompts and config are heard afresh.
 
-        Raises SessionClosed when the session has ended.
+        Raises:
+            SessionClosed: when the session has ended.
         """
         self._control(LiveMusicPlaybackControl.RESET_CONTEXT)
 
@@ -237,7 +247,11 @@ class _Tape:
         self._channels = MUSIC_CHANNELS
 
     def add(self, chunk: AudioChunk) -> None:
-        """Appends a chunk; raises DecodeError when it cannot follow what is there."""
+        """Appends a chunk.
+
+        Raises:
+            DecodeError: when it cannot follow what is there.
+        """
         data = chunk.data or b""
         rate, channels = _format_of(chunk.mime_type, len(data))
         if self._pcm and (rate, channels) != (self._rate, self._channels):

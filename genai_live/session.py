@@ -382,8 +382,10 @@ class Session(MessageStream[LiveServerMessage]):
         """Ends the session now. Idempotent, from any thread, callbacks included; returns within ``timeout`` seconds.
 
         Functions that run because of ``run_tools`` are told so (``context.cancelled``) and not waited for; nothing of them is
-        sent. In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no
-        number.
+        sent. In a forked child it closes the descriptor only: the session stays the parent's.
+
+        Raises:
+            ConfigError: ``timeout`` is no number.
         """
         deadline = Deadline.of(timeout)
         if self._runner is not None and not self._connection.forked:
@@ -439,7 +441,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     @property
     def resumption(self) -> Resumption:
-        """What ``connect(resume=...)`` needs to go on after this connection; kept up to date even if nobody receives."""
+        """What ``connect(resume=...)`` needs to go on after this connection; kept up to date also while no thread receives."""
         return self._protocol.resumption
 
     # Inside.

@@ -143,7 +143,7 @@ def _set_paths(setup: Mapping[str, Any]) -> list[str]:
 
 
 def _wire_path(name: str) -> str:
-    """The path in ``setup`` of a config field's name in either spelling; a name that nobody knows stays as it is."""
+    """The path in ``setup`` of a config field's name in either spelling; an unknown name stays as it is."""
     first, dot, rest = name.partition(".")
     config_paths = {field.name: field.path for field in fields_of(LiveConnectConfig)}
     known = names_of(LiveConnectConfig).get(first)

@@ -55,7 +55,7 @@ class Turn:
     questions: int = 1
     """How many questions it answers: 0 when the model spoke unasked, 2 or more when the service answered several in one turn."""
     skipped: int = 0
-    """How many messages about earlier questions, which nobody had received, were passed over."""
+    """How many unreceived messages about earlier questions were passed over."""
     incomplete: bool = False
     """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
     tool_runs: tuple[ToolRun, ...] = ()
@@ -123,7 +123,7 @@ def _speech(parts: Iterable[Part]) -> Audio:
 
 
 def _rate_of(blob: Blob) -> int:
-    """Hz; a rate that is none is the server's slip, and the turn is told all the same."""
+    """Hz; an impossible rate is the server's slip, and the turn is returned all the same."""
     try:
         return audio.rate_of(blob.mime_type or "")
     except ConfigError:

@@ -17,7 +17,7 @@ class Setup:
     """A checked setup message."""
 
     fields: Mapping[str, Any]
-    """The members of ``setup``, in the wire's spelling; nobody changes them."""
+    """The members of ``setup``, in the wire's spelling; never changed."""
 
     @cached_property
     def json(self) -> bytes:

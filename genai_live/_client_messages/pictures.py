@@ -131,7 +131,7 @@ def _file_blob(path_of_file: Any, path: str) -> dict[str, Any]:
 
 
 def check_no_array(value: Any, path: str) -> None:
-    """Raises ConfigError for an array of pixels, whose colours nobody can tell, with what to pass instead."""
+    """Raises ConfigError for an array of pixels, whose colours are ambiguous, with what to pass instead."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         raise ConfigError(f"is {type(value).__name__} of {value.dtype} in the shape {tuple(value.shape)}; {_cure(value)}", path)
 

@@ -69,7 +69,7 @@ class GivenConfig(NamedTuple):
         """The settings of a config, which is not changed.
 
         Raises:
-            ConfigError: It is neither LiveConnectConfig nor dict, or names a setting twice.
+            ConfigError: it is neither LiveConnectConfig nor dict, or names a setting twice.
         """
         if isinstance(config, GivenConfig):
             return config
@@ -107,7 +107,7 @@ def connection_options(api_client: C, config: Config) -> C:
     """The client for one session: with the base_url, api_version and headers of ``config.http_options``.
 
     Raises:
-        ConfigError: Another member of http_options, or a config that is neither object nor dict.
+        ConfigError: another member of http_options, or a config that is neither object nor dict.
     """
     return api_client.with_options(GivenConfig.of(config).fields.get("http_options"))
 
@@ -136,7 +136,7 @@ def setup_message(
         deadline: For looking up the project of Vertex AI's default credentials.
 
     Raises:
-        ConfigError: With the full path of what is wrong, or of what the model's family refuses.
+        ConfigError: with the full path of what is wrong, or of what the model's family refuses.
     """
     backend = api_client.backend
     setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
@@ -155,7 +155,7 @@ def config_fields(backend: Backend, config: Config, path: str = PATH) -> dict[st
     """What a config puts into ``setup``, without model and defaults; ``path`` is what errors call it.
 
     Raises:
-        ConfigError: With the full path of what is wrong.
+        ConfigError: with the full path of what is wrong.
     """
     given, unknown = GivenConfig.of(config, path)
     if unknown:

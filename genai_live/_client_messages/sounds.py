@@ -94,7 +94,7 @@ def prepared_sound(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
 
 
 def _pcm(data: bytes, mime_type: str, path: str) -> tuple[bytes, str]:
-    """PCM has no header and whole samples; what breaks this is heard as noise, and by nobody but the model."""
+    """PCM has no header and whole samples; anything else is heard as noise, and only by the model."""
     kind = kind_of_file(data)
     if kind is not None:
         advice = "use stream_audio(path), or say audio/wav" if kind == WAV_FILE else "decode it first, for example with ffmpeg"

@@ -56,7 +56,7 @@ def _as_tool(item: Any, path: str) -> Any:
     if _is_of_mcp(item):
         return {"function_declarations": [_of_mcp(item, path)]}
     if callable(item) and not inspect.isclass(item):
-        from genai_live.tools import declaration  # whoever declares no function does not pay for it
+        from genai_live.tools import declaration  # a program without functions does not pay for it
 
         try:
             return {"function_declarations": [declaration(item)]}

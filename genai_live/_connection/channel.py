@@ -85,7 +85,7 @@ MOVES: dict[tuple[Connectivity, Change], Connectivity] = {
 """Every allowed move; anything else leaves the state as it is (a connection that is set up while the session is closed)."""
 
 _READY = _C.READY
-"""A member of an Enum, asked of its class, takes 0.07 µs; every message that is sent asks for this one."""
+"""Every message that is sent asks for this one; asking an Enum's class takes time (docs/performance.md)."""
 _ENDING = (_C.CLOSING, _C.CLOSED)
 
 
@@ -159,7 +159,7 @@ class Channel(Generic[ServerMessage]):
 
     @property
     def transport(self) -> Transport | None:
-        """The transport of the moment; None while there is none."""
+        """The transport of the moment; None between two connections."""
         return self._connection.transport
 
     @property
@@ -286,7 +286,7 @@ class Channel(Generic[ServerMessage]):
         self.delivery.announce(protocol.announcement(reconnected), Mark(lost=lost))
 
     def _send_waiting(self) -> bool:
-        """Requires the lock, so that nobody's message overtakes one that waited. False when the connection is lost again."""
+        """Requires the lock, so that no message overtakes one that waited. False when the connection is lost again."""
         try:
             for payload, kind in self.protocol.to_repeat():
                 if not self._outbox.holds(payload):

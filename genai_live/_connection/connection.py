@@ -1,7 +1,7 @@
 """One session's connection: opened, set up, read, timed and ended by its reader thread; written to by the caller's threads.
 
 The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
-The way of an end: whoever sees it first decides its ``CloseInfo`` (``ending.py``), and ``retire`` tells everybody, unless the
+The way of an end: the first to see it decides its ``CloseInfo`` (``ending.py``), and ``retire`` tells everybody, unless the
 session goes on over another connection (``channel.py``).
 """
 
@@ -45,7 +45,7 @@ wire_log = logging.getLogger("genai_live.wire")
 
 _NEVER = float("inf")
 _AUDIO = Sent.AUDIO
-"""What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
+"""What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
 _UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
 """What leaves nothing to be noted when it goes out."""
 CLOSE_GRACE = 0.25
@@ -68,7 +68,7 @@ class Owner(Protocol):
     """What a connection needs of the channel that it belongs to. Called on the reader thread, or on the one that dials."""
 
     def goes_on(self) -> bool:
-        """Called once, at the end; True when another connection follows, so that nobody is told of an end."""
+        """Called once, at the end; True when another connection follows, so that no end is reported."""
 
     def look_ahead(self, now: float) -> float:
         """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
@@ -545,7 +545,7 @@ class Connection(Generic[ServerMessage]):
             self.abort(f"writing failed: {INTERRUPTED}")
 
     def unwritten(self) -> list[tuple[Payload, Sent, Question | None]]:
-        """Questions that nobody waited to be written, and of which nothing went out."""
+        """Questions of senders that did not wait, of which nothing went out."""
         transport = self.transport
         if transport is None:
             return []

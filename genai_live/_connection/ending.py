@@ -1,4 +1,4 @@
-"""How one connection ends: decided once, by whoever sees it first, on any thread; from then on the same for every observer."""
+"""How one connection ends: decided once, by the thread that sees it first; from then on the same for every observer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genai_live.errors import CloseInfo, ConnectError, SentBy, SessionClosed
 
 
 class Ending:
-    """The record of an end, until which there is none, and what is still waited for after it."""
+    """The record of an end, None until then, and what is still waited for after it."""
 
     def __init__(self) -> None:
         self.info: CloseInfo | None = None
@@ -31,7 +31,7 @@ class Ending:
         with self._lock:
             if self.info is not None:
                 return False
-            # The record comes last: whoever sees it must find the rest in place.
+            # The record comes last: a thread that sees it must find the rest in place.
             self.close_by, self.failure = close_by, failure
             self.info = info
         self.decided.set()

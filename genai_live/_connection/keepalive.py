@@ -37,7 +37,7 @@ class KeepAlive:
         self._last_byte, self._pinged_at = now, None
 
     def excuse(self, now: float) -> None:
-        """Up to now nobody listened, so the peer's silence says nothing."""
+        """Up to now the reader did not listen, so the peer's silence says nothing."""
         self._last_byte = now
 
     def silence(self, now: float) -> float:

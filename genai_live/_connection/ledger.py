@@ -1,9 +1,10 @@
 """The ledger of questions: which answer belongs to which question. Pure, without socket, thread or clock.
 
 A *question* is whatever asks the model to say something: a content with ``turn_complete``, a realtime text, an ``activityEnd``, a
-speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when nobody asked. The reader enters
-every message of the server and gets its mark, which travels beside the message in the queue, so that whoever waits for the end of
-a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger's order is that of the wire.
+speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when it is unasked. The reader
+enters every message of the server and gets its mark, which travels beside the message in the queue, so that a thread that waits
+for the end of a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger has the order of
+the wire.
 
 ``TURNS`` is the rule of turns: by where the model stands and what a message says, what happens, and how that is known. Counting
 turnCompletes would be no ledger: what the service does with a second question that comes before the answer to the first has begun
@@ -70,7 +71,7 @@ class Question:
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
         self.calls: set[str] = set()
-        """Ids of its calls that nobody has answered."""
+        """Ids of its unanswered calls."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
         self.owed = False
@@ -110,7 +111,7 @@ class Question:
 
     @property
     def count(self) -> int:
-        """How many questions its turn answers: 0 for a turn that nobody asked for."""
+        """How many questions its turn answers: 0 for an unasked turn."""
         return 0 if self.kind is Asked.NOTHING else 1 + self.merged
 
     def report(self, message: LiveServerMessage | None = None) -> None:
@@ -225,7 +226,7 @@ class Ledger:
         self.going_on: Mark | None = None
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
-        """The question of each call that nobody has answered."""
+        """The question of each unanswered call."""
         self.for_caller = ForCaller(self.pending)
         self.noted_calls: NotedCalls = _Nothing()
         """About the calls of the message that is entered next."""
@@ -247,7 +248,7 @@ class Ledger:
         self._user_speaks = False
         """True between the service's words that the user began and stopped speaking."""
         self._hearing: Mark | None = None
-        """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
+        """Whose speech the last message reported, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
         self._notes: deque[Mark] = deque()
@@ -424,7 +425,7 @@ class Ledger:
     # Steps of TURNS. Each returns the mark of the message.
 
     def _begin(self) -> Mark:
-        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to nobody."""
+        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to no question."""
         question = self._oldest_due() or self._coming or self.asked(Asked.SPEECH if self.sound.sent else Asked.NOTHING)
         return self._run(question, Standing.SPEAKING)
 
@@ -455,7 +456,7 @@ class Ledger:
         return question.part if self._goes_on_after(question) else question.generated
 
     def _goes_on_after(self, question: Question) -> bool:
-        """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
+        """True when an answer has more turns than the one under way: its call has one of its own, or it is unanswered."""
         return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
@@ -586,7 +587,7 @@ class Ledger:
         return SESSION if due is None else due.part
 
     def _heard(self) -> Mark:
-        """Whose speech the service tells of: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
+        """Whose speech the service reports: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
         finished, running = self._finished, self._running
         speech = next((q for q in (running, *self._due) if q is not None and q.kind is Asked.SPEECH and not q.was_heard), None)
         if speech is not None:

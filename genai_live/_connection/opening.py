@@ -62,7 +62,7 @@ class Opener:
     ) -> Held:
         """Connects, sends ``setup``, waits for setupComplete, and returns what ``hold`` makes of the channel. Blocks.
 
-        Ctrl-C gives up, at any line: until ``hold`` has returned nobody else has the channel.
+        Ctrl-C gives up, at any line: until ``hold`` has returned no other code has the channel.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
         ``policy`` the connection is one that goes on over others when it ends. ``watcher`` answers calls of the model by itself.

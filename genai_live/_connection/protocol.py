@@ -171,7 +171,7 @@ class BidiProtocol(Generic[ServerMessage]):
 
     @property
     def handle(self) -> str | None:
-        """The newest handle that another connection may go on from; None where there is none."""
+        """The newest handle that another connection may go on from; or None."""
         return None
 
     @property
@@ -283,7 +283,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self.activity_open = False
         """True between activityStart and activityEnd, on the connection of the moment."""
         self._activity_cut = False
-        """True when a connection died inside an activity that the next one has not been told of."""
+        """True when a connection died inside an activity that the next one does not know of."""
         self._sound_end_cut = False
         """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
         anew. Never recorded."""
@@ -294,7 +294,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return Phase.TOOL if self.ledger.pending and self.state is State.OPEN else super().phase
 
     @property
-    def turn_open(self) -> bool:  # type: ignore[override]  # nobody writes it here
+    def turn_open(self) -> bool:  # type: ignore[override]  # it is not written here
         """True while an answer is due or under way."""
         return self.ledger.answer_due
 
@@ -304,7 +304,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return self.ledger.resynchronised
 
     def move(self, event: Event) -> None:
-        """As ``BidiProtocol.move``; who answers calls is told of the end."""
+        """As ``BidiProtocol.move``; the watcher of calls learns of the end."""
         super().move(event)
         if event is Event.ENDED and self.watcher is not None:
             self.watcher.ended()
@@ -409,7 +409,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return lost
 
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
-        """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses that nobody has spoken of."""
+        """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses without an answer."""
         repeated: list[tuple[Payload, Sent]] = [(response, Sent.NOTHING) for response in self.ledger.responses]
         if self._activity_cut:
             repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))

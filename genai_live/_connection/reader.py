@@ -100,8 +100,7 @@ class Reader:
     def pace(self, work: Timed) -> None:
         """As ``timetable.Pacing.pace``: on a shared reader one thread reads and speaks.
 
-        With 675 sessions of 25 messages a second each way a message costs 18 µs; it cost 24 when two threads handed the
-        interpreter lock to each other at every system call, and 1,000 sessions were too much.
+        Two threads would hand the interpreter lock to each other at every system call (docs/performance.md).
         """
         self._check_process()
         with self._start_lock:

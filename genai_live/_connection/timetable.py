@@ -30,10 +30,14 @@ class Pacing(Protocol):
 
     @property
     def is_current(self) -> bool:
-        """True on that thread: whoever waits there for its work waits for himself."""
+        """True on that thread, where waiting for its work would deadlock."""
 
     def pace(self, work: Timed) -> None:
-        """Serves the work from now on, until its step returns None. RuntimeError: this process may start no more threads."""
+        """Serves the work from now on, until its step returns None.
+
+        Raises:
+            RuntimeError: this process may start no more threads.
+        """
 
     def hurry(self, work: Timed) -> None:
         """Serves the work now, whatever it waits for. Nothing happens when it is over."""

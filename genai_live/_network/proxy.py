@@ -20,7 +20,7 @@ _ALIASES = {"socks": "socks5h"}
 _OPTION = "http_options.proxy"
 _FIRST_SERVER_FAULT = 500
 _CGI_VARIABLE = "REQUEST_METHOD"
-"""Set in a CGI program, where HTTP_PROXY is the header ``Proxy`` of whoever sent the request (CVE-2016-5385)."""
+"""Set in a CGI program, where HTTP_PROXY is the request's header ``Proxy`` (CVE-2016-5385)."""
 _WITH_SETTINGS = ("win32", "darwin")
 """Systems whose proxies are not in the environment alone."""
 
@@ -68,7 +68,7 @@ class Proxy(NamedTuple):
 
     @property
     def secrets(self) -> list[Secret]:
-        """What a proxy may repeat in its words, and nobody may see."""
+        """Credentials that a proxy may repeat in its words, and that are never shown."""
         return [secret for secret in (self.authorization, self.user, self.password) if secret is not None]
 
     @property
@@ -116,7 +116,7 @@ def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
         return Verdict(ErrorKind.AUTH, False, "The proxy wants a user name and a password: put them into its URL.")
     if status >= _FIRST_SERVER_FAULT:
         return Verdict(ErrorKind.UNAVAILABLE, True, "The proxy could not reach the server; try again, or check the address.")
-    return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask whoever runs it, or name the host in NO_PROXY.")
+    return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
 
 
 def environment_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
@@ -194,5 +194,5 @@ def _names(entry: str, host: str, port: int) -> bool:
 def _in_network(host: str, network: str) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:  # a name, or an entry that nobody can read
+    except ValueError:  # a name, or an entry that cannot be read
         return False

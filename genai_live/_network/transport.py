@@ -30,9 +30,8 @@ READ_BYTES = 65_536
 TLS_RECORD_BYTES = 16_384
 """What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
 BATCH_BYTES = 8 * READ_BYTES
-"""Bytes after which what came is handed on, and other connections of the same reader get their turn. A message of a burst costs
-8.0 µs; with half as many 8.7, because its receiver is woken more often. With twice as many it is 7.5 on an idle machine and 10.6
-on a busy one, where the whole does not stay in a core's cache."""
+"""Bytes after which what came is handed on, and other connections of the same reader get their turn. With half as many
+the receiver is woken more often; twice as many do not stay in a core's cache on a busy machine (docs/performance.md)."""
 BATCH_EVENTS = 8192
 """Frames after which the same holds: 512 KiB of empty ones are 262,144, which took 21 MB. Bursts of small texts stay below it."""
 _BURST_RECORDS = 4
@@ -109,7 +108,7 @@ class Transport:
         """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that finds nothing."""
         self._burst = _NEVER if self._pending is None else _BURST_RECORDS
         """Reads in a row from which that does not hold: a TLS record ends where the peer's write did, with another behind it.
-        To stop there cost 13.9 µs a message of a burst in place of 12.7, in wake-ups."""
+        To stop there costs wake-ups (docs/performance.md)."""
         self.failure: TransportLost | Violation | None = None
         """Why nothing more can be read; the reader thread's."""
         self._parser = FrameParser(max_message_bytes)
@@ -123,7 +122,7 @@ class Transport:
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._soon: deque[Frame] = deque()
-        """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
+        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
         self._frame: Frame = b""
@@ -205,7 +204,7 @@ class Transport:
             return
         try:
             try:
-                if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+                if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at
                     self._wait_for_lock(_Patience(limit, deadline))
                 self._writing = True
                 if self._frame or self._soon or self._pong:

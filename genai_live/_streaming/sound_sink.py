@@ -43,7 +43,7 @@ class Outlet(Protocol):
 
     @property
     def transport(self) -> Backlog | None:
-        """The transport of the moment; None while there is none."""
+        """The transport of the moment; None between two connections."""
 
     def check_usable(self) -> None:
         """Raises the error of the end, if there was one, or of the fork."""
@@ -76,7 +76,7 @@ class SoundSink:
 
     @property
     def stream(self) -> Stream | None:
-        """The stream under way; None when there is none."""
+        """The stream under way, or None."""
         return self._claim.get(_UNDER_WAY)
 
     def claim(self, stream: Stream) -> None:

@@ -37,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def tls_choice(arguments: argparse.Namespace) -> TlsChoice:
-    """What the options say about TLS; raises MisunderstoodError for a contradiction, ConfigError for a missing file."""
+    """What the options say about TLS.
+
+    Raises:
+        MisunderstoodError: for a contradiction, ConfigError for a missing file.
+    """
     if bool(arguments.cert) != bool(arguments.key):
         raise MisunderstoodError("--cert and --key go together: a certificate and its private key")
     if not arguments.cert:

@@ -90,7 +90,11 @@ class BackendListener(Protocol):
 
 
 async def dial(target: Target, ssl_context: ssl.SSLContext | None, listener: BackendListener) -> Backend:
-    """Connects, upgrades and returns the WebSocket, which does not read before ``start``; raises Refusal for what goes wrong."""
+    """Connects, upgrades and returns the WebSocket, which does not read before ``start``.
+
+    Raises:
+        Refusal: for what goes wrong.
+    """
     backend = Backend(target, listener)
     try:
         await asyncio.wait_for(_open(backend, target, ssl_context), OPEN_SECONDS)
@@ -177,7 +181,11 @@ class Backend(asyncio.Protocol):
         self.congested = False
         """True while the backend reads slower than the client writes."""
         self.upgraded: asyncio.Future[None] = self._loop.create_future()
-        """Done when the backend has answered; raises Refusal when that was no upgrade."""
+        """Done when the backend has answered.
+
+        Raises:
+            Refusal: the answer was no upgrade.
+        """
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the TCP connection is over."""
 

@@ -5,7 +5,7 @@ the first call and ends with the last open one: it decides which function is nex
 a thread of its own, and so does each approval. All of them are daemons, named, and what they decide is decided under one lock.
 
 The life of a call is ``runs.RUN_TABLE``. An answer is claimed under the lock before it is sent, so that a call has one at most:
-whoever comes later, with a result, a timeout or a cancellation, finds it claimed.
+a thread that comes later, with a result, a timeout or a cancellation, finds it claimed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class Door(Protocol):
     """What the runner needs of its session's connection."""
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
-        """Sends a response; ``wait=False`` never blocks. Raises LiveError when it cannot."""
+        """Sends a response; ``wait=False`` never blocks.
+
+        Raises:
+            LiveError: when it cannot.
+        """
 
 
 class _Call:
@@ -134,7 +138,7 @@ class Runner:
         self._door: Door | None = None
         self._session: Callable[[], Any] = lambda: None
         self._new: deque[list[_Call]] = deque()
-        """Calls that nobody has looked at, by message."""
+        """Calls that were not looked at yet, by message."""
         self._batch: list[_Call] = []
         """Noted, and not handed over yet. The reader's alone."""
         self._known: dict[str, _Call] = {}
@@ -421,7 +425,7 @@ class Runner:
         call, approve = work.calls[0].call, self._policy.approve
         assert approve is not None
         try:
-            work.values = work.callee.values(call.args)  # nobody is asked about what would not run
+            work.values = work.callee.values(call.args)  # no approval is asked for a call that would not run
             granted = bool(approve(call, work.context))
         except ToolError as error:
             granted, words = False, str(error)
@@ -493,7 +497,7 @@ class Runner:
             raise TypeError(f"the tool {work.callee.name} gave back {error}, which JSON cannot say") from None
 
     def _update(self, work: _Work, update: ToolUpdate) -> None:
-        """A generator has given something. It goes out where the model goes on meanwhile; elsewhere nobody would hear it."""
+        """A generator has given something. It goes out where the model goes on meanwhile; elsewhere it would not be heard."""
         work.updates += 1
         work.latest = update.value
         try:

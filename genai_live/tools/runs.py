@@ -32,7 +32,7 @@ class RunState(str, Enum):
     FAILED = "failed"
     """The function raised, or gave back what JSON cannot say."""
     REFUSED = "refused"
-    """It was not run: nobody knows the name, its arguments do not fit, approval was denied, or too many functions hang."""
+    """It was not run: the name is unknown, its arguments do not fit, approval was denied, or too many functions hang."""
     TIMED_OUT = "timed out"
     CANCELLED = "cancelled by the server"
     CLOSED = "cancelled by close"
