@@ -155,8 +155,6 @@ class Gatherer:
                     return True
             else:
                 whose = self._whose(mark)
-                if whose is _Whose.PASSED and self._waits_for_caller(message):
-                    whose = self._join(mark)
                 self._keep(message, mark, whose)
                 if whose is _Whose.MINE:
                     if mark.ends or (self._until_generated and mark.generated):
@@ -198,7 +196,14 @@ class Gatherer:
             self._tell()
             raise with_messages(message.error, self.messages)
         if self._on_update is not None and whose is _Whose.MINE:
-            self._on_update(self._assembled())
+            self._update(self._on_update)
+
+    def _update(self, on_update: Callable[[Turn], object]) -> None:
+        self._inbox.is_updating = True
+        try:
+            on_update(self._assembled())
+        finally:
+            self._inbox.is_updating = False
 
     def _leave(self) -> None:
         """What stands at this place is for another receiver."""
@@ -216,6 +221,8 @@ class Gatherer:
             self._passed, self._passed_question = [], question
         self._passed.append(message)
         self._skipped += 1
+        if question is not None and self._waits_for_caller(message):
+            question.is_abandoned = True
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:
@@ -226,24 +233,13 @@ class Gatherer:
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
-    def _join(self, mark: Mark) -> _Whose:
-        """An earlier question has a call that only the caller can answer: it is told, and this question closed with it."""
-        earlier, mine = mark.question, self._question
-        assert earlier is not None
-        assert mine is not None
-        self._ledger.join(mine, earlier)
-        if earlier is self._passed_question:
-            self._take_passed()
-        self._question = earlier
-        return _Whose.MINE
-
     def _is_end(self, note: Mark) -> bool:
         """Looks at a note; True when it ends the turn that is gathered."""
         if note.begins:
             self._note_begin(note)
             return False
         mine, closed = self._question, note.merged or ((note.question,) if note.question is not None else ())
-        if mine is None:
+        if mine is None and not note.merged:
             mine = next((question for question in closed if question.closing > self._closings), None)
         if mine is not None and mine in closed:
             self._question = mine

@@ -27,7 +27,7 @@ from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tool_answers import ToolAnswers
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.audio import Audio
-from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed
+from genai_live.errors import ConfigError, LiveError, ReceiveTimeout, SessionClosed
 from genai_live.families import family_of
 from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
@@ -44,6 +44,8 @@ if not TYPE_CHECKING:
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""
+END_OF_SPEECH = 1.0
+"""Seconds that a question which is given up while it is spoken may take to say that no more sound comes."""
 ANSWER_BEGINS_WITHIN = 4.0
 """Seconds in which an answer to speech begins, if one comes: the end of speech was seen after up to 1.4 s, audio 1.6 s later."""
 
@@ -306,6 +308,8 @@ class Session(MessageStream[LiveServerMessage]):
     ) -> Turn:
         if until not in ("complete", "generated"):
             raise ConfigError(f'must be "complete" or "generated", not {came(until)}', "until")
+        if on_update is not None and not callable(on_update):
+            raise ConfigError(f"must be a function that takes a Turn, not {came(on_update)}", "on_update")
         channel, protocol = self._connection, self._protocol
         runs_of = None if self._runner is None else self._runner.runs_of
         until_generated = until == "generated"
@@ -350,12 +354,15 @@ class Session(MessageStream[LiveServerMessage]):
             self._send(inputs.realtime_input(backend, activity_start={}), Sent.ACTIVITY_START, deadline)
         stream = self.stream_audio(sound if isinstance(sound, Audio) else str(sound), wait=False)
         try:
-            if not stream.wait(deadline.left()):
-                raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
+            is_spoken = stream.wait(deadline.left())
         finally:
             stream.cancel()
+            with contextlib.suppress(LiveError):
+                stream.wait(END_OF_SPEECH)  # what is sent next comes behind its end
         if not self._sound.automatic_detection:
-            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline, question)
+            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, None, question)
+        if not is_spoken:
+            raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
         return question
 
     # Ending.

@@ -1,4 +1,4 @@
-"""What the model sends becomes what the annotation says, at every depth; what does not fit is refused in words."""
+"""What the model sends becomes what the annotation says, at every depth; what does not fit is refused in one sentence."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ from genai_live import tools
 from genai_live.errors import ConfigError, ToolError
 from genai_live.tools import ToolContext, arguments, declaration, tool
 from genai_live.types import FunctionCall
+from tests.calling_service import calling
+from tests.waiting import PATIENCE
 
 T = TypeVar("T")
 City = NewType("City", str)
@@ -57,7 +59,7 @@ class Booking:
     """
 
     when: datetime.datetime
-    unit: Optional[Unit] = None
+    unit: Unit | None = None
     prices: dict[str, decimal.Decimal] = dataclasses.field(default_factory=dict)
     kind: ClassVar[str] = "stay"
     made: int = dataclasses.field(init=False, default=7)
@@ -121,8 +123,8 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (Days, 3, Days.SATURDAY | Days.SUNDAY),
     (Opaque, "THAT", Opaque.THAT),
     (Literal["a", None, Unit.KELVIN], "K", Unit.KELVIN),
-    (Optional[Unit], None, None),
-    (Optional[Unit], "K", Unit.KELVIN),
+    (Unit | None, None, None),
+    (Optional[Unit], "K", Unit.KELVIN),  # noqa: UP045 - the older form
     (int | str, "5", "5"),
     (int | str, 5, 5),
     (float | None, 5, 5.0),
@@ -185,7 +187,7 @@ def test_what_the_model_sends_becomes_what_the_annotation_says(annotation: Any, 
     (datetime.date, "a must be text, not 5.5."),
     (tuple[int], "a must be a list, not 5.5."),
     (Booking, "a must be an object, not 5.5."),
-    (Optional[Unit], 'a must be one of "C", "K", not 5.5.'),
+    (Unit | None, 'a must be one of "C", "K", not 5.5.'),
     (Annotated[float, annotated_types.Interval(ge=1, lt=5)], "a must be below 5, not 5.5."),
     (Annotated[float | None, pydantic.Field(le=5)], "a must be 5 or below, not 5.5."),
     (Annotated[float, annotated_types.MultipleOf(2)], "a must be a multiple of 2, not 5.5."),
@@ -441,3 +443,28 @@ def test_a_mark_without_parentheses_is_refused_and_a_marked_function_is_called_a
     with pytest.raises(ConfigError, match=r"@tool\(\)"):
         tool(dim)  # type: ignore[arg-type]
     assert tools.tool()(dim) is dim
+
+
+# MCP.
+
+
+def mcp_tool(module: str, field: str) -> Any:
+    schema = {"type": "object", "properties": {"city": {"type": "string"}}}
+    made = type("Tool", (), {"__module__": module})()
+    made.name, made.description = "weather", "Tells the weather."
+    setattr(made, field, schema)
+    return made
+
+
+@pytest.mark.parametrize(("module", "field"), [("mcp.types", "inputSchema"), ("mcp_types._types", "input_schema")])
+def test_a_tool_object_of_either_release_of_mcp_is_a_declaration_for_the_caller_to_answer(module: str, field: str) -> None:
+    with calling(mcp_tool(module, field), dim) as (service, session):
+        (declared,) = service.setups[0]["tools"]
+        assert declared["functionDeclarations"][0] == {
+            "name": "weather",
+            "description": "Tells the weather.",
+            "parametersJsonSchema": {"type": "object", "properties": {"city": {"type": "string"}}},
+        }
+        session.send_text("go")
+        service.call(("c", "weather", {"city": "Rome"}))
+        assert session.collect(timeout=PATIENCE).tool_calls[0].name == "weather"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol
 
@@ -11,6 +10,7 @@ from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
 from genai_live._connection.ledger import Mark
 from genai_live._connection.protocol import BidiProtocol, State
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
@@ -46,9 +46,9 @@ class Delivery(Generic[ServerMessage]):
         self.inbox: Inbox[ServerMessage] = Inbox(queue_bytes, backlog, owner.resume, protocol.decode)
         self.messages_received = 0
         self.undecodable = 0
-        self.opened = threading.Event()
+        self.opened = Flag()
         """Set when connect() may return, or has failed."""
-        self.turn_over = threading.Event()
+        self.turn_over = Flag()
         """Set whenever a message ended a turn; finish() waits for it."""
         self.paused = False
         """True when so much waits that nothing more should be read."""

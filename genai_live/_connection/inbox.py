@@ -66,6 +66,8 @@ class Inbox(Generic[ServerMessage]):
         self.backlog_bytes = backlog_bytes
         """Bytes kept while no thread gathers a turn: as many as the limit, or fewer where callbacks have seen them."""
         self.forgotten = 0
+        self.is_updating = False
+        """True while the receiver of a turn calls its caller's ``on_update``."""
         self.is_gathering = False
         """True while a receiver waits for all of a turn, of which nothing may be forgotten."""
         self.claim: dict[str, object] = {}

@@ -92,6 +92,8 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.is_abandoned = False
+        """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
         """Messages about its turn that came after the end: usage, transcripts, grounding."""
         self.turn: Completable | None = None
@@ -251,7 +253,13 @@ class Ledger:
         """Whose speech the last message reported, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
+        self._silence = 0.0
+        """Seconds of silence since a turn has left older questions open."""
+        self._asked_meanwhile = False
+        """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
+        self._told_calls: set[str] = set()
+        """Ids of all calls of this conversation."""
         self._lost_calls: set[str] = set()
 
     # Asking: the thread that sends.
@@ -263,6 +271,7 @@ class Ledger:
     def written(self, question: Question) -> None:
         """The question goes out. Called by the owner of the send lock, just before its bytes."""
         question.fate, question.ready = Fate.WRITTEN, next(self._order)
+        self._asked_meanwhile = self._asked_meanwhile or self._silent_since is not None
         self._due.append(question)
 
     def withdrawn(self, question: Question) -> None:
@@ -296,13 +305,6 @@ class Ledger:
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
 
-    def join(self, question: Question, other: Question) -> None:
-        """The question is closed with the turn of another one: who waits for it has to answer a call of that one. Any thread."""
-        if question in self._due:
-            self._close(question)
-            other.merged += 1
-            self.resynchronised += 1
-
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
         return call_id in self._lost_calls
@@ -325,13 +327,16 @@ class Ledger:
         if message.interaction_status is not None:
             self._in_progress = message.interaction_status == InteractionStatus.IN_PROGRESS
         if said:
-            self._silent_since = self._hearing = None
+            if self._silent_since is not None and not self._asked_meanwhile:
+                self._silence = 0.0
+            self._silent_since, self._hearing, self._asked_meanwhile = None, None, False
         else:
             mark = self._aside(message, content)
         if mark.question is not None:
             mark = self._noted_report(mark.question, mark, message, content)
-        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.is_owed
-        self.going_on = self._running.part if speaking and self._running is not None else None
+        running = self._running
+        plain = running is not None and self.standing is Standing.SPEAKING and not (running.calls or running.is_owed)
+        self.going_on = running.part if plain and running is not None else None
         return mark
 
     def notes(self) -> list[Mark]:
@@ -351,23 +356,27 @@ class Ledger:
     @property
     def is_unsettled(self) -> bool:
         """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
-        if self.standing is not Standing.SILENT or self.pending or self._in_progress or not self._due:
+        if self.standing is not Standing.SILENT or self._in_progress or not self._due:
+            return False
+        if any(not question.is_abandoned for question in tuple(self.pending.values())):
             return False
         return any(self._left_open())
 
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
 
-        Without this one question that the service merged with another one, or dropped, would shift every later answer.
+        Without this one question that the service merged with another one, or dropped, would shift every later answer. A silence
+        in which the caller asks again goes on after the answer: who gives up within 4 s each time would be one behind for good.
         """
         if not self.is_unsettled:
             self._silent_since = None
             return _NEVER
-        if self._silent_since is None:
-            self._silent_since = now
-        if now < self._silent_since + SILENCE:
-            return self._silent_since + SILENCE
-        self._silent_since = None
+        if self._silent_since is not None:
+            self._silence += max(0.0, now - self._silent_since)
+        self._silent_since = now
+        if self._silence < SILENCE:
+            return now + SILENCE - self._silence
+        self._silent_since, self._silence = None, 0.0
         left, finished = tuple(self._left_open()), self._finished
         self.resynchronised += len(left)
         for question in left:
@@ -410,7 +419,8 @@ class Ledger:
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
         lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
-        self._lost_calls |= set(self.pending)
+        self._lost_calls |= self._told_calls
+        self._told_calls = set()
         self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
@@ -434,6 +444,13 @@ class Ledger:
         if self._due or self._coming or self._finished is None or self.sound.sent:
             return self._begin()
         return self._finished.late
+
+    def _go_on_or_answer(self) -> Mark:
+        """A model that waits for a response says nothing more of that question: its words are for the next one, if any."""
+        if self._running is None or not (self._running.calls and self._due):
+            return self._go_on()
+        self.standing, self._running = Standing.SILENT, None
+        return self._begin()
 
     def _go_on(self) -> Mark:
         assert self._running is not None
@@ -480,6 +497,8 @@ class Ledger:
             return question.part
         self._close(question)
         self._finished = question
+        if not any(self._left_open()):
+            self._silence = 0.0
         return question.last
 
     def _fail(self) -> Mark:
@@ -545,6 +564,7 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
+            self._told_calls.add(call_id)
             if question is not None and call_id not in self.noted_calls.over:
                 if call_id in self.noted_calls.owned:
                     question.owned.add(call_id)
@@ -671,9 +691,9 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.SILENT, _W.INTERRUPTED): Rule(_L._cut, _NOT_RECORDED),
     (_S.SILENT, _W.COMPLETE): Rule(_L._complete, "recorded: an answer may be empty"),
     (_S.SILENT, _W.IDLE): Rule(_L._ignore, "page on thinking: IDLE may follow the turnComplete that it is about"),
-    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on, "recorded"),
-    (_S.SPEAKING, _W.CALL): Rule(_L._go_on, "recorded: 2.5 and 3.1 call in mid-turn"),
-    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
+    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on_or_answer, "recorded; beside an open call and another question, never"),
+    (_S.SPEAKING, _W.CALL): Rule(_L._go_on_or_answer, "recorded: 2.5 and 3.1 call in mid-turn"),
+    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on_or_answer, "recorded"),
     (_S.SPEAKING, _W.GENERATED): Rule(_L._generate, "recorded"),
     (_S.SPEAKING, _W.INTERRUPTED): Rule(_L._cut, f"{_REFERENCE}: interrupted > turnComplete"),
     (_S.SPEAKING, _W.COMPLETE): Rule(_L._complete, "recorded"),
