@@ -11,7 +11,9 @@ from typing import Protocol
 from genai_live._arguments import came
 from genai_live.errors import ConfigError
 
-_SLICE = 0.1 if sys.platform == "win32" else None
+NEVER = float("inf")
+"""A monotonic time that does not come."""
+WAIT_SLICE = 0.1 if sys.platform == "win32" else None
 """Seconds of one wait: on Windows Ctrl-C does not interrupt a wait for a lock, so it is cut into short ones."""
 _LONGEST = 1e8
 """Seconds, some three years: more is meant as no limit."""
@@ -103,9 +105,9 @@ class Deadline:
     def _in_slices(self, wait: Callable[[float | None], bool]) -> bool:
         while True:
             left = self.left()
-            if wait(left if _SLICE is None else _SLICE if left is None else min(left, _SLICE)):
+            if wait(left if WAIT_SLICE is None else WAIT_SLICE if left is None else min(left, WAIT_SLICE)):
                 return True
-            if left == 0 or (_SLICE is None and self.passed):
+            if left == 0 or (WAIT_SLICE is None and self.passed):
                 return False
 
     @property

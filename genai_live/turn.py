@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from genai_live import _json, audio
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
+from genai_live.audio.pcm import OUTPUT_RATE
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
 
 if TYPE_CHECKING:
     from genai_live.tools import ToolRun
-
-OUTPUT_RATE = 24_000
-"""Hz of the service's speech where its MIME type names no rate (Vertex AI sends plain ``audio/pcm``)."""
 
 
 class Transcripts(NamedTuple):

@@ -169,7 +169,7 @@ def test_the_wait_for_a_token_is_one_that_ctrl_c_ends_on_windows_too(monkeypatch
             raise KeyboardInterrupt
         return wait(flag, timeout)
 
-    monkeypatch.setattr(_deadline, "_SLICE", 0.01)
+    monkeypatch.setattr(_deadline, "WAIT_SLICE", 0.01)
     done = threading.Event()
 
     def never(request: Request) -> Answer:

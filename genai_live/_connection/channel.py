@@ -24,7 +24,7 @@ from genai_live._connection.outbox import Outbox
 from genai_live._connection.protocol import ASKS, BidiProtocol, Sent, State
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import End, Outage, Try, leave_by
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 from genai_live._network.dial import Plan
 from genai_live.callbacks import Callbacks
 from genai_live.errors import CloseInfo, LiveError, SentBy, SessionClosed
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("genai_live")
 
-_NEVER = float("inf")
 ATTEMPT_TIMEOUT = 30.0
 """Seconds for one further attempt, from name lookup to setupComplete; the service needs 0.3 to 0.8 s."""
 FAREWELL = 1.0
@@ -334,11 +333,11 @@ class Channel(Generic[ServerMessage]):
         """
         protocol = self.protocol
         if self._outage is None or not protocol.going_away or self._state in _ENDING or protocol.state is not State.OPEN:
-            return _NEVER
+            return NEVER
         if self._leave_by is None:
             self._leave_by = leave_by(now, protocol.time_left)
         if protocol.handle is None or (protocol.answer_due and now < self._leave_by):
-            return self._leave_by if now < self._leave_by else _NEVER
+            return self._leave_by if now < self._leave_by else NEVER
         with self._lock:
             self._move(Change.LEFT)
         self._connection.begin_close(Deadline(FAREWELL))

@@ -23,7 +23,7 @@ from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
@@ -43,7 +43,6 @@ from genai_live.types._server_messages import ServerMessage
 
 wire_log = logging.getLogger("genai_live.wire")
 
-_NEVER = float("inf")
 _AUDIO = Sent.AUDIO
 """What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
 _UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
@@ -312,7 +311,7 @@ class Connection(Generic[ServerMessage]):
         if self._ending.info is not None:
             if now >= self._ending.close_by:
                 self._ending.close_by = 0.0
-            return self._ending.close_by or _NEVER
+            return self._ending.close_by or NEVER
         if self._write_failure:
             self._hear_last_words()
             return now
@@ -327,7 +326,7 @@ class Connection(Generic[ServerMessage]):
             self._keepalive.excuse(now)  # nothing was read, so nothing can be said about the server
             return ahead if self.delivery.still_full() else now
         left = self._open_by.left() if self.protocol.state is State.SETUP else None
-        return min(self._keep_alive(now), ahead, _NEVER if left is None else now + left)
+        return min(self._keep_alive(now), ahead, NEVER if left is None else now + left)
 
     def _setup_failed(self) -> bool:
         """Ends an attempt whose setup was answered with an error, or not in time."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from collections import deque
@@ -11,12 +10,10 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple
 
 from genai_live._connection.ledger import Mark
-from genai_live._deadline import Deadline
+from genai_live._deadline import WAIT_SLICE, Deadline
 from genai_live.errors import WrongThread
 from genai_live.types._server_messages import ServerMessage
 
-_SLICE = 0.1 if sys.platform == "win32" else None
-"""Seconds of one wait: on Windows a wait on a lock cannot be interrupted by Ctrl-C, so it is cut into short ones."""
 GIVEN = "given"
 _RECEIVER = "receiver"
 _TAKEN = "another thread is already receiving from this session: let one thread receive, or use callbacks"
@@ -297,7 +294,7 @@ class Inbox(Generic[ServerMessage]):
                 break  # it came just before, and no one will wake this thread
             if self._paused:  # Ctrl-C came before that was noted
                 self._resume_if_caught_up()
-            if deadline.seconds is None and _SLICE is None:
+            if deadline.seconds is None and WAIT_SLICE is None:
                 self._tokens.get()
             else:
                 self._wait_for_token(deadline)
@@ -315,7 +312,7 @@ class Inbox(Generic[ServerMessage]):
 
     def _wait_for_token(self, deadline: Deadline) -> None:
         left = None if deadline.at is None else max(0.0, deadline.at - time.monotonic())  # ``left()`` without its call
-        timeout = left if _SLICE is None or (left is not None and left < _SLICE) else _SLICE
+        timeout = left if WAIT_SLICE is None or (left is not None and left < WAIT_SLICE) else WAIT_SLICE
         try:
             self._tokens.get(timeout=timeout)
         except queue.Empty:

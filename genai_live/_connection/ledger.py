@@ -25,13 +25,12 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from genai_live._base64_text import Payload
+from genai_live._deadline import NEVER
 from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
 
 SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
-
-_NEVER = float("inf")
 
 
 class Asked(Enum):
@@ -370,7 +369,7 @@ class Ledger:
         """
         if not self.is_unsettled:
             self._silent_since = None
-            return _NEVER
+            return NEVER
         if self._silent_since is not None:
             self._silence += max(0.0, now - self._silent_since)
         self._silent_since = now
@@ -389,7 +388,7 @@ class Ledger:
             finished.merged += len(merged)
             finished.report()
             self._notes.append(Mark(finished, merged=merged))
-        return _NEVER
+        return NEVER
 
     def _left_open(self) -> Iterator[Question]:
         return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)

@@ -14,6 +14,7 @@ from genai_live._connection.reader import Reader
 from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan, WebSocketFactory
 from genai_live._network.headers import hidden
+from genai_live._network.http_answer import FIRST_SERVER_FAULT
 from genai_live.api_client import ApiClient, auth_for
 from genai_live.auth import Auth
 from genai_live.callbacks import Callbacks
@@ -38,7 +39,6 @@ LONGEST_PAUSE = 4.0
 _FACTOR = 2.0
 _PASSING = (ErrorKind.NETWORK, ErrorKind.UNAVAILABLE)
 """What may be over a moment later. An expired handle stays expired, a quota stays used up for longer than anybody waits here."""
-_FIRST_SERVER_FAULT = 500
 
 
 class Opener:
@@ -120,7 +120,7 @@ class Opener:
 
 def may_pass(error: ConnectError) -> bool:
     """True for failures of the network and of the service; never for an HTTP answer below 500, which means the request."""
-    if error.status is not None and error.status < _FIRST_SERVER_FAULT:
+    if error.status is not None and error.status < FIRST_SERVER_FAULT:
         return False
     return error.retryable and error.kind in _PASSING
 

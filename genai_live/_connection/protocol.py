@@ -19,6 +19,7 @@ from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
 from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, NotedCalls, Question, Sound
+from genai_live._deadline import NEVER
 from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
@@ -87,7 +88,6 @@ class Sent(Enum):
     RESPONSE = "toolResponse"
 
 
-_NEVER = float("inf")
 _ONLY_CONTENT = {"model_turn"}
 _NO_CONTENT = LiveServerContent()
 ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
@@ -181,7 +181,7 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def look(self, now: float) -> float:
         """Does what time brings about; returns when to look again, in monotonic seconds. The reader thread."""
-        return _NEVER
+        return NEVER
 
     def notes(self) -> Sequence[Mark]:
         """Marks for which no message came, since this was last asked."""

@@ -20,10 +20,9 @@ from typing import Protocol
 
 from genai_live import _process
 from genai_live._connection.timetable import EARLY, Timed, Timetable, served
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 
 _THREAD_NAME = "genai-live-reader"
-_NEVER = float("inf")
 _MOST_CONNECTIONS = 511 if sys.platform == "win32" else sys.maxsize
 """Sockets that one thread can wait for there, less the one that wakes it: FD_SETSIZE of CPython's select module is 512."""
 _LONGEST_WAIT = 3600.0
@@ -326,7 +325,7 @@ class _Loop:
             self._connections[connection] = None
             if len(self._connections) > self._most:
                 connection.fail(TooManyConnections(self._most))
-        due = _NEVER
+        due = NEVER
         for connection in tuple(self._connections):
             connection.needs_attention = False
             try:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from genai_live._close_reasons import Verdict
+from genai_live._network.http_answer import FIRST_SERVER_FAULT
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError, ErrorKind
 
@@ -18,7 +19,6 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "so
 _ALIASES = {"socks": "socks5h"}
 """What GNOME writes into ALL_PROXY: SOCKS of whatever version; a proxy of today speaks 5, and looks names up."""
 _OPTION = "http_options.proxy"
-_FIRST_SERVER_FAULT = 500
 _CGI_VARIABLE = "REQUEST_METHOD"
 """Set in a CGI program, where HTTP_PROXY is the request's header ``Proxy`` (CVE-2016-5385)."""
 _WITH_SETTINGS = ("win32", "darwin")
@@ -114,7 +114,7 @@ def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
         if proxy.user is not None:
             return Verdict(ErrorKind.AUTH, False, "The proxy did not accept the user name and password in its URL.")
         return Verdict(ErrorKind.AUTH, False, "The proxy wants a user name and a password: put them into its URL.")
-    if status >= _FIRST_SERVER_FAULT:
+    if status >= FIRST_SERVER_FAULT:
         return Verdict(ErrorKind.UNAVAILABLE, True, "The proxy could not reach the server; try again, or check the address.")
     return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
 

@@ -2,8 +2,8 @@
 
 OpenSSL forbids SSL_read and SSL_write on one connection from two threads at once, and CPython does not prevent it: a TLS
 connection read by one thread and written by others breaks within seconds. So the socket is non-blocking, one lock stands
-around each call into it, and every wait happens outside that lock. Plain sockets take the same path. After ``dial``, this is
-the only file that meets OSError.
+around each call into it, and every wait happens outside that lock. Plain sockets take the same path. Once connected,
+OSErrors of the socket are caught here and named.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Protocol
 
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 from genai_live._network.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
 from genai_live._network.tcp import shut_down
 
@@ -39,7 +39,6 @@ _BURST_RECORDS = 4
 _RETRY_AFTER = 0.05
 """Seconds after which a write that OpenSSL wants to read for is tried again: the reader may have taken the bytes it waits for."""
 
-_NEVER = float("inf")
 INTERRUPTED = "a write was interrupted, and how much of it went out is not known"
 """Why a connection ends when Ctrl-C comes while the socket is called, some microseconds of every write."""
 
@@ -106,7 +105,7 @@ class Transport:
         """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
         self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
         """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that finds nothing."""
-        self._burst = _NEVER if self._pending is None else _BURST_RECORDS
+        self._burst = NEVER if self._pending is None else _BURST_RECORDS
         """Reads in a row from which that does not hold: a TLS record ends where the peer's write did, with another behind it.
         To stop there costs wake-ups (docs/performance.md)."""
         self.failure: TransportLost | Violation | None = None
