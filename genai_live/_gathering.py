@@ -193,7 +193,7 @@ class Gatherer:
         if not mark.late:  # else it is among the question's reports
             self.messages.append(message)
         if message.error is not None:
-            self._tell()
+            self._hand_over_error()
             raise with_messages(message.error, self.messages)
         if self._on_update is not None and whose is _Whose.MINE:
             self._update(self._on_update)
@@ -210,7 +210,7 @@ class Gatherer:
         self._others.append(self._place)
         self._place += 1
 
-    def _tell(self) -> None:
+    def _hand_over_error(self) -> None:
         """The caller gets an error about what has come so far."""
         self._inbox.end_gathering()
         self.taken = self._inbox.taking(self._place, self._others)
@@ -257,7 +257,7 @@ class Gatherer:
         return _Whose.DONE if self._question is None else self._whose(note)
 
     def _note_begin(self, note: Mark) -> None:
-        """A turn begins that answers what some words of were told before."""
+        """A turn begins that answers speech of which some words came before."""
         if self._question in note.merged:
             self._question = note.question
             self._place += 1
@@ -308,7 +308,7 @@ class Gatherer:
             self._leave()
         else:
             self._place += 1
-        self._tell()
+        self._hand_over_error()
         raise TurnLost(close_info_of(message), tuple(self.messages))
 
     def _take_what_follows(self, deadline: Deadline, *, reports_usage: bool) -> None:

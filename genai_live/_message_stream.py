@@ -243,7 +243,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
             del failure  # it has this frame now, and would keep itself alive
 
     def _failed(self, error: BaseException, item: object) -> BaseException | None:
-        """The error in place of this one, if another is to tell the caller; what was not handed over is there for the next."""
+        """The error in place of this one, if the caller is to get another; what was not handed over is there for the next."""
         if isinstance(error, (TurnLost, ServiceError)):
             return without_frames(error)
         self._over = False

@@ -62,7 +62,7 @@ def read(cls: type[M], payload: bytes | bytearray, *, vertex: bool = False) -> M
             try:
                 message = make(_json.b64decode(payload[start:end]))
             except ValueError:
-                pass  # not learnt, escaped characters, or no base64: the long way tells them apart
+                pass  # not learnt, escaped characters, or no base64: the long way sorts them out
             else:
                 _latest[cls] = (bytes(payload[:start]), bytes(payload[end:]), make, len(around) + _SHORTEST)
                 return message  # type: ignore[no-any-return]

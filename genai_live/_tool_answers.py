@@ -64,7 +64,7 @@ class ToolAnswers:
         self._channel.send(payload, Sent.RESPONSE, wait=wait)
         if self._hold is not None:
             self._hold.release()
-        self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
+        self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
         """As ``send``, for the one that runs functions.

@@ -61,7 +61,7 @@ class ApiClient:
         enterprise: Another name of ``vertexai``.
         credentials: google-auth credentials for Vertex AI.
         project: Google Cloud project for Vertex AI.
-        location: Google Cloud location for Vertex AI, "global" unless told otherwise.
+        location: Google Cloud location for Vertex AI, "global" by default.
         http_options: HttpOptions or a dict; never changed.
 
     Raises:

@@ -73,7 +73,7 @@ class GoogleAuth:
 
     One object serves all connections and threads of a client. Threads that find the token expired wait for the same refresh,
     each no longer than its own deadline; the refresh has a thread of its own, because neither a credential helper nor a metadata
-    server can be told when to give up.
+    server knows when to give up.
     """
 
     def __init__(self, credentials: Any, options: ConnectionOptions) -> None:

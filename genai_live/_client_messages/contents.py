@@ -102,7 +102,7 @@ def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - 
 
 
 def _is_dict_of(cls: type[Message], value: Any, telling: set[str]) -> bool:
-    """True for a dict that has one of the fields by which ``cls`` is told from a Part."""
+    """True for a dict that has one of the fields that ``cls`` has and a Part has not."""
     if not isinstance(value, Mapping):
         return False
     names = names_of(cls)

@@ -1,4 +1,4 @@
-"""What a family of models refuses, told before it is sent, with the way to overrule the table. Pure: runs on any thread."""
+"""What a family of models refuses, refused before it is sent, with the way to overrule the table. Pure: runs on any thread."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ _LEAST_FRAME = 512
 
 
 def is_image(value: Any) -> bool:
-    """True for an image of Pillow's, told by the names of its classes: nothing is imported."""
+    """True for an image of Pillow's, recognised by the names of its classes: nothing is imported."""
     return any(cls.__module__ == "PIL.Image" and cls.__name__ == "Image" for cls in type(value).__mro__)
 
 

@@ -28,7 +28,7 @@ PATH = "config"
 _GENERATION = "generationConfig"
 _MODALITIES = "responseModalities"
 _DEFAULT_MODALITIES = ["AUDIO"]
-"""What both services answer in by default; Vertex AI has to be told."""
+"""What both services answer in by default; Vertex AI has to be asked for it."""
 _NOT_IN_LIVE = {
     "response_mime_type": "Live answers are speech or plain text",
     "response_schema": "Live answers are speech or plain text; declare a function when you need structure",
@@ -39,7 +39,7 @@ _NOT_IN_LIVE = {
     "routing_config": "a Live session stays with the model that it was opened for",
     "audio_timestamp": "Live input is timed by its arrival",
 }
-"""Members of generation_config that the service's Live reference lists as unsupported, with the reason to tell."""
+"""Members of generation_config that the service's Live reference lists as unsupported, with the reason for the error."""
 _WITH_COMMON_NAMES: frozenset[type[Message]] = frozenset({Content, HttpOptions, Schema})
 """Types whose fields have names such as "type" and "headers", so that a hint where one of these lives would be ambiguous."""
 _FOREIGN_KEYS = {

@@ -25,7 +25,7 @@ _G711: dict[str, Callable[[bytes], bytes]] = {
     "audio/x-mulaw": encodings.from_mu_law, "audio/pcma": encodings.from_a_law, "audio/alaw": encodings.from_a_law,
     "audio/x-alaw": encodings.from_a_law,
 }  # fmt: skip
-"""Telephone sound (RFC 3551, RFC 2046, and the names that telephone services give it); 8,000 Hz where no rate is told."""
+"""Telephone sound (RFC 3551, RFC 2046, and the names that telephone services give it); 8,000 Hz where no rate is named."""
 _G711_RATE = 8_000
 
 

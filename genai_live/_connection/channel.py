@@ -57,7 +57,7 @@ class Connectivity(Enum):
     CLOSING = "closing"
     """No further connection follows."""
     CLOSED = "closed"
-    """The session has ended, and everybody is told."""
+    """The session has ended, and everybody is notified."""
 
 
 class Change(Enum):
@@ -256,7 +256,7 @@ class Channel(Generic[ServerMessage]):
         self._state = MOVES.get((self._state, change), self._state)
 
     def _close_for_all(self) -> None:
-        """From now on ``close_info`` says what a sender is about to be told; the reader, who ends the session, may come later."""
+        """From now on ``close_info`` has the end that a sender is about to raise; the reader, which ends it, may come later."""
         if not self.forked:
             with self._lock:
                 self._move(Change.CLOSE_ASKED)

@@ -1,7 +1,7 @@
 """One session's connection: opened, set up, read, timed and ended by its reader thread; written to by the caller's threads.
 
 The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
-The way of an end: the first to see it decides its ``CloseInfo`` (``ending.py``), and ``retire`` tells everybody, unless the
+The way of an end: the first to see it decides its ``CloseInfo`` (``ending.py``), and ``retire`` notifies everybody, unless the
 session goes on over another connection (``channel.py``).
 """
 
@@ -109,7 +109,7 @@ class Connection(Generic[ServerMessage]):
         self.registered = 0
         self.needs_attention = False
         self.ended = Flag()
-        """Set when everybody has been told of the end."""
+        """Set when everybody was notified of the end."""
         self._ending = Ending()
         self._dialler = Dialler(plan)
         self._owner = owner
@@ -367,7 +367,7 @@ class Connection(Generic[ServerMessage]):
     # Ending.
 
     def retire(self) -> None:
-        """Closes the socket and tells everybody of the end. The reader thread, or the one that dialled in vain; once."""
+        """Closes the socket and notifies everybody of the end. The reader thread, or the one that dialled in vain; once."""
         info = self._ending.info
         assert info is not None
         if self._retired:
@@ -396,7 +396,7 @@ class Connection(Generic[ServerMessage]):
             return False
 
     def explain_end(self, words: str) -> None:
-        """Has the error of the end say why no other connection follows. Before anybody is told."""
+        """Has the error of the end say why no other connection follows. Before anybody is notified."""
         self._ending.note = words
 
     def report_end(self) -> None:
@@ -409,7 +409,7 @@ class Connection(Generic[ServerMessage]):
         self.delivery.dispatcher.call(callbacks.on_close, info)
 
     def fail(self, error: Exception) -> None:
-        """Ends the connection for a defect of this library: told like every other end, and never a silent stop of the reader."""
+        """Ends the connection for a defect of this library: reported like every other end, never a silent stop."""
         logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 
@@ -494,7 +494,7 @@ class Connection(Generic[ServerMessage]):
             raise self.end_error()
 
     def end_error(self) -> SessionClosed:
-        """A new error that tells an observer how the connection ended."""
+        """A new error for the end of the connection."""
         info = self.close_info
         assert info is not None
         return self._ending.error(info)

@@ -26,7 +26,7 @@ class Ending:
         self._in_children: dict[_process.Process, CloseInfo] = {}
         """How the session ended in the eyes of each child process."""
         self._lock = threading.RLock()
-        """Guards ``info``: the first end that anybody sees is the end that all are told. Rank 0, nothing is taken inside it.
+        """Guards ``info``: the first end that is seen is the end for every observer. Rank 0, nothing is taken inside it.
         Reentrant, because the garbage collector may drop a Session inside it, whose ``abort`` comes here."""
 
     def decide(self, info: CloseInfo, close_by: float = 0.0, failure: ConnectError | None = None) -> bool:

@@ -89,7 +89,7 @@ class Inbox(Generic[ServerMessage]):
     def waiting_bytes(self) -> int:
         """Bytes of messages that no receiver has looked at yet: those of their frames, and what a message costs beside."""
         try:
-            return self._put_bytes - self._messages[0][2]  # type: ignore[index]  # None is the end, told already
+            return self._put_bytes - self._messages[0][2]  # type: ignore[index]  # None is the end, raised already
         except (IndexError, TypeError):
             return 0
 
@@ -115,7 +115,7 @@ class Inbox(Generic[ServerMessage]):
         self._put_bytes = before + size
         messages.append((message, mark, before, size))
         try:
-            return before + size - messages[0][2]  # type: ignore[index]  # None is the end, told already
+            return before + size - messages[0][2]  # type: ignore[index]  # None is the end, raised already
         except (IndexError, TypeError):  # a receiver was faster
             return 0
 
@@ -150,7 +150,7 @@ class Inbox(Generic[ServerMessage]):
                 item = self._messages.popleft()
             except IndexError:  # a receiver was faster
                 return
-            if item is None:  # close() has told the receiver already
+            if item is None:  # close() has woken the receiver already
                 self._messages.append(None)
                 return
             self._forget(item)

@@ -178,7 +178,7 @@ class Sound:
         self.sent = False
         """True when there was some. A microphone sends silence, too: it is no question by itself."""
         self.ended = False
-        """True when the service was told, after that, that no more comes."""
+        """True when the end of the sound was sent after that."""
 
 
 class Rule(NamedTuple):
@@ -528,7 +528,7 @@ class Ledger:
         return question.part
 
     def _answer_all_that_was_said(self, question: Question) -> None:
-        """The model begins to answer: a speech of which only some words were told is answered in the same turn."""
+        """The model begins to answer: a speech of which only some words were transcribed is answered in the same turn."""
         self.sound.sent = self.sound.ended = self._user_speaks = False
         self._spoke(question)
         coming, self._coming = self._coming, None

@@ -475,6 +475,6 @@ class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
             self.move(Event.SETUP_COMPLETE)
 
     def note_playback(self, control: LiveMusicPlaybackControl) -> None:
-        """Notes what the music was told to do."""
+        """Notes the command that the music was sent."""
         if control is not LiveMusicPlaybackControl.RESET_CONTEXT:
             self.playback, self.turn_open = control, control is LiveMusicPlaybackControl.PLAY

@@ -69,7 +69,7 @@ class Readable(Protocol):
         """Something went wrong that should not: ends the connection, so that ``wanted`` is ``ENDED``."""
 
     def retire(self) -> None:
-        """The reader has let go of the socket: closes it, and tells everybody who waits."""
+        """The reader has let go of the socket: closes it, and wakes everybody who waits."""
 
 
 class Reader:
@@ -196,7 +196,7 @@ class Reader:
                 self._wake_writer = wake_writer
                 selector.register(wake_reader, selectors.EVENT_READ, None)
                 _Loop(selector, wake_reader, connections, self).run()
-        except Exception as error:  # no descriptor is left, for example: who waits for this thread must be told
+        except Exception as error:  # no descriptor is left, for example: a thread that waits for this one must be woken
             self._abandon(connections, error)
 
     def _abandon(self, connections: dict[Readable, None], error: Exception) -> None:

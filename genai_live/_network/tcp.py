@@ -27,7 +27,7 @@ _SLICE = 0.25
 shut down (python/cpython#91913), so it looks by itself whether the attempt was given up."""
 
 _CONNECTED = (0, errno.ECONNRESET)
-"""Pending errors of a socket that connected; the second was reset since, which the next step tells as its own."""
+"""Pending errors of a socket that connected; the second was reset since, which the next step reports as its own."""
 
 Address = tuple[Any, Any, int, str, Any]
 """What ``socket.getaddrinfo`` gives: family, kind, protocol, name, address."""

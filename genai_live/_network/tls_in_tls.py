@@ -28,7 +28,7 @@ class TlsInTls(socket.socket):
         self._unsent = b""
         """Encrypted bytes that the outer connection did not take yet."""
         self._taken = 0
-        """Bytes of the last ``send`` that are encrypted already: the caller, told to try again, sends the same ones."""
+        """Bytes of the last ``send`` that are encrypted already: a caller that tries again sends the same ones."""
 
     def settimeout(self, value: float | None, /) -> None:
         """As a socket's; both descriptors share it."""

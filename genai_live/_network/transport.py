@@ -190,7 +190,7 @@ class Transport:
     def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
-        ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
+        ``opening`` is notified before the first byte, and when none will follow. A Ctrl-C meanwhile, and a ``deadline``
         that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
         handler that writes while its own thread does has its frame written behind the one under way.
 

@@ -68,7 +68,7 @@ class SoundSink:
     def __init__(self, outlet: Outlet, *, automatic_detection: bool) -> None:
         self._outlet = outlet
         self.automatic_detection = automatic_detection
-        """True when the server detects speech by itself, and so has to be told where the sound ends."""
+        """True when the server detects speech by itself, and so needs the end of the sound."""
         self.context = contextvars.copy_context()
         """The context variables of the thread that connected. Threads run in copies: only one can be in a context."""
         self._claim: dict[str, Stream] = {}

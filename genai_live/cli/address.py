@@ -15,7 +15,7 @@ from genai_live.emulator.certificates import TlsChoice
 from genai_live.errors import ConfigError
 
 DEFAULT_PORT = 8765
-"""A fixed port, so that clients can be told once; the one that WebSocket examples commonly use."""
+"""A fixed port, so that clients are set once; the one that WebSocket examples commonly use."""
 
 _WAKE_SECONDS = 0.5
 """A wait without end cannot be interrupted by Ctrl-C on Windows."""

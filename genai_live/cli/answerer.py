@@ -13,7 +13,7 @@ from genai_live.emulator import HOST_VARIABLE, LiveEmulator
 from genai_live.errors import ConfigError, ErrorKind
 
 EXAMPLE_MODEL = "gemini-3.8-live"
-"""The model that is named where a user has to be told one."""
+"""The model that is named where a user needs an example."""
 
 EMULATED_MODEL = "emulator"
 """The model of the emulator that answers without the habits of any family."""

@@ -93,7 +93,7 @@ class ToolRun:
     result: Any = None
     """What the function gave back; of a generator what it gave last."""
     error: str | None = None
-    """Why there is no result, for people: what was raised, or the sentence that the model was told."""
+    """Why there is no result, for people: what was raised, or the sentence that was sent to the model."""
     seconds: float = 0.0
     """How long its function has run."""
     traceback: str = ""
@@ -102,7 +102,7 @@ class ToolRun:
     """True while its function runs on although the call has ended: nothing can stop it, and its result will be dropped."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Its fields as JSON has them; a result that JSON cannot say is told by its type."""
+        """Its fields as JSON has them; a result that JSON cannot say is named by its type."""
         held = {each.name: getattr(self, each.name) for each in fields(self)}
         try:
             held["result"] = plain(self.result)

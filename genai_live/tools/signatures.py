@@ -19,7 +19,7 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Signature(NamedTuple):
-    """A callable, as far as Python tells."""
+    """A callable, as far as Python knows it."""
 
     name: str
     function: Callable[..., Any]

@@ -202,7 +202,7 @@ class FunctionResponse(Message):
 
 @message
 class ToolCall(Message):
-    """A tool that the service ran by itself, told so that it can be echoed."""
+    """A tool that the service ran by itself, shown so that it can be echoed."""
 
     id: str | None = wire("Name of this call.")
     tool_type: ToolType | str | None = wire("Which tool.")
