@@ -210,6 +210,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
         try:
             while not self._over:
                 item = inbox.next(self.deadline)
+                # None is the end; else a message, decoded here if the reader has not, and the ledger's note about it.
                 if item is None:
                     self._end()
                     self._over = True
@@ -225,6 +226,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
                     if mark.ends or mark.merged or question.calls:
                         self._look(message, mark, item)
                     self._question = question
+                # A note without a message is only looked at.
                 if message is not None:
                     inbox.claim = {GIVEN: item}  # the last step: what is not handed over stays in the queue
                     return message

@@ -157,10 +157,12 @@ class Live(Synchronous):
             SetupRejected: closed before setupComplete, with ``code`` and ``reason``.
             ConnectError: any other failure; ``phase`` says in which step.
         """
+        # The arguments, checked.
         model, config, callbacks = _first_three(parameters, model=model, config=config, callbacks=callbacks)
         policy = ReconnectPolicy.of(reconnect)
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
+        # The config, read once: this session's address, its functions, its setup message.
         given = GivenConfig.of(config)
         api_client = connection_options(self._api_client, given)
         runner, given = (None, given) if run_tools is False else _runner_for(run_tools, given, model, api_client)
@@ -180,6 +182,7 @@ class Live(Synchronous):
         if runner is not None:
             runner.registry.note_declared(setup.tools)
 
+        # Everything is known: from here on the network decides.
         def hold(channel: Channel[LiveServerMessage]) -> Session:
             session = Session(
                 channel,

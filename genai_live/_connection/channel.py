@@ -221,6 +221,7 @@ class Channel(Generic[ServerMessage]):
             question = self.protocol.question(kind)
         dead = None
         while True:
+            # A connection is there, or none will be: it sends, or says why it does not.
             connection = self._connection
             if self._outage is None or self._state is _READY or self._state is _C.CLOSED or self.forked:
                 try:
@@ -229,7 +230,8 @@ class Channel(Generic[ServerMessage]):
                     if self.forked or not self._may_go_on(connection):
                         self._close_for_all()
                         raise
-                    dead = connection
+                    dead = connection  # it died under the message, and another one may follow
+            # Between two connections the message waits, unless things have changed until the lock was taken.
             with self._lock:
                 if self._state is _C.CLOSED or (self._state is _READY and self._connection is not dead):
                     continue  # the end has come, or another connection

@@ -140,6 +140,7 @@ class Connection(Generic[ServerMessage]):
         Raises:
             ConnectError: or one of its kinds; nothing is left behind.
         """
+        # The reader dials on a thread of its own; this one waits for setupComplete, or for an end.
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
@@ -152,9 +153,11 @@ class Connection(Generic[ServerMessage]):
             self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
             raise
+        # The time is up, and neither came.
         if self.protocol.state in (State.OPENING, State.SETUP) and self._ending.info is None:
             self._fail(self._took_too_long(deadline))
             self._give_up("")
+        # An end came: before setupComplete it is a failure, after it the session's to report.
         if self._ending.failure is None and self._ending.info is not None and not self.delivery.opened.wait(CLOSE_GRACE):
             raise setup_rejected(self._ending.info, self.plan.safe_url)  # an end was found at the same moment as this one
         if self._ending.failure is not None:
@@ -174,6 +177,7 @@ class Connection(Generic[ServerMessage]):
 
     def dial(self, deadline: Deadline) -> bool:
         """Opens the transport and writes the setup message. Blocks; the thread that dials."""
+        # The pause before another attempt: an end meanwhile is the end of it.
         if self._ending.decided.wait(self._pause):
             self.retire()
             return False
@@ -182,6 +186,7 @@ class Connection(Generic[ServerMessage]):
             self.protocol.move(Event.UPGRADED)
             self._keepalive.heard(time.monotonic())
             self.transport.write(frames.message_frame(self.plan.setup), deadline.left())
+            # From here on the reader waits for setupComplete.
         except BaseException as error:  # SystemExit too: the caller waits for this thread's word
             info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
             failure = setup_rejected(info, self.plan.safe_url) if info else self._dialler.failure(error, self.phase)
@@ -308,18 +313,22 @@ class Connection(Generic[ServerMessage]):
     def on_time(self, now: float) -> float:
         """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
         self.delivery.dispatcher.call_waiting()
+        # After the end only the peer's Close frame is waited for.
         if self._ending.info is not None:
             if now >= self._ending.close_by:
                 self._ending.close_by = 0.0
             return self._ending.close_by or NEVER
+        # Ends that other threads or the setup have met.
         if self._write_failure:
             self._hear_last_words()
             return now
         if self.protocol.state is State.SETUP and self._setup_failed():
             return now
+        # The channel may replace this connection, the ledger close questions.
         ahead = min(self._owner.look_ahead(now), self._look(now))
         if self._ending.info is not None:
             return now
+        # Reading, or a reason not to; then the next ping, and the limit of silence.
         if not self._holding_back and self.transport is not None and self.transport.has_unread:
             self._read()  # what came in one TLS record with the answer to the upgrade
         if self._holding_back:

@@ -198,16 +198,19 @@ class Transport:
             TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.
             TimeoutError: the deadline passed.
         """
+        # A signal handler above this thread's own write: the frame goes behind it.
         if self._owns_send_lock and self._is_writing_below():
             self._soon_opened(frame, opening)
             return
         try:
             try:
+                # Alone, and behind what waits: the rest of a frame that was cut, pongs, paced sound.
                 if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at
                     self._wait_for_lock(_Patience(limit, deadline))
                 self._writing = True
                 if self._frame or self._soon or self._pong:
                     self._write_waiting(_Patience(limit, deadline))
+                # The question is on its way before its first byte is: its answer may come while this thread still writes.
                 if opening is not None:
                     opening.written()
                 self._begin(frame)
