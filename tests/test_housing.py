@@ -76,7 +76,7 @@ ELSEWHERE: dict[str, str] = {
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 
-ROOMS = {"emulator": "test_emulator_*.py", "types": "test_types.py", "cli": "test_cli.py"}
+ROOMS = {"emulator": "test_emulator_*.py", "types": "test_types.py", "cli": "test_cli.py", "tools": "test_tool*.py"}
 """Rooms that are tested as a whole."""
 
 MODULES = [

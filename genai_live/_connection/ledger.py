@@ -1,9 +1,10 @@
 """The ledger of questions: which answer belongs to which question. Pure, without socket, thread or clock.
 
 A *question* is whatever asks the model to say something: a content with ``turn_complete``, a realtime text, an ``activityEnd``, a
-speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when nobody asked. The reader enters
-every message of the server and gets its mark, which travels beside the message in the queue, so that whoever waits for the end of
-a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger's order is that of the wire.
+speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when it is unasked. The reader
+enters every message of the server and gets its mark, which travels beside the message in the queue, so that a thread that waits
+for the end of a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger has the order of
+the wire.
 
 ``TURNS`` is the rule of turns: by where the model stands and what a message says, what happens, and how that is known. Counting
 turnCompletes would be no ledger: what the service does with a second question that comes before the answer to the first has begun
@@ -24,13 +25,12 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from genai_live._base64_text import Payload
+from genai_live._deadline import NEVER
 from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
 
 SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
-
-_NEVER = float("inf")
 
 
 class Asked(Enum):
@@ -70,7 +70,7 @@ class Question:
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
         self.calls: set[str] = set()
-        """Ids of its calls that nobody has answered."""
+        """Ids of its unanswered calls."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
         self.shown: set[str] = set()
@@ -116,7 +116,7 @@ class Question:
 
     @property
     def count(self) -> int:
-        """How many questions its turn answers: 0 for a turn that nobody asked for."""
+        """How many questions its turn answers: 0 for an unasked turn."""
         return 0 if self.kind is Asked.NOTHING else 1 + self.merged
 
     def report(self, message: LiveServerMessage | None = None) -> None:
@@ -184,7 +184,7 @@ class Sound:
         self.sent = False
         """True when there was some. A microphone sends silence, too: it is no question by itself."""
         self.ended = False
-        """True when the service was told, after that, that no more comes."""
+        """True when the end of the sound was sent after that."""
 
 
 class Rule(NamedTuple):
@@ -233,7 +233,7 @@ class Ledger:
         self.going_on: Mark | None = None
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
-        """The question of each call that nobody has answered."""
+        """The question of each unanswered call."""
         self.for_caller = ForCaller(self.pending)
         self.noted_calls: NotedCalls = _Nothing()
         """About the calls of the message that is entered next."""
@@ -257,7 +257,7 @@ class Ledger:
         self._user_speaks = False
         """True between the service's words that the user began and stopped speaking."""
         self._hearing: Mark | None = None
-        """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
+        """Whose speech the last message reported, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
         self._silence = 0.0
@@ -390,7 +390,7 @@ class Ledger:
         """
         if not self.is_unsettled:
             self._silent_since = None
-            return _NEVER
+            return NEVER
         if self._silent_since is not None:
             self._silence += max(0.0, now - self._silent_since)
         self._silent_since = now
@@ -409,7 +409,7 @@ class Ledger:
             finished.merged += len(merged)
             finished.report()
             self._notes.append(Mark(finished, merged=merged))
-        return _NEVER
+        return NEVER
 
     def _left_open(self) -> Iterator[Question]:
         """Questions that the latest turn may have been meant for.
@@ -462,7 +462,7 @@ class Ledger:
     # Steps of TURNS. Each returns the mark of the message.
 
     def _begin(self) -> Mark:
-        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to nobody."""
+        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to no question."""
         question = self._oldest_due() or self._coming or self.asked(Asked.SPEECH if self.sound.sent else Asked.NOTHING)
         return self._run(question, Standing.SPEAKING)
 
@@ -508,7 +508,7 @@ class Ledger:
         return question.part if self._goes_on_after(question) else question.generated
 
     def _goes_on_after(self, question: Question) -> bool:
-        """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
+        """True when an answer has more turns than the one under way: its call has one of its own, or it is unanswered."""
         return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
@@ -565,7 +565,7 @@ class Ledger:
         return question.part
 
     def _answer_all_that_was_said(self, question: Question) -> None:
-        """The model begins to answer: a speech of which only some words were told is answered in the same turn."""
+        """The model begins to answer: a speech of which only some words were transcribed is answered in the same turn."""
         self.sound.sent = self.sound.ended = self._user_speaks = False
         self._spoke(question)
         coming, self._coming = self._coming, None
@@ -646,7 +646,7 @@ class Ledger:
         return SESSION if due is None else due.part
 
     def _heard(self) -> Mark:
-        """Whose speech the service tells of: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
+        """Whose speech the service reports: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
         finished, running = self._finished, self._running
         speech = next((q for q in (running, *self._due) if q is not None and q.kind is Asked.SPEECH and not q.was_heard), None)
         if speech is not None:
