@@ -414,7 +414,7 @@ class Ledger:
     def _left_open(self) -> Iterator[Question]:
         """Questions that the latest turn may have been meant for.
 
-        One that waits for a response that nobody is going to give may have been meant for all: who asked last is told of the call.
+        One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
         """
         if self.standing is Standing.SILENT:
             return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
