@@ -101,9 +101,7 @@ class Gatherer:
                 self._take_what_follows(deadline, reports_usage=reports_usage)
         except TimeoutError:
             raise ReceiveTimeout(
-                f"the model's turn did not end within {deadline.seconds:g} s;"
-                " the session is still open, so receive again or use a longer timeout",
-                tuple(self.messages),
+                f"the model's turn did not end within {deadline.seconds:g} s; {self._advice()}", tuple(self.messages)
             ) from None
         turn = self._assembled(self._runs())
         if is_complete and self._question is not None:
@@ -113,6 +111,12 @@ class Gatherer:
         self._inbox.end_gathering()
         self.taken = self._inbox.taking(self._place, self._others)
         return turn
+
+    def _advice(self) -> str:
+        waiting = [call_id for call_id in tuple(self._ledger.pending) if call_id in self._ledger.for_caller]
+        if waiting:
+            return f"a call waits for its answer ({', '.join(waiting)}): send_tool_response first, some models say nothing else"
+        return "the session is still open, so receive again or use a longer timeout"
 
     def give_up(self, error: BaseException) -> None:
         """The caller gets the error in place of a turn: what it was not told of is there for the next receiver."""
@@ -150,13 +154,14 @@ class Gatherer:
                 message = self._inbox.decoded(message, mark)
             if mark.lost:
                 self._pass_loss(message, mark)
+            elif mark.asks_caller:
+                if self._is_asked(mark):
+                    return False
             elif message is None:
                 if self._is_end(mark):
                     return True
             else:
                 whose = self._whose(mark)
-                if whose is _Whose.PASSED and self._waits_for_caller(message):
-                    whose = self._join(mark)
                 self._keep(message, mark, whose)
                 if whose is _Whose.MINE:
                     if mark.ends or (self._until_generated and mark.generated):
@@ -198,7 +203,14 @@ class Gatherer:
             self._tell()
             raise with_messages(message.error, self.messages)
         if self._on_update is not None and whose is _Whose.MINE:
-            self._on_update(self._assembled())
+            self._update(self._on_update)
+
+    def _update(self, on_update: Callable[[Turn], object]) -> None:
+        self._inbox.is_updating = True
+        try:
+            on_update(self._assembled())
+        finally:
+            self._inbox.is_updating = False
 
     def _leave(self) -> None:
         """What stands at this place is for another receiver."""
@@ -216,6 +228,9 @@ class Gatherer:
             self._passed, self._passed_question = [], question
         self._passed.append(message)
         self._skipped += 1
+        if question is not None and self._waits_for_caller(message):
+            question.is_abandoned = True
+            self._inbox.have_reader_look()
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:
@@ -226,16 +241,13 @@ class Gatherer:
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
-    def _join(self, mark: Mark) -> _Whose:
-        """An earlier question has a call that nobody but the caller can answer: it is told, and this question closed with it."""
-        earlier, mine = mark.question, self._question
-        assert earlier is not None
-        assert mine is not None
-        self._ledger.join(mine, earlier)
-        if earlier is self._passed_question:
-            self._take_passed()
-        self._question = earlier
-        return _Whose.MINE
+    def _is_asked(self, note: Mark) -> bool:
+        """Looks at a note about calls that callbacks have left to the caller; True when they are of this turn, and still are."""
+        if note.question is None or note.question is not self._question or not note.question.waits_for_caller:
+            self._inbox.drop(self._place)
+            return False
+        self._place += 1
+        return True
 
     def _is_end(self, note: Mark) -> bool:
         """Looks at a note; True when it ends the turn that is gathered."""
@@ -243,7 +255,7 @@ class Gatherer:
             self._note_begin(note)
             return False
         mine, closed = self._question, note.merged or ((note.question,) if note.question is not None else ())
-        if mine is None:
+        if mine is None and not note.merged:
             mine = next((question for question in closed if question.closing > self._closings), None)
         if mine is not None and mine in closed:
             self._question = mine

@@ -2,123 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from genai_live._connection.ledger import SESSION, SILENCE, TURNS, Asked, Fate, Ledger, Mark, Question, Rule, Says, Standing
-from genai_live._connection.protocol import LiveProtocol
+from genai_live._connection.ledger import SESSION, SILENCE, TURNS, Asked, Fate, Rule, Says, Standing
 from genai_live.types import LiveServerMessage
-
-READER = LiveProtocol()
-AUDIO = {"modelTurn": {"parts": [{"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": "AAA="}}]}}
-
-
-def a_message(**fields: Any) -> LiveServerMessage:
-    message = READER.decode(json.dumps(fields).encode())
-    assert message.decode_error is None
-    return message
-
-
-def content(text: str = "x") -> LiveServerMessage:
-    return a_message(serverContent={"modelTurn": {"parts": [{"text": text}]}})
-
-
-def says(**fields: Any) -> LiveServerMessage:
-    return a_message(serverContent=fields)
-
-
-def a_call(*ids: str) -> LiveServerMessage:
-    return a_message(toolCall={"functionCalls": [{"id": each, "name": "f", "args": {}} for each in ids]})
-
-
-def a_cancellation(*ids: str) -> LiveServerMessage:
-    return a_message(toolCallCancellation={"ids": list(ids)})
-
-
-def heard(text: str) -> LiveServerMessage:
-    return says(inputTranscription={"text": text})
-
-
-def voice(activity: str) -> LiveServerMessage:
-    return a_message(voiceActivity={"type": activity})
-
-
-TURN_COMPLETE = says(turnComplete=True)
-GENERATED = says(generationComplete=True)
-INTERRUPTED = says(interrupted=True)
-USAGE = a_message(usageMetadata={"totalTokenCount": 1})
-ERROR = a_message(error={"code": 500, "message": "Internal error", "status": "INTERNAL"})
-IDLE = a_message(interactionStatus="IDLE")
-IN_PROGRESS = a_message(serverContent={"turnComplete": True, "interactionStatus": "IN_PROGRESS"})
-
-
-class Conversation:
-    """A ledger, the marks that it gave in their order, and the time."""
-
-    def __init__(self, *, calls_have_turns: bool = False) -> None:
-        self.ledger = Ledger()
-        self.ledger.calls_have_turns = calls_have_turns
-        self.marks: list[Mark] = []
-        self.now = 100.0
-
-    def asks(self, kind: Asked = Asked.CONTENT) -> Question:
-        question = self.ledger.asked(kind)
-        self.ledger.written(question)
-        return question
-
-    def sound(self) -> None:
-        """A piece of sound is sent."""
-        self.ledger.sound.sent, self.ledger.sound.ended = True, False
-
-    def answers(self, call_id: str, *, is_last: bool = True, is_spoken: bool = True) -> None:
-        """The client answers a call."""
-        self.ledger.call_answered(call_id, b"response to " + call_id.encode(), is_last=is_last, is_spoken=is_spoken)
-
-    def comes(self, *messages: LiveServerMessage) -> Mark:
-        """Messages come; returns the mark of the last."""
-        for message in messages:
-            mark = self.ledger.entered(message)
-            self.marks += [*self.ledger.notes(), mark]
-        return self.marks[-1]
-
-    def turn(self) -> Question | None:
-        """A turn with content comes; returns whose it is."""
-        first = self.comes(content())
-        last = self.comes(TURN_COMPLETE)
-        assert last.question is first.question
-        assert last.ends
-        return first.question
-
-    def silence(self, seconds: float = SILENCE) -> list[Mark]:
-        """So long nothing comes; returns the marks that time brings."""
-        self.ledger.look(self.now)
-        self.now += seconds
-        self.ledger.look(self.now)
-        notes = self.ledger.notes()
-        self.marks += notes
-        return notes
-
-    def ends_of(self, question: Question) -> int:
-        """How many marks tell of the end of a question: of its turn, of that which it was closed with, of its loss."""
-        return sum(
-            (mark.question is question and mark.ends and not mark.late) + (question in mark.merged) + (question in mark.lost)
-            for mark in self.marks
-        )
-
-
-class UserTurn:
-    """What the ledger needs of a turn in its user's hands."""
-
-    def __init__(self) -> None:
-        self.reports: list[LiveServerMessage] = []
-        self.questions = 0
-
-    def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
-        self.reports, self.questions = reports, questions
-
+from tests.ledger_talk import (
+    ERROR,
+    GENERATED,
+    IDLE,
+    IN_PROGRESS,
+    INTERRUPTED,
+    TURN_COMPLETE,
+    USAGE,
+    Conversation,
+    UserTurn,
+    a_call,
+    a_cancellation,
+    a_message,
+    content,
+    heard,
+    says,
+    voice,
+)
 
 # Turns.
 
@@ -501,7 +408,7 @@ def test_a_shorter_silence_closes_nothing() -> None:
     assert talk.turn() is second
 
 
-def test_the_silence_is_counted_anew_from_every_word_of_the_model() -> None:
+def test_the_silence_is_counted_anew_while_the_service_answers_what_was_left_open() -> None:
     talk = Conversation()
     talk.asks()
     second, third = talk.asks(), talk.asks()
@@ -510,6 +417,45 @@ def test_the_silence_is_counted_anew_from_every_word_of_the_model() -> None:
     assert talk.turn() is second
     assert talk.silence(SILENCE / 2) == []
     assert talk.turn() is third
+
+
+def test_silences_add_up_where_others_ask_meanwhile() -> None:
+    """Else a caller who always asks again before the time would be one answer behind for good."""
+    talk = Conversation()
+    questions = [talk.asks(), talk.asks()]
+    talk.turn()
+    notes = []
+    for _ in range(4):
+        notes += talk.silence(SILENCE / 3)
+        questions.append(talk.asks())
+        talk.turn()
+    assert len(notes) == 1
+    later = talk.asks()
+    assert talk.turn() is later
+
+
+def test_who_asked_last_is_told_of_a_call_that_the_model_waits_for_in_vain() -> None:
+    talk = Conversation()
+    first, second = talk.asks(), talk.asks()
+    talk.comes(content(), a_call("1"))
+    assert talk.silence() == []
+    first.is_abandoned = True
+    (note,) = talk.silence()
+    assert (note.question, note.merged) == (first, (second,))
+    talk.answers("1")
+    assert not first.is_abandoned
+    assert talk.turn() is first
+    assert not talk.ledger.answer_due
+
+
+def test_a_model_that_goes_on_beside_a_call_answers_the_next_question() -> None:
+    talk = Conversation()
+    first = talk.asks()
+    talk.comes(a_call("1"))
+    second = talk.asks()
+    assert talk.turn() is second
+    talk.answers("1")
+    assert talk.turn() is first
 
 
 def test_a_question_that_was_asked_after_the_turn_began_is_left_open_by_none() -> None:

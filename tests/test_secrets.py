@@ -591,9 +591,7 @@ VARIABLES = ["GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GENA
 
 @pytest.mark.parametrize("variable", [*VARIABLES, None])
 @pytest.mark.parametrize("kind", [*KINDS, "custom"])
-def test_no_credential_lies_open_in_what_a_client_holds(
-    kind: str, variable: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_credential_lies_open_in_what_a_client_holds(kind: str, variable: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if variable is not None:
         address = f"u:{CANARIES['password']}@host.example:1"
         is_key = variable.endswith("KEY")

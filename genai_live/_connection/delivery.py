@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol
 
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
-from genai_live._connection.ledger import Mark
+from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.protocol import BidiProtocol, State
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
@@ -46,9 +46,9 @@ class Delivery(Generic[ServerMessage]):
         self.inbox: Inbox[ServerMessage] = Inbox(queue_bytes, backlog, owner.resume, protocol.decode)
         self.messages_received = 0
         self.undecodable = 0
-        self.opened = threading.Event()
+        self.opened = Flag()
         """Set when connect() may return, or has failed."""
-        self.turn_over = threading.Event()
+        self.turn_over = Flag()
         """Set whenever a message ended a turn; finish() waits for it."""
         self.paused = False
         """True when so much waits that nothing more should be read."""
@@ -102,8 +102,12 @@ class Delivery(Generic[ServerMessage]):
     def still_full(self) -> bool:
         """Looks again whether reading has to pause."""
         # With on_message it is the executor that may be behind, or who gathers a turn; else the receiver.
-        counts = self._on_message is None or self.inbox.is_gathering
-        self.paused = self.dispatcher.pause_if_full() or (counts and self.inbox.pause_if_full())
+        if self._on_message is None or self.inbox.is_gathering:
+            is_full = self.inbox.pause_if_full()
+        else:
+            is_full = False
+            self.inbox.read_on()
+        self.paused = self.dispatcher.pause_if_full() or is_full
         return self.paused
 
     def end(self) -> None:
@@ -166,10 +170,10 @@ class Delivery(Generic[ServerMessage]):
         inbox = self.inbox
         calls = getattr(message, "tool_call", None) is not None
         if calls:  # whoever waits for the turn is to find the call answered, if the callback answers it
-            self.dispatcher.call(on_message, message, size=len(payload))
+            self._show_calls(on_message, message, payload, mark.question)
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
-        waiting = inbox.put(payload, len(payload), mark)
+        waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
         if inbox.is_gathering:
             if waiting >= inbox.limit_bytes and inbox.pause_if_full():
                 self._pause()
@@ -181,6 +185,24 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(on_message, message, size=len(payload))
         if self.dispatcher.pause_if_full():
             self._pause()
+
+    def _show_calls(
+        self,
+        on_message: Callable[[ServerMessage], object],
+        message: ServerMessage,
+        payload: bytes | bytearray,
+        question: Question | None,
+    ) -> None:
+        later = question is not None and self.dispatcher.callbacks.executor is not None
+        shown = self.protocol.show(message, question) if later and question is not None else set()
+        self.dispatcher.call(on_message, message, size=len(payload))
+        if later:
+            self.dispatcher.call(self._note_shown, question, shown)
+
+    def _note_shown(self, question: Question, calls: set[str]) -> None:
+        """The executor's callback has returned: whoever waits for the turn is told, if a call is left to the caller."""
+        if self.protocol.was_shown(question, calls):
+            self._owner.resume()
 
     def _pause(self) -> None:
         self.paused = True

@@ -73,8 +73,14 @@ class Question:
         """Ids of its calls that nobody has answered."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
+        self.shown: set[str] = set()
+        """Those that a callback on an executor is about to see, and may answer."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
+        self.owes_turn = False
+        """True when that is to be in a turn of its own: what the turn under way says is no word about the response."""
+        self.updates = 0
+        """Responses before the last of a call, each of which has a turn that has not begun."""
         self.responses: list[Payload] = []
         """Tool responses after which the model has not spoken yet: they are sent again if their connection dies."""
         self.incomplete = False
@@ -87,12 +93,21 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.has_spoken = False
+        """True once something of its answer came."""
+        self.is_abandoned = False
+        """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
         """Messages about its turn that came after the end: usage, transcripts, grounding."""
         self.turn: Completable | None = None
         """The turn in its user's hands, which late reports complete."""
         self.part, self.generated, self.last = Mark(self), Mark(self, generated=True), Mark(self, ends=True)
         self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
+
+    @property
+    def is_owed(self) -> bool:
+        """True when a response was sent that the model has not spoken of."""
+        return self.owed or self.updates > 0
 
     @property
     def waits_for_caller(self) -> bool:
@@ -128,6 +143,8 @@ class Mark:
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
     begins: bool = False
     """True where that turn is still to come."""
+    asks_caller: bool = False
+    """True where callbacks have left calls of the question to the caller."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -202,7 +219,7 @@ class ForCaller:
 
     def __contains__(self, call_id: object) -> bool:
         question = self._pending.get(call_id)  # type: ignore[call-overload]
-        return question is not None and call_id not in question.owned
+        return question is not None and call_id not in question.owned and call_id not in question.shown
 
 
 class Ledger:
@@ -227,6 +244,8 @@ class Ledger:
         self._due: list[Question] = []
         """Written questions, and those whose calls were answered, that no turn has begun to answer."""
         self._running: Question | None = None
+        self._latest: Question | None = None
+        """The question of the latest turn."""
         self._began = 0
         """When, in the order of questions, the latest turn began."""
         self.closings = 0
@@ -241,7 +260,13 @@ class Ledger:
         """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
+        self._silence = 0.0
+        """Seconds of silence since a turn has left older questions open."""
+        self._asked_meanwhile = False
+        """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
+        self._told_calls: set[str] = set()
+        """Ids of all calls of this conversation."""
         self._lost_calls: set[str] = set()
 
     # Asking: the thread that sends.
@@ -253,6 +278,7 @@ class Ledger:
     def written(self, question: Question) -> None:
         """The question goes out. Called by the owner of the send lock, just before its bytes."""
         question.fate, question.ready = Fate.WRITTEN, next(self._order)
+        self._asked_meanwhile = self._asked_meanwhile or self._silent_since is not None
         self._due.append(question)
 
     def withdrawn(self, question: Question) -> None:
@@ -272,21 +298,31 @@ class Ledger:
         if is_last:
             question.calls.discard(call_id)
             self.pending.pop(call_id, None)
-        self._silent_since = None
+        self._silent_since, question.is_abandoned = None, False
         if is_spoken:
-            question.owed, question.ready = True, next(self._order)
+            question.ready = next(self._order)
+            if is_last:
+                question.owed = True
+            else:
+                question.updates += 1
+            question.owes_turn = self.calls_have_turns and question is self._running
             self.going_on = None
             if question is not self._running and question not in self._due:
                 self._due.append(question)
-        elif is_last and question is not self._running and not question.calls and not question.owed:
+        elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
 
-    def join(self, question: Question, other: Question) -> None:
-        """The question is closed with the turn of another one: who waits for it has to answer a call of that one. Any thread."""
-        if question in self._due:
-            self._close(question)
-            other.merged += 1
-            self.resynchronised += 1
+    def show(self, question: Question, calls: set[str]) -> None:
+        """Calls are about to be shown to a callback. The reader thread."""
+        question.shown = question.shown | calls
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls: True when it has left one to the caller, who is told by a note. Any thread."""
+        question.shown = question.shown - calls
+        is_left = any(call_id in self.for_caller for call_id in calls)
+        if is_left:
+            self._notes.append(Mark(question, asks_caller=True))
+        return is_left
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -310,13 +346,16 @@ class Ledger:
         if message.interaction_status is not None:
             self._in_progress = message.interaction_status == InteractionStatus.IN_PROGRESS
         if said:
-            self._silent_since = self._hearing = None
+            if self._silent_since is not None and not self._asked_meanwhile:
+                self._silence = 0.0
+            self._silent_since, self._hearing, self._asked_meanwhile = None, None, False
         else:
             mark = self._aside(message, content)
         if mark.question is not None:
             mark = self._noted_report(mark.question, mark, message, content)
-        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.owed
-        self.going_on = self._running.part if speaking and self._running is not None else None
+        running = self._running
+        plain = running is not None and self.standing is Standing.SPEAKING and not (running.calls or running.is_owed)
+        self.going_on = running.part if plain and running is not None else None
         return mark
 
     def notes(self) -> list[Mark]:
@@ -335,32 +374,37 @@ class Ledger:
 
     @property
     def is_unsettled(self) -> bool:
-        """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
-        if self.standing is not Standing.SILENT or self.pending or self._in_progress or not self._due:
+        """True when a turn has left questions open, so that ``look`` is to be called."""
+        if self._in_progress or not self._due:
+            return False
+        latest = self._latest  # a call of an earlier turn keeps the model from nothing: it has spoken since
+        if latest is not None and latest.calls and not latest.is_abandoned:
             return False
         return any(self._left_open())
 
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
 
-        Without this one question that the service merged with another one, or dropped, would shift every later answer.
+        Without this one question that the service merged with another one, or dropped, would shift every later answer. A silence
+        in which the caller asks again goes on after the answer: who gives up within 4 s each time would be one behind for good.
         """
         if not self.is_unsettled:
             self._silent_since = None
             return _NEVER
-        if self._silent_since is None:
-            self._silent_since = now
-        if now < self._silent_since + SILENCE:
-            return self._silent_since + SILENCE
-        self._silent_since = None
-        left, finished = tuple(self._left_open()), self._finished
+        if self._silent_since is not None:
+            self._silence += max(0.0, now - self._silent_since)
+        self._silent_since = now
+        if self._silence < SILENCE:
+            return now + SILENCE - self._silence
+        self._silent_since, self._silence = None, 0.0
+        left, finished = tuple(self._left_open()), self._running or self._finished
         self.resynchronised += len(left)
         for question in left:
-            if finished is None or question.owed:
+            if finished is None or question.is_owed:
                 self._close_with_note(question)
             else:
                 self._close(question)
-        merged = tuple(question for question in left if not question.owed)
+        merged = tuple(question for question in left if not question.is_owed)
         if finished is not None and merged:
             finished.merged += len(merged)
             finished.report()
@@ -368,7 +412,14 @@ class Ledger:
         return _NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.owed or question.ready < self._began)
+        """Questions that the latest turn may have been meant for.
+
+        One that waits for a response that nobody is going to give may have been meant for all: who asked last is told of the call.
+        """
+        if self.standing is Standing.SILENT:
+            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
+        return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
@@ -381,11 +432,11 @@ class Ledger:
         if self.sound.sent and self.sound.ended and not any(question.kind is Asked.SPEECH for question in self._due):
             asked.append(self._coming or self.asked(Asked.SPEECH))
             self._coming = None
-        lost = tuple(question for question in asked if not (question.calls or question.owed))
+        lost = tuple(question for question in asked if not (question.calls or question.is_owed))
         for question in lost:
             self._close(question, Fate.LOST)
         for question in asked:
-            if question.owed and question not in self._due:
+            if question.is_owed and question not in self._due:
                 self._due.append(question)
         self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
@@ -395,7 +446,8 @@ class Ledger:
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
         lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
-        self._lost_calls |= set(self.pending)
+        self._lost_calls |= self._told_calls
+        self._told_calls = set()
         self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
@@ -420,6 +472,21 @@ class Ledger:
             return self._begin()
         return self._finished.late
 
+    def _go_on_or_answer(self) -> Mark:
+        """A model that waits for a response says nothing more of that question: its words are for the next one, if any."""
+        if self._running is None or not (self._running.calls and self._due):
+            return self._go_on()
+        self.standing, self._running = Standing.SILENT, None
+        return self._begin()
+
+    def _go_on_cut(self) -> Mark:
+        """A turn that was cut before its first word has no late pieces: what comes is for the next question, if there is one."""
+        assert self._running is not None
+        if self._running.has_spoken or not self._due:
+            return self._running.part
+        self._close_with_note(self._running)
+        return self._begin()
+
     def _go_on(self) -> Mark:
         assert self._running is not None
         if self.standing is Standing.SPEAKING:
@@ -442,11 +509,11 @@ class Ledger:
 
     def _goes_on_after(self, question: Question) -> bool:
         """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
-        return bool(question.calls) or (question.owed and self.calls_have_turns)
+        return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or self._oldest_due() or next(iter(self.pending.values()), None)
+        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
@@ -460,11 +527,13 @@ class Ledger:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if question.owed and question not in self._due:
+            if question.is_owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)
         self._finished = question
+        if not any(self._left_open()):
+            self._silence = 0.0
         return question.last
 
     def _fail(self) -> Mark:
@@ -484,7 +553,10 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            self._running = self._latest = question
+            self._began, question.fate = next(self._order), Fate.WRITTEN
+            question.owes_turn = question.updates > 0
+            question.updates = max(0, question.updates - 1)
             if question is self._coming:
                 self._coming = None
             if standing is Standing.SPEAKING:
@@ -502,6 +574,11 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        question.has_spoken = True
+        if question.owed:  # the answer begins here, and not with its call
+            self._began = next(self._order)
+        if question.owes_turn:
+            return
         question.owed = False
         if question.responses:
             question.responses = []
@@ -526,6 +603,7 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
+            self._told_calls.add(call_id)
             if question is not None and call_id not in self.noted_calls.over:
                 if call_id in self.noted_calls.owned:
                     question.owned.add(call_id)
@@ -538,7 +616,7 @@ class Ledger:
             if question is None:
                 continue
             question.calls.discard(call_id)
-            if question is not self._running and not question.calls and not question.owed:
+            if question is not self._running and not question.calls and not question.is_owed:
                 self._close_with_note(question)
 
     def _note_voice(self, activity: VoiceActivityType | str | None) -> None:
@@ -652,9 +730,9 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.SILENT, _W.INTERRUPTED): Rule(_L._cut, _NOT_RECORDED),
     (_S.SILENT, _W.COMPLETE): Rule(_L._complete, "recorded: an answer may be empty"),
     (_S.SILENT, _W.IDLE): Rule(_L._ignore, "page on thinking: IDLE may follow the turnComplete that it is about"),
-    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on, "recorded"),
-    (_S.SPEAKING, _W.CALL): Rule(_L._go_on, "recorded: 2.5 and 3.1 call in mid-turn"),
-    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
+    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on_or_answer, "recorded; beside an open call and another question, never"),
+    (_S.SPEAKING, _W.CALL): Rule(_L._go_on_or_answer, "recorded: 2.5 and 3.1 call in mid-turn"),
+    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on_or_answer, "recorded"),
     (_S.SPEAKING, _W.GENERATED): Rule(_L._generate, "recorded"),
     (_S.SPEAKING, _W.INTERRUPTED): Rule(_L._cut, f"{_REFERENCE}: interrupted > turnComplete"),
     (_S.SPEAKING, _W.COMPLETE): Rule(_L._complete, "recorded"),
@@ -666,7 +744,7 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.GENERATED, _W.INTERRUPTED): Rule(_L._cut, "recorded: in the playback that the service assumes"),
     (_S.GENERATED, _W.COMPLETE): Rule(_L._complete, "recorded"),
     (_S.GENERATED, _W.IDLE): Rule(_L._complete, "page on thinking"),
-    (_S.CUT, _W.CONTENT): Rule(_L._go_on, "reported: late pieces of the old answer, and sound beside interrupted"),
+    (_S.CUT, _W.CONTENT): Rule(_L._go_on_cut, "reported: late pieces of the old answer, and sound beside interrupted"),
     (_S.CUT, _W.CALL): Rule(_L._go_on, _NOT_RECORDED),
     (_S.CUT, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
     (_S.CUT, _W.GENERATED): Rule(_L._go_on, _NOT_RECORDED),
