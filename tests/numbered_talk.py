@@ -432,7 +432,7 @@ class User:
             *(["was answered"] if number in truth.completed else []),
             *(["was interrupted"] if number in truth.interrupted else []),
             *([f"was replaced by {truth.replaced[number]}"] if number in truth.replaced else []),
-            f"turns {[numbers for numbers in truth.turns.values() if number in numbers]}",
+            f"turns {[numbers for numbers in list(truth.turns.values()) if number in numbers]}",
             f"in the session {self._session!r}",
         ]
         return f"it {', '.join(facts)}"
