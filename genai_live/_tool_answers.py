@@ -35,7 +35,11 @@ class ToolAnswers:
         """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
 
     def checked(self, function_responses: Any) -> list[dict[str, Any]]:
-        """The JSON of answers; raises ConfigError for what is wrong with them."""
+        """The JSON of answers.
+
+        Raises:
+            ConfigError: for what is wrong with them.
+        """
         message = inputs.tool_response(function_responses, self._backend)
         responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
         check_responses(responses, self._model, "function_responses")
@@ -60,8 +64,12 @@ class ToolAnswers:
         self._channel.send(payload, Sent.RESPONSE, wait=wait)
         if self._hold is not None:
             self._hold.release()
-        self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
+        self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
-        """As ``send``, for the one that runs functions; raises ConfigError too."""
+        """As ``send``, for the one that runs functions.
+
+        Raises:
+            ConfigError: something is wrong with the answers.
+        """
         self.send(self.checked(response), wait=wait)

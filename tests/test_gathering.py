@@ -1,4 +1,4 @@
-"""Whole turns from the queue: ``ask`` gets the answer to its own question, ``collect`` the oldest turn that nobody received."""
+"""Whole turns from the queue: ``ask`` gets the answer to its own question, ``collect`` the oldest turn not received."""
 
 from __future__ import annotations
 

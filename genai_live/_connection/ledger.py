@@ -1,9 +1,10 @@
 """The ledger of questions: which answer belongs to which question. Pure, without socket, thread or clock.
 
 A *question* is whatever asks the model to say something: a content with ``turn_complete``, a realtime text, an ``activityEnd``, a
-speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when nobody asked. The reader enters
-every message of the server and gets its mark, which travels beside the message in the queue, so that whoever waits for the end of
-a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger's order is that of the wire.
+speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when it is unasked. The reader
+enters every message of the server and gets its mark, which travels beside the message in the queue, so that a thread that waits
+for the end of a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger has the order of
+the wire.
 
 ``TURNS`` is the rule of turns: by where the model stands and what a message says, what happens, and how that is known. Counting
 turnCompletes would be no ledger: what the service does with a second question that comes before the answer to the first has begun
@@ -24,13 +25,12 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from genai_live._base64_text import Payload
+from genai_live._deadline import NEVER
 from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
 
 SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
-
-_NEVER = float("inf")
 
 
 class Asked(Enum):
@@ -70,7 +70,7 @@ class Question:
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
         self.calls: set[str] = set()
-        """Ids of its calls that nobody has answered."""
+        """Ids of its unanswered calls."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
         self.shown: set[str] = set()
@@ -93,6 +93,8 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.has_spoken = False
+        """True once something of its answer came."""
         self.is_abandoned = False
         """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
@@ -114,7 +116,7 @@ class Question:
 
     @property
     def count(self) -> int:
-        """How many questions its turn answers: 0 for a turn that nobody asked for."""
+        """How many questions its turn answers: 0 for an unasked turn."""
         return 0 if self.kind is Asked.NOTHING else 1 + self.merged
 
     def report(self, message: LiveServerMessage | None = None) -> None:
@@ -182,7 +184,7 @@ class Sound:
         self.sent = False
         """True when there was some. A microphone sends silence, too: it is no question by itself."""
         self.ended = False
-        """True when the service was told, after that, that no more comes."""
+        """True when the end of the sound was sent after that."""
 
 
 class Rule(NamedTuple):
@@ -231,7 +233,7 @@ class Ledger:
         self.going_on: Mark | None = None
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
-        """The question of each call that nobody has answered."""
+        """The question of each unanswered call."""
         self.for_caller = ForCaller(self.pending)
         self.noted_calls: NotedCalls = _Nothing()
         """About the calls of the message that is entered next."""
@@ -242,6 +244,8 @@ class Ledger:
         self._due: list[Question] = []
         """Written questions, and those whose calls were answered, that no turn has begun to answer."""
         self._running: Question | None = None
+        self._latest: Question | None = None
+        """The question of the latest turn."""
         self._began = 0
         """When, in the order of questions, the latest turn began."""
         self.closings = 0
@@ -253,7 +257,7 @@ class Ledger:
         self._user_speaks = False
         """True between the service's words that the user began and stopped speaking."""
         self._hearing: Mark | None = None
-        """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
+        """Whose speech the last message reported, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
         self._silence = 0.0
@@ -373,7 +377,8 @@ class Ledger:
         """True when a turn has left questions open, so that ``look`` is to be called."""
         if self._in_progress or not self._due:
             return False
-        if any(not question.is_abandoned for question in tuple(self.pending.values())):
+        latest = self._latest  # a call of an earlier turn keeps the model from nothing: it has spoken since
+        if latest is not None and latest.calls and not latest.is_abandoned:
             return False
         return any(self._left_open())
 
@@ -385,7 +390,7 @@ class Ledger:
         """
         if not self.is_unsettled:
             self._silent_since = None
-            return _NEVER
+            return NEVER
         if self._silent_since is not None:
             self._silence += max(0.0, now - self._silent_since)
         self._silent_since = now
@@ -404,12 +409,12 @@ class Ledger:
             finished.merged += len(merged)
             finished.report()
             self._notes.append(Mark(finished, merged=merged))
-        return _NEVER
+        return NEVER
 
     def _left_open(self) -> Iterator[Question]:
         """Questions that the latest turn may have been meant for.
 
-        One that waits for a response that nobody is going to give may have been meant for all: who asked last is told of the call.
+        One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
         """
         if self.standing is Standing.SILENT:
             return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
@@ -457,7 +462,7 @@ class Ledger:
     # Steps of TURNS. Each returns the mark of the message.
 
     def _begin(self) -> Mark:
-        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to nobody."""
+        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to no question."""
         question = self._oldest_due() or self._coming or self.asked(Asked.SPEECH if self.sound.sent else Asked.NOTHING)
         return self._run(question, Standing.SPEAKING)
 
@@ -472,6 +477,14 @@ class Ledger:
         if self._running is None or not (self._running.calls and self._due):
             return self._go_on()
         self.standing, self._running = Standing.SILENT, None
+        return self._begin()
+
+    def _go_on_cut(self) -> Mark:
+        """A turn that was cut before its first word has no late pieces: what comes is for the next question, if there is one."""
+        assert self._running is not None
+        if self._running.has_spoken or not self._due:
+            return self._running.part
+        self._close_with_note(self._running)
         return self._begin()
 
     def _go_on(self) -> Mark:
@@ -495,12 +508,12 @@ class Ledger:
         return question.part if self._goes_on_after(question) else question.generated
 
     def _goes_on_after(self, question: Question) -> bool:
-        """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
+        """True when an answer has more turns than the one under way: its call has one of its own, or it is unanswered."""
         return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or self._oldest_due() or next(iter(self.pending.values()), None)
+        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
@@ -540,7 +553,8 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            self._running = self._latest = question
+            self._began, question.fate = next(self._order), Fate.WRITTEN
             question.owes_turn = question.updates > 0
             question.updates = max(0, question.updates - 1)
             if question is self._coming:
@@ -551,7 +565,7 @@ class Ledger:
         return question.part
 
     def _answer_all_that_was_said(self, question: Question) -> None:
-        """The model begins to answer: a speech of which only some words were told is answered in the same turn."""
+        """The model begins to answer: a speech of which only some words were transcribed is answered in the same turn."""
         self.sound.sent = self.sound.ended = self._user_speaks = False
         self._spoke(question)
         coming, self._coming = self._coming, None
@@ -560,6 +574,9 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        question.has_spoken = True
+        if question.owed:  # the answer begins here, and not with its call
+            self._began = next(self._order)
         if question.owes_turn:
             return
         question.owed = False
@@ -629,7 +646,7 @@ class Ledger:
         return SESSION if due is None else due.part
 
     def _heard(self) -> Mark:
-        """Whose speech the service tells of: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
+        """Whose speech the service reports: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
         finished, running = self._finished, self._running
         speech = next((q for q in (running, *self._due) if q is not None and q.kind is Asked.SPEECH and not q.was_heard), None)
         if speech is not None:
@@ -727,7 +744,7 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.GENERATED, _W.INTERRUPTED): Rule(_L._cut, "recorded: in the playback that the service assumes"),
     (_S.GENERATED, _W.COMPLETE): Rule(_L._complete, "recorded"),
     (_S.GENERATED, _W.IDLE): Rule(_L._complete, "page on thinking"),
-    (_S.CUT, _W.CONTENT): Rule(_L._go_on, "reported: late pieces of the old answer, and sound beside interrupted"),
+    (_S.CUT, _W.CONTENT): Rule(_L._go_on_cut, "reported: late pieces of the old answer, and sound beside interrupted"),
     (_S.CUT, _W.CALL): Rule(_L._go_on, _NOT_RECORDED),
     (_S.CUT, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
     (_S.CUT, _W.GENERATED): Rule(_L._go_on, _NOT_RECORDED),
