@@ -513,7 +513,7 @@ class Ledger:
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
+        question = self._running or self._oldest_due() or min(tuple(self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
