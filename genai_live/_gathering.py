@@ -101,9 +101,7 @@ class Gatherer:
                 self._take_what_follows(deadline, reports_usage=reports_usage)
         except TimeoutError:
             raise ReceiveTimeout(
-                f"the model's turn did not end within {deadline.seconds:g} s;"
-                " the session is still open, so receive again or use a longer timeout",
-                tuple(self.messages),
+                f"the model's turn did not end within {deadline.seconds:g} s; {self._advice()}", tuple(self.messages)
             ) from None
         turn = self._assembled(self._runs())
         if is_complete and self._question is not None:
@@ -113,6 +111,12 @@ class Gatherer:
         self._inbox.end_gathering()
         self.taken = self._inbox.taking(self._place, self._others)
         return turn
+
+    def _advice(self) -> str:
+        waiting = [call_id for call_id in tuple(self._ledger.pending) if call_id in self._ledger.for_caller]
+        if waiting:
+            return f"a call waits for its answer ({', '.join(waiting)}): send_tool_response first, some models say nothing else"
+        return "the session is still open, so receive again or use a longer timeout"
 
     def give_up(self, error: BaseException) -> None:
         """The caller gets the error in place of a turn: what it has not received is there for the next receiver."""
@@ -150,6 +154,9 @@ class Gatherer:
                 message = self._inbox.decoded(message, mark)
             if mark.lost:
                 self._pass_loss(message, mark)
+            elif mark.asks_caller:
+                if self._is_asked(mark):
+                    return False
             elif message is None:
                 if self._is_end(mark):
                     return True
@@ -223,6 +230,7 @@ class Gatherer:
         self._skipped += 1
         if question is not None and self._waits_for_caller(message):
             question.is_abandoned = True
+            self._inbox.have_reader_look()
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:
@@ -232,6 +240,14 @@ class Gatherer:
         """True for calls that only the caller can answer."""
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
+
+    def _is_asked(self, note: Mark) -> bool:
+        """Looks at a note about calls that callbacks have left to the caller; True when they are of this turn, and still are."""
+        if note.question is None or note.question is not self._question or not note.question.waits_for_caller:
+            self._inbox.drop(self._place)
+            return False
+        self._place += 1
+        return True
 
     def _is_end(self, note: Mark) -> bool:
         """Looks at a note; True when it ends the turn that is gathered."""

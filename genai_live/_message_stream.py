@@ -292,7 +292,7 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
 
     def _is_end(self, mark: Mark) -> bool:
         """True for a note that ends the turn: of the question whose answer has begun here, or of one that was open then."""
-        if mark.begins or mark.late or mark.question is None:
+        if mark.begins or mark.asks_caller or mark.late or mark.question is None:
             return False
         if mark.merged:  # the turn that answers it was received
             return self._question in mark.merged

@@ -30,7 +30,7 @@ from tests.numbered_service import Piece, Truth, pieces_of
 from tests.raw_peer import beside
 from tests.waiting import PATIENCE
 
-LONG = 30.0
+LONG = 10.0
 """Seconds that are enough for every answer, the 4 s of silence that a merged question may cost included."""
 QUICK = ReconnectPolicy(first_pause=0.01, give_up_after=1e6, fresh_session=True)
 _numbers = itertools.count(1)
@@ -199,13 +199,16 @@ class User:
 
     def _ask(self, verb: str, timeout: float) -> Turn | None:
         session = self.session
+        self._answer_calls_left(session)
         number = self._new(verb)
         try:
             turn = self._armed(lambda: session.ask(f"{verb} {number}", timeout=timeout))
         except ReceiveTimeout as error:
             self._note(f"{verb} {number} timed out after {timeout:.3f} s")
             self._peek(error.messages, f"timeout of {number}")
-            self._check(timeout < LONG, f"{number} got nothing in {timeout} s: {self._truth_of(number)}")
+            # A model that waits for the answer to a call of an earlier question answers nothing else: the error says so.
+            excused = timeout < LONG or "send_tool_response first" in str(error)
+            self._check(excused, f"{number} got nothing in {timeout} s: {self._truth_of(number)}")
             self._exact = False
             return None
         except (TurnLost, SessionClosed) as error:
@@ -217,6 +220,13 @@ class User:
         self._check_turn(turn, number)
         self._settled()
         return turn
+
+    def _answer_calls_left(self, session: Session) -> None:
+        """Answers calls that an interrupted act has left: a model that waits for them answers nothing else."""
+        if self.manner.callback != "answers":
+            for call_id in tuple(session._protocol.ledger.pending):
+                response = {"id": call_id, "name": "look", "response": {"number": int(call_id[1:])}}
+                session.send_tool_response(function_responses=response)
 
     def _answer_call(self, session: Session, number: int) -> Turn | None:
         if self.manner.callback != "answers":
@@ -422,7 +432,7 @@ class User:
             *(["was answered"] if number in truth.completed else []),
             *(["was interrupted"] if number in truth.interrupted else []),
             *([f"was replaced by {truth.replaced[number]}"] if number in truth.replaced else []),
-            f"turns {[numbers for numbers in truth.turns.values() if number in numbers]}",
+            f"turns {[numbers for numbers in list(truth.turns.values()) if number in numbers]}",
             f"in the session {self._session!r}",
         ]
         return f"it {', '.join(facts)}"

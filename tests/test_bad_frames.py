@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genai_live import Client, Session, errors
+from tests.handshakes import accept_of, answered_by, upgrade
 from tests.raw_peer import BINARY, TEXT, beside, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, message, text_part
-from tests.upgrades import accept_of, answered_by, upgrade
 
 # Messages.
 

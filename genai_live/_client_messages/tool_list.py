@@ -99,8 +99,9 @@ def _of_mcp(item: Any, path: str) -> FunctionDeclaration:
     schema = getattr(item, "input_schema", None) or getattr(item, "inputSchema", None)
     if not isinstance(name, str) or not isinstance(schema, Mapping):
         raise ConfigError(
-            f"is an MCP {type(item).__name__}, which is not taken; declare its tools as FunctionDeclaration(...), or put the Tool"
-            " objects that it lists here",
+            f"is an MCP {type(item).__name__}, which is not taken; declare its tools as FunctionDeclaration("
+            "name=tool.name, description=tool.description, parameters_json_schema=tool.inputSchema), or put the Tool objects that"
+            " it lists here",
             path,
         )
     return FunctionDeclaration(name=name, description=getattr(item, "description", None), parameters_json_schema=dict(schema))

@@ -319,7 +319,10 @@ class Channel(Generic[ServerMessage]):
                 self._end()
                 return False
             self._move(Change.LOST)
-            self._outbox.put_back(ended.unwritten())
+            for _, _, question in (unwritten := ended.unwritten()):
+                if question is not None:
+                    self.protocol.note_withdrawn(question)
+            self._outbox.put_back(unwritten)
             lost = self.protocol.lose()
             self._follow(ended, following)
         logger.info("%s; the next attempt follows in %.1f s", info, following.pause)

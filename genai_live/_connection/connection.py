@@ -22,7 +22,7 @@ from genai_live._connection.ending import Ending
 from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
-from genai_live._connection.reader import ENDED, Reader
+from genai_live._connection.reader import ENDED, Reader, TooManyConnections
 from genai_live._deadline import NEVER, Deadline
 from genai_live._flag import Flag
 from genai_live._network import frames
@@ -34,7 +34,6 @@ from genai_live.errors import (
     NORMAL_CLOSURE,
     CloseInfo,
     ConnectError,
-    ConnectTimeout,
     Phase,
     SentBy,
     SessionClosed,
@@ -155,7 +154,7 @@ class Connection(Generic[ServerMessage]):
             raise
         # The time is up, and neither came.
         if self.protocol.state in (State.OPENING, State.SETUP) and self._ending.info is None:
-            self._fail(self._took_too_long(deadline))
+            self._fail(self._dialler.took_too_long(self.phase, deadline))
             self._give_up("")
         # An end came: before setupComplete it is a failure, after it the session's to report.
         if self._ending.failure is None and self._ending.info is not None and not self.delivery.opened.wait(CLOSE_GRACE):
@@ -197,12 +196,6 @@ class Connection(Generic[ServerMessage]):
         self._fail(failure)
         self.retire()
         return False
-
-    def _took_too_long(self, deadline: Deadline) -> ConnectTimeout:
-        where = f"connecting to {self.plan.safe_url} failed in phase {self.phase.value!r}"
-        words = "no setupComplete came" if self.phase is Phase.SETUP else "the time was used up"
-        advice = "Try a longer timeout, or check the network."
-        return ConnectTimeout(f"{where}: {words} within {deadline.seconds:g} s. {advice}", self.phase)
 
     def _fail(self, failure: ConnectError) -> None:
         """Ends an attempt that did not get as far as setupComplete; the first failure stands."""
@@ -342,7 +335,7 @@ class Connection(Generic[ServerMessage]):
         if self.delivery.failure is not None:
             self._fail(setup_error(self.delivery.failure, self.plan.safe_url))
         elif self._open_by.passed:
-            self._fail(self._took_too_long(self._open_by))
+            self._fail(self._dialler.took_too_long(self.phase, self._open_by))
         return self._ending.info is not None
 
     def _look(self, now: float) -> float:
@@ -419,6 +412,9 @@ class Connection(Generic[ServerMessage]):
 
     def fail(self, error: Exception) -> None:
         """Ends the connection for a defect of this library: reported like every other end, never a silent stop."""
+        if isinstance(error, TooManyConnections):  # no defect
+            self._lose(frames.ABNORMAL, str(error))
+            return
         logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol
 
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
-from genai_live._connection.ledger import Mark
+from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.protocol import BidiProtocol, State
 from genai_live._flag import Flag
 from genai_live._network import frames
@@ -170,7 +170,7 @@ class Delivery(Generic[ServerMessage]):
         inbox = self.inbox
         calls = getattr(message, "tool_call", None) is not None
         if calls:  # a thread that waits for the turn is to find the call answered, if the callback answers it
-            self.dispatcher.call(on_message, message, size=len(payload))
+            self._show_calls(on_message, message, payload, mark.question)
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
         waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
@@ -185,6 +185,24 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(on_message, message, size=len(payload))
         if self.dispatcher.pause_if_full():
             self._pause()
+
+    def _show_calls(
+        self,
+        on_message: Callable[[ServerMessage], object],
+        message: ServerMessage,
+        payload: bytes | bytearray,
+        question: Question | None,
+    ) -> None:
+        later = question is not None and self.dispatcher.callbacks.executor is not None
+        shown = self.protocol.show(message, question) if later and question is not None else set()
+        self.dispatcher.call(on_message, message, size=len(payload))
+        if later:
+            self.dispatcher.call(self._note_shown, question, shown)
+
+    def _note_shown(self, question: Question, calls: set[str]) -> None:
+        """The executor's callback has returned: whoever waits for the turn is told, if a call is left to the caller."""
+        if self.protocol.was_shown(question, calls):
+            self._owner.resume()
 
     def _pause(self) -> None:
         self.paused = True

@@ -250,6 +250,10 @@ class Inbox(Generic[ServerMessage]):
         if self._paused:
             self._resume()
 
+    def have_reader_look(self) -> None:
+        """Has the reader look at its connection: something has changed that it may have waited for. Never blocks."""
+        self._resume()
+
     def check_free(self) -> None:
         """Raises WrongThread when another thread is waiting for messages."""
         if self.is_taken:

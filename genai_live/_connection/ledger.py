@@ -73,6 +73,8 @@ class Question:
         """Ids of its unanswered calls."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
+        self.shown: set[str] = set()
+        """Those that a callback on an executor is about to see, and may answer."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
         self.owes_turn = False
@@ -91,6 +93,8 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.has_spoken = False
+        """True once something of its answer came."""
         self.is_abandoned = False
         """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
@@ -139,6 +143,8 @@ class Mark:
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
     begins: bool = False
     """True where that turn is still to come."""
+    asks_caller: bool = False
+    """True where callbacks have left calls of the question to the caller."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -213,7 +219,7 @@ class ForCaller:
 
     def __contains__(self, call_id: object) -> bool:
         question = self._pending.get(call_id)  # type: ignore[call-overload]
-        return question is not None and call_id not in question.owned
+        return question is not None and call_id not in question.owned and call_id not in question.shown
 
 
 class Ledger:
@@ -238,6 +244,8 @@ class Ledger:
         self._due: list[Question] = []
         """Written questions, and those whose calls were answered, that no turn has begun to answer."""
         self._running: Question | None = None
+        self._latest: Question | None = None
+        """The question of the latest turn."""
         self._began = 0
         """When, in the order of questions, the latest turn began."""
         self.closings = 0
@@ -290,7 +298,7 @@ class Ledger:
         if is_last:
             question.calls.discard(call_id)
             self.pending.pop(call_id, None)
-        self._silent_since = None
+        self._silent_since, question.is_abandoned = None, False
         if is_spoken:
             question.ready = next(self._order)
             if is_last:
@@ -303,6 +311,18 @@ class Ledger:
                 self._due.append(question)
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
+
+    def show(self, question: Question, calls: set[str]) -> None:
+        """Calls are about to be shown to a callback. The reader thread."""
+        question.shown = question.shown | calls
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls: True when it has left one to the caller, who is told by a note. Any thread."""
+        question.shown = question.shown - calls
+        is_left = any(call_id in self.for_caller for call_id in calls)
+        if is_left:
+            self._notes.append(Mark(question, asks_caller=True))
+        return is_left
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -354,10 +374,11 @@ class Ledger:
 
     @property
     def is_unsettled(self) -> bool:
-        """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
-        if self.standing is not Standing.SILENT or self._in_progress or not self._due:
+        """True when a turn has left questions open, so that ``look`` is to be called."""
+        if self._in_progress or not self._due:
             return False
-        if any(not question.is_abandoned for question in tuple(self.pending.values())):
+        latest = self._latest  # a call of an earlier turn keeps the model from nothing: it has spoken since
+        if latest is not None and latest.calls and not latest.is_abandoned:
             return False
         return any(self._left_open())
 
@@ -376,7 +397,7 @@ class Ledger:
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        left, finished = tuple(self._left_open()), self._finished
+        left, finished = tuple(self._left_open()), self._running or self._finished
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -391,7 +412,14 @@ class Ledger:
         return NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        """Questions that the latest turn may have been meant for.
+
+        One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
+        """
+        if self.standing is Standing.SILENT:
+            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
+        return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
@@ -451,6 +479,14 @@ class Ledger:
         self.standing, self._running = Standing.SILENT, None
         return self._begin()
 
+    def _go_on_cut(self) -> Mark:
+        """A turn that was cut before its first word has no late pieces: what comes is for the next question, if there is one."""
+        assert self._running is not None
+        if self._running.has_spoken or not self._due:
+            return self._running.part
+        self._close_with_note(self._running)
+        return self._begin()
+
     def _go_on(self) -> Mark:
         assert self._running is not None
         if self.standing is Standing.SPEAKING:
@@ -477,7 +513,7 @@ class Ledger:
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or self._oldest_due() or next(iter(self.pending.values()), None)
+        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
@@ -517,7 +553,8 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            self._running = self._latest = question
+            self._began, question.fate = next(self._order), Fate.WRITTEN
             question.owes_turn = question.updates > 0
             question.updates = max(0, question.updates - 1)
             if question is self._coming:
@@ -537,6 +574,9 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        question.has_spoken = True
+        if question.owed:  # the answer begins here, and not with its call
+            self._began = next(self._order)
         if question.owes_turn:
             return
         question.owed = False
@@ -704,7 +744,7 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.GENERATED, _W.INTERRUPTED): Rule(_L._cut, "recorded: in the playback that the service assumes"),
     (_S.GENERATED, _W.COMPLETE): Rule(_L._complete, "recorded"),
     (_S.GENERATED, _W.IDLE): Rule(_L._complete, "page on thinking"),
-    (_S.CUT, _W.CONTENT): Rule(_L._go_on, "reported: late pieces of the old answer, and sound beside interrupted"),
+    (_S.CUT, _W.CONTENT): Rule(_L._go_on_cut, "reported: late pieces of the old answer, and sound beside interrupted"),
     (_S.CUT, _W.CALL): Rule(_L._go_on, _NOT_RECORDED),
     (_S.CUT, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
     (_S.CUT, _W.GENERATED): Rule(_L._go_on, _NOT_RECORDED),

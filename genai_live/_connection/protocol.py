@@ -199,6 +199,14 @@ class BidiProtocol(Generic[ServerMessage]):
         """Messages that the next connection needs before all others, so that those mean what they meant."""
         return []
 
+    def show(self, message: ServerMessage, question: Question) -> set[str]:
+        """Calls of a message are about to be shown to a callback, who may answer them: returns their ids. The reader thread."""
+        return set()
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls; True when it has left one to the caller. Any thread."""
+        return False
+
     def replace(self) -> None:
         """Another connection follows."""
         self.going_away, self.time_left = False, None
@@ -387,6 +395,17 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def notes(self) -> Sequence[Mark]:
         """As ``BidiProtocol.notes``."""
         return self.ledger.notes()
+
+    def show(self, message: LiveServerMessage, question: Question) -> set[str]:
+        """As ``BidiProtocol.show``."""
+        calls = message.tool_call.function_calls if message.tool_call is not None else None
+        shown = {call.id or call.name or "" for call in calls or ()}
+        self.ledger.show(question, shown)
+        return shown
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """As ``BidiProtocol.was_shown``."""
+        return self.ledger.was_shown(question, calls)
 
     @property
     def handle(self) -> str | None:

@@ -36,7 +36,7 @@ _child_lock = threading.Lock()
 
 
 class TooManyConnections(Exception):
-    """The system cannot wait for one more on one thread. Never leaves the package."""
+    """The system cannot wait for one more on one thread; the text is the reason of its end. Never leaves the package."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"one thread of this system reads {most} sessions at most: open more on another Client")

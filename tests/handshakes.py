@@ -1,4 +1,4 @@
-"""Servers that answer the upgrade with bytes of a test's own."""
+"""Answers to the upgrade, byte by byte, and what connect() makes of them. Runs on the thread of the test."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from tests.raw_peer import Peer, beside, door
 from tests.servers import MODEL, PATIENCE, client_of
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""RFC 6455 section 1.3."""
 
 
 def answered_by(respond: Callable[[bytes], bytes]) -> errors.ConnectError:
