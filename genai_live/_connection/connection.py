@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import selectors
+import sys
 import time
 from collections import deque
 from dataclasses import replace
@@ -140,14 +141,16 @@ class Connection(Generic[ServerMessage]):
             ConnectError: or one of its kinds; nothing is left behind.
         """
         # The reader dials on a thread of its own; this one waits for setupComplete, or for an end.
+        handled = sys.exc_info()[1]  # by a caller that connects in an except block
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
         except (RuntimeError, KeyError) as error:  # this process may start no more threads
-            self._caller_reports = error.__context__ is None
+            struck = error.__context__ if error.__context__ is not handled else None
+            self._caller_reports = struck is None
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
-            if error.__context__ is not None:  # a signal struck in threading, which raised this in the place of it
-                raise error.__context__ from None
+            if struck is not None:  # a signal struck in threading, which raised this in the place of it
+                raise struck from None
         except BaseException:
             self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
