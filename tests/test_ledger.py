@@ -478,6 +478,17 @@ def test_who_asked_last_is_told_of_a_call_that_the_model_waits_for_in_vain() -> 
     assert not talk.ledger.answer_due
 
 
+def test_who_asked_last_is_told_of_a_call_whose_turn_is_over_and_that_nobody_answers() -> None:
+    talk = Conversation(calls_have_turns=True)
+    talk.asks()
+    talk.turn()
+    first, second = talk.asks(), talk.asks()
+    talk.comes(a_call("1"), GENERATED, TURN_COMPLETE)
+    first.is_abandoned = True
+    (note,) = talk.silence()
+    assert (note.question, note.merged) == (first, (second,))
+
+
 def test_a_model_that_goes_on_beside_a_call_answers_the_next_question() -> None:
     talk = Conversation()
     first = talk.asks()

@@ -440,7 +440,7 @@ class Ledger:
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        left, finished = tuple(self._left_open()), self._running or self._finished
+        left, finished = tuple(self._left_open()), self._latest
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -483,7 +483,7 @@ class Ledger:
                 self._due.append(question)
         self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
-        self._silent_since = self._finished = None
+        self._silent_since = self._finished = self._latest = None
         return lost
 
     def begin_anew(self) -> tuple[Question, ...]:
