@@ -59,6 +59,8 @@ ELSEWHERE: dict[str, str] = {
     "live": "test_session test_connect_phases",
     "reconnection": "test_reconnecting test_arguments",
     "testing": "test_emulator_guide",
+    "voice/events": "test_conversation",
+    "voice/sound_end": "test_conversation",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 

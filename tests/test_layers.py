@@ -29,6 +29,7 @@ LAYERS: dict[str, set[str]] = {
     "connection": {"callbacks", "_connection"},
     "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
     "client": {"live", "tokens", "client", "__init__"},
+    "voice": {"voice"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
 }  # fmt: skip
@@ -58,7 +59,7 @@ REACHES: dict[str, set[str]] = {
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools", "voice")
 """Packages with a map in their docstring."""
 
 NOT_AT_IMPORT = (
