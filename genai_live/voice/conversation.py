@@ -52,6 +52,8 @@ ECHO_TAIL = 0.2
 """Seconds for which a half-duplex microphone stays shut after the last sound: rooms ring on."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that ``close`` takes at the most, for the end and for the session together."""
+STREAM_ENDS_WITHIN = 0.2
+"""Seconds that the microphone's stream has to say that no more sound comes, before the session is closed."""
 _HOLDER = "a Conversation"
 _RECEIVER = "genai-live-voice"
 
@@ -628,6 +630,8 @@ class Conversation:
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
         self._stream.cancel()
+        with suppress(LiveError):
+            self._stream.wait(STREAM_ENDS_WITHIN)
         try:
             left = deadline.left()
             self._end.close(CLOSE_TIMEOUT if left is None else left)
