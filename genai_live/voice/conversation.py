@@ -253,8 +253,8 @@ class Conversation:
         self._close_info: CloseInfo | None = None
         self._metered = b""
         """What was heard since the last level."""
-        self._said: set[tuple[str, float]] = set()
-        """Speaker and beginning of the utterances that the recorder has."""
+        self._said: set[Utterance] = set()
+        """What the recorder has."""
         self._is_open = False
         self._wants_close = False
         """True when session or end were over before it was open."""
@@ -457,9 +457,8 @@ class Conversation:
 
     def _record(self, utterances: tuple[Utterance, ...]) -> None:
         if self._recorder is not None:
-            new = [each for each in utterances if (each.speaker, each.begin) not in self._said]
-            self._said |= {(each.speaker, each.begin) for each in new}
-            self._recorder.say(new)
+            self._recorder.say([each for each in utterances if each not in self._said])
+            self._said.update(utterances)
 
     def _call(self, function: Callable[[Event], object], event: Event) -> None:
         try:
