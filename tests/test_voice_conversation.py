@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from genai_live import Client, ReconnectPolicy, errors
+from genai_live import Client, ReconnectPolicy, errors, types
 from genai_live.emulator import LiveEmulator
 from genai_live.voice import (
     Conversation,
@@ -391,6 +391,20 @@ def test_what_the_caller_set_stays_and_the_rest_is_completed() -> None:
             "automaticActivityDetection": {"disabled": True},
         }
     assert "realtime_input_config" not in config
+
+
+def test_a_config_may_be_an_object_as_everywhere() -> None:
+    config = types.LiveConnectConfig(
+        system_instruction="Be brief.",
+        realtime_input_config=types.RealtimeInputConfig(activity_handling="NO_INTERRUPTION"),
+    )
+    with client_of() as client, talking(HandEnd(), client, config=config, turn_taking="push_to_talk") as conversation:
+        assert conversation.turn_taking == "push_to_talk"
+        assert conversation.session.setup["realtimeInputConfig"]["activityHandling"] == "NO_INTERRUPTION"
+    assert config == types.LiveConnectConfig(
+        system_instruction="Be brief.",
+        realtime_input_config=types.RealtimeInputConfig(activity_handling="NO_INTERRUPTION"),
+    )
 
 
 def test_what_is_no_end_or_no_session_is_refused() -> None:
