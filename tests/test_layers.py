@@ -28,7 +28,7 @@ LAYERS: dict[str, set[str]] = {
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
     "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
-    "client": {"live", "tokens", "client", "__init__"},
+    "client": {"live_models", "live", "tokens", "client", "__init__"},
     "voice": {"voice"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
