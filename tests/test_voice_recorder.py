@@ -18,8 +18,7 @@ from genai_live.voice import Conversation, Files, MemoryRecorder, Recorder, Turn
 from genai_live.voice.growing_wav import GrowingWav
 from genai_live.voice.recorder import RATE, TwoTracks
 from tests.processes import ROOT
-from tests.sound_ends import HandEnd, silence, tone
-from tests.test_voice_conversation import MODEL, client_of, talking, told
+from tests.sound_ends import MODEL, HandEnd, client_of, silence, talking, told, tone
 from tests.waiting import PATIENCE
 
 KILLED = """

@@ -33,7 +33,7 @@ from genai_live.voice.mailbox import Mailbox
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, lacks
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -222,8 +222,8 @@ class Conversation:
         levels: bool,
         on_event: Callable[[Event], object] | None,
     ) -> None:
-        if not isinstance(end, SoundEnd):
-            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), not {came(end)}", "end")
+        if missing := lacks(end):
+            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), and {came(end)} has no {missing}", "end")
         if on_event is not None and not callable(on_event):
             raise ConfigError(f"must be a function that takes an event, not {came(on_event)}", "on_event")
         self._end = end
