@@ -25,7 +25,6 @@ from genai_live.voice import (
     Reconnected,
     Reconnecting,
     Release,
-    StateChanged,
     Text,
     ToolRunChanged,
     TurnEnded,
@@ -34,6 +33,7 @@ from genai_live.voice import (
 )
 from tests.sound_ends import MODEL, HandEnd, client_of, states, talking, told, tone
 from tests.waiting import PATIENCE, until
+
 
 def test_what_is_spoken_is_answered_and_each_step_is_told_in_order() -> None:
     end = HandEnd(eager=True)
