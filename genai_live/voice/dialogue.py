@@ -45,7 +45,7 @@ STALE_FOR = 1.0
 QUIET_END = 3.0
 """Seconds without a message, all being heard and made, after which an answer is over that the service does not end: some models
 never do."""
-STALLED_END = 10.0
+STALLED_END = 5.0
 """The same for an answer of which more may come, for all that the service has said."""
 LATEST_SPEECH = 10.0
 """Seconds before an answer in which the speech that it answers ended, where the service does not say when."""
