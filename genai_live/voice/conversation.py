@@ -86,7 +86,8 @@ class Conversation:
     """A spoken conversation over a session that is open already, and stays open afterwards.
 
     Blocks until the end has sound. While it is open it is the session's one receiver: ``ask``, ``collect``, ``receive`` and
-    iteration raise WrongThread; sending stays free. It reads turn taking off the session.
+    iteration raise WrongThread; sending stays free. It reads turn taking off the session. Runs of the session's tools are no
+    events here, as somebody else has set ``on_run``; with ``connect`` they are.
 
     Args:
         session: Open, and answering in AUDIO.
