@@ -70,13 +70,19 @@ class Dialogue:
     """The course of one conversation."""
 
     def __init__(
-        self, mouth: Mouth, tell: Callable[[Event], object], *, interruptible: bool = True, has_button: bool = False
+        self,
+        mouth: Mouth,
+        tell: Callable[[Event], object],
+        ears: SpeechClock,
+        *,
+        interruptible: bool = True,
+        has_button: bool = False,
     ) -> None:
         self.state = ConversationState.CONNECTING
         self.transcript = Transcript()
         self.latencies = Statistics()
         self.playback = Playback()
-        self.ears = SpeechClock()
+        self.ears = ears
         self.turns = 0
         self.interruptions = 0
         self.pressed = False
