@@ -150,13 +150,14 @@ class Gatherer:
                 message = self._inbox.decoded(message, mark)
             if mark.lost:
                 self._pass_loss(message, mark)
+            elif mark.calls:
+                if self._waits_behind(mark):
+                    return False
             elif message is None:
                 if self._is_end(mark):
                     return True
             else:
                 whose = self._whose(mark)
-                if whose is _Whose.PASSED and self._waits_for_caller(message):
-                    whose = self._join(mark)
                 self._keep(message, mark, whose)
                 if whose is _Whose.MINE:
                     if mark.ends or (self._until_generated and mark.generated):
@@ -226,16 +227,17 @@ class Gatherer:
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
-    def _join(self, mark: Mark) -> _Whose:
-        """An earlier question has a call that nobody but the caller can answer: it is told, and this question closed with it."""
-        earlier, mine = mark.question, self._question
+    def _waits_behind(self, note: Mark) -> bool:
+        """True when the model waits for a call before it answers: nobody but the caller can answer it, who is told."""
+        earlier, mine = note.question, self._question
         assert earlier is not None
-        assert mine is not None
-        self._ledger.join(mine, earlier)
-        if earlier is self._passed_question:
-            self._take_passed()
+        if mine is None or earlier is not self._passed_question or not (earlier.waits_for_caller and mine.ready < earlier.began):
+            self._inbox.drop(self._place)
+            return False
+        self._take_passed()
         self._question = earlier
-        return _Whose.MINE
+        self._place += 1
+        return True
 
     def _is_end(self, note: Mark) -> bool:
         """Looks at a note; True when it ends the turn that is gathered."""

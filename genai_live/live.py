@@ -193,10 +193,10 @@ class Live(Synchronous):
                 calls_have_turns=_calls_have_turns(declared),
             )
             self._sessions.add(session, channel)
-            return session
         except BaseException:  # Ctrl-C: nobody else has the channel
             channel.abort()
             raise
+        return session
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:

@@ -205,7 +205,7 @@ class User:
         except ReceiveTimeout as error:
             self._note(f"{verb} {number} timed out after {timeout:.3f} s")
             self._peek(error.messages, f"timeout of {number}")
-            self._check(timeout < LONG, f"{number} got nothing in {timeout} s: {self._truth_of(number)}")
+            self._check(timeout < LONG, f"{number} got nothing in {timeout} s", number)
             self._exact = False
             return None
         except (TurnLost, SessionClosed) as error:
@@ -225,7 +225,7 @@ class User:
         try:
             turn = self._armed(lambda: session.collect(timeout=LONG))
         except ReceiveTimeout as error:
-            self._check(False, f"the call of {number} was answered and nothing came in {LONG} s: {self._truth_of(number)}")
+            self._check(False, f"the call of {number} was answered and nothing came in {LONG} s", number)
             self._peek(error.messages, f"timeout of {number}")
             return None
         except (TurnLost, SessionClosed) as error:
@@ -361,13 +361,13 @@ class User:
         if number in truth.replaced and not own:
             self.told.counts["answers to what replaced it"] += 1
             return
-        self._check(not strange, f"{number} got {turn.text!r} (skipped {turn.skipped}): {self._truth_of(number)}")
+        self._check(not strange, f"{number} got {turn.text!r} (skipped {turn.skipped})", number)
         if number in truth.interrupted:
             self.told.counts["interrupted"] += 1
             self._check([piece.place for piece in own] == list(range(len(own))), f"{number} got {turn.text!r}")
             return
         whole = bool(own) and [piece.place for piece in own] == list(range(own[0].of))
-        self._check(whole, f"{number} got {turn.text!r} (skipped {turn.skipped}): {self._truth_of(number)}")
+        self._check(whole, f"{number} got {turn.text!r} (skipped {turn.skipped})", number)
         self._check(not turn.incomplete, f"the turn of {number} is incomplete")
         self.told.counts["answered"] += 1
         self.told.counts["answered with others"] += turn.questions > 1
@@ -422,15 +422,16 @@ class User:
             *(["was answered"] if number in truth.completed else []),
             *(["was interrupted"] if number in truth.interrupted else []),
             *([f"was replaced by {truth.replaced[number]}"] if number in truth.replaced else []),
-            f"turns {[numbers for numbers in truth.turns.values() if number in numbers]}",
+            f"turns {[numbers for numbers in list(truth.turns.values()) if number in numbers]}",
             f"in the session {self._session!r}",
         ]
         return f"it {', '.join(facts)}"
 
-    def _check(self, holds: bool, words: str) -> None:
+    def _check(self, holds: bool, words: str, number: int | None = None) -> None:
         if not holds:
-            self._note(f"WRONG: {words}")
-            self.told.wrong.append(words)
+            told = words if number is None else f"{words}: {self._truth_of(number)}"
+            self._note(f"WRONG: {told}")
+            self.told.wrong.append(told)
 
     # Inside.
 

@@ -525,12 +525,11 @@ def test_a_question_that_was_asked_after_the_turn_began_is_left_open_by_none() -
 @pytest.mark.parametrize(
     "meanwhile",
     [
-        lambda talk: talk.comes(content(), a_call("1"), TURN_COMPLETE),
         lambda talk: talk.comes(content(), IN_PROGRESS),
         lambda talk: talk.comes(content(), GENERATED),
         lambda talk: talk.comes(content()),
     ],
-    ids=["while a call waits", "in progress", "before the end of a turn", "in a turn"],
+    ids=["in progress", "before the end of a turn", "in a turn"],
 )
 def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     talk = Conversation()
@@ -540,6 +539,37 @@ def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     assert not talk.ledger.is_unsettled
     assert talk.silence() == []
     assert second.fate is Fate.WRITTEN
+
+
+def test_while_a_call_waits_nothing_is_closed_and_who_waits_behind_it_is_told_once() -> None:
+    talk = Conversation()
+    first, second = talk.asks(), talk.asks()
+    talk.comes(content(), a_call("1"), TURN_COMPLETE)
+    (note,) = talk.silence()
+    assert (note.question, note.calls) == (first, True)
+    assert talk.silence() == []
+    assert second.fate is Fate.WRITTEN
+
+
+def test_what_the_model_goes_on_with_is_in_the_order_in_which_it_was_written() -> None:
+    talk = Conversation()
+    first = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    response = b"response"
+    talk.ledger.call_answered("1", response, is_last=True, is_spoken=True)
+    second = talk.asks()  # another thread was faster
+    talk.ledger.response_written(response)
+    assert talk.turn() is second
+    assert talk.turn() is first
+
+
+def test_nobody_is_told_of_a_call_that_came_before_the_question() -> None:
+    talk = Conversation()
+    talk.asks()
+    talk.comes(content(), a_call("1"), TURN_COMPLETE)
+    second = talk.asks()
+    assert talk.silence() == []
+    assert talk.turn() is second
 
 
 def test_an_answered_call_of_which_the_model_does_not_speak_ends_its_question_after_a_silence() -> None:

@@ -46,7 +46,7 @@ wire_log = logging.getLogger("genai_live.wire")
 _NEVER = float("inf")
 _AUDIO = Sent.AUDIO
 """What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
-_UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
+_UNNOTED = (Sent.NOTHING, Sent.VIDEO)
 """What leaves nothing to be noted when it goes out."""
 CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
@@ -77,13 +77,14 @@ class Owner(Protocol):
 class _Opening:
     """Tells the protocol of a message that goes out: ``transport.Opening``."""
 
-    def __init__(self, protocol: BidiProtocol[Any], kind: Sent, question: Question | None) -> None:
+    def __init__(self, protocol: BidiProtocol[Any], kind: Sent, question: Question | None, payload: Payload) -> None:
         self._protocol = protocol
         self._kind = kind
         self._question = question
+        self._payload = payload
 
     def written(self) -> None:
-        self._protocol.note_written(self._kind, self._question)
+        self._protocol.note_written(self._kind, self._question, self._payload)
 
     def withdrawn(self) -> None:
         if self._question is not None:
@@ -523,7 +524,7 @@ class Connection(Generic[ServerMessage]):
             sound = self.protocol.sound
             sound.sent, sound.ended = True, False
         elif kind not in _UNNOTED:
-            opening = _Opening(self.protocol, kind, question)
+            opening = _Opening(self.protocol, kind, question, payload)
         try:
             if wait:
                 transport.write(frame, self.plan.options.write_timeout, deadline, opening)

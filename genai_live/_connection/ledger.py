@@ -69,6 +69,8 @@ class Question:
         self.fate = Fate.WAITING
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
+        self.began = 0
+        """When, in the same order, its turn began."""
         self.calls: set[str] = set()
         """Ids of its calls that nobody has answered."""
         self.owned: set[str] = set()
@@ -128,6 +130,8 @@ class Mark:
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
     begins: bool = False
     """True where that turn is still to come."""
+    calls: bool = False
+    """True where the model has been silent since a call of the question, which only the caller can answer: it waits for that."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -229,6 +233,8 @@ class Ledger:
         self._running: Question | None = None
         self._began = 0
         """When, in the order of questions, the latest turn began."""
+        self._latest: Question | None = None
+        """Whose that turn is; None once its call was told to who waits behind it."""
         self.closings = 0
         """How many questions were closed so far."""
         self._finished: Question | None = None
@@ -280,12 +286,11 @@ class Ledger:
         elif is_last and question is not self._running and not question.calls and not question.owed:
             self._close_with_note(question)
 
-    def join(self, question: Question, other: Question) -> None:
-        """The question is closed with the turn of another one: who waits for it has to answer a call of that one. Any thread."""
-        if question in self._due:
-            self._close(question)
-            other.merged += 1
-            self.resynchronised += 1
+    def response_written(self, response: Payload) -> None:
+        """A tool response goes out: from now on the model may go on with its question. Called as ``written`` is."""
+        for question in tuple(self._due):
+            if question.owed and any(response is each for each in question.responses):
+                question.ready = next(self._order)
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -334,10 +339,16 @@ class Ledger:
 
     @property
     def is_unsettled(self) -> bool:
-        """True when the end of a turn has left older questions open, so that ``look`` is to be called."""
-        if self.standing is not Standing.SILENT or self.pending or self._in_progress or not self._due:
+        """True when a turn has left older questions open, or waits for a call before them, so that ``look`` is to be called."""
+        if self._in_progress or not self._due or not any(self._left_open()):
             return False
-        return any(self._left_open())
+        return self._waiting_for_caller is not None or (self.standing is Standing.SILENT and not self.pending)
+
+    @property
+    def _waiting_for_caller(self) -> Question | None:
+        """The question of the latest turn, when it has a call that only the caller can answer."""
+        latest = self._latest
+        return latest if latest is not None and latest.waits_for_caller else None
 
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
@@ -352,6 +363,11 @@ class Ledger:
         if now < self._silent_since + SILENCE:
             return self._silent_since + SILENCE
         self._silent_since = None
+        waiting = self._waiting_for_caller
+        if waiting is not None:  # whose the call is cannot be known, so nothing is closed
+            self._latest = None
+            self._notes.append(Mark(waiting, calls=True))
+            return _NEVER
         left, finished = tuple(self._left_open()), self._finished
         self.resynchronised += len(left)
         for question in left:
@@ -483,7 +499,9 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running, self._began, question.fate = question, next(self._order), Fate.WRITTEN
+            self._running = self._latest = question
+            self._began = question.began = next(self._order)
+            question.fate = Fate.WRITTEN
             if question is self._coming:
                 self._coming = None
             if standing is Standing.SPEAKING:

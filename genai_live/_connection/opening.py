@@ -86,7 +86,6 @@ class Opener:
             channel = Channel(plan, made, callbacks, self._new_reader, policy, plan_for)
             try:
                 channel.open(deadline)
-                return channel
             except ConnectError as error:
                 tried += 1
                 pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
@@ -96,6 +95,8 @@ class Opener:
             except BaseException:  # Ctrl-C after setupComplete: nobody else has it
                 channel.abort()
                 raise
+            else:
+                return channel
             time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
 
     def _new_reader(self) -> Reader:
