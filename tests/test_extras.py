@@ -33,9 +33,10 @@ SAYS = {file: file.read_text(encoding="utf-8") for file in FILES}
 INSTALLED = re.compile(r"(?:genai-live|['\"]\.)\[([\w, -]+)\]")
 NAMED = re.compile(r"\bextras? (?:``?([\w-]+)``?(?: and ``?([\w-]+)``?)?|(test)\b)")
 
-MODULES = {"google": "google-auth", "websocket": "websocket-client", "dataclasses_json": "dataclasses-json"}
+MODULES = {"google": "google-auth", "websocket": "websocket-client", "dataclasses_json": "dataclasses-json", "docstring_parser": "docstring-parser"}
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {
+    "pydantic",  # a caller whose functions take its models has it
     "PIL",  # comes with the image
     "certifi",  # comes with requests
     "socks",  # the error names PySocks, which only SOCKS proxies need

@@ -166,11 +166,11 @@ def test_a_wait_cut_into_pieces_for_windows_is_still_one_wait(piece: float | Non
 
 
 RECEIVING = {
-    "receive": ("lambda: list(session.receive())", "get"),
-    "receive with timeout": ("lambda: list(session.receive(timeout=600))", "get"),
-    "iteration": ("lambda: list(session)", "get"),
-    "collect": ("session.collect", "get"),
-    "ask": ("lambda: session.ask('no answer')", "get"),
+    "receive": ("lambda: list(session.receive())", "_hold_next"),
+    "receive with timeout": ("lambda: list(session.receive(timeout=600))", "_wait_for_token"),
+    "iteration": ("lambda: list(session)", "_hold_next"),
+    "collect": ("session.collect", "_hold_next"),
+    "ask": ("lambda: session.ask('no answer')", "_hold_next"),
     "finish": ("lambda: (session.send_client_content(turns='no answer'), session.finish(timeout=600))", "_wait_for_answer"),
 }
 
@@ -212,7 +212,7 @@ def on_message(message):
 session = connect(callbacks={{"on_message": on_message}})
 session.send_client_content(turns="a")
 entered.wait()
-interrupted(lambda: session.ask("b"), "get")
+interrupted(lambda: session.ask("b"), "_hold_next")
 release.set()
 for _ in range(2):  # b, and the end of its turn, were on their way
     tell(answer=session.ask("c", timeout={PATIENCE}).text)
@@ -230,7 +230,7 @@ def run():
     with connect() as session:
         list(session)
 
-interrupted(run, "run", "get")
+interrupted(run, "run", "_hold_next")
 tell(closed=str(session.close_info), threads=threads_left())
 """
     with live_server() as url:

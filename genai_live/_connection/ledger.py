@@ -272,7 +272,8 @@ class Ledger:
         question = self.pending.get(call_id)
         if question is None:
             return
-        if not any(response is each for each in question.responses):  # one message may answer several calls
+        # One message may answer several calls. What this library answers by itself is answered once: mostly the service has it.
+        if call_id not in question.owned and not any(response is each for each in question.responses):
             question.responses.append(response)
         if is_last:
             question.calls.discard(call_id)

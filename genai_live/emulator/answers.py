@@ -14,6 +14,7 @@ _WORD = re.compile(r"[A-Za-z0-9']+")
 _NUMBER = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?")
 _NAME_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
+_THEN = re.compile(r"\bthen\b", re.IGNORECASE)
 _WEAK_WORDS = frozenset(
     {"a", "an", "and", "at", "by", "do", "does", "for", "from", "get", "has", "in", "is", "it", "me", "my", "of", "on", "or"}
     | {"set", "the", "to", "up", "use", "what", "with", "your"}
@@ -72,19 +73,28 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def wanted_call(prompt: Prompt, declarations: list[dict[str, Any]], called_before: bool) -> Call | None:
-    """The declared function a prompt asks for: one whose name, or a telling word of it, is said.
+def wanted_calls(prompt: Prompt, declarations: list[dict[str, Any]], called_before: bool) -> list[list[Call]]:
+    """The rounds of declared functions that a prompt asks for: those of one round are called at once, the next after its answers.
 
-    Speech that nobody could understand asks for the first function, once in a session: a tool round needs no speech recognition.
+    A function is asked for by its name, or else by a telling word of it; the word "then" begins another round. Speech that nobody
+    could understand asks for the first function, once in a session: a tool round needs no speech recognition.
     """
     if prompt.responses or not declarations:
-        return None
+        return []
     if prompt.utterance is not None and not prompt.understood:
-        return None if called_before else _call(declarations[0], "")
-    said = {word.lower() for word in _WORD.findall(prompt.text)}
-    named = [d for d in declarations if d.get("name") and d["name"].lower() in prompt.text.lower()]
-    meant = named or [d for d in declarations if said & _telling_words(d.get("name", ""))]
-    return _call(meant[0], prompt.text) if meant else None
+        return [] if called_before else [[_call(declarations[0], "")]]
+    rounds = [[_call(each, prompt.text) for each in _meant(piece, declarations)] for piece in _THEN.split(prompt.text)]
+    return [calls for calls in rounds if calls]
+
+
+def _meant(text: str, declarations: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The functions that are named, all of them; else the first of which a telling word is said."""
+    named = [d for d in declarations if d.get("name") and re.search(rf"(?<!\w){re.escape(d['name'])}(?!\w)", text, re.IGNORECASE)]
+    if named:
+        return named
+    inside = [d for d in declarations if d.get("name") and d["name"].lower() in text.lower()]
+    said = {word.lower() for word in _WORD.findall(text)}
+    return (inside or [d for d in declarations if said & _telling_words(d.get("name", ""))])[:1]
 
 
 def _telling_words(name: str) -> set[str]:

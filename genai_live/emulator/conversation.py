@@ -81,6 +81,12 @@ What the service does then was never recorded, so each is a guess: the first ans
 answered in order, each in its turn; one turn answers both; the first question is dropped, and nothing says so.
 """
 
+WAITS_FOR_RESPONSES: dict[Event, tuple[State, str]] = {
+    _E.PROMPT: (_S.TOOL_PENDING, "wait_in_line"),
+    _E.CUT_IN: (_S.TOOL_PENDING, "go_on"),
+}
+"""Rows in place of those above for a family that answers nothing while a call has no response."""
+
 TURN_COMPLETE = "turn complete"
 TOOL_RESPONSE = "tool response"
 TOOL_CALL = "tool call"
@@ -132,6 +138,8 @@ class Conversation:
         self._waiting: deque[Prompt] = deque()
         self._responses: list[dict[str, Any]] = []
         self._called_before = False
+        self._rounds: deque[list[Call]] = deque()
+        """Calls that follow upon the open ones."""
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
@@ -151,6 +159,14 @@ class Conversation:
     def reply(self, answer: Answer) -> None:
         """A scenario answers in place of the model."""
         self._move(Event.REPLY, answer)
+
+    def repeat_calls(self, *, same_ids: bool) -> None:
+        """A scenario has every open call made again, in the order opposite to that of the first time."""
+        calls = [replace(call, id=key if same_ids else "") for key, call in reversed(self.open_calls.items())]
+        made = self._writer.new_calls(calls)
+        self.open_calls.update(made)
+        for _, message in self._writer.call_steps(made):
+            self._outlet.send_bytes(message)
 
     def cut_in(self) -> None:
         """The user spoke or wrote something that stops what runs."""
@@ -202,6 +218,8 @@ class Conversation:
 
     def _move(self, event: Event, what: Prompt | Answer | None = None) -> None:
         row = TABLE.get((self.state, event))
+        if self.state is State.TOOL_PENDING and self.options.profile.waits_for_responses:
+            row = WAITS_FOR_RESPONSES.get(event, row)
         if self.state is State.GENERATING and not self._begun:
             row = SECOND_QUESTION[self._settings.second_question].get(event, row)
         if row is None:
@@ -224,7 +242,12 @@ class Conversation:
                 self._give(answer)
 
         assert isinstance(what, Prompt)
-        self._model.consider(what, self.options, self._called_before, answered)
+        if what.responses and self._rounds:
+            self._call(self._rounds.popleft())
+        elif self.open_calls and not what.responses and self.options.profile.repeats_calls:
+            self._call([replace(call, id="") for call in self.open_calls.values()])
+        else:
+            self._model.consider(what, self.options, self._called_before, answered)
 
     def _reply(self, what: Prompt | Answer | None) -> None:
         self._stop()
@@ -294,6 +317,7 @@ class Conversation:
             for piece in pieces_of(answer.heard):
                 self._outlet.send({"serverContent": {"inputTranscription": {"text": piece}}})
         if answer.calls:
+            self._rounds = deque(answer.rounds)
             self._call(answer.calls)
             return
         self._playback_ends = max(self._playback_ends, self._loop.time()) + THINKING_SECONDS * self._settings.pace

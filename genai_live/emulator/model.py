@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from genai_live.emulator.answers import Call, Prompt, answer_text, wanted_call
+from genai_live.emulator.answers import Call, Prompt, answer_text, wanted_calls
 from genai_live.emulator.pcm import ANSWER_RATE, BYTES_PER_SAMPLE, resample, samples_of, to_bytes, tones
 from genai_live.emulator.session_options import SessionOptions
 
@@ -41,6 +41,8 @@ class Answer:
     """A thought part that goes before the answer; only scenarios have them."""
     sound: Sound | None = None
     calls: list[Call] = field(default_factory=list)
+    rounds: list[list[Call]] = field(default_factory=list)
+    """Calls that follow when those have their responses, round by round."""
 
 
 class Model:
@@ -57,9 +59,9 @@ class Model:
 
     def _answer(self, prompt: Prompt, options: SessionOptions, called_before: bool) -> Answer:
         heard = self._listen(prompt)
-        call = wanted_call(prompt, options.seen_declarations, called_before)
-        if call is not None:
-            return Answer(heard, calls=[call])
+        rounds = wanted_calls(prompt, options.seen_declarations, called_before)
+        if rounds:
+            return Answer(heard, calls=rounds[0], rounds=rounds[1:])
         text = answer_text(prompt)
         return Answer(heard, text, sound=self._speak(prompt, text, options) if options.speaks else None)
 

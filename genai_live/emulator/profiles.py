@@ -65,6 +65,8 @@ class Refusals:
     """1007 for realtimeInput.mediaChunks (reported, not recorded)."""
     locations: frozenset[str] = frozenset()
     """Locations of Vertex AI that do not serve the model: 1008."""
+    sound_in_calls: bool = False
+    """1008 for sound while a blocking call has no response (reported)."""
     json_schema_unseen: bool = False
     """Functions declared by ``parametersJsonSchema`` are called without arguments (reported)."""
 
@@ -118,6 +120,10 @@ class Profile:
     code_before_call: bool = False
     """An executableCode part precedes a toolCall."""
     refuses: Refusals = Refusals()
+    repeats_calls: bool = False
+    """Makes open calls again, under new ids, when more input comes (checked live on 3.8, October 2026, by pydantic-ai)."""
+    waits_for_responses: bool = False
+    """Answers nothing while a call has no response (checked live on 2.5, likewise)."""
     cancels_calls: bool = True
     """An interruption cancels open calls by toolCallCancellation (documented; seen by one report, never recorded)."""
     loopback: bool = False
@@ -131,9 +137,18 @@ LOOPBACK = Profile("loopback", loopback=True)
 
 _TEXT = frozenset({"TEXT"})
 
-_NATIVE_AUDIO_25 = Profile("2.5 native audio", refuses=Refusals(modalities=_TEXT, code_execution=True, json_schema_unseen=True))
-_FLASH_25 = Profile("2.5 flash live", code_before_call=True, refuses=Refusals(json_schema_unseen=True))
-_FLASH_20 = Profile("2.0 flash live", refuses=Refusals(json_schema_unseen=True))
+_NATIVE_AUDIO_25 = Profile(
+    "2.5 native audio",
+    waits_for_responses=True,
+    refuses=Refusals(modalities=_TEXT, code_execution=True, json_schema_unseen=True, sound_in_calls=True),
+)
+_FLASH_25 = Profile(
+    "2.5 flash live",
+    code_before_call=True,
+    waits_for_responses=True,
+    refuses=Refusals(json_schema_unseen=True, sound_in_calls=True),
+)
+_FLASH_20 = Profile("2.0 flash live", refuses=Refusals(json_schema_unseen=True, sound_in_calls=True))
 _FLASH_31 = Profile(
     "3.1 flash live",
     call_id=_number_id("fc_", 18),
@@ -166,6 +181,7 @@ _LIVE_38 = Profile(
     prompt_details=0.96,  # recorded: "807 of 834", "599 of 626"
     voice_activity="alone",
     cancels_calls=False,
+    repeats_calls=True,
     refuses=Refusals(
         modalities=_TEXT,
         thinking_level="Thinking level is not supported for this model",

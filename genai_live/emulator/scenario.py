@@ -129,6 +129,14 @@ class CancelCalls(Step):
 
 
 @dataclass(frozen=True)
+class RepeatCalls(Step):
+    """Makes every open call again: as an impatient model does, under new ids, or as a doubled message, under the same."""
+
+    verb = "repeatCalls"
+    same_ids: bool = False
+
+
+@dataclass(frozen=True)
 class Interrupt(Step):
     """Behaves as if the user had spoken over the answer: interrupted, turnComplete."""
 

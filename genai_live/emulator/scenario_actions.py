@@ -154,6 +154,10 @@ def _cancel_calls(player: ScenarioPlayer, step: steps.CancelCalls) -> None:
     player.session.send({"toolCallCancellation": {"ids": ids}})
 
 
+def _repeat_calls(player: ScenarioPlayer, step: steps.RepeatCalls) -> None:
+    _conversation(player).repeat_calls(same_ids=step.same_ids)
+
+
 def _interrupt(player: ScenarioPlayer, step: steps.Interrupt) -> None:
     talk = _conversation(player)
     if talk.state is State.IDLE:
@@ -261,6 +265,7 @@ _WAITING_STEPS: dict[type[Step], Callable[[ScenarioPlayer, Any], StepGenerator]]
 _INSTANT_STEPS: dict[type[Step], Callable[[ScenarioPlayer, Any], None]] = {
     steps.SetupComplete: _setup_complete,
     steps.CancelCalls: _cancel_calls,
+    steps.RepeatCalls: _repeat_calls,
     steps.Interrupt: _interrupt,
     steps.Send: _send,
     steps.SendRaw: _send_raw,

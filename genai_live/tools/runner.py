@@ -559,10 +559,9 @@ class Runner:
         """Answers a call that is claimed."""
         scheduling = "SILENT" if silent and self.registry.family.may_schedule else None
         will_continue = False if work is not None and work.updates_sent else None
-        waits = event in (RunEvent.RETURNED, RunEvent.RAISED)  # on the function's own thread
         try:
             with call.order:
-                self._send(call, response, parts, scheduling=scheduling, will_continue=will_continue, wait=waits)
+                self._send(call, response, parts, scheduling=scheduling, will_continue=will_continue, wait=True)
         except ConfigError as error:
             logger.exception("the answer of %s cannot be sent", call.run.name)
             event, changes = RunEvent.LOST, {"error": str(error)}
