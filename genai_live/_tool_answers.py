@@ -7,6 +7,7 @@ from typing import Any
 
 from genai_live import _json
 from genai_live._backends import Backend
+from genai_live._base64_text import Payload
 from genai_live._client_messages import inputs
 from genai_live._client_messages.family_checks import Model, check_responses
 from genai_live._connection.channel import Channel
@@ -29,7 +30,7 @@ class ToolAnswers:
         self._ledger = channel.protocol.ledger
         self._backend = backend
         self._model = model
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
 
     def checked(self, function_responses: Any) -> list[dict[str, Any]]:
@@ -48,6 +49,19 @@ class ToolAnswers:
         """
         self._channel.check_usable()
         payload = _json.dumps({"toolResponse": {"functionResponses": responses}})
+        try:
+            self._enter(responses, payload)
+            self._channel.send(payload, Sent.RESPONSE, wait=wait)
+        except BaseException:  # Ctrl-C too
+            with self._lock:
+                self._ledger.response_failed(payload)
+            while self._lock._is_owned():  # type: ignore[attr-defined]  # it came before the end of a ``with``
+                self._lock.release()
+            raise
+        self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
+
+    def _enter(self, responses: list[dict[str, Any]], payload: Payload) -> None:
+        """Enters them into the ledger, before they go out: the model may be faster than this thread."""
         for response in responses:
             call_id = response.get("id") or response.get("name") or ""
             if self._ledger.was_lost(call_id):
@@ -55,8 +69,6 @@ class ToolAnswers:
             is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
             with self._lock:
                 self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
-        self._channel.send(payload, Sent.RESPONSE, wait=wait)
-        self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
         """As ``send``, for the one that runs functions; raises ConfigError too."""

@@ -222,18 +222,22 @@ class User:
         if self.manner.callback != "answers":
             response = {"id": f"c{number}", "name": "look", "response": {"number": number}}
             self._armed(lambda: session.send_tool_response(function_responses=response))
-        try:
-            turn = self._armed(lambda: session.collect(timeout=LONG))
-        except ReceiveTimeout as error:
-            self._check(False, f"the call of {number} was answered and nothing came in {LONG} s", number)
-            self._peek(error.messages, f"timeout of {number}")
-            return None
-        except (TurnLost, SessionClosed) as error:
-            self._lose(number, error)
-            raise
-        self._note(f"collect for the call of {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
-        self._check_turn(turn, number)
-        self._settled()
+        while True:
+            try:
+                turn = self._armed(lambda: session.collect(timeout=LONG))
+            except ReceiveTimeout as error:
+                self._check(False, f"the call of {number} was answered and nothing came in {LONG} s", number)
+                self._peek(error.messages, f"timeout of {number}")
+                return None
+            except (TurnLost, SessionClosed) as error:
+                self._lose(number, error)
+                raise
+            self._note(f"collect for the call of {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
+            numbers = {piece.number for piece in pieces_of(turn.text)}
+            if number in numbers or not self.manner.disturbed or (turn.interrupted and not numbers):
+                break
+            self._check_one_turn(self._take(turn.messages, "collect"), "collect")  # of what another thread asked before
+        self._check_turn(turn, number, disturbed=self.manner.disturbed)
         return turn
 
     def _leave_one(self) -> None:
@@ -352,7 +356,7 @@ class User:
 
     # What is checked.
 
-    def _check_turn(self, turn: Turn, number: int) -> None:
+    def _check_turn(self, turn: Turn, number: int, *, disturbed: bool = False) -> None:
         """The turn of a question is its own, whole, and was given to nobody before."""
         pieces = self._take(turn.messages, f"turn of {number}")
         truth = self.truth
@@ -362,7 +366,7 @@ class User:
             self.told.counts["answers to what replaced it"] += 1
             return
         self._check(not strange, f"{number} got {turn.text!r} (skipped {turn.skipped})", number)
-        if number in truth.interrupted:
+        if number in truth.interrupted or (disturbed and turn.interrupted and not pieces):
             self.told.counts["interrupted"] += 1
             self._check([piece.place for piece in own] == list(range(len(own))), f"{number} got {turn.text!r}")
             return

@@ -563,6 +563,31 @@ def test_what_the_model_goes_on_with_is_in_the_order_in_which_it_was_written() -
     assert talk.turn() is first
 
 
+def test_an_answer_that_was_not_sent_leaves_its_call_open() -> None:
+    talk = Conversation()
+    first = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    for response, written in ((b"first", False), (b"second", True)):
+        talk.ledger.call_answered("1", response, is_last=True, is_spoken=True)
+        talk.ledger.response_written(response)
+        if not written:
+            talk.ledger.response_withdrawn(response)
+        talk.ledger.response_failed(response)
+        assert ("1" in talk.ledger.pending) is not written
+        assert talk.ledger.responses == ([response] if written else [])
+    assert talk.turn() is first
+
+
+def test_a_call_that_nobody_answers_keeps_no_later_question_open() -> None:
+    talk = Conversation()
+    talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    second, third = talk.asks(), talk.asks()
+    assert talk.turn() is second
+    (note,) = talk.silence()
+    assert note.merged == (third,)
+
+
 def test_nobody_is_told_of_a_call_that_came_before_the_question() -> None:
     talk = Conversation()
     talk.asks()

@@ -87,8 +87,7 @@ class _Opening:
         self._protocol.note_written(self._kind, self._question, self._payload)
 
     def withdrawn(self) -> None:
-        if self._question is not None:
-            self._protocol.note_withdrawn(self._question)
+        self._protocol.note_withdrawn(self._kind, self._question, self._payload)
 
 
 class Connection(Generic[ServerMessage]):

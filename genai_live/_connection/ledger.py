@@ -140,6 +140,19 @@ SESSION = Mark()
 """The mark of a message that is about the session."""
 
 
+@dataclass
+class Answer:
+    """An answer to a call, until it is written: what it changed, for one that is never sent."""
+
+    response: Payload
+    question: Question
+    call_id: str
+    is_last: bool
+    was_owed: bool
+    was_due: bool
+    written: bool = False
+
+
 class Standing(Enum):
     """Where the model stands."""
 
@@ -234,7 +247,11 @@ class Ledger:
         self._began = 0
         """When, in the order of questions, the latest turn began."""
         self._latest: Question | None = None
-        """Whose that turn is; None once its call was told to who waits behind it."""
+        """Whose that turn is."""
+        self._told: Question | None = None
+        """The question whose call was told to who waits behind it."""
+        self._answering: list[Answer] = []
+        """Answers to calls that were not written yet; the last of those that were."""
         self.closings = 0
         """How many questions were closed so far."""
         self._finished: Question | None = None
@@ -272,6 +289,9 @@ class Ledger:
         question = self.pending.get(call_id)
         if question is None:
             return
+        due = question in self._due
+        answer = Answer(response, question, call_id, is_last, question.owed, due)
+        self._answering = [*(each for each in self._answering if not each.written), answer]
         # One message may answer several calls. What this library answers by itself is answered once: mostly the service has it.
         if call_id not in question.owned and not any(response is each for each in question.responses):
             question.responses.append(response)
@@ -282,16 +302,45 @@ class Ledger:
         if is_spoken:
             question.owed, question.ready = True, next(self._order)
             self.going_on = None
-            if question is not self._running and question not in self._due:
+            if question is not self._running and not due:
                 self._due.append(question)
         elif is_last and question is not self._running and not question.calls and not question.owed:
             self._close_with_note(question)
 
     def response_written(self, response: Payload) -> None:
         """A tool response goes out: from now on the model may go on with its question. Called as ``written`` is."""
-        for question in tuple(self._due):
-            if question.owed and any(response is each for each in question.responses):
-                question.ready = next(self._order)
+        for answer in self._answers_in(response):
+            answer.written = True
+            if answer.question.owed:
+                answer.question.ready = next(self._order)
+
+    def response_withdrawn(self, response: Payload) -> None:
+        """Nothing of it went out after all."""
+        for answer in self._answers_in(response):
+            answer.written = False
+
+    def response_failed(self, response: Payload) -> None:
+        """It was not sent, and nobody will send it: its calls are open as before, unless it is out."""
+        for answer in self._answers_in(response):
+            if not answer.written:
+                self._take_back(answer)
+
+    def _answers_in(self, response: Payload) -> list[Answer]:
+        return [answer for answer in self._answering if answer.response is response]
+
+    def _take_back(self, answer: Answer) -> None:
+        question = answer.question
+        self._answering = [each for each in self._answering if each is not answer]
+        if question.closing:
+            return
+        question.responses = [each for each in question.responses if each is not answer.response]
+        if answer.is_last:
+            question.calls.add(answer.call_id)
+            self.pending[answer.call_id] = question
+        question.owed = answer.was_owed
+        if not answer.was_due and not question.owed:
+            with contextlib.suppress(ValueError):
+                self._due.remove(question)
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -343,13 +392,15 @@ class Ledger:
         """True when a turn has left older questions open, or waits for a call before them, so that ``look`` is to be called."""
         if self._in_progress or not self._due or not any(self._left_open()):
             return False
-        return self._waiting_for_caller is not None or (self.standing is Standing.SILENT and not self.pending)
+        # A call of an earlier turn does not keep the model from speaking: it has spoken since.
+        silent = self.standing is Standing.SILENT and not (self._latest is not None and self._latest.calls)
+        return silent or self._waiting_for_caller is not None
 
     @property
     def _waiting_for_caller(self) -> Question | None:
-        """The question of the latest turn, when it has a call that only the caller can answer."""
+        """The question of the latest turn, when it has a call that only the caller can answer, and nobody was told."""
         latest = self._latest
-        return latest if latest is not None and latest.waits_for_caller else None
+        return latest if latest is not None and latest is not self._told and latest.waits_for_caller else None
 
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
@@ -366,7 +417,7 @@ class Ledger:
         self._silent_since = None
         waiting = self._waiting_for_caller
         if waiting is not None:  # whose the call is cannot be known, so nothing is closed
-            self._latest = None
+            self._told = waiting
             self._notes.append(Mark(waiting, calls=True))
             return _NEVER
         left, finished = tuple(self._left_open()), self._finished

@@ -255,7 +255,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def note_written(self, kind: Sent, question: Question | None, payload: Payload) -> None:
         """Notes a message that goes out. Called by the owner of the send lock, so that no answer can overtake the note."""
 
-    def note_withdrawn(self, question: Question) -> None:
+    def note_withdrawn(self, kind: Sent, question: Question | None, payload: Payload) -> None:
         """Notes that nothing of it went out after all."""
 
 
@@ -423,9 +423,12 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         elif kind is Sent.SOUND_END:
             self.sound.ended, self._sound_end_cut = True, False
 
-    def note_withdrawn(self, question: Question) -> None:
+    def note_withdrawn(self, kind: Sent, question: Question | None, payload: Payload) -> None:
         """As ``BidiProtocol.note_withdrawn``."""
-        self.ledger.withdrawn(question)
+        if question is not None:
+            self.ledger.withdrawn(question)
+        if kind is Sent.RESPONSE:
+            self.ledger.response_withdrawn(payload)
 
 
 class VertexLiveProtocol(LiveProtocol):
