@@ -30,7 +30,7 @@ class ToolAnswers:
         self._ledger = channel.protocol.ledger
         self._backend = backend
         self._model = model
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
 
     def checked(self, function_responses: Any) -> list[dict[str, Any]]:
@@ -55,8 +55,6 @@ class ToolAnswers:
         except BaseException:  # Ctrl-C too
             with self._lock:
                 self._ledger.response_failed(payload)
-            while self._lock._is_owned():  # type: ignore[attr-defined]  # it came before the end of a ``with``
-                self._lock.release()
             raise
         self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
 
@@ -67,8 +65,8 @@ class ToolAnswers:
             if self._ledger.was_lost(call_id):
                 raise TurnLost(CALL_LOST)
             is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
-            with self._lock:
-                self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
+            # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
+            with self._lock: self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)  # noqa: E701
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
         """As ``send``, for the one that runs functions; raises ConfigError too."""
