@@ -68,4 +68,11 @@ for _record in (
     documented(_record)
 
 if not TYPE_CHECKING:
-    __getattr__, __dir__ = _public.public(__name__)
+    _missing, __dir__ = _public.public(__name__)
+
+    def __getattr__(name: str) -> object:
+        if name == "tools":  # whoever has no functions does not pay for it
+            import importlib
+
+            return importlib.import_module("genai_live.tools")
+        return _missing(name)

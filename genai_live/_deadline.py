@@ -23,6 +23,14 @@ class Lock(Protocol):
     def acquire(self, *, timeout: float) -> bool: ...
 
 
+class Waitable(Protocol):
+    """What is set: a ``Flag``, or an event."""
+
+    def wait(self, timeout: float | None) -> bool: ...
+
+    def is_set(self) -> bool: ...
+
+
 class Deadline:
     """A limit in seconds that starts now and spans every step it is handed to; None and infinity are no limit."""
 
@@ -76,7 +84,7 @@ class Deadline:
             return other
         return self if other.at is None or self.at <= other.at else other
 
-    def wait(self, event: threading.Event) -> bool:
+    def wait(self, event: Waitable) -> bool:
         """Waits for the event, at most until then; whether it is set. Ctrl-C interrupts it, on every system."""
         return self._in_slices(lambda seconds: event.wait(seconds) or event.is_set())
 

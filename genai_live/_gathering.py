@@ -199,7 +199,14 @@ class Gatherer:
             self._tell()
             raise with_messages(message.error, self.messages)
         if self._on_update is not None and whose is _Whose.MINE:
-            self._on_update(self._assembled())
+            self._update(self._on_update)
+
+    def _update(self, on_update: Callable[[Turn], object]) -> None:
+        self._inbox.is_updating = True
+        try:
+            on_update(self._assembled())
+        finally:
+            self._inbox.is_updating = False
 
     def _leave(self) -> None:
         """What stands at this place is for another receiver."""
@@ -217,6 +224,8 @@ class Gatherer:
             self._passed, self._passed_question = [], question
         self._passed.append(message)
         self._skipped += 1
+        if question is not None and self._waits_for_caller(message):
+            question.is_abandoned = True
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:
@@ -245,7 +254,7 @@ class Gatherer:
             self._note_begin(note)
             return False
         mine, closed = self._question, note.merged or ((note.question,) if note.question is not None else ())
-        if mine is None:
+        if mine is None and not note.merged:
             mine = next((question for question in closed if question.closing > self._closings), None)
         if mine is not None and mine in closed:
             self._question = mine

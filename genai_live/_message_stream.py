@@ -47,13 +47,15 @@ class Stats:
     resynchronised: int
     """Questions that were closed with the turn of another one, because the service answered both in it, or one of them not."""
     dropped: int
-    """Pieces of audio and video that were dropped because the session had no connection for long."""
+    """Pieces of audio and video that were dropped: the session had no connection, or a call no answer, for long."""
     forgotten: int
     """Messages that only ``on_message`` has seen: they left the queue before anybody received them."""
     callback_errors: int
     slow_callbacks: int
     longest_callback: float
     """Seconds."""
+    held: int = 0
+    """Pieces of sound that were held back while a call waited for its answer, where sound would end the session."""
 
 
 class MessageStream(Synchronous, Generic[ServerMessage]):
@@ -84,6 +86,8 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
                 " use the message that the callback was given, or receive on another thread"
             )
         self._connection.inbox.check_free()
+        if self._connection.inbox.is_updating:
+            raise WrongThread("receiving in on_update would take the turn from the call that it belongs to: receive after it")
 
     def _raise_unless_clean(self) -> None:
         """Raises the error of the end, unless nothing was lost."""
@@ -280,5 +284,6 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
         """True for a note that ends the turn: of the question whose answer has begun here, or of one that was open then."""
         if mark.begins or mark.late or mark.question is None:
             return False
-        closed = mark.merged or (mark.question,)
-        return mark.question is self._question or any(question.closing > self._closings for question in closed)
+        if mark.merged:  # the turn that answers it was received
+            return self._question in mark.merged
+        return mark.question is self._question or mark.question.closing > self._closings

@@ -9,6 +9,7 @@ from typing import Any
 
 from genai_live._connection.channel import Channel
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._message_stream import CLOSE_TIMEOUT
 from genai_live.music import MusicSession
 from genai_live.session import Session
@@ -45,9 +46,9 @@ class OpenSessions:
 
     def finish(self, deadline: Deadline) -> None:
         """Ends all of them politely, side by side; returns when the last has ended."""
-        ends: list[threading.Event] = []
+        ends: list[Flag] = []
         for session, channel in self._open():
-            ends.append(threading.Event())
+            ends.append(Flag())
             if channel.is_reader_thread:  # in a callback of this session: it cannot wait there, and closes at once
                 _end(session, deadline, ends[-1])
             else:
@@ -57,7 +58,7 @@ class OpenSessions:
             Deadline(None).wait(end)  # each keeps to the deadline by itself
 
 
-def _end(session: AnySession, deadline: Deadline, ended: threading.Event) -> None:
+def _end(session: AnySession, deadline: Deadline, ended: Flag) -> None:
     try:
         left = deadline.left()
         if isinstance(session, Session):

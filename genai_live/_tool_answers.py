@@ -12,6 +12,7 @@ from genai_live._client_messages import inputs
 from genai_live._client_messages.family_checks import Model, check_responses
 from genai_live._connection.channel import Channel
 from genai_live._connection.protocol import LiveProtocol, Sent
+from genai_live._streaming.sound_hold import SoundHold
 from genai_live.errors import ABNORMAL_CLOSURE, CloseInfo, Phase, SentBy, TurnLost
 from genai_live.types import FunctionResponse, LiveServerMessage
 
@@ -24,12 +25,13 @@ CALL_LOST = CloseInfo(
 class ToolAnswers:
     """One session's way for answers."""
 
-    def __init__(self, channel: Channel[LiveServerMessage], backend: Backend, model: Model) -> None:
+    def __init__(self, channel: Channel[LiveServerMessage], backend: Backend, model: Model, hold: SoundHold | None) -> None:
         assert isinstance(channel.protocol, LiveProtocol)
         self._channel = channel
         self._ledger = channel.protocol.ledger
         self._backend = backend
         self._model = model
+        self._hold = hold
         self._lock = threading.Lock()
         """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
 
@@ -56,6 +58,8 @@ class ToolAnswers:
             with self._lock:
                 self._ledger.response_failed(payload)
             raise
+        if self._hold is not None:
+            self._hold.release()
         self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
 
     def _enter(self, responses: list[dict[str, Any]], payload: Payload) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from genai_live import _public
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._secret import Sealed, Secret, without_frames
 from genai_live.errors import ConnectTimeout, CredentialsError, ErrorKind, LiveError, Phase
 
@@ -149,7 +150,7 @@ class _Flight:
     """One run of a piece of work: when it is over, and why it failed."""
 
     def __init__(self) -> None:
-        self.over = threading.Event()
+        self.over = Flag()
         self.error: BaseException | None = None
 
 

@@ -9,6 +9,7 @@ from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
 from genai_live._client_messages.setup import connection_options, setup_message
+from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
@@ -25,7 +26,7 @@ from genai_live.families import family_of
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import FINISH_TIMEOUT, Session
-from genai_live.types import LiveConnectConfig, LiveConnectParameters
+from genai_live.types import LiveConnectConfig, LiveConnectParameters, LiveServerMessage
 
 __all__ = ["Live"]
 
@@ -178,25 +179,23 @@ class Live(Synchronous):
         declared = setup["setup"].get("tools") or []
         if runner is not None:
             runner.registry.note_declared(declared)
-        channel = self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, policy, runner)
-        try:
-            detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
-            automatic = not detection.get("disabled", False)
+        detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
+
+        def hold(channel: Channel[LiveServerMessage]) -> Session:
             session = Session(
                 channel,
                 api_client,
                 model,
-                automatic_detection=automatic,
+                automatic_detection=not detection.get("disabled", False),
                 history=first,
                 deadline=deadline,
                 runner=runner,
-                calls_have_turns=_calls_have_turns(declared),
+                non_blocking=_non_blocking(declared),
             )
             self._sessions.add(session, channel)
-        except BaseException:  # Ctrl-C: nobody else has the channel
-            channel.abort()
-            raise
-        return session
+            return session
+
+        return self._opener.open(api_client, setup, protocol, checked_callbacks, deadline, hold, policy, runner)
 
 
 def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, **named: Any) -> tuple[Any, Any, Any]:
@@ -232,9 +231,10 @@ def _runner_for(
     return Runner(registry, policy), {**unknown, **given}
 
 
-def _calls_have_turns(tools: Iterable[Mapping[str, Any]]) -> bool:
-    """True where some function goes on beside the conversation: the turn of its call may end before its answer."""
-    return any(each.get("behavior") == "NON_BLOCKING" for tool in tools for each in tool.get("functionDeclarations") or ())
+def _non_blocking(tools: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Functions that go on beside the conversation: the turn of their call may end before its answer."""
+    every = (each for tool in tools for each in tool.get("functionDeclarations") or ())
+    return frozenset(each["name"] for each in every if each.get("behavior") == "NON_BLOCKING" and "name" in each)
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -79,10 +79,13 @@ class LiveMusic(Synchronous):
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
         setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
-        channel = self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline)
-        session = MusicSession(channel, self._api_client.backend, model)
-        self._opened(session, channel)
-        return session
+
+        def hold(channel: Channel[LiveMusicServerMessage]) -> MusicSession:
+            session = MusicSession(channel, self._api_client.backend, model)
+            self._opened(session, channel)
+            return session
+
+        return self._opener.open(self._api_client, setup, MusicProtocol, checked_callbacks, deadline, hold)
 
 
 class MusicSession(MessageStream[LiveMusicServerMessage]):

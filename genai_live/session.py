@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,11 +22,12 @@ from genai_live._gathering import Gatherer
 from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
+from genai_live._streaming.sound_hold import SoundHold
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tool_answers import ToolAnswers
 from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
 from genai_live.audio import Audio
-from genai_live.errors import ConfigError, ReceiveTimeout, SessionClosed
+from genai_live.errors import ConfigError, LiveError, ReceiveTimeout, SessionClosed
 from genai_live.families import family_of
 from genai_live.turn import Turn
 from genai_live.types import LiveServerMessage, LiveServerSetupComplete, UsageMetadata
@@ -42,6 +44,8 @@ if not TYPE_CHECKING:
 
 FINISH_TIMEOUT = 10.0
 """Seconds that finish() waits for the end of the answer: as long as a spoken answer's assumed playback commonly lasts."""
+END_OF_SPEECH = 1.0
+"""Seconds that a question which is given up while it is spoken may take to say that no more sound comes."""
 ANSWER_BEGINS_WITHIN = 4.0
 """Seconds in which an answer to speech begins, if one comes: the end of speech was seen after up to 1.4 s, audio 1.6 s later."""
 
@@ -64,16 +68,21 @@ class Session(MessageStream[LiveServerMessage]):
         history: dict[str, Any] | None = None,
         deadline: Deadline | None = None,
         runner: Runner | None = None,
-        calls_have_turns: bool = False,
+        non_blocking: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__(channel, model)
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
-        self._sound = SoundSink(channel, automatic_detection=automatic_detection)
         self._api_client = api_client
         self._known_model = Model(model, family_of(model, api_client))
-        self._protocol.ledger.calls_have_turns = calls_have_turns or self._known_model.family.several_turn_completes()
-        self._answers = ToolAnswers(channel, api_client.backend, self._known_model)
+        self._hold = SoundHold(channel, non_blocking) if self._known_model.family.refuses_sound_in_calls else None
+        self._outlet = self._hold or channel
+        """What messages of the user's go to."""
+        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection)
+        family = self._known_model.family
+        goes_on = bool(non_blocking) or family.default_behavior == "NON_BLOCKING"
+        self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
+        self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
         self._runner = runner
         if runner is not None:
             runner.attach(self._answers, self)
@@ -120,7 +129,7 @@ class Session(MessageStream[LiveServerMessage]):
         if media is video is text is activity_start is activity_end is audio_stream_end is None:
             short = inputs.audio_json(audio)
             if short is not None:
-                self._connection.send(short, Sent.AUDIO)
+                self._outlet.send(short, Sent.AUDIO)
                 return
         message = inputs.realtime_input(
             self._api_client.backend,
@@ -299,12 +308,12 @@ class Session(MessageStream[LiveServerMessage]):
     ) -> Turn:
         if until not in ("complete", "generated"):
             raise ConfigError(f'must be "complete" or "generated", not {came(until)}', "until")
+        if on_update is not None and not callable(on_update):
+            raise ConfigError(f"must be a function that takes a Turn, not {came(on_update)}", "on_update")
         channel, protocol = self._connection, self._protocol
         runs_of = None if self._runner is None else self._runner.runs_of
         until_generated = until == "generated"
-        gatherer = Gatherer(
-            channel.inbox, protocol.ledger, until_generated=until_generated, on_update=on_update, runs_of=runs_of
-        )
+        gatherer = Gatherer(channel.inbox, protocol.ledger, until_generated=until_generated, on_update=on_update, runs_of=runs_of)
         try:
             channel.inbox.begin_to_gather()  # before anything is sent: nothing of the answer is forgotten
             question = None if asking is None else asking(deadline)
@@ -345,12 +354,15 @@ class Session(MessageStream[LiveServerMessage]):
             self._send(inputs.realtime_input(backend, activity_start={}), Sent.ACTIVITY_START, deadline)
         stream = self.stream_audio(sound if isinstance(sound, Audio) else str(sound), wait=False)
         try:
-            if not stream.wait(deadline.left()):
-                raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
+            is_spoken = stream.wait(deadline.left())
         finally:
             stream.cancel()
+            with contextlib.suppress(LiveError):
+                stream.wait(END_OF_SPEECH)  # what is sent next comes behind its end
         if not self._sound.automatic_detection:
-            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline, question)
+            self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, None, question)
+        if not is_spoken:
+            raise ReceiveTimeout(f"the question could not be spoken within {deadline.seconds:g} s; the session is still open")
         return question
 
     # Ending.
@@ -407,6 +419,12 @@ class Session(MessageStream[LiveServerMessage]):
     # What is known. Any thread, never blocks.
 
     @property
+    def stats(self) -> Stats:
+        """Counters, as they stand now."""
+        counted, hold = super().stats, self._hold
+        return counted if hold is None else replace(counted, held=hold.held, dropped=counted.dropped + hold.dropped)
+
+    @property
     def tool_runs(self) -> tuple[ToolRun, ...]:
         """The newest 1,000 calls that were run because of ``run_tools``, oldest first, as they stand now."""
         return () if self._runner is None else self._runner.runs
@@ -454,7 +472,7 @@ class Session(MessageStream[LiveServerMessage]):
         self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None, question: Question | None = None
     ) -> None:
         try:
-            self._connection.send(_json.dumps(message), kind, question, deadline=deadline)
+            self._outlet.send(_json.dumps(message), kind, question, deadline=deadline)
         except TimeoutError:
             assert deadline is not None
             raise ReceiveTimeout(

@@ -1,4 +1,4 @@
-"""A service that calls functions when a test says so, and writes down every answer: made with websockets, not with our emulator."""
+"""A service that calls functions when a test says so, and writes down every answer: made with websockets, not our emulator."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ class CallingService:
         self.received: list[dict[str, Any]] = []
         """Client messages other than the setup."""
         self.responses: list[dict[str, Any]] = []
+        self.came_over: list[int] = []
+        """The number of the connection that each response came over: what two connections bring has no order."""
         self.answers_texts = answers_texts
         self.handles = False
         """True to give a handle with each setup, so that sessions can go on over another connection."""
@@ -38,15 +40,17 @@ class CallingService:
             connection.send(message(sessionResumptionUpdate={"newHandle": f"h{len(self.setups)}", "resumable": True}))
         with self._changed:
             self.setups.append(setup)
-            self.connection = connection
+            self.connection, number = connection, len(self.setups)
             self._changed.notify_all()
         for raw in connection:
-            self._take(json.loads(raw))
+            self._take(json.loads(raw), number)
 
-    def _take(self, sent: dict[str, Any]) -> None:
+    def _take(self, sent: dict[str, Any], number: int) -> None:
         with self._changed:
             self.received.append(sent)
-            self.responses += sent.get("toolResponse", {}).get("functionResponses", [])
+            responses = sent.get("toolResponse", {}).get("functionResponses", [])
+            self.responses += responses
+            self.came_over += [number] * len(responses)
             self._changed.notify_all()
 
     def send(self, **fields: Any) -> None:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from genai_live import ApiClient, _deadline
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._secret import Secret
 from genai_live.api_client import auth_for
 from genai_live.auth import CLOUD_PLATFORM_SCOPE
@@ -159,25 +160,25 @@ def test_a_silent_token_server_ends_with_the_deadline_and_the_phase() -> None:
 def test_the_wait_for_a_token_is_one_that_ctrl_c_ends_on_windows_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """There it interrupts no wait for a lock, so that every one is short."""
     asked: list[float] = []
-    wait = threading.Event.wait
+    wait = Flag.wait
 
-    def noted(event: threading.Event, timeout: float | None = None) -> bool:
-        if threading.current_thread() is threading.main_thread() and timeout is not None:  # that is a thread's start
-            asked.append(timeout)
-            if len(asked) > 3:
-                raise KeyboardInterrupt
-        return wait(event, timeout)
+    def noted(flag: Flag, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        asked.append(timeout)
+        if len(asked) > 3:
+            raise KeyboardInterrupt
+        return wait(flag, timeout)
 
     monkeypatch.setattr(_deadline, "_SLICE", 0.01)
     done = threading.Event()
 
     def never(request: Request) -> Answer:
-        wait(done, PATIENCE)
+        done.wait(PATIENCE)
         return granted(request)
 
     with rest_server(never) as server:
         client = vertex(expired(server))
-        monkeypatch.setattr(threading.Event, "wait", noted)
+        monkeypatch.setattr(Flag, "wait", noted)
         with pytest.raises(KeyboardInterrupt):
             auth_for(client).headers(Deadline(None))
         monkeypatch.undo()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import socket
@@ -236,6 +237,27 @@ def test_a_socks_proxy_that_stops_answering_halfway_keeps_no_attempt(stops_at: i
         error = dialling.exception(PATIENCE)
         assert isinstance(error, errors.ConnectError)
         assert (error.phase, "given up" in str(error)) == (Phase.PROXY, True)
+
+
+@pytest.mark.parametrize("where", ["connect", "recv"])
+def test_a_connection_that_the_system_gives_up_is_lost_and_no_time_was_used_up(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ETIMEDOUT is a TimeoutError, and says that the network does not answer, whatever the caller's limit."""
+    gone = TimeoutError(errno.ETIMEDOUT, "Connection timed out")
+
+    def given_up(*_: object, **__: object) -> Any:
+        raise gone
+
+    with raw_server(silent(threading.Event())) as url:
+        if where == "connect":
+            monkeypatch.setattr(tcp, "connect", given_up)
+        else:
+            monkeypatch.setattr(tcp.Line, "receive", lambda line, size: line.wait(given_up))
+        with pytest.raises(errors.ConnectError, match=r"Connection timed out\. Check the network") as raised:
+            dialler_to(url.replace("http", "ws")).open(Deadline(PATIENCE), lambda: None)
+    assert type(raised.value) is errors.ConnectError
+    assert (raised.value.kind, raised.value.retryable) == (errors.ErrorKind.NETWORK, True)
 
 
 # The upgrade

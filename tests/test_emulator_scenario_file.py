@@ -20,6 +20,7 @@ EXAMPLES: dict[str, Any] = {
     "reply": {"reply": "Hello", "audio": 1.5, "wait": False},
     "callTool": {"callTool": "f", "args": {"a": 1}, "id": "x", "blocking": False},
     "cancelCalls": {"cancelCalls": ["x"]},
+    "repeatCalls": {"repeatCalls": True},
     "interrupt": {"interrupt": True},
     "send": {"send": {"goAway": {}}, "text": True},
     "sendRaw": {"sendRaw": "/w==", "base64": True},

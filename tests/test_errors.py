@@ -17,6 +17,7 @@ EXAMPLES = [
     errors.DecodeError("words", 12),
     errors.CallbackError("words"),
     errors.SoundSourceError("words"),
+    errors.ToolError("words"),
     errors.ReceiveTimeout("words", ("partial",)),
     errors.TurnLost(INFO, ("partial",)),
     errors.NotConnected("words"),

@@ -18,7 +18,7 @@ PACKAGE = ROOT / "genai_live"
 
 LAYERS: dict[str, set[str]] = {
     "ground": {
-        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline",
+        "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
         "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks", "_version",
     },
     "sound": {"audio"},
@@ -167,6 +167,19 @@ def test_importing_the_package_loads_nothing_that_is_used_later_and_starts_no_th
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert answer.stdout.strip() == "[] 1"
+
+
+def test_whoever_only_connects_loads_nothing_of_what_runs_tools() -> None:
+    script = (
+        "import sys; from genai_live import Client; from genai_live.emulator import LiveEmulator\n"
+        "with LiveEmulator(voice=False) as emulator:\n"
+        "    client = Client(api_key='k', http_options={'base_url': emulator.url})\n"
+        "    with client.live.connect(model='emulator', config={'response_modalities': ['TEXT']}) as session:\n"
+        "        session.ask('Hello')\n"
+        "    print([name for name in sys.modules if name.startswith('genai_live.tools')])\n"
+    )
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert answer.stdout.strip() == "[]"
 
 
 # Private names

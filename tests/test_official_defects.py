@@ -23,7 +23,7 @@ from genai_live._client_messages.setup import setup_message
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
 from genai_live.api_client import auth_for
-from genai_live.errors import ConfigError, Phase, SentBy
+from genai_live.errors import ConfigError, Phase, SentBy, ServiceError
 from genai_live.tokens import field_mask
 from tests.rest_servers import rest_server
 from tests.servers import (
@@ -353,7 +353,14 @@ def test_defect_36_an_end_by_this_clients_own_limit_says_so() -> None:
 @pytest.mark.parametrize("frame", [{"code": 400}, {"brandNew": {}}])
 def test_defect_37_an_unknown_kind_of_message_is_delivered(frame: dict[str, Any]) -> None:
     with session_with(sends(message(**frame), TURN_COMPLETE)) as session:
-        assert next(session.receive(PATIENCE)).extra == frame
+        assert next(iter(session)).extra == frame
+
+
+def test_defect_37_an_error_in_a_message_is_raised_as_what_it_is() -> None:
+    with session_with(sends(message(error={"code": 400, "message": "no"}), TURN_COMPLETE)) as session:
+        with pytest.raises(ServiceError, match="no") as raised:
+            next(session.receive(PATIENCE))
+        assert raised.value.code == 400
 
 
 def test_defect_38_a_frame_of_another_shape_does_not_end_the_stream() -> None:

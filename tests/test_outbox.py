@@ -1,29 +1,35 @@
-"""What waits while a session has no connection: order, bound, and what makes room."""
+"""What waits while a session has no connection: order, bound, what makes room, and what comes back from a dead connection."""
 
 from __future__ import annotations
 
 import pytest
 
-from genai_live._base64_text import Payload
-from genai_live._connection.outbox import Outbox
+from genai_live._connection.ledger import Asked, Question
+from genai_live._connection.outbox import Outbox, Waiting
 from genai_live._connection.protocol import Sent
 from genai_live.errors import OutboxFull
 
 
-def sent_from(outbox: Outbox) -> list[Payload]:
-    payloads: list[Payload] = []
+def waiting_in(outbox: Outbox) -> list[Waiting]:
+    """Takes everything out, in order."""
+    found = []
     while len(outbox):
-        payloads.append(outbox.first.payload)
+        found.append(outbox.first)
         outbox.remove_first()
-    return payloads
+    return found
 
 
-def test_messages_wait_in_order() -> None:
-    outbox = Outbox(100)
-    for payload, kind in ((b"a", Sent.AUDIO), (b"b", Sent.QUESTION), (b"c", Sent.AUDIO)):
-        outbox.put(payload, kind)
-    assert sent_from(outbox) == [b"a", b"b", b"c"]
-    assert (sent_from(outbox), outbox.dropped) == ([], 0)
+def payloads_of(outbox: Outbox) -> list[bytes]:
+    return [waiting.payload for waiting in waiting_in(outbox)]  # type: ignore[misc]  # bytes are put here
+
+
+def test_messages_wait_in_order_with_their_kinds_and_questions() -> None:
+    outbox, question = Outbox(100), Question(1, Asked.CONTENT)
+    messages = [(b"a", Sent.AUDIO, None), (b"b", Sent.QUESTION, question), (b"c", Sent.AUDIO, None)]
+    for message in messages:
+        outbox.put(*message)
+    assert waiting_in(outbox) == messages
+    assert (waiting_in(outbox), outbox.dropped) == ([], 0)
 
 
 def test_the_oldest_audio_and_video_make_room_and_are_counted() -> None:
@@ -32,45 +38,47 @@ def test_the_oldest_audio_and_video_make_room_and_are_counted() -> None:
     for payload, kind in ((b"1", Sent.AUDIO), (b"2", Sent.VIDEO), (b"3", Sent.AUDIO), (b"u", Sent.QUESTION)):
         outbox.put(payload, kind)
     assert outbox.dropped == 2
-    assert sent_from(outbox) == [b"t", b"3", b"u"]
+    assert payloads_of(outbox) == [b"t", b"3", b"u"]
 
 
 def test_audio_that_does_not_fit_beside_text_is_dropped_itself() -> None:
     outbox = Outbox(2)
     outbox.put(b"tt", Sent.QUESTION)
     outbox.put(b"a", Sent.AUDIO)
-    assert (sent_from(outbox), outbox.dropped) == ([b"tt"], 1)
+    assert (payloads_of(outbox), outbox.dropped) == ([b"tt"], 1)
 
 
-def test_text_that_does_not_fit_is_refused_and_nothing_else_is_lost() -> None:
-    outbox = Outbox(3)
+@pytest.mark.parametrize("kind", [kind for kind in Sent if kind not in (Sent.AUDIO, Sent.VIDEO)])
+def test_what_keeps_its_value_is_refused_where_it_does_not_fit_and_nothing_else_is_lost(kind: Sent) -> None:
+    outbox = Outbox(4)
     outbox.put(b"tt", Sent.QUESTION)
-    with pytest.raises(OutboxFull, match="2 bytes wait"):
-        outbox.put(b"uu", Sent.NOTHING)
-    assert (sent_from(outbox), outbox.dropped) == ([b"tt"], 0)
-
-
-def test_what_can_never_fit_drops_nothing_that_waits() -> None:
-    outbox = Outbox(3)
     outbox.put(b"a", Sent.AUDIO)
-    outbox.put(b"v", Sent.VIDEO)
-    for kind in (Sent.QUESTION, Sent.RESPONSE, Sent.ACTIVITY_END):
-        with pytest.raises(OutboxFull):
-            outbox.put(b"much too long", kind)
-    outbox.put(b"sound of all sizes", Sent.AUDIO)
-    assert (sent_from(outbox), outbox.dropped) == ([b"a", b"v"], 1)
+    with pytest.raises(OutboxFull, match="3 bytes wait"):
+        outbox.put(b"uuu", kind)
+    assert (payloads_of(outbox), outbox.dropped) == ([b"tt", b"a"], 0)
 
 
-def test_what_a_dying_connection_never_wrote_is_the_first_to_go_out() -> None:
-    outbox = Outbox(100)
-    outbox.put(b"later", Sent.QUESTION)
-    outbox.put_back([(b"first", Sent.QUESTION, None), (b"second", Sent.QUESTION, None)])
-    assert sent_from(outbox) == [b"first", b"second", b"later"]
+def test_what_a_dead_connection_has_not_written_goes_before_what_came_later_and_counts() -> None:
+    outbox = Outbox(5)
+    outbox.put(b"3", Sent.QUESTION)
+    outbox.put_back([(b"1", Sent.QUESTION, None), (b"2", Sent.NOTHING, None)])
+    with pytest.raises(OutboxFull, match="3 bytes wait"):
+        outbox.put(b"too much", Sent.QUESTION)
+    assert payloads_of(outbox) == [b"1", b"2", b"3"]
 
 
-def test_answers_to_calls_of_a_lost_conversation_are_forgotten() -> None:
-    outbox = Outbox(100)
-    for payload, kind in ((b"question", Sent.QUESTION), (b"response", Sent.RESPONSE)):
+def test_whether_a_message_waits_is_asked_of_this_very_message() -> None:
+    outbox, response = Outbox(100), bytearray(b"response")
+    assert not outbox.holds(response)
+    outbox.put(response, Sent.RESPONSE)
+    assert outbox.holds(response)
+    assert not outbox.holds(bytearray(response))
+
+
+def test_messages_of_a_kind_that_means_nothing_any_more_are_forgotten_and_make_room() -> None:
+    outbox = Outbox(4)
+    for payload, kind in ((b"a", Sent.RESPONSE), (b"b", Sent.QUESTION), (b"c", Sent.RESPONSE)):
         outbox.put(payload, kind)
     outbox.forget(Sent.RESPONSE)
-    assert sent_from(outbox) == [b"question"]
+    outbox.put(b"ddd", Sent.NOTHING)
+    assert payloads_of(outbox) == [b"b", b"ddd"]

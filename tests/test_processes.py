@@ -591,7 +591,9 @@ def test_in_a_process_patched_by_eventlet(shared_reader: bool, service: tuple[st
     """Its ``select`` has no poll, and its sockets are no ``socket.socket``."""
     pytest.importorskip("eventlet", reason="eventlet is in the extra test")
     url, options = service
-    body = client_line({**options}) + f"""
+    body = (
+        client_line({**options})
+        + f"""
 client = Client(api_key="k", http_options=client._api_client.http_options, shared_reader={shared_reader})
 ticks = 0
 
@@ -629,6 +631,7 @@ with eventlet.Timeout({PATIENCE}):
     except errors.ConnectError as error:
         tell(refused=str(error.phase))
 """
+    )
     outcome = run(body, url, before=EVENTLET)
     assert (outcome.stderr, outcome.code) == ("", 0)
     assert outcome.told == {

@@ -31,6 +31,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 SNIPPETS = blocks(README, "python")
+TOOLS = blocks((ROOT / "docs" / "tools.md").read_text(encoding="utf-8"), "python")
 
 
 @contextmanager
@@ -65,6 +66,13 @@ def run(script: str, emulator: LiveEmulator | None, directory: Path, settings: d
 def test_every_snippet_of_the_readme_runs_as_it_is(snippet: str) -> None:
     with beginning() as (directory, emulator):
         (directory / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
+        assert run(snippet, emulator, directory) != ""
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("snippet", TOOLS, ids=range(len(TOOLS)))
+def test_every_example_of_the_page_on_tools_runs_as_it_is(snippet: str) -> None:
+    with beginning() as (directory, emulator):
         assert run(snippet, emulator, directory) != ""
 
 
@@ -105,7 +113,7 @@ def test_every_error_that_the_readme_names_exists() -> None:
             assert issubclass(getattr(errors, name), errors.LiveError)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/migrating.md"])
+@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/migrating.md", "docs/tools.md"])
 def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):

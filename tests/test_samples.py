@@ -64,7 +64,7 @@ def test_hello_needs_no_key_and_no_network_with_its_own_emulator() -> None:
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("name", ["hello", "callbacks", "tool_call", "video_frames", "wav_in_wav_out", "music"])
+@pytest.mark.parametrize("name", ["hello", "callbacks", "tool_call", "slow_tool", "video_frames", "wav_in_wav_out", "music"])
 def test_a_sample_without_a_key_says_in_one_sentence_where_to_get_one(name: str) -> None:
     with beginning() as (directory, _):
         ended = subprocess.run(
@@ -114,6 +114,20 @@ def test_tool_call_runs_the_function_and_prints_what_the_model_makes_of_it() -> 
         printed = run("tool_call.py", directory=directory, emulator=emulator)
         assert "The model calls get_weather({'city': 'Lisbon'})." in printed
         assert '"temperature": 22' in printed.split("Model:")[1]
+
+
+@pytest.mark.waits
+def test_slow_tool_asks_before_it_books_and_tells_how_far_it_is() -> None:
+    with beginning() as (directory, emulator):
+        printed = run("slow_tool.py", directory=directory, emulator=emulator)
+        states = ["called", "waiting for approval", "running", "answered"]
+        places = [printed.index(f"book_flight is {state}") for state in states]
+        assert places == sorted(places)
+        assert "May the model do book_flight({'city': 'Lisbon'})? Yes." in printed
+        assert '"seat": "12A"' in printed.split("Model:")[1]
+        (first, *_, last) = [message for message in emulator.received if message.kind == "toolResponse"]
+        assert first.message["toolResponse"]["functionResponses"][0]["willContinue"] is True
+        assert last.message["toolResponse"]["functionResponses"][0]["willContinue"] is False
 
 
 @pytest.mark.waits

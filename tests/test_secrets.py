@@ -517,12 +517,12 @@ def test_a_proxy_of_the_environment_that_cannot_be_one_is_named_by_its_variable(
 
 
 def test_a_token_request_shows_nothing_through_the_debugging_of_http_client(
-    monkeypatch: pytest.MonkeyPatch, watch: Watch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, watch: Watch
 ) -> None:
     monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
     with LiveEmulator(pace=0.0, voice=False) as emulator:
         assert client_of_key(CANARIES["key"], emulator.url, {}).auth_tokens.create().name
-    watch.check(capsys.readouterr().out)
+    watch.check()
 
 
 def test_ctrl_c_during_a_token_request_shows_no_credential(monkeypatch: pytest.MonkeyPatch, watch: Watch) -> None:
@@ -591,9 +591,7 @@ VARIABLES = ["GOOGLE_API_KEY", "GEMINI_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GENA
 
 @pytest.mark.parametrize("variable", [*VARIABLES, None])
 @pytest.mark.parametrize("kind", [*KINDS, "custom"])
-def test_no_credential_lies_open_in_what_a_client_holds(
-    kind: str, variable: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_credential_lies_open_in_what_a_client_holds(kind: str, variable: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     if variable is not None:
         address = f"u:{CANARIES['password']}@host.example:1"
         is_key = variable.endswith("KEY")

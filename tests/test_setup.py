@@ -451,6 +451,14 @@ class McpLike:
             [{"function_declarations": [{"name": "a", "parameters": {}, "parameters_json_schema": {}}]}],
             "has both parameters and parameters_json_schema",
         ),
+        (
+            [{"function_declarations": [{"name": "a", "parameters": {"type": "object", "oneOf": []}}]}],
+            "parameters.oneOf: unknown key; did you mean 'any_of'? A JSON schema goes into parameters_json_schema, as it is",
+        ),
+        (
+            [{"function_declarations": [{"name": "a", "parameters": {"type": ["object", "null"]}}]}],
+            "parameters.type: expected Type or a str, got list. A JSON schema goes into parameters_json_schema, as it is",
+        ),
         (["weather"], "config.tools[0]: expected Tool objects, dicts of them"),
         ([int], "config.tools[0]: expected Tool objects"),
         ([lambda x: x], "config.tools[0]: a tool needs a function with a name"),

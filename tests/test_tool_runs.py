@@ -246,7 +246,9 @@ def test_eight_functions_that_hang_leave_the_ninth_running(gate: Gate, caplog: p
     assert len(service.responses) == 9
 
 
-def test_beyond_four_threads_for_each_worker_calls_are_refused_with_an_answer(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
+def test_beyond_four_threads_for_each_worker_calls_are_refused_with_an_answer(
+    gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.ERROR, "genai_live")
     with calling(gate.hold, run_tools=ToolPolicy(workers=1, timeout=0.05)) as (service, _):
         for number in range(6):
@@ -467,7 +469,7 @@ def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
     def book() -> None:
         """Books."""
 
-    with pytest.raises(ConfigError, match="run_tools.approve"), calling(book):
+    with pytest.raises(ConfigError, match=r"run_tools\.approve"), calling(book):
         pass
 
 
@@ -489,9 +491,11 @@ def test_a_call_that_is_repeated_while_it_runs_is_run_once_and_both_are_answered
 
 
 def test_a_repeatable_one_runs_again_and_so_do_two_calls_of_one_message(gate: Gate) -> None:
-    again = tool(repeatable=True)(lambda context: gate.hold(context))
-    again.__name__ = "again"
-    again.__annotations__ = {"context": ToolContext}
+    @tool(repeatable=True)
+    def again(context: ToolContext) -> int:
+        """Again."""
+        return gate.hold(context)
+
     with calling(again, gate.hold) as (service, _):
         service.call(("c1", "again", {}))
         gate.wait()

@@ -9,7 +9,8 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import SimpleNamespace
+from functools import partial
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from genai_live import Session, _deadline, errors
 from genai_live._deadline import Deadline
 from genai_live._network import frames
+from genai_live._network import transport as transport_module
 from genai_live._network.transport import Transport, TransportLost, WriteTimedOut
 from tests.raw_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, live_server, message, session_with, text_part
@@ -26,13 +28,13 @@ BIG = bytes(range(256)) * 8_000
 
 
 @contextmanager
-def pair(max_message_bytes: int = 1 << 30) -> Iterator[tuple[Transport, Peer, threading.Event]]:
+def pair(wrapped: Callable[[socket.socket], Any] = lambda sock: sock) -> Iterator[tuple[Transport, Peer, threading.Event]]:
     """A transport, its peer, and the event that the reader would be woken by."""
     ours, theirs = socket.socketpair()
     wanted = threading.Event()
-    websocket: Any = SimpleNamespace(sock=ours)
+    websocket: Any = SimpleNamespace(sock=wrapped(ours))
     with ours, theirs:
-        yield Transport(websocket, max_message_bytes, wanted.set), Peer(theirs), wanted
+        yield Transport(websocket, 1 << 30, wanted.set), Peer(theirs), wanted
 
 
 def text(payload: bytes) -> bytes:
@@ -48,24 +50,35 @@ SOON = 0.2
 
 def test_a_frame_that_the_socket_takes_in_pieces_arrives_whole() -> None:
     with pair() as (transport, peer, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         assert peer.read_frame() == (TEXT, BIG)
         writing.result(PATIENCE)
         assert transport.messages_written == 1
         assert transport.waiting_bytes == 0
 
 
-def test_a_peer_that_does_not_read_ends_a_write_at_its_deadline() -> None:
+def test_a_peer_that_does_not_read_ends_a_write_at_its_limit() -> None:
     with pair() as (transport, _, _), pytest.raises(WriteTimedOut, match="has not read"):
-        transport.write(text(BIG), Deadline(SOON))
+        transport.write(text(BIG), SOON)
 
 
-def test_a_writer_that_waits_for_another_has_a_deadline_too() -> None:
+def test_a_deadline_ends_the_wait_alone_and_the_rest_of_the_frame_is_written_later() -> None:
+    with pair() as (transport, peer, wanted):
+        with pytest.raises(TimeoutError):
+            transport.write(text(BIG), PATIENCE, Deadline(SOON))
+        assert wanted.is_set()
+        assert transport.wants_flush
+        writing = beside(transport.write, text(b"next"), PATIENCE)
+        assert [peer.read_frame()[1] for _ in range(2)] == [BIG, b"next"]
+        writing.result(PATIENCE)
+
+
+def test_a_writer_that_waits_for_another_has_a_limit_too() -> None:
     with pair() as (transport, peer, _):
-        first = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        first = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport._writing)
         with pytest.raises(WriteTimedOut, match="another thread"):
-            transport.write(text(b"second"), Deadline(SOON))
+            transport.write(text(b"second"), SOON)
         assert peer.read_frame() == (TEXT, BIG)
         first.result(PATIENCE)
 
@@ -133,7 +146,7 @@ def test_what_was_to_go_soon_goes_before_what_comes_later() -> None:
     with pair() as (transport, peer, _):
         transport.write_soon(text(BIG))
         transport.write_soon(text(b"second"))
-        writing = beside(transport.write, text(b"third"), Deadline(PATIENCE))
+        writing = beside(transport.write, text(b"third"), PATIENCE)
         assert [peer.read_frame()[1] for _ in range(3)] == [BIG, b"second", b"third"]
         writing.result(PATIENCE)
 
@@ -141,7 +154,7 @@ def test_what_was_to_go_soon_goes_before_what_comes_later() -> None:
 def test_the_reader_has_nothing_to_flush_while_a_writer_is_at_it() -> None:
     """Else it would spin: the socket is writable again and again, and the writer's lock is taken."""
     with pair() as (transport, peer, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport.waiting_bytes > 0)
         assert not transport.wants_flush
         transport.write_soon(text(b"pong"))
@@ -152,13 +165,13 @@ def test_the_reader_has_nothing_to_flush_while_a_writer_is_at_it() -> None:
 
 def test_no_frame_follows_a_close_frame() -> None:
     with pair() as (transport, peer, _):
-        transport.write(frames.close_frame(1000), Deadline(PATIENCE))
+        transport.write(frames.close_frame(1000), PATIENCE)
         with pytest.raises(TransportLost, match="Close frame"):
-            transport.write(text(b"late"), Deadline(PATIENCE))
+            transport.write(text(b"late"), PATIENCE)
         with pytest.raises(TransportLost, match="Close frame"):
             transport.write_soon(text(b"late"))
         with pytest.raises(TransportLost, match="Close frame"):
-            transport.write(frames.close_frame(1002), Deadline(PATIENCE))
+            transport.write(frames.close_frame(1002), PATIENCE)
         transport.shut()
         assert peer.read_frame()[0] == CLOSE
         assert peer.socket.recv(10) == b""
@@ -166,7 +179,7 @@ def test_no_frame_follows_a_close_frame() -> None:
 
 def test_shut_wakes_a_writer_that_waits() -> None:
     with pair() as (transport, _, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport.waiting_bytes > 0)
         transport.shut()
         assert isinstance(writing.exception(PATIENCE), TransportLost)
@@ -174,12 +187,12 @@ def test_shut_wakes_a_writer_that_waits() -> None:
 
 def test_a_socket_that_is_closed_under_a_writer_is_a_loss_and_no_os_error() -> None:
     with pair() as (transport, _, _):
-        writing = beside(transport.write, text(BIG), Deadline(PATIENCE))
+        writing = beside(transport.write, text(BIG), PATIENCE)
         wait_until(lambda: transport.waiting_bytes > 0)
         transport.release()
         assert isinstance(writing.exception(PATIENCE), TransportLost)
         with pytest.raises(TransportLost):
-            transport.write(text(b"x"), Deadline(PATIENCE))
+            transport.write(text(b"x"), PATIENCE)
 
 
 def test_no_descriptor_for_waiting_is_a_loss_and_no_os_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +202,7 @@ def test_no_descriptor_for_waiting_is_a_loss_and_no_os_error(monkeypatch: pytest
     with pair() as (transport, _, _):
         monkeypatch.setattr("selectors.DefaultSelector", none_left)
         with pytest.raises(TransportLost, match="Too many open files"):
-            transport.write(text(BIG), Deadline(PATIENCE))
+            transport.write(text(BIG), PATIENCE)
 
 
 # Ctrl-C.
@@ -231,6 +244,8 @@ def test_an_interruption_between_the_system_call_and_its_record_ends_the_connect
     """How many bytes went out is not known then, so anything that followed might be read as part of the frame."""
 
     class Interrupted:
+        """A socket whose ``send`` is not one step of C: OpenSSL's, say, or a patched one."""
+
         def __init__(self, sock: socket.socket) -> None:
             self.sock = sock
             self.interrupt = True
@@ -241,16 +256,96 @@ def test_an_interruption_between_the_system_call_and_its_record_ends_the_connect
         def send(self, data: Any) -> int:
             sent = self.sock.send(data)
             if self.interrupt:
+                self.interrupt = False
                 raise KeyboardInterrupt
             return sent
 
-    with pair() as (transport, _, _):
-        transport._socket = broken = Interrupted(transport._socket)  # type: ignore[assignment]
+    with pair(Interrupted) as (transport, _, _):
         with pytest.raises(KeyboardInterrupt):
-            transport.write(text(b"one"), Deadline(PATIENCE))
-        broken.interrupt = False
+            transport.write(text(b"one"), PATIENCE)
+        assert transport.interrupted
         with pytest.raises(TransportLost, match="interrupted"):
-            transport.write(text(b"two"), Deadline(PATIENCE))
+            transport.write(text(b"two"), PATIENCE)
+
+
+def struck_at(line: int, call: Callable[[], object]) -> bool:
+    """Raises KeyboardInterrupt at the ``line``-th line of the transport within ``call``; False when there are not as many."""
+    left = line
+
+    def in_function(function: FrameType, event: str, argument: object) -> Any:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return in_function
+
+    def trace(function: FrameType, event: str, argument: object) -> Any:
+        return in_function if function.f_code.co_filename == transport_module.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+class Noted:
+    """An opening that notes what it is told."""
+
+    def __init__(self, then: Callable[[], object] = lambda: None) -> None:
+        self.is_written = False
+        self.then = then
+
+    def written(self) -> None:
+        self.is_written = True
+        self.then()
+
+    def withdrawn(self) -> None:
+        self.is_written = False
+
+
+def test_ctrl_c_at_any_line_of_a_write_leaves_whole_frames_keeps_nobody_out_and_tells_what_went_out() -> None:
+    line = 0
+    with pair() as (transport, peer, _):
+        while True:
+            line += 1
+            noted = Noted()
+            struck = struck_at(line, partial(transport.write, text(b"struck"), PATIENCE, None, noted))
+            beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
+            arrived = peer.read_frame()[1]
+            assert (arrived == b"struck") == noted.is_written
+            assert arrived == b"next" or peer.read_frame()[1] == b"next"
+            if not struck:
+                break
+    assert line > 20
+
+
+def test_ctrl_c_at_any_line_of_a_flush_loses_no_frame_that_waits() -> None:
+    line = 0
+    with pair() as (transport, peer, _):
+        while True:
+            line += 1
+            transport._soon.extend((text(b"one"), text(b"two")))
+            struck = struck_at(line, transport.flush)
+            beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
+            assert [peer.read_frame()[1] for _ in range(3)] == [b"one", b"two", b"next"]
+            if not struck:
+                break
+    assert line > 20
+
+
+def test_a_signal_handler_that_writes_while_its_own_thread_does_is_written_next() -> None:
+    inner = Noted()
+    with pair() as (transport, peer, _):
+        outer = Noted(lambda: transport.write(text(b"from the handler"), PATIENCE, None, inner))
+        transport.write(text(b"one"), PATIENCE, None, outer)
+        assert [peer.read_frame()[1] for _ in range(2)] == [b"one", b"from the handler"]
+    assert inner.is_written
 
 
 def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_writer_out() -> None:
@@ -271,12 +366,12 @@ def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_wr
     with pair() as (transport, peer, _):
         transport._send_lock = lock = Interrupted()  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):
-            transport.write(text(b"one"), Deadline(PATIENCE))
+            transport.write(text(b"one"), PATIENCE)
         transport._soon.append(text(b"two"))
         with pytest.raises(KeyboardInterrupt):
             transport.flush()
         lock.interrupt = False
-        beside(transport.write, text(b"three"), Deadline(PATIENCE)).result(PATIENCE)
+        beside(transport.write, text(b"three"), PATIENCE).result(PATIENCE)
         assert [peer.read_frame()[1] for _ in range(2)] == [b"two", b"three"]
         assert not transport.interrupted
 

@@ -1,7 +1,7 @@
 """Calls of tools under a random mix of all that may happen to them. ``python -m tests.tool_mix 100000`` is the soak.
 
-The service is made with websockets and counts what comes; what a call has come to is what ``on_run`` was told. Every call that the
-client has seen ends once, has one terminal answer at most, and none after a cancellation, a close or a loss.
+The service is made with websockets and counts what comes; what a call has come to is what ``on_run`` was told. Every call that
+the client has seen ends once, has one terminal answer at most, and none after a cancellation, a close or a loss.
 """
 
 from __future__ import annotations
@@ -186,10 +186,13 @@ class Mix:
 
     def check(self) -> dict[str, int]:
         """Counts; fails when a call has no end or two, two terminal answers, or one that it must not have."""
-        account, frames = self.account, Counter[str]()
-        for each in self.service.responses:
-            assert not (each.get("willContinue") and frames[each["id"]]), f"an update of {each['id']} came after its answer"
-            frames[each["id"]] += not each.get("willContinue")
+        account, frames, ended = self.account, Counter[str](), set()
+        for each, connection in zip(self.service.responses, self.service.came_over, strict=True):
+            if each.get("willContinue"):
+                assert (each["id"], connection) not in ended, f"an update of {each['id']} came after its answer"
+            else:
+                frames[each["id"]] += 1
+                ended.add((each["id"], connection))
         wrong = {call: account.ends[call] for call in account.seen if len(account.ends[call]) != 1}
         assert not wrong, f"calls without an end, or with two: {wrong}"
         assert max(frames.values()) <= 1, f"answered twice: {[call for call, count in frames.items() if count > 1]}"

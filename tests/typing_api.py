@@ -29,6 +29,17 @@ from genai_live import (
 from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
 from genai_live.families import ModelFamily
+from genai_live.tools import (
+    RunState,
+    ToolContext,
+    ToolError,
+    ToolPolicy,
+    ToolRun,
+    ToolUpdate,
+    arguments,
+    declaration,
+    tool,
+)
 
 
 def make_clients() -> list[Client]:
@@ -80,6 +91,36 @@ def connect_as_elsewhere(client: Client, config: types.LiveConnectConfigOrDict, 
     assert_type(types.Blob(data=b"").model_dump(exclude_none=True), dict[str, Any])
     assert_type(types.Blob.model_validate({}), types.Blob)
     client.aio.aclose()
+
+
+@tool(timeout=5.0, approve=True)
+def book(flight: str, context: ToolContext) -> Iterator[ToolUpdate]:
+    context.check()
+    assert_type(context.call, types.FunctionCall)
+    context.session.send_text("Booking.")
+    if not context.cancelled.is_set():
+        yield ToolUpdate({"flight": flight}, scheduling=types.FunctionResponseScheduling.SILENT)
+    raise ToolError("No seat is left.")
+
+
+def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+    return call.name == "book"
+
+
+def show(run: ToolRun) -> None:
+    assert_type(run.state, RunState)
+    assert_type(run.seconds, float)
+    assert_type(ToolRun.from_json(run.to_json()), ToolRun)
+
+
+def run_tools(client: Client, call: types.FunctionCall) -> tuple[ToolRun, ...]:
+    assert_type(declaration(book), types.FunctionDeclaration)
+    assert_type(arguments(book, call), dict[str, Any])
+    policy = ToolPolicy(workers=2, timeout=None, approve=approve, on_run=show)
+    client.live.connect(model="m", config={"tools": [book]}, run_tools=True).close()
+    with client.live.connect(model="m", config={"tools": [book]}, run_tools=policy) as session:
+        assert_type(session.ask("Book LH1").tool_runs, tuple[ToolRun, ...])
+        return session.tool_runs
 
 
 def end_all(client: Client) -> None:

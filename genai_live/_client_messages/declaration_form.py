@@ -9,11 +9,11 @@ from genai_live.families import ModelFamily
 
 _DECLARATIONS, _JSON_SCHEMA, _PARAMETERS = "functionDeclarations", "parametersJsonSchema", "parameters"
 _SAME = (
-    "title", "description", "format", "default", "nullable", "minimum", "maximum", "minItems", "maxItems", "minLength",
+    "title", "description", "default", "nullable", "minimum", "maximum", "minItems", "maxItems", "minLength",
     "maxLength", "minProperties", "maxProperties", "pattern", "required", "propertyOrdering",
 )  # fmt: skip
 """Keywords that both have, with the same meaning."""
-_IN_WORDS = frozenset({"exclusiveMinimum", "exclusiveMaximum", "multipleOf", "uniqueItems"})
+_IN_WORDS = frozenset({"exclusiveMinimum", "exclusiveMaximum", "multipleOf", "uniqueItems", "contentEncoding"})
 """Keywords that a Schema lacks and a description can say."""
 _SILENT = frozenset(
     {"$schema", "$id", "$comment", "$defs", "definitions", "examples", "deprecated", "readOnly", "writeOnly", "discriminator"}
@@ -72,10 +72,11 @@ def _said(schema: Any, within: _Place) -> dict[str, Any]:
         if key in _IN_WORDS:
             words.append(f"{key}: {value}.")
         elif key in _KEYWORDS:
-            said.update(_KEYWORDS[key](value, place))
+            found = _KEYWORDS[key](value, place)
+            words += found.pop(_CHOICES, [])
+            said.update(found)
         elif key not in _SAME and key not in _SILENT:
             raise _UnsayableError
-    words += said.pop(_CHOICES, [])
     said.update({key: place.schema[key] for key in _SAME if key in place.schema})
     if "type" not in said and "anyOf" not in said:
         raise _UnsayableError
@@ -110,6 +111,14 @@ def _referred(references: tuple[str, ...], root: Mapping[str, Any]) -> Mapping[s
     if not isinstance(found, Mapping):
         raise _UnsayableError
     return found
+
+
+_FORMATS = frozenset({"float", "double", "int32", "int64", "enum", "date-time"})
+"""Those that a Schema has; others are said in words, for the service refused a declaration with one (reported)."""
+
+
+def _format(value: Any, place: _Place) -> dict[str, Any]:
+    return {"format": value} if value in _FORMATS else {_CHOICES: [f"Format: {value}."]}
 
 
 def _type(value: Any, place: _Place) -> dict[str, Any]:
@@ -166,6 +175,7 @@ def _additional(value: Any, place: _Place) -> dict[str, Any]:
 _CHOICES = "choices in words"
 _KEYWORDS: dict[str, Callable[[Any, _Place], dict[str, Any]]] = {
     "type": _type,
+    "format": _format,
     "properties": _properties,
     "items": _items,
     "prefixItems": _prefix_items,

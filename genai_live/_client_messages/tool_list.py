@@ -16,6 +16,7 @@ MAX_DECLARATIONS = 512
 """Function declarations that one session may have (types reference, Tool.function_declarations)."""
 _DECLARATIONS = "functionDeclarations"
 _is_function_name = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,127}").fullmatch
+_is_in_schema = re.compile(r".*\.function_declarations\[\d+\]\.(parameters|response)\b.*", re.DOTALL).fullmatch
 _CONTAINERS = (list, tuple)
 _ACCEPTED = "Tool objects, dicts of them, FunctionDeclaration objects, MCP Tool objects and Python functions"
 
@@ -35,7 +36,10 @@ def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
     functions: list[dict[str, Any]] = []
     for index, item in enumerate(value):
         where = f"{path}[{index}]"
-        tool = checker.message(Tool, _as_tool(item, where), where)
+        try:
+            tool = checker.message(Tool, _as_tool(item, where), where)
+        except ConfigError as error:
+            raise _hinted(error) from None
         found = tool.get(_DECLARATIONS)
         if found:
             functions += [_checked_function(function, where) for function in found]
@@ -44,6 +48,16 @@ def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
             others.append(tool)
     _check_names(functions, path)
     return [*others, {_DECLARATIONS: functions}] if functions else others
+
+
+def _hinted(error: ConfigError) -> ConfigError:
+    """For a JSON schema in ``parameters``, which takes another kind: where it goes."""
+    field = _is_in_schema(error.path)
+    words = str(error).removeprefix(f"{error.path}: ")
+    if field is None or not words.startswith(("unknown key", "expected Type or")):
+        return error
+    stop = "" if words.endswith("?") else "."
+    return ConfigError(f"{words}{stop} A JSON schema goes into {field[1]}_json_schema, as it is", error.path)
 
 
 def _as_tool(item: Any, path: str) -> Any:

@@ -87,6 +87,10 @@ MOVES: dict[tuple[Connectivity, Change], Connectivity] = {
 _READY = _C.READY
 """A member of an Enum, asked of its class, takes 0.07 µs; every message that is sent asks for this one."""
 _ENDING = (_C.CLOSING, _C.CLOSED)
+_NO_HANDLE = (
+    "The session could not go on over another connection, because the service had not sent a resumption handle yet:"
+    " ReconnectPolicy(fresh_session=True) begins anew then, without the conversation so far."
+)
 
 
 class Channel(Generic[ServerMessage]):
@@ -309,6 +313,8 @@ class Channel(Generic[ServerMessage]):
             assert info is not None
             following = self._next_try(ended)
             if following is None:
+                if self._wants_handle(ended):
+                    ended.explain_end(_NO_HANDLE)
                 self._end()
                 return False
             self._move(Change.LOST)
@@ -365,6 +371,12 @@ class Channel(Generic[ServerMessage]):
             if self._state in (*_ENDING, _C.CONNECTING) or self.protocol.state is State.FINISHING:
                 return False
             return self._outage.goes_on(self._end_of(connection), self.protocol.handle)
+
+    def _wants_handle(self, ended: Connection[ServerMessage]) -> bool:
+        """Requires the lock. True when nothing but a handle is missing for another connection."""
+        if self._outage is None or self.protocol.handle is not None or self._state in (*_ENDING, _C.CONNECTING):
+            return False
+        return self._end_of(ended).may_pass
 
     def _end_of(self, connection: Connection[ServerMessage]) -> End:
         info = connection.close_info

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import selectors
-import threading
 import time
 from collections import deque
 from dataclasses import replace
@@ -25,6 +24,7 @@ from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
 from genai_live._network.frames import Violation
@@ -109,7 +109,7 @@ class Connection(Generic[ServerMessage]):
         self.transport: Transport | None = None
         self.registered = 0
         self.needs_attention = False
-        self.ended = threading.Event()
+        self.ended = Flag()
         """Set when everybody has been told of the end."""
         self._ending = Ending()
         self._dialler = Dialler(plan)
@@ -126,6 +126,8 @@ class Connection(Generic[ServerMessage]):
         """Why a write failed, until the reader has looked for what the peer said last."""
         self._soon: list[tuple[frames.Frame, Payload, Sent, Question | None]] = []
         """Questions that were left to be written by anybody."""
+        self._is_unsettled = False
+        """True when a turn has left older questions open, as of the last read."""
         self._retired = False
         self._caller_reports = self._opens_session
         """The caller of connect() decides on retries, and reports a failed attempt, unless Ctrl-C ended that thread."""
@@ -142,7 +144,7 @@ class Connection(Generic[ServerMessage]):
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
-        except RuntimeError as error:  # this process may start no more threads
+        except (RuntimeError, KeyError) as error:  # this process may start no more threads
             self._caller_reports = error.__context__ is None
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
             if error.__context__ is not None:  # a signal struck in threading, which raised this in the place of it
@@ -245,6 +247,8 @@ class Connection(Generic[ServerMessage]):
     def _read(self) -> None:
         assert self.transport is not None
         heard = self.transport.bytes_read
+        if self._is_unsettled:
+            self._look(time.monotonic())  # the silence up to now counts
         self._arrived.extend(self.transport.read())
         try:
             while self._arrived:
@@ -260,7 +264,8 @@ class Connection(Generic[ServerMessage]):
             self._lose(violation.code, violation.reason)
         if heard != self.transport.bytes_read:
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
-        if self.delivery.paused or self.protocol.going_away or self.protocol.is_unsettled:
+        self._is_unsettled = self.protocol.is_unsettled
+        if self.delivery.paused or self.protocol.going_away or self._is_unsettled or self.delivery.failure is not None:
             self.needs_attention = True
 
     def _write_soon(self, frame: bytes = b"") -> None:
@@ -373,7 +378,10 @@ class Connection(Generic[ServerMessage]):
             self.transport.shut()
             self.transport.release()
         if self.protocol.state is State.SETUP and self._ending.failure is None:
-            self._ending.failure = setup_rejected(info, self.plan.safe_url)
+            refused = self.delivery.failure
+            self._ending.failure = (
+                setup_rejected(info, self.plan.safe_url) if refused is None else setup_error(refused, self.plan.safe_url)
+            )
         if not self._is_followed():
             self.protocol.move(Event.ENDED)
             self.delivery.end()
@@ -387,6 +395,10 @@ class Connection(Generic[ServerMessage]):
         except Exception:  # a defect of this library: the session ends, rather than hang
             logging.getLogger("genai_live").exception("going on failed; the session ends")
             return False
+
+    def explain_end(self, words: str) -> None:
+        """Has the error of the end say why no other connection follows. Before anybody is told."""
+        self._ending.note = words
 
     def report_end(self) -> None:
         """Calls the callbacks that are for the end. The thread that retires the connection, or the one whose connect() failed."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from typing import Any, Generic, Protocol
 
@@ -11,6 +10,7 @@ from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
 from genai_live._connection.ledger import Mark
 from genai_live._connection.protocol import BidiProtocol, State
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
@@ -46,9 +46,9 @@ class Delivery(Generic[ServerMessage]):
         self.inbox: Inbox[ServerMessage] = Inbox(queue_bytes, backlog, owner.resume, protocol.decode)
         self.messages_received = 0
         self.undecodable = 0
-        self.opened = threading.Event()
+        self.opened = Flag()
         """Set when connect() may return, or has failed."""
-        self.turn_over = threading.Event()
+        self.turn_over = Flag()
         """Set whenever a message ended a turn; finish() waits for it."""
         self.paused = False
         """True when so much waits that nothing more should be read."""
@@ -102,8 +102,12 @@ class Delivery(Generic[ServerMessage]):
     def still_full(self) -> bool:
         """Looks again whether reading has to pause."""
         # With on_message it is the executor that may be behind, or who gathers a turn; else the receiver.
-        counts = self._on_message is None or self.inbox.is_gathering
-        self.paused = self.dispatcher.pause_if_full() or (counts and self.inbox.pause_if_full())
+        if self._on_message is None or self.inbox.is_gathering:
+            is_full = self.inbox.pause_if_full()
+        else:
+            is_full = False
+            self.inbox.read_on()
+        self.paused = self.dispatcher.pause_if_full() or is_full
         return self.paused
 
     def end(self) -> None:
@@ -169,7 +173,7 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(on_message, message, size=len(payload))
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
-        waiting = inbox.put(payload, len(payload), mark)
+        waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
         if inbox.is_gathering:
             if waiting >= inbox.limit_bytes and inbox.pause_if_full():
                 self._pause()

@@ -7,6 +7,7 @@ import threading
 
 from genai_live import _process, errors
 from genai_live._close_reasons import Verdict, closed_error, judged
+from genai_live._flag import Flag
 from genai_live.errors import CloseInfo, ConnectError, SentBy, SessionClosed
 
 
@@ -19,7 +20,9 @@ class Ending:
         """Why the connection was never set up."""
         self.close_by = 0.0
         """Monotonic time until which the peer's Close frame is waited for; 0 for not at all."""
-        self.decided = threading.Event()
+        self.note = ""
+        """Why no other connection follows, where that is not plain from the end."""
+        self.decided = Flag()
         self.process = _process.current
         self._in_children: dict[int, CloseInfo] = {}
         """What child processes say of the session, by their ids."""
@@ -31,6 +34,7 @@ class Ending:
         """Settles how the connection ends; False when that was settled before."""
         with self._lock:
             if self.info is not None:
+                self.decided.set()  # Ctrl-C may have come before that
                 return False
             # The record comes last: whoever sees it must find the rest in place.
             self.close_by, self.failure = close_by, failure
@@ -63,4 +67,7 @@ class Ending:
         error = closed_error(info)
         if self.failure is not None:
             judged(error, Verdict(self.failure.kind, self.failure.retryable, self.failure.advice))
+        if self.note:
+            error.args = (f"{error} {self.note}",)
+            error.advice = self.note
         return error

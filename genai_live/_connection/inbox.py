@@ -66,6 +66,8 @@ class Inbox(Generic[ServerMessage]):
         self.backlog_bytes = backlog_bytes
         """Bytes kept while nobody gathers a turn: as many as the limit, or fewer where callbacks have seen them."""
         self.forgotten = 0
+        self.is_updating = False
+        """True while the receiver of a turn calls its caller's ``on_update``."""
         self.is_gathering = False
         """True while a receiver waits for all of a turn, of which nothing may be forgotten."""
         self.claim: dict[str, object] = {}
@@ -133,11 +135,16 @@ class Inbox(Generic[ServerMessage]):
 
     def pause_if_full(self) -> bool:
         """True when the bound is reached: the reader stops reading until ``resume`` is called."""
-        # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``.
+        # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``. Only the reader takes
+        # it back, who then reads on: Ctrl-C in a receiver leaves no reader behind that waits for ever.
         self._paused = True
         if self.waiting_bytes < self.limit_bytes:
             self._paused = False
         return self._paused
+
+    def read_on(self) -> None:
+        """The reader pauses for this queue no longer, however much waits."""
+        self._paused = False
 
     def forget_oldest(self) -> None:
         """Drops messages from the old end until the backlog holds, for sessions whose callback has seen them."""
@@ -212,8 +219,10 @@ class Inbox(Generic[ServerMessage]):
         return message
 
     def taking(self, count: int, but: list[int]) -> Take:
-        """What its receiver is to be given: the first messages, but for those at some places, which stay as far as they fit into
-        the backlog."""
+        """What its receiver is to be given: the first messages.
+
+        Those at some places stay, as far as they fit into the backlog.
+        """
         return Take(count, but, self._held[count - 1])
 
     def drop(self, place: int) -> None:
@@ -302,7 +311,6 @@ class Inbox(Generic[ServerMessage]):
 
     def _resume_if_caught_up(self) -> None:
         if self.waiting_bytes <= self.limit_bytes // 2:
-            self._paused = False
             self._resume()
 
     def _wait_for_token(self, deadline: Deadline) -> None:

@@ -77,6 +77,10 @@ class Question:
         """Those that this library answers by itself."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
+        self.owes_turn = False
+        """True when that is to be in a turn of its own: what the turn under way says is no word about the response."""
+        self.updates = 0
+        """Responses before the last of a call, each of which has a turn that has not begun."""
         self.responses: list[Payload] = []
         """Tool responses after which the model has not spoken yet: they are sent again if their connection dies."""
         self.incomplete = False
@@ -89,12 +93,19 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.is_abandoned = False
+        """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
         """Messages about its turn that came after the end: usage, transcripts, grounding."""
         self.turn: Completable | None = None
         """The turn in its user's hands, which late reports complete."""
         self.part, self.generated, self.last = Mark(self), Mark(self, generated=True), Mark(self, ends=True)
         self.late, self.last_late = Mark(self, late=True), Mark(self, ends=True, late=True)
+
+    @property
+    def is_owed(self) -> bool:
+        """True when a response was sent that the model has not spoken of."""
+        return self.owed or self.updates > 0
 
     @property
     def waits_for_caller(self) -> bool:
@@ -148,8 +159,9 @@ class Answer:
     question: Question
     call_id: str
     is_last: bool
-    was_owed: bool
     was_due: bool
+    owing: tuple[bool, int, bool]
+    """What the question was owed before."""
     written: bool = False
 
 
@@ -264,7 +276,13 @@ class Ledger:
         """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
+        self._silence = 0.0
+        """Seconds of silence since a turn has left older questions open."""
+        self._asked_meanwhile = False
+        """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
+        self._told_calls: set[str] = set()
+        """Ids of all calls of this conversation."""
         self._lost_calls: set[str] = set()
 
     # Asking: the thread that sends.
@@ -276,6 +294,7 @@ class Ledger:
     def written(self, question: Question) -> None:
         """The question goes out. Called by the owner of the send lock, just before its bytes."""
         question.fate, question.ready = Fate.WRITTEN, next(self._order)
+        self._asked_meanwhile = self._asked_meanwhile or self._silent_since is not None
         self._due.append(question)
 
     def withdrawn(self, question: Question) -> None:
@@ -290,7 +309,7 @@ class Ledger:
         if question is None:
             return
         due = question in self._due
-        answer = Answer(response, question, call_id, is_last, question.owed, due)
+        answer = Answer(response, question, call_id, is_last, due, (question.owed, question.updates, question.owes_turn))
         self._answering = [*(each for each in self._answering if not each.written), answer]
         # One message may answer several calls. What this library answers by itself is answered once: mostly the service has it.
         if call_id not in question.owned and not any(response is each for each in question.responses):
@@ -300,18 +319,23 @@ class Ledger:
             self.pending.pop(call_id, None)
         self._silent_since = None
         if is_spoken:
-            question.owed, question.ready = True, next(self._order)
+            question.ready = next(self._order)
+            if is_last:
+                question.owed = True
+            else:
+                question.updates += 1
+            question.owes_turn = self.calls_have_turns and question is self._running
             self.going_on = None
             if question is not self._running and not due:
                 self._due.append(question)
-        elif is_last and question is not self._running and not question.calls and not question.owed:
+        elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
 
     def response_written(self, response: Payload) -> None:
         """A tool response goes out: from now on the model may go on with its question. Called as ``written`` is."""
         for answer in self._answers_in(response):
             answer.written = True
-            if answer.question.owed:
+            if answer.question.is_owed:
                 answer.question.ready = next(self._order)
 
     def response_withdrawn(self, response: Payload) -> None:
@@ -337,8 +361,8 @@ class Ledger:
         if answer.is_last:
             question.calls.add(answer.call_id)
             self.pending[answer.call_id] = question
-        question.owed = answer.was_owed
-        if not answer.was_due and not question.owed:
+        question.owed, question.updates, question.owes_turn = answer.owing
+        if not answer.was_due:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
 
@@ -364,13 +388,16 @@ class Ledger:
         if message.interaction_status is not None:
             self._in_progress = message.interaction_status == InteractionStatus.IN_PROGRESS
         if said:
-            self._silent_since = self._hearing = None
+            if self._silent_since is not None and not self._asked_meanwhile:
+                self._silence = 0.0
+            self._silent_since, self._hearing, self._asked_meanwhile = None, None, False
         else:
             mark = self._aside(message, content)
         if mark.question is not None:
             mark = self._noted_report(mark.question, mark, message, content)
-        speaking = self.standing is Standing.SPEAKING and self._running is not None and not self._running.owed
-        self.going_on = self._running.part if speaking and self._running is not None else None
+        running = self._running
+        plain = running is not None and self.standing is Standing.SPEAKING and not (running.calls or running.is_owed)
+        self.going_on = running.part if plain and running is not None else None
         return mark
 
     def notes(self) -> list[Mark]:
@@ -405,16 +432,18 @@ class Ledger:
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
 
-        Without this one question that the service merged with another one, or dropped, would shift every later answer.
+        Without this one question that the service merged with another one, or dropped, would shift every later answer. A silence
+        in which the caller asks again goes on after the answer: who gives up within 4 s each time would be one behind for good.
         """
         if not self.is_unsettled:
             self._silent_since = None
             return _NEVER
-        if self._silent_since is None:
-            self._silent_since = now
-        if now < self._silent_since + SILENCE:
-            return self._silent_since + SILENCE
-        self._silent_since = None
+        if self._silent_since is not None:
+            self._silence += max(0.0, now - self._silent_since)
+        self._silent_since = now
+        if self._silence < SILENCE:
+            return now + SILENCE - self._silence
+        self._silent_since, self._silence = None, 0.0
         waiting = self._waiting_for_caller
         if waiting is not None:  # whose the call is cannot be known, so nothing is closed
             self._told = waiting
@@ -423,11 +452,11 @@ class Ledger:
         left, finished = tuple(self._left_open()), self._finished
         self.resynchronised += len(left)
         for question in left:
-            if finished is None or question.owed:
+            if finished is None or question.is_owed:
                 self._close_with_note(question)
             else:
                 self._close(question)
-        merged = tuple(question for question in left if not question.owed)
+        merged = tuple(question for question in left if not question.is_owed)
         if finished is not None and merged:
             finished.merged += len(merged)
             finished.report()
@@ -435,7 +464,7 @@ class Ledger:
         return _NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.owed or question.ready < self._began)
+        return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
@@ -448,11 +477,11 @@ class Ledger:
         if self.sound.sent and self.sound.ended and not any(question.kind is Asked.SPEECH for question in self._due):
             asked.append(self._coming or self.asked(Asked.SPEECH))
             self._coming = None
-        lost = tuple(question for question in asked if not (question.calls or question.owed))
+        lost = tuple(question for question in asked if not (question.calls or question.is_owed))
         for question in lost:
             self._close(question, Fate.LOST)
         for question in asked:
-            if question.owed and question not in self._due:
+            if question.is_owed and question not in self._due:
                 self._due.append(question)
         self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
@@ -462,7 +491,8 @@ class Ledger:
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
         lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
-        self._lost_calls |= set(self.pending)
+        self._lost_calls |= self._told_calls
+        self._told_calls = set()
         self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
@@ -487,6 +517,13 @@ class Ledger:
             return self._begin()
         return self._finished.late
 
+    def _go_on_or_answer(self) -> Mark:
+        """A model that waits for a response says nothing more of that question: its words are for the next one, if any."""
+        if self._running is None or not (self._running.calls and self._due):
+            return self._go_on()
+        self.standing, self._running = Standing.SILENT, None
+        return self._begin()
+
     def _go_on(self) -> Mark:
         assert self._running is not None
         if self.standing is Standing.SPEAKING:
@@ -509,7 +546,7 @@ class Ledger:
 
     def _goes_on_after(self, question: Question) -> bool:
         """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
-        return bool(question.calls) or (question.owed and self.calls_have_turns)
+        return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
@@ -527,11 +564,13 @@ class Ledger:
             self.sound.sent = False
         self.standing, self._running = Standing.SILENT, None
         if goes_on:
-            if question.owed and question not in self._due:
+            if question.is_owed and question not in self._due:
                 self._due.append(question)
             return question.part
         self._close(question)
         self._finished = question
+        if not any(self._left_open()):
+            self._silence = 0.0
         return question.last
 
     def _fail(self) -> Mark:
@@ -554,6 +593,8 @@ class Ledger:
             self._running = self._latest = question
             self._began = question.began = next(self._order)
             question.fate = Fate.WRITTEN
+            question.owes_turn = question.updates > 0
+            question.updates = max(0, question.updates - 1)
             if question is self._coming:
                 self._coming = None
             if standing is Standing.SPEAKING:
@@ -571,6 +612,8 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        if question.owes_turn:
+            return
         question.owed = False
         if question.responses:
             question.responses = []
@@ -595,6 +638,7 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
+            self._told_calls.add(call_id)
             if question is not None and call_id not in self.noted_calls.over:
                 if call_id in self.noted_calls.owned:
                     question.owned.add(call_id)
@@ -607,7 +651,7 @@ class Ledger:
             if question is None:
                 continue
             question.calls.discard(call_id)
-            if question is not self._running and not question.calls and not question.owed:
+            if question is not self._running and not question.calls and not question.is_owed:
                 self._close_with_note(question)
 
     def _note_voice(self, activity: VoiceActivityType | str | None) -> None:
@@ -721,9 +765,9 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.SILENT, _W.INTERRUPTED): Rule(_L._cut, _NOT_RECORDED),
     (_S.SILENT, _W.COMPLETE): Rule(_L._complete, "recorded: an answer may be empty"),
     (_S.SILENT, _W.IDLE): Rule(_L._ignore, "page on thinking: IDLE may follow the turnComplete that it is about"),
-    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on, "recorded"),
-    (_S.SPEAKING, _W.CALL): Rule(_L._go_on, "recorded: 2.5 and 3.1 call in mid-turn"),
-    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
+    (_S.SPEAKING, _W.CONTENT): Rule(_L._go_on_or_answer, "recorded; beside an open call and another question, never"),
+    (_S.SPEAKING, _W.CALL): Rule(_L._go_on_or_answer, "recorded: 2.5 and 3.1 call in mid-turn"),
+    (_S.SPEAKING, _W.TRANSCRIPT): Rule(_L._go_on_or_answer, "recorded"),
     (_S.SPEAKING, _W.GENERATED): Rule(_L._generate, "recorded"),
     (_S.SPEAKING, _W.INTERRUPTED): Rule(_L._cut, f"{_REFERENCE}: interrupted > turnComplete"),
     (_S.SPEAKING, _W.COMPLETE): Rule(_L._complete, "recorded"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from genai_live import _json
 from genai_live._connection.channel import Channel
@@ -22,11 +22,13 @@ from genai_live.errors import ConnectError, ErrorKind, WrongThread
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from genai_live._secret import Secret
     from genai_live.reconnection import ReconnectPolicy
+
+Held = TypeVar("Held")
 
 CONNECT_TIMEOUT = 30.0
 """Seconds for everything up to setupComplete; the service was seen to need 0.3 to 0.8 s."""
@@ -56,10 +58,13 @@ class Opener:
         protocol: type[BidiProtocol[ServerMessage]],
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
+        hold: Callable[[Channel[ServerMessage]], Held],
         policy: ReconnectPolicy | None = None,
         watcher: CallWatcher | None = None,
-    ) -> Channel[ServerMessage]:
-        """Connects, sends ``setup`` and waits for setupComplete. Blocks; Ctrl-C gives up.
+    ) -> Held:
+        """Connects, sends ``setup``, waits for setupComplete, and returns what ``hold`` makes of the channel. Blocks.
+
+        Ctrl-C gives up, at any line: until ``hold`` has returned nobody else has the channel.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
         ``policy`` the connection is one that goes on over others when it ends. ``watcher`` answers calls of the model by itself.
@@ -86,17 +91,16 @@ class Opener:
             channel = Channel(plan, made, callbacks, self._new_reader, policy, plan_for)
             try:
                 channel.open(deadline)
+                return hold(channel)
             except ConnectError as error:
                 tried += 1
                 pause = next_try_in(error, tried, plan.options.connect_retries, deadline.left(), random.random())
                 if pause is None:
                     channel.report_end()
                     raise
-            except BaseException:  # Ctrl-C after setupComplete: nobody else has it
+            except BaseException:
                 channel.abort()
                 raise
-            else:
-                return channel
             time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
 
     def _new_reader(self) -> Reader:

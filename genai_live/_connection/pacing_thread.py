@@ -19,8 +19,11 @@ class PacingThread:
     """A timetable and the thread that waits for what is due next: ``timetable.Pacing``."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        """Guards all below; notified when something is due earlier than what the thread waits for. Nothing is called under it."""
+        self._lock = threading.RLock()
+        """Guards all below. Nothing is called under it. Taken itself and not through the condition, whose own way of taking it
+        Ctrl-C may interrupt."""
+        self._changed = threading.Condition(self._lock)
+        """Notified when something is due earlier than what the thread waits for."""
         self._timetable = Timetable()
         self._thread: threading.Thread | None = None
 
@@ -31,7 +34,7 @@ class PacingThread:
 
     def pace(self, work: Timed) -> None:
         """As ``Pacing.pace``."""
-        with self._changed:
+        with self._lock:
             self._timetable.put(work, time.monotonic())
             if self._thread is not None:
                 self._changed.notify()
@@ -46,7 +49,7 @@ class PacingThread:
 
     def hurry(self, work: Timed) -> None:
         """As ``Pacing.hurry``."""
-        with self._changed:
+        with self._lock:
             if self._timetable.hurry(work, time.monotonic()):
                 self._changed.notify()
 
@@ -56,12 +59,12 @@ class PacingThread:
         while works := self._next():
             for work in works:
                 due = served(work, time.monotonic())
-                with self._changed:
+                with self._lock:
                     self._timetable.put_back(work, due)
 
     def _next(self) -> list[Timed]:
         """What is due, waited for. Nothing when no work is left: this thread is over, and the next stream starts another."""
-        with self._changed:
+        with self._lock:
             while self._timetable:
                 now = time.monotonic()
                 works = self._timetable.take(now)

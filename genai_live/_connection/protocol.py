@@ -224,12 +224,15 @@ class BidiProtocol(Generic[ServerMessage]):
         return message
 
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
-        """The message of a payload; one that cannot be understood has ``decode_error`` set. Any thread."""
+        """The message of a payload that ``receive`` has understood. Any thread.
+
+        What a signal handler raises there passes through: it is no fault of the message.
+        """
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)
-            self._finish(message)
-        except Exception as error:  # whatever a message may do to the decoder: likewise
+        except RecursionError as error:  # this thread is deeper in its work than the reader
             return self._undecodable(payload, error)
+        self._finish(message)
         return message
 
     def _finish(self, message: ServerMessage) -> None:
@@ -274,6 +277,9 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self.ledger = Ledger()
         """Which answer belongs to which question."""
         self.sound = self.ledger.sound
+        self.blocking_calls: set[str] = set()
+        """Ids of calls during which the model hears nothing."""
+        self._free: frozenset[str] | None = None
         self.activity_open = False
         """True between activityStart and activityEnd, on the connection of the moment."""
         self._activity_cut = False
@@ -338,9 +344,16 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if self.watcher is not None and (message.tool_call is not None or message.tool_call_cancellation is not None):
             self.ledger.noted_calls = self.watcher.noted(message)
             self.mark = self.ledger.entered(message)
+            self._note_blocking(message)
             self.watcher.hand_over()
         else:
             self.mark = self.ledger.entered(message)
+            self._note_blocking(message)
+
+    def _note_blocking(self, message: LiveServerMessage) -> None:
+        if self._free is not None and message.tool_call is not None:
+            calls = message.tool_call.function_calls or ()
+            self.blocking_calls |= {call.id or call.name or "" for call in calls if call.name not in self._free}
 
     def _finish(self, message: LiveServerMessage) -> None:
         super()._finish(message)
@@ -349,6 +362,18 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         if message.tool_call is not None:  # half a character in an argument would be refused where a function gives it back
             for call in message.tool_call.function_calls or ():
                 call.args = mended(call.args)
+
+    def note_blocking(self, free: frozenset[str]) -> None:
+        """From now on ``blocking_calls`` are noted: of all functions but those of these names."""
+        self._free = free
+
+    @property
+    def call_blocks(self) -> bool:
+        """True while a call that blocks has no response. Forgets those that have one."""
+        for call_id in tuple(self.blocking_calls):
+            if call_id not in self.ledger.pending:
+                self.blocking_calls.discard(call_id)
+        return bool(self.blocking_calls)
 
     @property
     def is_unsettled(self) -> bool:

@@ -121,7 +121,7 @@ class Dialler:
         raise ConnectError(f"{self._attempt} failed: the websocket_factory raised {words}", Phase.UPGRADE)
 
     def _dialled(self, headers: Mapping[str, str | Secret], deadline: Deadline) -> websocket.WebSocket:
-        plan = self._plan
+        plan, self._route.phase = self._plan, Phase.NAME_LOOKUP
         try:
             websocket_client()  # before anybody is dialled in vain
             check_headers(headers)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from genai_live import _json
 from genai_live._close_reasons import judged, of_status, on_the_way_in
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live._network.headers import check_headers, revealed, secrets_in
 from genai_live._network.http_answer import Answer
 from genai_live._network.options import ConnectionOptions
@@ -127,14 +128,14 @@ class _Post:
         self._body = body
         self._options = options
         self._secrets = secrets_in(headers, address.url, address.safe_url)
-        self._ended = threading.Event()
+        self._ended = Flag()
         """Set when nobody waits any more."""
         self._route = Route(address.safe_url, options)
 
     def within(self, deadline: Deadline, retry: _Retry) -> dict[str, Any] | BaseException:
         """The answer, or the error of the last try. Caller's thread; Ctrl-C ends the request too."""
         outcomes: list[dict[str, Any] | BaseException] = []
-        done = threading.Event()
+        done = Flag()
 
         def run() -> None:
             try:

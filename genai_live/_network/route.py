@@ -23,6 +23,8 @@ from genai_live._network.tunnel import through_http
 from genai_live._secret import Secret, redacted
 from genai_live.errors import ConnectError, ConnectTimeout, ErrorKind, LiveError, Phase
 
+_LOST = ("WebSocketConnectionClosedException", "WebSocketTimeoutException")
+"""What websocket-client makes of an end, and of the system's ETIMEDOUT."""
 _DEFAULT_PORTS = {"ws": 80, "http": 80, "wss": 443, "https": 443}
 
 
@@ -73,7 +75,7 @@ class Route:
             return error
         if self._held.aborted:
             return ConnectError(f"{where}: it was given up", self.phase)
-        if isinstance(error, TimeoutError) or deadline.passed:
+        if deadline.passed or (isinstance(error, TimeoutError) and error.errno is None):  # ETIMEDOUT is the system's
             return ConnectTimeout(f"{where}: the time was used up{deadline.advice}", self.phase)
         words, advice, kind = self._meaning(error)
         words = redacted(words, [*secrets, *(self.proxy.secrets if self.proxy is not None else ())])
@@ -121,7 +123,7 @@ class Route:
             return *tls_failure(error, words), ErrorKind.OTHER
         if isinstance(error, socket.gaierror):
             return words, "Check the host's name, the region and the network.", ErrorKind.NETWORK
-        if isinstance(error, OSError) or type(error).__name__ == "WebSocketConnectionClosedException":
+        if isinstance(error, OSError) or type(error).__name__ in _LOST:
             return words, "Check the network and the address.", ErrorKind.NETWORK
         advice = "Whatever answers there speaks another protocol: check the address, its port, and the proxy."
         return words, advice, ErrorKind.OTHER

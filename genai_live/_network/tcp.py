@@ -123,8 +123,11 @@ class Line:
             self._held.check()
             left = self.deadline.left_or_raise()
             self.sock.settimeout(_SLICE if left is None else min(left, _SLICE))
-            with suppress(TimeoutError):
+            try:
                 return call()
+            except TimeoutError as error:
+                if error.errno is not None:  # ETIMEDOUT: the system has given the connection up
+                    raise
 
     def within(self, deadline: Deadline) -> Line:
         """The same with another deadline."""

@@ -189,9 +189,7 @@ class Transport:
 
     # Writing: any thread.
 
-    def write(
-        self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None
-    ) -> None:
+    def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
         ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
@@ -206,30 +204,32 @@ class Transport:
             self._soon_opened(frame, opening)
             return
         try:
-            if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
-                self._wait_for_lock(_Patience(limit, deadline))
-            self._writing = True
-            if self._frame or self._soon or self._pong:
-                self._write_waiting(_Patience(limit, deadline))
-            if opening is not None:
-                opening.written()
-            self._begin(frame)
-            self._opened = opening
-            self._write_some()
-            if self._frame:
-                self._push_slowly(_Patience(limit, deadline))
-            self.messages_written += 1
-        except BaseException as error:
-            self._leave(error, frame, opening)
+            try:
+                if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+                    self._wait_for_lock(_Patience(limit, deadline))
+                self._writing = True
+                if self._frame or self._soon or self._pong:
+                    self._write_waiting(_Patience(limit, deadline))
+                if opening is not None:
+                    opening.written()
+                self._begin(frame)
+                self._opened = opening
+                self._write_some()
+                if self._frame:
+                    self._push_slowly(_Patience(limit, deadline))
+                self.messages_written += 1
+            except BaseException as error:
+                self._leave(error, frame, opening)
+                raise
+            finally:
+                if self._owns_send_lock:
+                    self._writing = False
+                    self._send_lock.release()
+            if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
+                self.flush()
+        except BaseException:
+            self._let_go()
             raise
-        finally:
-            if self._owns_send_lock:
-                self._writing = False
-                self._send_lock.release()
-            if self._frame:
-                self._want_write()
-        if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
-            self.flush()
 
     def write_soon(self, frame: Frame, opening: Opening | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
@@ -239,6 +239,14 @@ class Transport:
         """
         self._soon_opened(frame, opening)
         self.flush()
+
+    def _let_go(self) -> None:
+        """A write or flush failed, or was interrupted at any moment: keeps nobody out, and has the reader write what waits."""
+        while self._owns_send_lock:
+            self._writing = False
+            self._send_lock.release()
+        if self._frame or self._soon or self._pong:
+            self._want_write()
 
     def _leave(self, error: BaseException, frame: Frame, opening: Opening | None) -> None:
         """A write ends early. Asked while the lock is held: later somebody else may have finished the frame."""
@@ -269,12 +277,16 @@ class Transport:
             if self._owns_send_lock and self._is_writing_below():
                 return  # a signal handler: the write that it interrupts goes on with what waits
             try:
-                if not self._send_lock.acquire(blocking=False):
-                    return
-                done = self._write_waiting(None)
-            finally:
-                if self._owns_send_lock:
-                    self._send_lock.release()
+                try:
+                    if not self._send_lock.acquire(blocking=False):
+                        return
+                    done = self._write_waiting(None)
+                finally:
+                    if self._owns_send_lock:
+                        self._send_lock.release()
+            except BaseException:
+                self._let_go()
+                raise
             if not done:
                 self._want_write()
                 return
@@ -285,8 +297,11 @@ class Transport:
         return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
 
     def _is_writing_below(self) -> bool:
-        """Requires the send lock. True in a signal handler that interrupts a write of this thread. Otherwise an exception that
-        came between two lines, as a debugger may raise one, has kept the lock from its release: it is released here."""
+        """Requires the send lock. True in a signal handler that interrupts a write of this thread.
+
+        Otherwise an exception that came between two lines, as a debugger may raise one, has kept the lock from its release: it is
+        released here.
+        """
         frame = sys._getframe(2)
         while frame is not None:
             if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
@@ -313,10 +328,18 @@ class Transport:
 
     def _write_waiting(self, patience: _Patience | None) -> bool:
         """Requires the send lock. False when the socket is full and there is no patience to wait."""
-        if self._frame and not self._push(patience):
-            return False
-        while self._pong or self._soon:
-            self._begin((self._pong or self._soon).popleft())
+        soon = self._soon
+        if self._frame:
+            if soon and soon[0] is self._frame:
+                soon.popleft()  # an interrupt came between the two steps below
+            if not self._push(patience):
+                return False
+        while self._pong or soon:
+            if self._pong:
+                self._begin(self._pong.popleft())
+            else:
+                self._begin(soon[0])
+                soon.popleft()
             if not self._push(patience):
                 return False
         return True
@@ -378,7 +401,7 @@ class Transport:
             call = map(self._send, (piece,))
             try:
                 # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
-                with self._call_lock: self._call(call)  # noqa: E701
+                with self._call_lock: self._call(call)  # fmt: skip # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
                 return

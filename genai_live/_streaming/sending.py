@@ -8,12 +8,12 @@ stream waiting.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from contextlib import closing
 
 from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
+from genai_live._flag import Flag
 from genai_live._streaming.pace import Pace
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import Pulled, PulledAhead, SoundSource, pull
@@ -47,8 +47,8 @@ class Sending:
         """What ended it early; None otherwise."""
         self.ended_at: float | None = None
         """When all was sent, in seconds of ``time.monotonic``; None before."""
-        self.cancelled = threading.Event()
-        self.done = threading.Event()
+        self.cancelled = Flag()
+        self.done = Flag()
         self.pacing: Pacing | None = None
         """The thread that sends, where that is not the caller's."""
         self._pace = pace

@@ -153,8 +153,10 @@ class PulledAhead:
     def __init__(self, source: SoundSource, wake: Callable[[], None], context: Context) -> None:
         self._source = source
         self._wake = wake
-        self._changed = threading.Condition()
-        """Guards all below; notified when there is room again, or no more need."""
+        self._lock = threading.RLock()
+        """Guards all below. Taken itself and not through the condition, whose own way of taking it Ctrl-C may interrupt."""
+        self._changed = threading.Condition(self._lock)
+        """Notified when there is room again, or no more need."""
         self._queue: deque[Pulled] = deque()
         self._starved = False
         self._stopped = False
@@ -166,7 +168,7 @@ class PulledAhead:
 
         Raises what the iterable raised, after the chunks that came before.
         """
-        with self._changed:
+        with self._lock:
             if self._queue:
                 self._changed.notify()
                 return self._queue.popleft()
@@ -177,7 +179,7 @@ class PulledAhead:
 
     def stop(self) -> None:
         """The iterable is not asked for more, and closed once it returns."""
-        with self._changed:
+        with self._lock:
             self._stopped = True
             self._changed.notify()
 
@@ -189,7 +191,7 @@ class PulledAhead:
                 while self._put(pulled := pull(self._source.chunks)) and pulled.chunk:
                     continue
         except BaseException as raised:  # also what is no Exception: it is handed to whoever waits for the stream
-            with self._changed:
+            with self._lock:
                 self._error = raised
                 is_heard = not self._stopped
             if is_heard:
@@ -198,7 +200,7 @@ class PulledAhead:
                 logger.exception("a source of stream_audio failed after its stream was over")
 
     def _put(self, pulled: Pulled) -> bool:
-        with self._changed:
+        with self._lock:
             self._changed.wait_for(lambda: self._stopped or len(self._queue) < PULLED_AHEAD)
             self._queue.append(pulled)
             was_starved, self._starved = self._starved, False

@@ -140,6 +140,7 @@ class Conversation:
         self._called_before = False
         self._rounds: deque[list[Call]] = deque()
         """Calls that follow upon the open ones."""
+        self._called_at = self._loop.time()
 
     # -- what comes in ---------------------------------------------------------------------------------------------
 
@@ -159,6 +160,12 @@ class Conversation:
     def reply(self, answer: Answer) -> None:
         """A scenario answers in place of the model."""
         self._move(Event.REPLY, answer)
+
+    @property
+    def blocked_for(self) -> float:
+        """Seconds since the latest call, while one that blocks has no response; else 0."""
+        blocks = any(call.blocking for call in self.open_calls.values())
+        return self._loop.time() - self._called_at if blocks else 0.0
 
     def repeat_calls(self, *, same_ids: bool) -> None:
         """A scenario has every open call made again, in the order opposite to that of the first time."""
@@ -284,9 +291,11 @@ class Conversation:
         self._reply(what)
 
     def _announce_call(self, what: Prompt | Answer | None) -> None:
+        self._called_at = self._loop.time()
         self._outlet.reached(TOOL_CALL)
 
     def _complete_call(self, what: Prompt | Answer | None) -> None:
+        self._called_at = self._loop.time()
         self._outlet.reached(TOOL_CALL)
         if self.options.profile.call_generation_complete:
             self._outlet.send({"serverContent": {"generationComplete": True}})

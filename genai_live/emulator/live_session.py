@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from genai_live.emulator.connection import Connection
 
 UNKNOWN_CALL = "Requested entity was not found."
+SOUND_ON_ITS_WAY = 0.5
+"""Seconds after a call in which sound is excused: it was sent before the client can have read the call."""
 NO_SOUND_IN_CALLS = "Operation is not implemented, or supported, or enabled."
 NO_MANUAL_ACTIVITY = "Explicit activity control is not supported when automatic activity detection is enabled."
 NO_STREAM_END = "audio_stream_end is not supported when automatic activity detection is disabled."
@@ -237,7 +239,7 @@ class LiveSession(Session):
     def _audio(self, blob: dict[str, Any]) -> None:
         assert self.conversation is not None
         assert self.utterances is not None
-        if self._refuses.sound_in_calls and any(call.blocking for call in self.conversation.open_calls.values()):
+        if self._refuses.sound_in_calls and self.conversation.blocked_for > SOUND_ON_ITS_WAY:
             raise Refused(NO_SOUND_IN_CALLS, 1008)
         mime, data = str(blob.get("mimeType", "")), blob.get("data", "")
         if self.conversation.options.profile.loopback:

@@ -66,7 +66,7 @@ class Refusals:
     locations: frozenset[str] = frozenset()
     """Locations of Vertex AI that do not serve the model: 1008."""
     sound_in_calls: bool = False
-    """1008 for sound while a blocking call has no response (reported)."""
+    """1008 for sound while a blocking call has no response, but for what was on its way (reported)."""
     json_schema_unseen: bool = False
     """Functions declared by ``parametersJsonSchema`` are called without arguments (reported)."""
 

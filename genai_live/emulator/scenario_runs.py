@@ -88,9 +88,7 @@ class ScenarioRuns:
     def wait_over(self, timeout: float) -> None:
         """Waits until every scenario is over: played, failed, or without its session. Blocks the calling thread."""
         with self._changed:
-            Deadline(timeout).wait_for(
-                self._changed, lambda: not self.complaints() or not any(run.goes_on for run in self._runs)
-            )
+            Deadline(timeout).wait_for(self._changed, lambda: not self.complaints() or not any(run.goes_on for run in self._runs))
 
     def failures(self) -> list[str]:
         """What went wrong so far, one sentence each, in the order it happened."""

@@ -13,8 +13,11 @@ import collections.abc
 import dataclasses
 import datetime
 import enum
+import functools
+import inspect
 import json
 import math
+import operator
 import pathlib
 import re
 import types as python_types
@@ -330,7 +333,7 @@ class Forms:
             return self._variables[variable]
         if variable.__bound__ is not None:
             return variable.__bound__
-        return Union.__getitem__(variable.__constraints__) if variable.__constraints__ else Any
+        return functools.reduce(operator.or_, variable.__constraints__) if variable.__constraints__ else Any
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
@@ -629,7 +632,7 @@ def _dataclass(forms: Forms, hint: Any, where: str) -> Form:
     before = forms.with_variables(hint, cls)
     try:
         hints = _hints(cls, where)
-        found = [each for each in _given_fields(cls) if each.init]
+        found = [each for each in _given_fields(cls, hints) if each.init]
         missing = dataclasses.MISSING
         fields = [
             Field(
@@ -645,13 +648,11 @@ def _dataclass(forms: Forms, hint: Any, where: str) -> Form:
         forms.restore(before)
 
 
-def _given_fields(cls: Any) -> list[Any]:
-    """The fields that making an object takes: InitVars are among them, ClassVars are not."""
-    kind = "_FIELD_INITVAR"  # what dataclasses calls it; fields() leaves these out
-    every = vars(dataclasses).get(kind)
+def _given_fields(cls: Any, hints: Mapping[str, Any]) -> list[Any]:
+    """The fields that making an object takes: InitVars, which ``fields`` leaves out, are among them, ClassVars are not."""
+    listed = dataclasses.fields(cls)
     held = cls.__dataclass_fields__.values()
-    plain_fields = dataclasses.fields(cls)
-    return [each for each in held if each in plain_fields or getattr(each, "_field_type", None) is every]
+    return [each for each in held if each in listed or isinstance(hints.get(each.name), dataclasses.InitVar)]
 
 
 def _typed_dict(forms: Forms, hint: Any, where: str) -> Form:
@@ -674,9 +675,7 @@ def _is_required(cls: Any, name: str, item: Any) -> bool:
 def _named_tuple(forms: Forms, hint: Any, where: str) -> Form:
     cls = typing.get_origin(hint) or hint
     hints, defaults = _hints(cls, where), cls._field_defaults
-    fields = [
-        Field(name, hints.get(name, Any), name not in defaults, said_default(defaults.get(name))) for name in cls._fields
-    ]
+    fields = [Field(name, hints.get(name, Any), name not in defaults, said_default(defaults.get(name))) for name in cls._fields]
     form = forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, cls))
     names = cls._fields
 
@@ -688,7 +687,11 @@ def _named_tuple(forms: Forms, hint: Any, where: str) -> Form:
 
 def _hints(cls: Any, where: str) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(cls, include_extras=True)
+        try:
+            return typing.get_type_hints(cls, include_extras=True)
+        except TypeError:  # Python 3.10 does not know an InitVar that stands in an annotation of text
+            every = (inspect.get_annotations(base, eval_str=True) for base in reversed(cls.__mro__))
+            return {name: hint for hints in every for name, hint in hints.items()}
     except NameError as error:
         raise ConfigError(f"{where} is a {cls.__name__}, of which an annotation names something unknown: {error}") from None
 

@@ -17,8 +17,10 @@ _MARKS = "__genai_live_tool__"
 
 
 class Cancelled(BaseException):
-    """Raised by ``context.check()`` once nobody waits for the result any more. Not an Exception, so that a tool that tries
-    again after any error ends all the same."""
+    """Raised by ``context.check()`` once nobody waits for the result any more.
+
+    Not an Exception, so that a tool that tries again after any error ends all the same.
+    """
 
 
 @dataclass(frozen=True)
@@ -153,5 +155,23 @@ if TYPE_CHECKING:
         def send_client_content(self, *, turns: Any = None, turn_complete: bool | None = True) -> None:
             """Adds content to the conversation."""
 
+        def send_realtime_input(self, *, audio: Any = None, video: Any = None, text: str | None = None) -> None:
+            """Sends one piece of realtime input."""
+
+        def send_context_update(self, *, system_instruction: Any = None, tools: Any = None) -> None:
+            """Replaces the system instruction, the tools, or both."""
+
         def close(self, timeout: float | None = ...) -> None:
             """Ends the session."""
+
+        @property
+        def session_id(self) -> str | None:
+            """Id of the session, where the service gives one."""
+
+        @property
+        def close_info(self) -> Any:
+            """How the session ended; None while it is open."""
+
+        @property
+        def usage(self) -> Any:
+            """Sum of all usage reports so far."""

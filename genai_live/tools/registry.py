@@ -35,9 +35,7 @@ class Registry:
         if not isinstance(tools, (list, tuple)):
             return tools
         places = [f"{path}[{index}]" for index in range(len(tools))]
-        return [
-            self._declared(item, where) if _is_function(item) else item for item, where in zip(tools, places, strict=True)
-        ]
+        return [self._declared(item, where) if _is_function(item) else item for item, where in zip(tools, places, strict=True)]
 
     def note_declared(self, tools: Iterable[Mapping[str, Any]]) -> None:
         """Notes the names in the JSON of tools; they take the place of all others."""
@@ -52,9 +50,10 @@ class Registry:
             words = f"is missing: {waiting!r} runs after approval only; pass ToolPolicy(approve=...)"
             raise ConfigError(words, "run_tools.approve")
 
-    def behavior_of(self, callee: Callee) -> str:
-        """How calls of a function are made: what its declaration says, else the family's default."""
-        return self._behavior(callee) or self.family.default_behavior
+    def tells_updates(self, callee: Callee) -> bool:
+        """True when answers before the last are sent: the model goes on meanwhile, and the backend takes ``willContinue``."""
+        behavior = self._behavior(callee) or self.family.default_behavior
+        return behavior == _NON_BLOCKING and self.family.backend != VERTEX.name
 
     def _declared(self, function: Callable[..., Any], path: str) -> FunctionDeclaration:
         try:

@@ -505,7 +505,7 @@ class Runner:
             for call in calls:
                 call.run = call.run.changed(result=update.value, seconds=self._seconds(work))
                 call.news.append(call.run)
-        if self.registry.behavior_of(work.callee) == "NON_BLOCKING":
+        if self.registry.tells_updates(work.callee):
             for call in calls:
                 with call.order:
                     if call.is_open:
