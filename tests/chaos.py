@@ -62,7 +62,9 @@ def chaos(seed: int, seconds: float, *, users: int | None = None, signals: bool 
 
 def _user(stack: ExitStack, truth: Truth, number: int, chance: random.Random) -> tuple[User, Habits]:
     second_question = SECOND_QUESTION[number % len(SECOND_QUESTION)]
-    habits = Habits(second_question, think=chance.choice((0.0, 0.02, 0.1)), fuse=chance.choice((0, 15, 60, 300)))
+    # Where two questions may have one turn, an answer must take its time, or no second question would be in time.
+    thinks = (0.02, 0.1) if second_question in ("merges", "replaces") else (0.0, 0.02, 0.1)
+    habits = Habits(second_question, think=chance.choice(thinks), fuse=chance.choice((0, 15, 60, 300)))
     url = stack.enter_context(NumberedService(truth, habits, random.Random(chance.getrandbits(32))).open())
     model = chance.choice(MODELS)
     manner = Manner(

@@ -318,7 +318,10 @@ class Channel(Generic[ServerMessage]):
                 self._end()
                 return False
             self._move(Change.LOST)
-            self._outbox.put_back(ended.unwritten())
+            unwritten = ended.unwritten()
+            for payload, kind, question in unwritten:
+                self.protocol.note_withdrawn(kind, question, payload)
+            self._outbox.put_back(unwritten)
             lost = self.protocol.lose()
             self._follow(ended, following)
         logger.info("%s; the next attempt follows in %.1f s", info, following.pause)

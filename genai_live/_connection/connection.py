@@ -544,6 +544,8 @@ class Connection(Generic[ServerMessage]):
                 if question is not None:
                     self._soon.append((frame, payload, kind, question))
         except BaseException as error:
+            if opening is not None and not wait and isinstance(error, TransportLost):
+                opening.withdrawn()  # as ``write`` says by itself
             self._note_unwritten(transport, error)
             raise
         if wire_log.isEnabledFor(logging.DEBUG):

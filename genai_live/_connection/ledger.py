@@ -590,7 +590,7 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running = self._latest = question
+            self._running, self._latest, self._told = question, question, None
             self._began = question.began = next(self._order)
             question.fate = Fate.WRITTEN
             question.owes_turn = question.updates > 0
