@@ -16,7 +16,7 @@ import nox
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 KERNELS = ("ipykernel<7", "ipykernel>=7")
 """Before and after cells were run on a thread's own event loop."""
-USERS_EXTRAS = ("speed", "emulator", "audio")
+USERS_EXTRAS = ("speed", "emulator", "audio", "tools")
 OFFICIAL = "google.genai"
 """Google's client needs newer packages than the oldest that this library takes."""
 UNMEASURED = ("tests/test_ask_interrupted.py", "tests/test_speed.py")

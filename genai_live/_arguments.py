@@ -1,7 +1,7 @@
 """What a caller's arguments may be, where that is a number, a flag, a path or bytes. Pure functions: run on any thread.
 
 Each returns the value itself, or raises ConfigError with the argument's name, what it takes, and what came: a number as it is,
-anything else by its type, because the text of a caller may be a secret, and the ``repr`` of his objects may do anything.
+anything else by its type, because the text of a caller may be a secret, and the ``repr`` of an object may do anything.
 """
 
 from __future__ import annotations
@@ -34,21 +34,33 @@ def came(value: object) -> str:
 
 
 def number_above_0(value: object, name: str) -> float:
-    """``value`` itself; raises ConfigError when it is not a number above 0. Infinity is one."""
+    """``value`` itself. Infinity is one.
+
+    Raises:
+        ConfigError: when it is not a number above 0.
+    """
     if not is_number(value) or not value > 0:  # type: ignore[operator]
         raise ConfigError(f"must be a number above 0, not {came(value)}", name)
     return value  # type: ignore[return-value]
 
 
 def number_from_0(value: object, name: str) -> float:
-    """``value`` itself; raises ConfigError when it is not a finite number, 0 or above."""
+    """``value`` itself.
+
+    Raises:
+        ConfigError: when it is not a finite number, 0 or above.
+    """
     if not is_number(value) or not 0 <= value <= _LARGEST:  # type: ignore[operator]
         raise ConfigError(f"must be a number, 0 or above, not {came(value)}", name)
     return value  # type: ignore[return-value]
 
 
 def whole_number(value: object, name: str, least: int, most: int | None = None) -> int:
-    """``value`` itself; raises ConfigError when it is not a whole number within these limits."""
+    """``value`` itself.
+
+    Raises:
+        ConfigError: when it is not a whole number within these limits.
+    """
     if is_number(value) and isinstance(value, int) and least <= value and (most is None or value <= most):
         return value
     limits = f"{least} or above" if most is None else f"{least} to {most}"
@@ -56,21 +68,33 @@ def whole_number(value: object, name: str, least: int, most: int | None = None) 
 
 
 def flag(value: object, name: str) -> bool:
-    """``value`` itself; raises ConfigError when it is neither True nor False."""
+    """``value`` itself.
+
+    Raises:
+        ConfigError: when it is neither True nor False.
+    """
     if not isinstance(value, bool):
         raise ConfigError(f"must be True or False, not {came(value)}", name)
     return value
 
 
 def text(value: object, name: str) -> str:
-    """``value`` itself; raises ConfigError when it is not a str."""
+    """``value`` itself.
+
+    Raises:
+        ConfigError: when it is not a str.
+    """
     if not isinstance(value, str):
         raise ConfigError(f"must be a str, not {came(value)}", name)
     return value
 
 
 def texts(value: object, name: str) -> tuple[str, ...]:
-    """The members of a list, or of another iterable; raises ConfigError when one is not a str, and for a str alone."""
+    """The members of a list, or of another iterable.
+
+    Raises:
+        ConfigError: when one is not a str, and for a str alone.
+    """
     members = tuple(value) if isinstance(value, Iterable) and not isinstance(value, (str, bytes)) else (None,)
     if not all(isinstance(member, str) for member in members):
         raise ConfigError(f"must be a list of str, not {came(value)}", name)
@@ -78,7 +102,11 @@ def texts(value: object, name: str) -> tuple[str, ...]:
 
 
 def file_path(value: object, name: str) -> str:
-    """The path as text; raises ConfigError when it is none. A number is none: ``open`` would take it for a descriptor."""
+    """The path as text.
+
+    Raises:
+        ConfigError: for anything else, ints too, which ``open`` takes as descriptors.
+    """
     try:
         path = os.fsdecode(value)  # type: ignore[arg-type]
         path.encode(sys.getfilesystemencoding(), sys.getfilesystemencodeerrors())
@@ -92,7 +120,11 @@ def file_path(value: object, name: str) -> str:
 
 
 def octets(value: object, name: str) -> bytes | bytearray | memoryview:
-    """``value`` itself; raises ConfigError when it does not hold bytes."""
+    """``value`` itself.
+
+    Raises:
+        ConfigError: when it does not hold bytes.
+    """
     if not isinstance(value, (bytes, bytearray, memoryview)):
         raise ConfigError(f"must be bytes, not {came(value)}", name)
     return value

@@ -41,7 +41,7 @@ class Backend:
     title: str
     """What Google calls the service; for error messages."""
     api_version: str
-    """The API version when nobody names one."""
+    """The API version when none is given."""
     beta_api_version: str
     """What GOOGLE_GENAI_API_VERSION=beta means here."""
     base_url_variable: str
@@ -106,9 +106,13 @@ def is_google_host(host: str | None) -> bool:
 
 
 def check_model(model: object) -> str:
-    """Returns the model's name as it is; raises ConfigError when it cannot be one."""
+    """Returns the model's name as it is.
+
+    Raises:
+        ConfigError: when it cannot be one.
+    """
     if not isinstance(model, str):
-        raise ConfigError(f"expected a str such as 'gemini-live-2.5-flash-preview', got {type(model).__name__}", "model")
+        raise ConfigError(f"must be a str such as 'gemini-live-2.5-flash-preview', not {type(model).__name__}", "model")
     if not model:
         raise ConfigError("is empty; name a Live model such as 'gemini-live-2.5-flash-preview'", "model")
     found = next((text for text in _FORBIDDEN_IN_MODEL if text in model), None)
@@ -121,7 +125,11 @@ def check_model(model: object) -> str:
 
 
 def model_path(backend: Backend, model: str, project: str | None = None, location: str | None = None) -> str:
-    """The resource name that goes into the setup message; raises ConfigError for a name that cannot be a model's."""
+    """The resource name that goes into the setup message.
+
+    Raises:
+        ConfigError: for a name that cannot be a model's.
+    """
     check_model(model)
     if not backend.is_vertex:
         return model if model.startswith(("models/", "tunedModels/")) else f"models/{model}"

@@ -182,7 +182,7 @@ def judged(error: LiveError, verdict: Verdict) -> LiveError:
 
 
 def closed_error(info: CloseInfo) -> SessionClosed:
-    """A new error that tells an observer how the session ended."""
+    """A new error for the end of the session."""
     verdict = of_close(info)
     if info.sent_by is SentBy.CLIENT:
         return SessionClosed("the session is closed: this program closed it. Connect again to go on.", info)

@@ -11,7 +11,9 @@ from typing import Protocol
 from genai_live._arguments import came
 from genai_live.errors import ConfigError
 
-_SLICE = 0.1 if sys.platform == "win32" else None
+NEVER = float("inf")
+"""A monotonic time that does not come."""
+WAIT_SLICE = 0.1 if sys.platform == "win32" else None
 """Seconds of one wait: on Windows Ctrl-C does not interrupt a wait for a lock, so it is cut into short ones."""
 _LONGEST = 1e8
 """Seconds, some three years: more is meant as no limit."""
@@ -54,9 +56,9 @@ class Deadline:
         if timeout is None:
             return cls(None)
         if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-            raise ConfigError(f"expected seconds as a number, or None for no limit, got {type(timeout).__name__}", name)
+            raise ConfigError(f"must be seconds as a number, or None for no limit, not {type(timeout).__name__}", name)
         if not timeout >= 0:  # NaN is not; and an int may be larger than every float
-            raise ConfigError(f"expected seconds from 0 up, or None for no limit, got {came(timeout)}", name)
+            raise ConfigError(f"must be seconds from 0 up, or None for no limit, not {came(timeout)}", name)
         return cls(timeout)
 
     def left(self) -> float | None:
@@ -64,7 +66,11 @@ class Deadline:
         return None if self.at is None else max(0.0, self.at - time.monotonic())
 
     def left_or_raise(self) -> float | None:
-        """The same for the next of several steps; raises TimeoutError when the time is used up."""
+        """The same for the next of several steps.
+
+        Raises:
+            TimeoutError: when the time is used up.
+        """
         left = self.left()
         if left == 0:
             raise TimeoutError
@@ -99,9 +105,9 @@ class Deadline:
     def _in_slices(self, wait: Callable[[float | None], bool]) -> bool:
         while True:
             left = self.left()
-            if wait(left if _SLICE is None else _SLICE if left is None else min(left, _SLICE)):
+            if wait(left if WAIT_SLICE is None else WAIT_SLICE if left is None else min(left, WAIT_SLICE)):
                 return True
-            if left == 0 or (_SLICE is None and self.passed):
+            if left == 0 or (WAIT_SLICE is None and self.passed):
                 return False
 
     @property

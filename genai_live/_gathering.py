@@ -101,9 +101,7 @@ class Gatherer:
                 self._take_what_follows(deadline, reports_usage=reports_usage)
         except TimeoutError:
             raise ReceiveTimeout(
-                f"the model's turn did not end within {deadline.seconds:g} s;"
-                " the session is still open, so receive again or use a longer timeout",
-                tuple(self.messages),
+                f"the model's turn did not end within {deadline.seconds:g} s; {self._advice()}", tuple(self.messages)
             ) from None
         turn = self._assembled(self._runs())
         if is_complete and self._question is not None:
@@ -114,8 +112,14 @@ class Gatherer:
         self.taken = self._inbox.taking(self._place, self._others)
         return turn
 
+    def _advice(self) -> str:
+        waiting = [call_id for call_id in tuple(self._ledger.pending) if call_id in self._ledger.for_caller]
+        if waiting:
+            return f"a call waits for its answer ({', '.join(waiting)}): send_tool_response first, some models say nothing else"
+        return "the session is still open, so receive again or use a longer timeout"
+
     def give_up(self, error: BaseException) -> None:
-        """The caller gets the error in place of a turn: what it was not told of is there for the next receiver."""
+        """The caller gets the error in place of a turn: what it has not received is there for the next receiver."""
         if isinstance(error, (TurnLost, ServiceError)):
             return
         if self._question is not None:
@@ -150,8 +154,8 @@ class Gatherer:
                 message = self._inbox.decoded(message, mark)
             if mark.lost:
                 self._pass_loss(message, mark)
-            elif mark.calls:
-                if self._waits_behind(mark):
+            elif mark.asks_caller:
+                if self._is_asked(mark):
                     return False
             elif message is None:
                 if self._is_end(mark):
@@ -196,7 +200,7 @@ class Gatherer:
         if not mark.late:  # else it is among the question's reports
             self.messages.append(message)
         if message.error is not None:
-            self._tell()
+            self._hand_over_error()
             raise with_messages(message.error, self.messages)
         if self._on_update is not None and whose is _Whose.MINE:
             self._update(self._on_update)
@@ -213,7 +217,7 @@ class Gatherer:
         self._others.append(self._place)
         self._place += 1
 
-    def _tell(self) -> None:
+    def _hand_over_error(self) -> None:
         """The caller gets an error about what has come so far."""
         self._inbox.end_gathering()
         self.taken = self._inbox.taking(self._place, self._others)
@@ -226,25 +230,22 @@ class Gatherer:
         self._skipped += 1
         if question is not None and self._waits_for_caller(message):
             question.is_abandoned = True
+            self._inbox.have_reader_look()
         transcript = message.server_content.output_transcription if message.server_content is not None else None
         text = message.text or (transcript.text if transcript is not None else None)
         if text:
             logger.info("passed over, as it answers an earlier question: %s", text)
 
     def _waits_for_caller(self, message: LiveServerMessage) -> bool:
-        """True for calls that nobody but the caller can answer."""
+        """True for calls that only the caller can answer."""
         calls = message.tool_call.function_calls if message.tool_call is not None else None
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
-    def _waits_behind(self, note: Mark) -> bool:
-        """True when the model waits for a call before it answers: nobody but the caller can answer it, who is told."""
-        earlier, mine = note.question, self._question
-        assert earlier is not None
-        if mine is None or earlier is not self._passed_question or not (earlier.waits_for_caller and mine.ready < earlier.began):
+    def _is_asked(self, note: Mark) -> bool:
+        """Looks at a note about calls that callbacks have left to the caller; True when they are of this turn, and still are."""
+        if note.question is None or note.question is not self._question or not note.question.waits_for_caller:
             self._inbox.drop(self._place)
             return False
-        self._take_passed()
-        self._question = earlier
         self._place += 1
         return True
 
@@ -272,7 +273,7 @@ class Gatherer:
         return _Whose.DONE if self._question is None else self._whose(note)
 
     def _note_begin(self, note: Mark) -> None:
-        """A turn begins that answers what some words of were told before."""
+        """A turn begins that answers speech of which some words came before."""
         if self._question in note.merged:
             self._question = note.question
             self._place += 1
@@ -303,7 +304,11 @@ class Gatherer:
         self._passed = []
 
     def _pass_loss(self, message: LiveServerMessage | None, mark: Mark) -> None:
-        """Questions were lost with a connection: raises TurnLost if the one that is waited for is among them."""
+        """Notes that questions were lost with a connection.
+
+        Raises:
+            TurnLost: the one that is waited for is among them.
+        """
         assert message is not None
         mine = self._question
         others = tuple(question for question in mark.lost if question is not mine) if mine is not None else ()
@@ -319,7 +324,7 @@ class Gatherer:
             self._leave()
         else:
             self._place += 1
-        self._tell()
+        self._hand_over_error()
         raise TurnLost(close_info_of(message), tuple(self.messages))
 
     def _take_what_follows(self, deadline: Deadline, *, reports_usage: bool) -> None:

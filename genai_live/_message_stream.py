@@ -109,7 +109,10 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
     def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
         """Ends the session now. Idempotent, from any thread, callbacks included; returns within ``timeout`` seconds.
 
-        In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no number.
+        In a forked child it closes the descriptor only: the session stays the parent's.
+
+        Raises:
+            ConfigError: ``timeout`` is no number.
         """
         self._connection.close(Deadline.of(timeout))
 
@@ -135,7 +138,7 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         """The WebSocket underneath, to look at (``headers``, ``fileno()``); reading or writing through it breaks the session.
 
         Raises:
-            NotConnected: there is none, because the session is between two connections.
+            NotConnected: the session is between two connections.
         """
         transport = self._connection.transport
         if transport is None:
@@ -201,12 +204,13 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
     def __next__(self) -> ServerMessage:  # noqa: PLR0912 # one way for a message, and few calls on it
         if self._over:
             raise StopIteration
-        if self._process is not _process.current:  # nobody fills the queue here
+        if self._process is not _process.current:  # no reader fills the queue here
             self._channel.check_usable()
         inbox, item = self._inbox, None
         try:
             while not self._over:
                 item = inbox.next(self.deadline)
+                # None is the end; else a message, decoded here if the reader has not, and the ledger's note about it.
                 if item is None:
                     self._end()
                     self._over = True
@@ -222,6 +226,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
                     if mark.ends or mark.merged or question.calls:
                         self._look(message, mark, item)
                     self._question = question
+                # A note without a message is only looked at.
                 if message is not None:
                     inbox.claim = {GIVEN: item}  # the last step: what is not handed over stays in the queue
                     return message
@@ -240,7 +245,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
             del failure  # it has this frame now, and would keep itself alive
 
     def _failed(self, error: BaseException, item: object) -> BaseException | None:
-        """The error in place of this one, if another is to tell the caller; what was not handed over is there for the next."""
+        """The error in place of this one, if the caller is to get another; what was not handed over is there for the next."""
         if isinstance(error, (TurnLost, ServiceError)):
             return without_frames(error)
         self._over = False
@@ -267,7 +272,12 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
         """How many questions were closed before: a note about one of them is nothing that was waited for."""
 
     def _look(self, message: LiveServerMessage | None, mark: Mark, item: object) -> None:
-        """Ends the iteration at the end of a turn. Raises TurnLost and ServiceError."""
+        """Ends the iteration at the end of a turn.
+
+        Raises:
+            TurnLost: the turn was lost with its connection.
+            ServiceError: the message is an error of the service.
+        """
         if message is None:
             self._over = self._is_end(mark)
         elif mark.lost or message.error is not None:
@@ -282,7 +292,7 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
 
     def _is_end(self, mark: Mark) -> bool:
         """True for a note that ends the turn: of the question whose answer has begun here, or of one that was open then."""
-        if mark.begins or mark.late or mark.question is None:
+        if mark.begins or mark.asks_caller or mark.late or mark.question is None:
             return False
         if mark.merged:  # the turn that answers it was received
             return self._question in mark.merged

@@ -18,7 +18,7 @@ from genai_live.errors import ConfigError, ErrorKind
 from genai_live.types import HttpOptions, HttpRetryOptions, Message, fields_of
 
 EMULATED_PROJECT = "emulated-project"
-"""The project in Vertex AI resource names when an emulator answers and nobody named a project."""
+"""The project in Vertex AI resource names when an emulator answers and no project was given."""
 API_VERSION_VARIABLE = "GOOGLE_GENAI_API_VERSION"
 """A literal API version, or "beta"."""
 _KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
@@ -76,19 +76,24 @@ class Settings:
 
     backend: Backend
     address: Address
+    """Its ``user_info`` is sent as Basic authorisation where nothing else authorises."""
     api_version: str
+    """The API version in every path."""
     http_options: Sealed[HttpOptions]
     """Sealed, as the credentials: headers, base URL and proxy may hold keys and passwords."""
     api_key: Secret | None = None
+    """The key or ephemeral token; None where google-auth credentials or nothing authorises."""
     uses_google_auth: bool = False
     """True when connections are authorised by google-auth credentials."""
     credentials: Sealed[Any] | None = None
     project: str | None = None
+    """The Google Cloud project, as far as it is known without asking the default credentials."""
     location: str | None = None
+    """The Google Cloud location; None on the Developer API."""
     gateway: bool = False
     """True when the base URL is used as it stands: a gateway that does its own routing and authorisation."""
     emulated: bool = False
-    """True when GENAI_LIVE_EMULATOR_HOST chose the address."""
+    """True when GENAI_LIVE_EMULATOR_HOST chose the address: no key is needed, and none of the environment's is sent."""
 
     @property
     def is_ephemeral(self) -> bool:
@@ -125,7 +130,7 @@ def check_arguments(
         raise ConfigError("pass either api_key or credentials: a connection uses one of them")
     for method in ("refresh", "apply", "valid"):
         if credentials is not None and not hasattr(credentials, method):
-            raise ConfigError(f"expected google.auth credentials, got {type(credentials).__name__}", "credentials")
+            raise ConfigError(f"must be google.auth credentials, not {type(credentials).__name__}", "credentials")
     return Arguments(
         api_key=_key(api_key, "api_key"),
         vertexai=vertexai if enterprise is None else enterprise,  # type: ignore[arg-type]
@@ -140,7 +145,7 @@ def _text(value: object, name: str) -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise ConfigError(f"expected a str, got {type(value).__name__}", name)
+        raise ConfigError(f"must be a str, not {type(value).__name__}", name)
     return value.strip() or None
 
 
@@ -154,7 +159,11 @@ def _key(value: object, source: str) -> Secret | None:
 
 
 def read_http_options(given: object, path: str = "http_options") -> HttpOptions:
-    """A copy of the caller's ``http_options``; raises ConfigError for an unknown name or a value of the wrong type."""
+    """A copy of the caller's ``http_options``.
+
+    Raises:
+        ConfigError: for an unknown name or a value of the wrong type.
+    """
     copy = _copied(HttpOptions, {} if given is None else given, path)
     direct = isinstance(copy.proxy, str) and not copy.proxy.strip()  # that is a choice; None leaves it to the environment
     for name in ("base_url", "api_version", "proxy"):
@@ -186,7 +195,7 @@ def _retry_options(given: object, path: str) -> HttpRetryOptions:
         if value is None:
             continue
         written(field, value, f"{path}.{field.name}")  # raises: a wrong type
-        if field.shape != "list":  # numbers as text, which JSON has, are none to wait for
+        if field.shape != "list":  # JSON allows numbers as text; durations must be real numbers
             number_from_0(value, f"{path}.{field.name}")
     return copy
 
@@ -195,10 +204,10 @@ def _headers(given: object, path: str) -> dict[str, str] | None:
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        raise ConfigError(f"expected a dict of str, got {type(given).__name__}", path)
+        raise ConfigError(f"must be a dict of str, not {type(given).__name__}", path)
     for name, value in given.items():
         if not isinstance(name, str) or not isinstance(value, str):
-            raise ConfigError(f"expected str for {name!r}, got {type(value).__name__}", path)
+            raise ConfigError(f"must be str for {name!r}, not {type(value).__name__}", path)
         if not _is_header_name(name):
             raise ConfigError(f"{name!r} is not the name of an HTTP header", path)
         if any(character in value for character in "\r\n\0"):
@@ -344,7 +353,11 @@ def _api_version(settings: Settings, options: HttpOptions, environment: Mapping[
 
 
 def _path_step(text: str, source: str) -> str:
-    """The text, which becomes a step of a path or a label of a host; raises ConfigError where it would be more than that."""
+    """The text, which becomes a step of a path or a label of a host.
+
+    Raises:
+        ConfigError: where it would be more than that.
+    """
     if not _is_path_step(text):
         raise ConfigError(f"{text!r} is not one word of letters, digits and -._:", source)
     return text

@@ -1,7 +1,7 @@
 """Reads server messages whose bulk is one piece of sound: what stands around the sound is understood once. Runs on any thread.
 
 The service says the same 200 bytes around every piece of sound. Their JSON is parsed once, and each further message costs its
-base64 and its five objects: with 5,760 bytes of sound 3.0 µs in place of 5.9, by the standard library 11 µs in place of 24.
+base64 and its five objects, half of what parsing it would (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ M = TypeVar("M", bound=Message)
 Make = Callable[[bytes], Any]
 Step = tuple["type[Message] | None", str, dict[str, Any]]
 """One object around the sound: its class, the field that leads to the sound, and the fields beside it. Without a class it is a
-list of one item. A usage report is none of these: so what is learnt holds for both backends, which spell only reports apart."""
+list of one item. A usage report is not among them, so what is learnt holds for both backends, which spell only reports apart."""
 
 _OPENING = b'"data": "'
 """What the base64 follows, as the service spells it."""
@@ -34,7 +34,7 @@ _makers: dict[tuple[type[Message], bytes], Make] = {}
 _latest: dict[type[Message], tuple[bytes, bytes, Make, int]] = {}
 """What stood before and behind the sound of the latest message, how to make such a message, and how long it is at the least."""
 _seen_once: set[tuple[type[Message], bytes]] = set()
-"""Where something else changes with every message, such as a count of tokens, learning would never be worth its 40 µs."""
+"""Where something else changes with every message, such as a count of tokens, learning would never be worth its time."""
 
 
 def read(cls: type[M], payload: bytes | bytearray, *, vertex: bool = False) -> M:
@@ -44,11 +44,11 @@ def read(cls: type[M], payload: bytes | bytearray, *, vertex: bool = False) -> M
         ValueError: no JSON object, or something in it that should be base64 is not.
     """
     latest = _latest.get(cls)
-    if latest is not None:  # compared with what came last: 1.9 µs in all, where finding its place takes 2.3
+    if latest is not None:  # compared with what came last, which takes less than finding its place
         before, after, make, shortest = latest
         if len(payload) >= shortest and payload.startswith(before) and payload.endswith(after):
             try:
-                # A view: without pybase64 a slice, which is one more block of memory, makes 24 µs of 17.
+                # A view: without pybase64 a slice, which is one more block of memory, costs a third more.
                 sound = _json.b64decode_strictly(memoryview(payload)[len(before) : -len(after)], *_json.STRICTLY)
                 return make(sound)  # type: ignore[no-any-return]
             except ValueError:
@@ -62,7 +62,7 @@ def read(cls: type[M], payload: bytes | bytearray, *, vertex: bool = False) -> M
             try:
                 message = make(_json.b64decode(payload[start:end]))
             except ValueError:
-                pass  # not learnt, escaped characters, or no base64: the long way tells them apart
+                pass  # not learnt, escaped characters, or no base64: the long way sorts them out
             else:
                 _latest[cls] = (bytes(payload[:start]), bytes(payload[end:]), make, len(around) + _SHORTEST)
                 return message  # type: ignore[no-any-return]
@@ -117,7 +117,7 @@ def _finished(steps: list[Step]) -> list[Step]:
 
 
 def _maker(steps: list[Step]) -> Make:
-    """Builds from the inside out, in one loop: 1.1 µs; one function inside the other took 1.4."""
+    """Builds from the inside out, in one loop, which is faster than one function inside the other."""
     new, steps_out = object.__new__, tuple(steps)
 
     def make(sound: bytes) -> Any:

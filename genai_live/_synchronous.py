@@ -14,7 +14,7 @@ from genai_live.errors import NotAsync
 class Synchronous:
     """Base of classes whose counterparts in Google's clients are asynchronous, or have further names."""
 
-    if not TYPE_CHECKING:  # a type checker shall find these missing
+    if not TYPE_CHECKING:  # a type checker is to find these missing
         __getattr__ = _public.find
 
         def __aenter__(self) -> NoReturn:

@@ -36,7 +36,11 @@ class ToolAnswers:
         """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
 
     def checked(self, function_responses: Any) -> list[dict[str, Any]]:
-        """The JSON of answers; raises ConfigError for what is wrong with them."""
+        """The JSON of answers.
+
+        Raises:
+            ConfigError: for what is wrong with them.
+        """
         message = inputs.tool_response(function_responses, self._backend)
         responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
         check_responses(responses, self._model, "function_responses")
@@ -60,7 +64,7 @@ class ToolAnswers:
             raise
         if self._hold is not None:
             self._hold.release()
-        self._channel.resume()  # of a response that is not spoken of, nothing else tells who waits for the turn
+        self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
 
     def _enter(self, responses: list[dict[str, Any]], payload: Payload) -> None:
         """Enters them into the ledger, before they go out: the model may be faster than this thread."""
@@ -73,5 +77,9 @@ class ToolAnswers:
             with self._lock: self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)  # noqa: E701
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
-        """As ``send``, for the one that runs functions; raises ConfigError too."""
+        """As ``send``, for the one that runs functions.
+
+        Raises:
+            ConfigError: something is wrong with the answers.
+        """
         self.send(self.checked(response), wait=wait)

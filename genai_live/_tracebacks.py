@@ -1,4 +1,4 @@
-"""Doors that show and hold no arguments: what a function raises leaves it without the frames inside. On the caller's thread.
+"""Decorators that strip this library's frames from the traceback of what a function raises. On the caller's thread.
 
 Tools that report errors show the variables of every frame of a traceback. A user's own frames are the user's; in the frames of
 this library stood the key, or the dict with the Authorization header, that the user had passed.

@@ -40,7 +40,7 @@ def _by_modality(details: Iterable[ModalityTokenCount]) -> list[ModalityTokenCou
 
 
 def usage_of(messages: Iterable[LiveServerMessage]) -> UsageMetadata | None:
-    """The sum of the usage reports in these messages; None when there is none."""
+    """The sum of the usage reports in these messages; None without reports."""
     total = None
     for message in messages:
         if message.usage_metadata is not None:

@@ -1,7 +1,7 @@
 """What a caller passed, checked against the field table and turned into JSON. Pure, never changes its input: runs on any thread.
 
 One walk over the table of ``genai_live.types`` does what the official clients spread over generated converters for each
-backend: it takes objects and dicts in either spelling, refuses what the backend lacks and what nobody knows, and writes the
+backend: it takes objects and dicts in either spelling, refuses what the backend lacks and unknown names, and writes the
 wire's names.
 """
 
@@ -44,7 +44,7 @@ class Checker:
     keep_unknown: bool = False
     """True where a message object may have come from the server: what it holds in ``extra`` goes back as it is."""
     places: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    """Where keys belong that stand in a wrong place: for each spelling its full path."""
+    """For a misplaced key, in each spelling, the full path where it belongs."""
 
     def message(self, cls: type[Message], value: Any, path: str) -> dict[str, Any]:
         """The JSON of ``value`` as a ``cls``: camelCase, no nulls, falsy values kept, nothing shared with the input.
@@ -72,7 +72,11 @@ class Checker:
         return field.vertex_wire if self.backend.is_vertex else field.wire
 
     def field(self, field: WireField, value: Any, path: str) -> Any:
-        """The JSON of one field's value; raises ConfigError when the backend lacks the field, or the type is wrong."""
+        """The JSON of one field's value.
+
+        Raises:
+            ConfigError: when the backend lacks the field, or the type is wrong.
+        """
         self._check_support(field, path)
         if field.kind not in ("message", "enum"):
             return written(field, value, path)
@@ -80,11 +84,11 @@ class Checker:
             return [self._item(field, value, path)]
         if field.shape == "list":
             if not isinstance(value, _CONTAINERS):
-                raise ConfigError(f"expected a list, got {type(value).__name__}{_brackets(value)}", path)
+                raise ConfigError(f"must be a list, not {type(value).__name__}{_brackets(value)}", path)
             return [self._item(field, item, f"{path}[{index}]") for index, item in enumerate(value)]
         if field.shape == "map":
             if not isinstance(value, Mapping):
-                raise ConfigError(f"expected a dict, got {type(value).__name__}", path)
+                raise ConfigError(f"must be a dict, not {type(value).__name__}", path)
             return {str(key): self._item(field, item, f"{path}[{str(key)!r}]") for key, item in value.items()}
         return self._item(field, value, path)
 
@@ -155,7 +159,7 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
         own = {field.name: getattr(value, field.name) for field in fields_of(cls)}
         return {name: item for name, item in own.items() if item is not None}, dict(value.extra)
     if not isinstance(value, Mapping):
-        raise ConfigError(f"expected {cls.__name__} or a dict of it, got {kind_of(value)}{_as_switch(cls, value)}", path)
+        raise ConfigError(f"must be {cls.__name__} or a dict of it, not {kind_of(value)}{_as_switch(cls, value)}", path)
     names = names_of(cls)
     known: dict[str, Any] = {}
     unknown: dict[str, Any] = {}
@@ -171,7 +175,7 @@ def spelled(cls: type[Message], value: Any, path: str) -> tuple[dict[str, Any], 
 
 
 def _as_switch(cls: type[Message], value: object) -> str:
-    """A hint for whoever takes a setting whose being there is enough for a switch."""
+    """A hint for a setting that is switched on by being there, and was given as True or False."""
     if value is True:
         return "; write {} for its defaults"
     if value is False:
@@ -225,7 +229,7 @@ def enum_value(cls: type[enum.Enum], value: Any, path: str) -> str:
     if isinstance(value, enum.Enum):
         value = value.value
     if not isinstance(value, str):
-        raise ConfigError(f"expected {cls.__name__} or a str, got {type(value).__name__}", path)
+        raise ConfigError(f"must be {cls.__name__} or a str, not {type(value).__name__}", path)
     members = _members(cls)
     if value.upper() in members:
         return members[value.upper()]
@@ -237,7 +241,11 @@ def enum_value(cls: type[enum.Enum], value: Any, path: str) -> str:
 
 
 def text_of(value: Any, path: str) -> str:
-    """Text as it is sent; raises ConfigError for anything else, and for what UTF-8 cannot say."""
+    """Text as it is sent.
+
+    Raises:
+        ConfigError: for anything else, and for what UTF-8 cannot say.
+    """
     try:
         return _values.write_string(value)
     except WrongType as error:

@@ -6,7 +6,7 @@ import base64
 import os
 import platform
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from genai_live import _backends, _public, _settings
@@ -61,14 +61,17 @@ class ApiClient:
         enterprise: Another name of ``vertexai``.
         credentials: google-auth credentials for Vertex AI.
         project: Google Cloud project for Vertex AI.
-        location: Google Cloud location for Vertex AI, "global" unless told otherwise.
+        location: Google Cloud location for Vertex AI, "global" by default.
         http_options: HttpOptions or a dict; never changed.
 
     Raises:
         ConfigError: arguments contradict each other, or something that is needed is missing.
     """
 
-    __slots__ = ("_given", "_settings", "google", "options")
+    __slots__ = ("_given", "google", "options", "settings")
+
+    settings: _settings.Settings
+    """What arguments and variables amount to: backend, address, API version, key, project, location."""
 
     @opaque
     def __init__(
@@ -95,7 +98,7 @@ class ApiClient:
 
     def _resolve(self, arguments: _settings.Arguments, environment: Mapping[str, str]) -> None:
         self._given = Sealed((arguments, environment))
-        self._settings = settings = _settings.resolve(arguments, environment)
+        self.settings = settings = _settings.resolve(arguments, environment)
         self.options = ConnectionOptions.of(settings.http_options.reveal(), emulated=settings.emulated)
         credentials = settings.credentials.reveal() if settings.credentials is not None else None
         self.google = GoogleAuth(credentials, self.options) if settings.uses_google_auth else None
@@ -103,7 +106,7 @@ class ApiClient:
     @property
     def backend(self) -> Backend:
         """Which of the two services this is."""
-        return self._settings.backend
+        return self.settings.backend
 
     @property
     def vertexai(self) -> bool:
@@ -111,33 +114,13 @@ class ApiClient:
         return self.backend.is_vertex
 
     @property
-    def api_version(self) -> str:
-        """The API version in every path."""
-        return self._settings.api_version
-
-    @property
     def http_options(self) -> HttpOptions:
         """A copy of the caller's options; not to be changed."""
-        return self._settings.http_options.reveal()
+        return self.settings.http_options.reveal()
 
     def request_deadline(self) -> Deadline:
         """How long one request may take by ``http_options.timeout``, counted from now; no limit when it is not set."""
         return request_deadline(self.http_options, None)
-
-    @property
-    def emulated(self) -> bool:
-        """True when GENAI_LIVE_EMULATOR_HOST chose the address: no key is needed, and none of the environment's is sent."""
-        return self._settings.emulated
-
-    @property
-    def gateway(self) -> bool:
-        """True when a custom base URL of Vertex AI is used as it stands, with the caller's headers and nothing else."""
-        return self._settings.gateway
-
-    @property
-    def api_key(self) -> Secret | None:
-        """The key or ephemeral token, None where google-auth credentials or nothing authorises."""
-        return self._settings.api_key
 
     @property
     def has_credentials(self) -> bool:
@@ -146,38 +129,18 @@ class ApiClient:
         False for a client that needs none, of an emulator or a gateway. Whether they are valid, the service says.
         """
         own = {name.lower() for name in self.http_options.headers or {}}
-        return bool(self.api_key or self.google or self.user_info or own & _settings.AUTH_HEADERS)
-
-    @property
-    def is_ephemeral(self) -> bool:
-        """True when the key is an ephemeral token."""
-        return self._settings.is_ephemeral
-
-    @property
-    def user_info(self) -> Secret | None:
-        """``user:password`` of the base URL: sent as Basic authorisation where nothing else authorises."""
-        return self._settings.address.user_info
-
-    @property
-    def project(self) -> str | None:
-        """The Google Cloud project as far as it is known without asking the default credentials."""
-        return self._settings.project
-
-    @property
-    def location(self) -> str | None:
-        """The Google Cloud location; None on the Developer API."""
-        return self._settings.location
+        return bool(self.settings.api_key or self.google or self.settings.address.user_info or own & _settings.AUTH_HEADERS)
 
     def load_project(self, deadline: Deadline) -> str | None:
-        """The project, asked of Google's default credentials when nobody named one. Blocks at the first call only.
+        """The project, asked of Google's default credentials when none was given. Blocks at the first call only.
 
         Raises:
             ConfigError: the default credentials name no project.
             CredentialsError: there are no default credentials.
             ConnectTimeout: the deadline passed.
         """
-        if self.google is None or self._settings.project:
-            return self._settings.project
+        if self.google is None or self.settings.project:
+            return self.settings.project
         project = self.google.project(deadline)
         if not project:
             raise ConfigError(
@@ -193,10 +156,10 @@ class ApiClient:
             ConfigError: it cannot be a model's name; and what ``load_project`` raises.
         """
         _backends.check_model(model)
-        if self.gateway:  # it knows its project itself, as all three of Google's clients take it
+        if self.settings.gateway:  # it knows its project itself, as all three of Google's clients take it
             return _backends.model_path(self.backend, model)
         project = self.load_project(deadline or Deadline(PROJECT_SECONDS)) if self.backend.is_vertex else None
-        return _backends.model_path(self.backend, model, project, self.location)
+        return _backends.model_path(self.backend, model, project, self.settings.location)
 
     def live_endpoint(self, method: str = LIVE_METHOD) -> Endpoint:
         """The WebSocket address of a method; an ephemeral token turns BidiGenerateContent into its constrained form.
@@ -206,18 +169,18 @@ class ApiClient:
         """
         if method == MUSIC_METHOD and self.backend.is_vertex:
             raise ConfigError(f"Lyria sessions belong to {self.backend.other}: make a Client with an API key and vertexai=False")
-        if self.gateway:
-            return self._endpoint("ws", "" if self._settings.address.path else "/")
-        if self.is_ephemeral and method == LIVE_METHOD:
+        if self.settings.gateway:
+            return self._endpoint("ws", "" if self.settings.address.path else "/")
+        if self.settings.is_ephemeral and method == LIVE_METHOD:
             method = CONSTRAINED_METHOD
-        return self._endpoint("ws", self.backend.socket_path(self.api_version, method))
+        return self._endpoint("ws", self.backend.socket_path(self.settings.api_version, method))
 
     def rest_endpoint(self, path: str, api_version: str | None = None) -> Endpoint:
         """The HTTP address of a REST resource such as "auth_tokens", by default of the client's API version."""
-        return self._endpoint("http", f"/{api_version or self.api_version}/{path}")
+        return self._endpoint("http", f"/{api_version or self.settings.api_version}/{path}")
 
     def _endpoint(self, scheme: str, path: str) -> Endpoint:
-        address = self._settings.address
+        address = self.settings.address
         url = f"{scheme}{'s' if address.secure else ''}://{address.authority}{address.path}{path}"
         if address.query is None:
             return Endpoint(url, url)
@@ -245,7 +208,11 @@ class ApiClient:
         return self._with(_settings.read_http_options(http_options, "config.http_options"), _SESSION_OPTIONS)
 
     def with_request_options(self, http_options: HttpOptions | Mapping[str, Any] | None) -> ApiClient:
-        """The same client with options of one REST request laid over its own; itself when nothing changes. Raises ConfigError."""
+        """The same client with options of one REST request laid over its own; itself when nothing changes.
+
+        Raises:
+            ConfigError: an unknown option, or one of the wrong type.
+        """
         return self._with(_settings.read_http_options(http_options, "config.http_options"), None)
 
     def _with(self, options: HttpOptions, allowed: tuple[str, ...] | None) -> ApiClient:
@@ -265,12 +232,7 @@ class ApiClient:
     def _replaced(self, http_options: HttpOptions) -> ApiClient:
         arguments, environment = self._given.reveal()
         copy = ApiClient.__new__(ApiClient)
-        copy._resolve(
-            _settings.Arguments(
-                arguments.api_key, arguments.vertexai, arguments.credentials, arguments.project, arguments.location, http_options
-            ),
-            environment,
-        )
+        copy._resolve(replace(arguments, http_options=http_options), environment)
         if copy.google is not None and self.google is not None:
             copy.google = self.google  # one set of credentials, one refresh
         return copy
@@ -279,7 +241,7 @@ class ApiClient:
         raise TypeError("a client holds credentials and is not pickled: make a new one in the other process")
 
     def __repr__(self) -> str:
-        settings = self._settings
+        settings = self.settings
         shown = {
             "backend": settings.backend.name,
             "api_key": settings.api_key,
@@ -325,14 +287,14 @@ def auth_for(api_client: ApiClient, method: str = LIVE_METHOD) -> Auth:
     if api_client.google is not None and AUTHORIZATION_HEADER not in given:
         return _CallerFirst(api_client.google, given) if given else api_client.google
     headers: dict[str, Secret | str] = {}
-    if api_client.user_info is not None:
-        headers[AUTHORIZATION_HEADER] = _basic(api_client.user_info)
-    if api_client.api_key is not None:
+    if api_client.settings.address.user_info is not None:
+        headers[AUTHORIZATION_HEADER] = _basic(api_client.settings.address.user_info)
+    if api_client.settings.api_key is not None:
         # Music has no constrained method: there the token travels as a key.
-        if api_client.is_ephemeral and method != MUSIC_METHOD:
-            headers[AUTHORIZATION_HEADER] = Secret(f"Token {api_client.api_key.reveal()}")
+        if api_client.settings.is_ephemeral and method != MUSIC_METHOD:
+            headers[AUTHORIZATION_HEADER] = Secret(f"Token {api_client.settings.api_key.reveal()}")
         else:
-            headers[KEY_HEADER] = api_client.api_key
+            headers[KEY_HEADER] = api_client.settings.api_key
     return StaticAuth({name: value for name, value in headers.items() if name not in given})
 
 

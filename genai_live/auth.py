@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genai_live import _public
+from genai_live import _process, _public
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
 from genai_live._secret import Sealed, Secret, without_frames
@@ -74,7 +73,7 @@ class GoogleAuth:
 
     One object serves all connections and threads of a client. Threads that find the token expired wait for the same refresh,
     each no longer than its own deadline; the refresh has a thread of its own, because neither a credential helper nor a metadata
-    server can be told when to give up.
+    server knows when to give up.
     """
 
     def __init__(self, credentials: Any, options: ConnectionOptions) -> None:
@@ -162,10 +161,15 @@ class _SingleFlight:
         self._name = name
         self._lock = threading.Lock()  # protects _flight and _process; no other lock is taken while it is held
         self._flight: _Flight | None = None
-        self._process = os.getpid()
+        self._process = _process.current
 
     def result(self, deadline: Deadline, what: str) -> None:
-        """Waits for the work under way, or starts it; raises CredentialsError or ConnectTimeout."""
+        """Waits for the work under way, or starts it.
+
+        Raises:
+            CredentialsError: the work failed.
+            ConnectTimeout: the deadline passed.
+        """
         flight = self._join()
         if not deadline.wait(flight.over):
             self._abandon(flight)
@@ -177,9 +181,8 @@ class _SingleFlight:
             raise _failure(flight.error, what) from without_frames(flight.error)
 
     def _join(self) -> _Flight:
-        if self._process != os.getpid():
-            # A child process has neither the parent's threads nor a way to tell who held its locks.
-            self._lock, self._flight, self._process = threading.Lock(), None, os.getpid()
+        if self._process is not _process.current:
+            self._lock, self._flight, self._process = threading.Lock(), None, _process.current
         with self._lock:
             if self._flight is None:
                 self._flight = _Flight()
@@ -209,7 +212,7 @@ def _failure(error: BaseException, what: str) -> CredentialsError:
     words = " ".join(str(error.args[0] if error.args else error).split()).rstrip(".")
     retryable = bool(getattr(error, "retryable", False)) or type(error).__name__ == "TransportError"
     advice = "Check the network, then try again." if retryable else _NO_CREDENTIALS_ADVICE
-    failure = CredentialsError(f"{what} could not be had: {words or type(error).__name__}. {advice}", Phase.CREDENTIALS)
+    failure = CredentialsError(f"{what} could not be fetched: {words or type(error).__name__}. {advice}", Phase.CREDENTIALS)
     failure.advice, failure.retryable = advice, retryable
     if retryable:
         failure.kind = ErrorKind.NETWORK

@@ -33,7 +33,7 @@ class Client(Synchronous):
         vertexai: True for Vertex AI, False for the Developer API, None for what the environment says.
         credentials: google-auth credentials for Vertex AI; by default Google's default credentials.
         project: Google Cloud project, for Vertex AI; by default that of the default credentials, which are looked up when the
-            first session connects: only then is it told that there is none.
+            first session connects: only then does a missing one raise.
         location: Google Cloud location, for Vertex AI; "global" by default.
         http_options: HttpOptions, or a dict of them: base_url, api_version, headers, proxy, ca_bundle, and limits. Never changed.
         shared_reader: True reads all sessions on one thread instead of one each, for programs with hundreds of them; it paces

@@ -8,7 +8,7 @@
     ├── NotAsync (TypeError)                 ``async with`` or ``async for``: nothing here is asynchronous
     ├── DecodeError                          one message could not be understood; the session goes on
     ├── CallbackError                        a callback of the caller raised; the session goes on
-    ├── ToolError                            a tool says what is to be told to the model; the session goes on
+    ├── ToolError                            a tool's own words for the model; the session goes on
     ├── SoundSourceError                     an iterable of stream_audio(wait=False) raised; the session goes on
     ├── ReceiveTimeout (TimeoutError)        no end of the turn within the caller's timeout
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
@@ -231,7 +231,7 @@ class ToolError(LiveError):
 class SoundSourceError(LiveError):
     """What ``stream_audio(wait=False)`` sent has ended early: ``__cause__`` is what its iterable raised, and the session goes on.
 
-    The service was not told that all was said. ``on_error`` gets it; the stream's handle has the cause itself.
+    No end of the sound was sent. ``on_error`` gets it; the stream's handle has the cause itself.
     """
 
 
@@ -271,7 +271,7 @@ class NotConnected(LiveError, ConnectionError):
 
 
 class OutboxFull(LiveError):
-    """The session has no connection at the moment, and as much as may wait for the next one waits already; nothing was sent."""
+    """The session is reconnecting and its outbox is full; nothing was sent."""
 
     retryable = True
 
@@ -405,7 +405,7 @@ class SessionClosed(APIError, ConnectionError):
 
     @property
     def reason(self) -> str:
-        """The words of whoever ended the session, as in ``close_info``."""
+        """The reason of the side that ended the session, as in ``close_info``."""
         return self.close_info.reason
 
     @property

@@ -1,6 +1,6 @@
 """How the families of Live models differ, as a table that a program may change. Pure data: runs on any thread.
 
-The service tells nobody what a model takes: it closes the connection. So each row says what was seen, documented or reported of
+The service does not say what a model takes: it closes the connection. So each row says what was seen, documented or reported of
 a family, and each cell where that stands; what a row refuses is refused before anything is dialled. A program that knows better
 puts a row of its own before the others::
 
@@ -27,7 +27,7 @@ Answer = Literal["taken", "refused", "unknown"]
 """What the service does with a setting. An ``unknown`` one is sent where the caller sets it, and only there."""
 
 NEVER_RECORDED = "never recorded"
-"""The source of a cell that nobody has seen: its value is the default of all families."""
+"""The source of a cell that was never seen: its value is the default of all families."""
 
 _NO_BEHAVIOR: frozenset[Behavior] = frozenset()
 _BLOCKING: frozenset[Behavior] = frozenset({"BLOCKING"})
@@ -87,7 +87,7 @@ class ModelFamily:
             raise ConfigError(f"{self.pattern!r} is no regular expression: {error}", "pattern") from None
 
     def source(self, cell: str) -> str:
-        """Where a cell is from; ``"never recorded"`` for one that nobody has seen."""
+        """Where a cell is from; ``"never recorded"`` for one that was never seen."""
         return self.sources.get(cell, NEVER_RECORDED)
 
     def call_blocks_speech(self, behavior: str | None = None) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
 from genai_live import _public
 from genai_live._arguments import came, flag
 from genai_live._client_messages import inputs
-from genai_live._client_messages.setup import connection_options, setup_message
+from genai_live._client_messages.setup import GivenConfig, connection_options, setup_message
 from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
@@ -144,7 +144,7 @@ class Live(Synchronous):
                 ``http_options.timeout`` (milliseconds) is set and shorter, it counts.
             resume: A handle of an earlier session (``session.resumption.handle``): goes on where that one was.
             reconnect: True, or a ReconnectPolicy, keeps the session alive across goAway, ends by the service and drops of the
-                network; ``message.reconnecting`` and ``message.reconnected`` tell of it. It asks for session resumption.
+                network; ``message.reconnecting`` and ``message.reconnected`` report it. It asks for session resumption.
             history: Content of an earlier conversation, given to the model before anything else.
             extra_setup: Members of the setup message that this library does not know yet, in the wire's spelling.
             run_tools: True, or a ToolPolicy, runs the functions in ``config.tools`` when the model calls them, on threads of
@@ -157,40 +157,42 @@ class Live(Synchronous):
             SetupRejected: closed before setupComplete, with ``code`` and ``reason``.
             ConnectError: any other failure; ``phase`` says in which step.
         """
+        # The arguments, checked.
         model, config, callbacks = _first_three(parameters, model=model, config=config, callbacks=callbacks)
         policy = ReconnectPolicy.of(reconnect)
         checked_callbacks = LiveCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
-        api_client = connection_options(self._api_client, config)
-        runner, config = (None, config) if run_tools is False else _runner_for(run_tools, config, model, api_client)
+        # The config, read once: this session's address, its functions, its setup message.
+        given = GivenConfig.of(config)
+        api_client = connection_options(self._api_client, given)
+        runner, given = (None, given) if run_tools is False else _runner_for(run_tools, given, model, api_client)
         setup = setup_message(
             api_client,
             model,
-            config,
+            given,
             resume=resume,
             resumable=policy is not None,
             extra_setup=extra_setup,
             history=history,
             deadline=deadline,
         )
-        # Made before anything is dialled: what is wrong with it shall cost nobody a connection.
+        # Made before anything is dialled, so that a bad history fails at once.
         first = None if history is None else inputs.client_content(history, True, api_client.backend, "history")
         protocol = VertexLiveProtocol if api_client.vertexai else LiveProtocol
-        declared = setup["setup"].get("tools") or []
         if runner is not None:
-            runner.registry.note_declared(declared)
-        detection = setup["setup"].get("realtimeInputConfig", {}).get("automaticActivityDetection", {})
+            runner.registry.note_declared(setup.tools)
 
+        # Everything is known: from here on the network decides.
         def hold(channel: Channel[LiveServerMessage]) -> Session:
             session = Session(
                 channel,
                 api_client,
                 model,
-                automatic_detection=not detection.get("disabled", False),
+                automatic_detection=setup.automatic_detection,
                 history=first,
                 deadline=deadline,
                 runner=runner,
-                non_blocking=_non_blocking(declared),
+                non_blocking=setup.non_blocking,
             )
             self._sessions.add(session, channel)
             return session
@@ -213,9 +215,9 @@ def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, *
 
 
 def _runner_for(
-    run_tools: bool | ToolPolicy | Mapping[str, Any], config: Any, model: Any, api_client: ApiClient
-) -> tuple[Runner | None, Any]:
-    """Who runs the functions in the config, and the config with their declarations."""
+    run_tools: bool | ToolPolicy | Mapping[str, Any], config: GivenConfig, model: Any, api_client: ApiClient
+) -> tuple[Runner | None, GivenConfig]:
+    """The runner of the functions in the config, and the config with their declarations."""
     from genai_live.tools import ToolPolicy
     from genai_live.tools.registry import Registry
     from genai_live.tools.runner import Runner
@@ -224,17 +226,11 @@ def _runner_for(
     if policy is None:
         return None, config
     registry = Registry(family_of(str(model), api_client))
-    given, unknown = spelled(LiveConnectConfig, {} if config is None else config, "config")
-    if "tools" in given:
-        given["tools"] = registry.declarations(given["tools"], "config.tools")
+    if "tools" in config.fields:
+        declared = registry.declarations(config.fields["tools"], "config.tools")
+        config = config._replace(fields={**config.fields, "tools": declared})
     registry.check(policy)
-    return Runner(registry, policy), {**unknown, **given}
-
-
-def _non_blocking(tools: Iterable[Mapping[str, Any]]) -> frozenset[str]:
-    """Functions that go on beside the conversation: the turn of their call may end before its answer."""
-    every = (each for tool in tools for each in tool.get("functionDeclarations") or ())
-    return frozenset(each["name"] for each in every if each.get("behavior") == "NON_BLOCKING" and "name" in each)
+    return Runner(registry, policy), config
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -13,6 +13,7 @@ from genai_live import _json, _public
 from genai_live._arguments import came, is_number
 from genai_live._backends import MUSIC_METHOD, Backend
 from genai_live._client_messages import music_inputs
+from genai_live._client_messages.first_message import Setup
 from genai_live._connection.channel import Channel
 from genai_live._connection.opening import CONNECT_TIMEOUT, Opener
 from genai_live._connection.protocol import BidiProtocol, MusicProtocol
@@ -78,7 +79,7 @@ class LiveMusic(Synchronous):
         checked_callbacks = LiveMusicCallbacks.of(callbacks)
         deadline = Deadline.of(timeout).or_earlier(self._api_client.request_deadline())
         self._api_client.live_endpoint(MUSIC_METHOD)  # refuses Vertex AI before anybody looks up its project
-        setup = {"setup": {"model": self._api_client.model_path(model, deadline)}}
+        setup = Setup({"model": self._api_client.model_path(model, deadline)})
 
         def hold(channel: Channel[LiveMusicServerMessage]) -> MusicSession:
             session = MusicSession(channel, self._api_client.backend, model)
@@ -128,24 +129,34 @@ class MusicSession(MessageStream[LiveMusicServerMessage]):
         self._send(music_inputs.generation_config(config, self._backend))
 
     def play(self) -> None:
-        """Starts the music, or goes on after ``pause()``. Raises SessionClosed when the session has ended."""
+        """Starts the music, or goes on after ``pause()``.
+
+        Raises:
+            SessionClosed: when the session has ended.
+        """
         self._control(LiveMusicPlaybackControl.PLAY)
 
     def pause(self) -> None:
-        """Pauses the music; ``play()`` goes on at the same place. Raises SessionClosed when the session has ended."""
+        """Pauses the music; ``play()`` goes on at the same place.
+
+        Raises:
+            SessionClosed: when the session has ended.
+        """
         self._control(LiveMusicPlaybackControl.PAUSE)
 
     def stop(self) -> None:
         """Stops the music and forgets what was played, not the prompts and the config.
 
-        Raises SessionClosed when the session has ended.
+        Raises:
+            SessionClosed: when the session has ended.
         """
         self._control(LiveMusicPlaybackControl.STOP)
 
     def reset_context(self) -> None:
         """Forgets what was played without stopping: prompts and config are heard afresh.
 
-        Raises SessionClosed when the session has ended.
+        Raises:
+            SessionClosed: when the session has ended.
         """
         self._control(LiveMusicPlaybackControl.RESET_CONTEXT)
 
@@ -236,7 +247,11 @@ class _Tape:
         self._channels = MUSIC_CHANNELS
 
     def add(self, chunk: AudioChunk) -> None:
-        """Appends a chunk; raises DecodeError when it cannot follow what is there."""
+        """Appends a chunk.
+
+        Raises:
+            DecodeError: when it cannot follow what is there.
+        """
         data = chunk.data or b""
         rate, channels = _format_of(chunk.mime_type, len(data))
         if self._pcm and (rate, channels) != (self._rate, self._channels):

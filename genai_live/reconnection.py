@@ -1,8 +1,8 @@
-"""What a caller sets about reconnecting, and what he is told of it. Plain data: used on any thread.
+"""What a caller sets about reconnecting, and the messages that report it. Plain data: used on any thread.
 
 A session opened with ``connect(reconnect=True)``, or with a policy, outlives its connections: after a goAway, a drop of the
-network or an end by the service it opens another one with the newest resumption handle. Two messages of this library tell so, in
-their place among the others, to whoever receives and to ``on_message``: ``message.reconnecting`` when a connection is gone, and
+network or an end by the service it opens another one with the newest resumption handle. Two messages of this library report it,
+in their place among the others, to the receiver and to ``on_message``: ``message.reconnecting`` when a connection is gone, and
 ``message.reconnected`` when the next one is set up.
 """
 

@@ -223,8 +223,8 @@ class Session(MessageStream[LiveServerMessage]):
         of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
         thread that pulled it, when the stream is over; one that blocks, when it returns.
 
-        ``end`` tells the server after the last chunk that no more comes, where it detects speech by itself; a source that fails
-        is no end, and the server is not told. The handle tells ``done`` and ``progress``, and can ``mute`` and ``cancel``.
+        ``end`` sends the server, after the last chunk, the end of the sound, where it detects speech by itself; for a source
+        that fails none is sent. The handle has ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
         Raises:
             ConfigError: the source is not what it should be, or the session is already streaming.
@@ -388,9 +388,11 @@ class Session(MessageStream[LiveServerMessage]):
     def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
         """Ends the session now. Idempotent, from any thread, callbacks included; returns within ``timeout`` seconds.
 
-        Functions that run because of ``run_tools`` are told so (``context.cancelled``) and not waited for; nothing of them is
-        sent. In a forked child it closes the descriptor only: the session stays the parent's. ConfigError: ``timeout`` is no
-        number.
+        Functions that run because of ``run_tools`` are notified (``context.cancelled``) and not waited for; nothing of them is
+        sent. In a forked child it closes the descriptor only: the session stays the parent's.
+
+        Raises:
+            ConfigError: ``timeout`` is no number.
         """
         deadline = Deadline.of(timeout)
         if self._runner is not None and not self._connection.forked:
@@ -446,7 +448,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     @property
     def resumption(self) -> Resumption:
-        """What ``connect(resume=...)`` needs to go on after this connection; kept up to date even if nobody receives."""
+        """What ``connect(resume=...)`` needs to go on after this connection; kept up to date also while no thread receives."""
         return self._protocol.resumption
 
     # Inside.
@@ -455,7 +457,7 @@ class Session(MessageStream[LiveServerMessage]):
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend
         if not isinstance(text, str):
-            raise ConfigError(f"expected a str, got {type(text).__name__}", "text")
+            raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
         if self._known_model.family.text_as_realtime_input:
             return inputs.realtime_input(backend, text=text)
         return inputs.client_content(text, True, backend)

@@ -74,7 +74,7 @@ class AuthTokens(Synchronous):
             raise ConfigError(
                 f"ephemeral tokens belong to {self._api_client.backend.other}: make a Client with an API key for them"
             )
-        if self._api_client.is_ephemeral:
+        if self._api_client.settings.is_ephemeral:
             raise ConfigError("an ephemeral token cannot make tokens; use the API key itself", "api_key")
         given, unknown = spelled(CreateAuthTokenConfig, {} if config is None else config, _PATH)
         if unknown:
@@ -128,7 +128,7 @@ def field_mask(setup: Mapping[str, Any], additional: Any) -> str:
     if additional is None:
         return ""
     if not isinstance(additional, (list, tuple)) or not all(isinstance(name, str) for name in additional):
-        raise ConfigError(f"expected a list of field names, got {type(additional).__name__}", f"{_PATH}.lock_additional_fields")
+        raise ConfigError(f"must be a list of field names, not {type(additional).__name__}", f"{_PATH}.lock_additional_fields")
     paths = [*_set_paths(setup), *(_wire_path(name) for name in additional)]
     return ",".join(dict.fromkeys(paths))
 
@@ -143,7 +143,7 @@ def _set_paths(setup: Mapping[str, Any]) -> list[str]:
 
 
 def _wire_path(name: str) -> str:
-    """The path in ``setup`` of a config field's name in either spelling; a name that nobody knows stays as it is."""
+    """The path in ``setup`` of a config field's name in either spelling; an unknown name stays as it is."""
     first, dot, rest = name.partition(".")
     config_paths = {field.name: field.path for field in fields_of(LiveConnectConfig)}
     known = names_of(LiveConnectConfig).get(first)

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from genai_live import _json, audio
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
+from genai_live.audio.pcm import OUTPUT_RATE
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerContent, LiveServerMessage, Part, UsageMetadata
 
 if TYPE_CHECKING:
     from genai_live.tools import ToolRun
-
-OUTPUT_RATE = 24_000
-"""Hz of the service's speech where its MIME type names no rate (Vertex AI sends plain ``audio/pcm``)."""
 
 
 class Transcripts(NamedTuple):
@@ -55,7 +53,7 @@ class Turn:
     questions: int = 1
     """How many questions it answers: 0 when the model spoke unasked, 2 or more when the service answered several in one turn."""
     skipped: int = 0
-    """How many messages about earlier questions, which nobody had received, were passed over."""
+    """How many unreceived messages about earlier questions were passed over."""
     incomplete: bool = False
     """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
     tool_runs: tuple[ToolRun, ...] = ()
@@ -123,7 +121,7 @@ def _speech(parts: Iterable[Part]) -> Audio:
 
 
 def _rate_of(blob: Blob) -> int:
-    """Hz; a rate that is none is the server's slip, and the turn is told all the same."""
+    """Hz; an impossible rate is the server's slip, and the turn is returned all the same."""
     try:
         return audio.rate_of(blob.mime_type or "")
     except ConfigError:

@@ -1,7 +1,7 @@
-"""A tool that takes its time: it asks before it books, tells how far it is, and stops when nobody waits for it any more.
+"""A tool that takes its time: it asks before it books, tells how far it is, and stops when its result is not awaited any more.
 
-    python samples/slow_tool.py              # needs GEMINI_API_KEY
-    python samples/slow_tool.py --emulator   # needs nothing
+python samples/slow_tool.py              # needs GEMINI_API_KEY
+python samples/slow_tool.py --emulator   # needs nothing
 """
 
 import time

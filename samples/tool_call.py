@@ -1,7 +1,7 @@
 """Lets the model call a Python function, which runs by itself.
 
-    python samples/tool_call.py              # needs GEMINI_API_KEY
-    python samples/tool_call.py --emulator   # needs nothing
+python samples/tool_call.py              # needs GEMINI_API_KEY
+python samples/tool_call.py --emulator   # needs nothing
 """
 
 from genai_live import Client

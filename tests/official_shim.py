@@ -256,7 +256,7 @@ def ours(api_client: Any) -> ApiClient:
     given = options if isinstance(options, dict) else vars(options)
     http_options = {name: value for name, value in given.items() if name in ("headers", "api_version") and value}
     if not api_client.vertexai:
-        return ApiClient(api_client.api_key, http_options=http_options)
+        return ApiClient(api_client.settings.api_key, http_options=http_options)
     base_url = getattr(api_client, "custom_base_url", None)
     if isinstance(base_url, str):
         return ApiClient(vertexai=True, http_options={"base_url": base_url, **http_options})
@@ -451,8 +451,8 @@ class BaseApiClient:
     def __init__(self, **arguments: Any) -> None:
         self.ours = ApiClient(**arguments)
         self.vertexai = self.ours.vertexai
-        self.project, self.location = self.ours.project, self.ours.location
-        self.api_key = self.ours.api_key and self.ours.api_key.reveal()
+        self.project, self.location = self.ours.settings.project, self.ours.settings.location
+        self.api_key = self.ours.settings.api_key and self.ours.settings.api_key.reveal()
         self.custom_base_url = self.ours.http_options.base_url
         key = {"x-goog-api-key": self.api_key} if self.api_key else {}
         self._http_options = python_types.SimpleNamespace(headers={**self.ours.request_headers(), **key})
@@ -461,7 +461,7 @@ class BaseApiClient:
     def _websocket_base_url(self, options: Any = None) -> str:
         client = self.ours if options is None else self.ours.with_options(options)
         url = client.live_endpoint().url
-        return url if client.gateway else url.partition("/ws/")[0]
+        return url if client.settings.gateway else url.partition("/ws/")[0]
 
 
 class TheirClient:

@@ -239,7 +239,7 @@ def opened(
     options = connect.pop("http_options", {})
     with door(tls=tls, receive_buffer=receive_buffer) as entrance:
         client = client_of(entrance.url, shared_reader=shared_reader, **options)
-        connecting = beside(client.live.connect, model=MODEL, **connect)
+        connecting = beside(client.live.connect, **{"model": MODEL, **connect})
         peer = entrance.accept()
         peer.open(*then)
         session = connecting.result(PATIENCE)

@@ -120,7 +120,7 @@ def test_a_key_that_no_header_can_carry_is_refused_without_being_shown(key: str)
 
 
 def test_a_key_of_another_type_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^api_key: expected a str, got bytes"):
+    with pytest.raises(ConfigError, match=r"^api_key: must be a str, not bytes"):
         ApiClient(b"key")  # type: ignore[arg-type]
 
 
@@ -136,7 +136,7 @@ def test_credentials_and_a_key_exclude_each_other() -> None:
 
 
 def test_what_are_no_credentials_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^credentials: expected google\.auth credentials, got str"):
+    with pytest.raises(ConfigError, match=r"^credentials: must be google\.auth credentials, not str"):
         ApiClient(vertexai=True, project="p", credentials="token")
 
 
@@ -162,9 +162,9 @@ def test_on_vertex_ai_the_more_explicit_credential_is_used(
     env(**variables)
     given = {**arguments, **({"credentials": credentials()} if "credentials" in arguments else {})}
     client = ApiClient(vertexai=True, **given)
-    assert (client.api_key and client.api_key.reveal()) == key
+    assert (client.settings.api_key and client.settings.api_key.reveal()) == key
     assert (client.google is None) == (key is not None)
-    assert (client.project, client.location) == (project, location)
+    assert (client.settings.project, client.settings.location) == (project, location)
 
 
 def test_a_key_with_project_and_location_has_the_regional_host_and_the_full_model_name() -> None:
@@ -183,7 +183,7 @@ def test_an_express_key_has_the_global_host_and_the_short_model_name() -> None:
 def test_credentials_that_know_their_project_give_it() -> None:
     held = credentials()
     held.project_id = "from-credentials"
-    assert ApiClient(vertexai=True, credentials=held).project == "from-credentials"
+    assert ApiClient(vertexai=True, credentials=held).settings.project == "from-credentials"
 
 
 def test_vertex_ai_has_no_ephemeral_tokens() -> None:
@@ -271,7 +271,7 @@ def test_a_query_and_a_password_of_the_base_url_are_used_and_never_shown() -> No
 def test_vertex_ai_behind_a_gateway_is_used_as_it_stands(env: Any) -> None:
     env(GOOGLE_CLOUD_PROJECT="e", GOOGLE_CLOUD_LOCATION="l")
     client = ApiClient(vertexai=True, http_options={"base_url": "https://gateway/live", "headers": {"Authorization": "own"}})
-    assert client.gateway
+    assert client.settings.gateway
     assert client.live_endpoint().url == "wss://gateway/live"
     assert headers(client) == {}
 
@@ -326,7 +326,7 @@ def test_the_api_version_comes_from_the_option_then_the_environment(
     if variable:
         env(GOOGLE_GENAI_API_VERSION=variable)
     client = ApiClient(KEY, vertexai=vertexai, http_options={"apiVersion": option} if option else None)
-    assert client.api_version == version
+    assert client.settings.api_version == version
     assert f".{version}." in client.live_endpoint().url
 
 
@@ -339,7 +339,7 @@ def test_an_ephemeral_token_picks_version_method_and_header_by_itself(env: Any) 
 
 
 def test_an_ephemeral_token_with_a_version_of_the_callers_keeps_that() -> None:
-    assert ApiClient(TOKEN, http_options={"api_version": "v1alpha"}).api_version == "v1alpha"
+    assert ApiClient(TOKEN, http_options={"api_version": "v1alpha"}).settings.api_version == "v1alpha"
 
 
 def test_an_ephemeral_token_travels_as_a_key_in_music_sessions() -> None:
@@ -353,7 +353,7 @@ def test_an_ephemeral_token_travels_as_a_key_in_music_sessions() -> None:
 def test_the_emulator_variable_takes_every_client_to_the_emulator_without_a_key(env: Any) -> None:
     env(GENAI_LIVE_EMULATOR_HOST="127.0.0.1:9999", GEMINI_API_KEY=KEY)
     for client in (ApiClient(), ApiClient(vertexai=True), ApiClient(vertexai=True, credentials=credentials(), project="p")):
-        assert client.emulated
+        assert client.settings.emulated
         assert client.live_endpoint().url.startswith("ws://127.0.0.1:9999/ws/")
         assert headers(client) == {}
         assert client.google is None
@@ -372,7 +372,7 @@ def test_a_key_passed_as_an_argument_reaches_the_emulator(env: Any) -> None:
 def test_an_explicit_base_url_beats_the_emulator_variable(env: Any) -> None:
     env(GENAI_LIVE_EMULATOR_HOST="127.0.0.1:9999")
     client = ApiClient(KEY, http_options={"base_url": "http://other:1"})
-    assert not client.emulated
+    assert not client.settings.emulated
     assert client.live_endpoint().url.startswith("ws://other:1/")
 
 
@@ -399,15 +399,15 @@ def test_the_callers_headers_win_whatever_their_spelling() -> None:
     [
         ({"headers": {"a": "b\r\nc: d"}}, r"http_options\.headers: the value of 'a' contains a line break"),
         ({"headers": {"a b": "c"}}, "is not the name of an HTTP header"),
-        ({"headers": {"a": 1}}, "expected str for 'a', got int"),
-        ({"headers": ["a"]}, "expected a dict of str, got list"),
+        ({"headers": {"a": 1}}, "must be str for 'a', not int"),
+        ({"headers": ["a"]}, "must be a dict of str, not list"),
         ({"base_urls": "x"}, r"^http_options\.base_urls: unknown key; did you mean 'base_url'"),
-        ({"base_url": 1}, r"http_options\.base_url: expected a str, got int"),
+        ({"base_url": 1}, r"http_options\.base_url: must be a str, not int"),
         ({"api_version": "v1/../v2"}, r"http_options\.api_version: 'v1/\.\./v2' is not one word"),
         ({"retry_options": {"atempts": 3}}, r"^http_options\.retry_options\.atempts: unknown key; did you mean 'attempts'"),
-        ({"retry_options": {"attempts": "often"}}, r"^http_options\.retry_options\.attempts: expected a whole number"),
-        ({"retry_options": 3}, r"^http_options\.retry_options: expected HttpRetryOptions or a dict of it, got int"),
-        ("http://x", "^http_options: expected HttpOptions or a dict of it, got str"),
+        ({"retry_options": {"attempts": "often"}}, r"^http_options\.retry_options\.attempts: must be a whole number"),
+        ({"retry_options": 3}, r"^http_options\.retry_options: must be HttpRetryOptions or a dict of it, not int"),
+        ("http://x", "^http_options: must be HttpOptions or a dict of it, not str"),
     ],
 )
 def test_wrong_http_options_are_refused(given: Any, message: str) -> None:

@@ -87,7 +87,7 @@ def test_a_pause_before_another_try_is_a_number_that_can_be_waited_for(name: str
 
 @pytest.mark.parametrize("timeout", ["1", b"1", [], True, -1, float("nan"), Unspeakable()])
 def test_waiting_for_a_stream_takes_seconds(timeout: Any) -> None:
-    with opened() as (session, _), pytest.raises(ConfigError, match="timeout: expected seconds"):
+    with opened() as (session, _), pytest.raises(ConfigError, match="timeout: must be seconds"):
         session.stream_audio(b"\0\0", realtime=False).wait(timeout)
 
 

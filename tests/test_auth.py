@@ -169,7 +169,7 @@ def test_the_wait_for_a_token_is_one_that_ctrl_c_ends_on_windows_too(monkeypatch
             raise KeyboardInterrupt
         return wait(flag, timeout)
 
-    monkeypatch.setattr(_deadline, "_SLICE", 0.01)
+    monkeypatch.setattr(_deadline, "WAIT_SLICE", 0.01)
     done = threading.Event()
 
     def never(request: Request) -> Answer:
@@ -247,7 +247,7 @@ def test_default_credentials_give_token_and_project(service_account: Callable[..
     with rest_server(granted) as server:
         monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", service_account(server, quota_project_id="payer"))
         client = vertex(project=None)
-        assert client.project is None
+        assert client.settings.project is None
         assert client.model_path("m") == "projects/project-of-the-file/locations/l/publishers/google/models/m"
         assert not server.requests
         assert headers_of(client)["authorization"] == "Bearer ya29.fresh"
@@ -286,7 +286,7 @@ def test_service_account_credentials_get_the_scope_they_lack(service_account: Ca
         path = service_account(server)
         credentials = google.oauth2.service_account.Credentials.from_service_account_file(path)  # type: ignore[no-untyped-call]
         client = vertex(credentials, project=None)
-        assert client.project == "project-of-the-file"
+        assert client.settings.project == "project-of-the-file"
         assert headers_of(client) == {"authorization": "Bearer ya29.fresh"}
         (request,) = server.requests
     claims = request.body.decode().split("assertion=")[1].split(".")[1]

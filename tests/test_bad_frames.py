@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genai_live import Client, Session, errors
-from tests.raw_peer import BINARY, TEXT, Peer, beside, door, frame, opened
+from tests.handshakes import accept_of, answered_by, upgrade
+from tests.raw_peer import BINARY, TEXT, beside, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, message, text_part
 
 # Messages.
@@ -81,45 +80,6 @@ def test_whatever_bytes_a_server_sends_everybody_is_told_and_nobody_waits(pieces
 
 
 # Upgrades.
-
-GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-def answered_by(respond: Callable[[bytes], bytes]) -> errors.ConnectError:
-    """What connect() raises when the server answers the upgrade so."""
-    with door() as entrance:
-        connecting = beside(client_of(entrance.url).live.connect, model=MODEL, timeout=PATIENCE)
-        peer = entrance.accept()
-        request = b""
-        while b"\r\n\r\n" not in request:
-            request += peer.socket.recv(1)
-        send_and_end(peer, respond(key_in(request)))
-        error = connecting.exception(PATIENCE)
-        assert isinstance(error, errors.ConnectError), repr(error)
-        return error
-
-
-def key_in(request: bytes) -> bytes:
-    headers = dict(line.split(b": ", 1) for line in request.split(b"\r\n") if b": " in line)
-    return next(value for name, value in headers.items() if name.lower() == b"sec-websocket-key")
-
-
-def send_and_end(peer: Peer, data: bytes) -> None:
-    try:
-        peer.send(data)
-        peer.end()
-    except OSError:
-        return  # the client has seen enough
-
-
-def accept_of(key: bytes) -> bytes:
-    return base64.b64encode(hashlib.sha1(key + GUID).digest())
-
-
-def upgrade(accept: bytes, more: bytes = b"") -> bytes:
-    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-    return head + accept + b"\r\n" + more + b"\r\n"
-
 
 REFUSED_UPGRADES: dict[str, Callable[[bytes], bytes]] = {
     "a wrong key": lambda key: upgrade(b"wrong"),

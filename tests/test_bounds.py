@@ -279,6 +279,8 @@ def test_a_time_that_was_meant_in_seconds_is_told_with_its_unit_and_its_setting(
         plan = Plan(endpoint.url, endpoint.safe_url, lambda deadline: {}, b"", api_client.options)
         with pytest.raises(errors.ConnectTimeout, match=words):
             Dialler(plan).open(api_client.request_deadline(), lambda: None)
+        with pytest.raises(errors.ConnectTimeout, match=words):
+            client_of(entrance.url, **options).live.connect(model=MODEL, timeout=PATIENCE)
 
 
 def test_the_default_of_a_token_request_is_told_with_its_unit_too() -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from genai_live import LiveCallbacks, Session, errors, types
 from tests.raw_peer import BINARY, Peer, beside, close_frame, frame, opened
-from tests.servers import PATIENCE, TURN_COMPLETE, text_part
+from tests.servers import PATIENCE, TURN_COMPLETE, message, text_part
 from tests.waiting import until
 
 # What they are given as.
@@ -282,6 +282,29 @@ def test_a_consumer_that_sleeps_costs_bounded_memory_and_loses_nothing() -> None
         received = iter(session)
         assert [number_in(next(received)) for _ in range(MANY)] == list(range(MANY))
         sending.result(PATIENCE)
+
+
+@pytest.mark.parametrize(
+    "part", [{"text": "x"}, {"functionCall": {"name": "f", "args": {"a": [{}, {}]}}}, {"x": {}}], ids=["texts", "calls", "unknown"]
+)
+def test_a_flood_of_messages_of_many_small_parts_costs_twice_the_bound_at_most(part: dict[str, Any]) -> None:
+    """As objects they take up to thirty times what they came in."""
+    queue, content = 4_000_000, message(serverContent={"modelTurn": {"parts": [part] * 50}})
+    sent = frame(BINARY, content) * 6_000 + frame(BINARY, TURN_COMPLETE)
+    with opened(http_options={"queue_bytes": queue}) as (session, peer):
+        tracemalloc.start()
+        try:
+            sending = beside(peer.send, sent)
+            until(lambda: session._connection.delivery.paused)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 2 * queue
+        received = list(session.receive(PATIENCE))
+        sending.result(PATIENCE)
+    assert len(received) == 6_001
+    assert all(len(each.server_content.model_turn.parts) == 50 for each in received[:-1])  # type: ignore[union-attr, arg-type]
+    assert [each.ends_turn for each in received[-2:]] == [False, True]
 
 
 def test_a_callback_on_an_executor_that_sleeps_costs_bounded_memory_and_loses_nothing() -> None:

@@ -55,7 +55,7 @@ def test_a_callers_number_of_seconds_is_taken(timeout: float | None, monkeypatch
 
 @pytest.mark.parametrize(
     ("timeout", "words"),
-    [("5", "got str"), (True, "got bool"), ([1], "got list"), (-1, "got -1"), (float("nan"), "got nan"), (b"1", "got bytes")],
+    [("5", "not str"), (True, "not bool"), ([1], "not list"), (-1, "not -1"), (float("nan"), "not nan"), (b"1", "not bytes")],
 )
 def test_what_is_no_number_of_seconds_is_refused_by_name(timeout: object, words: str) -> None:
     with pytest.raises(ConfigError, match=words) as raised:
@@ -104,7 +104,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("what", WAITS)
 def test_where_ctrl_c_ends_no_wait_for_a_lock_every_wait_is_short(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deadline, "_SLICE", 0.1)
+    monkeypatch.setattr(_deadline, "WAIT_SLICE", 0.1)
     busy = Busy()
     assert not WAITS[what](Deadline(4), busy)
     assert busy.waits == [0.1, 0.1, 0.1, 0.0]
@@ -113,7 +113,7 @@ def test_where_ctrl_c_ends_no_wait_for_a_lock_every_wait_is_short(what: str, mon
 @pytest.mark.usefixtures("clock")
 @pytest.mark.parametrize("what", WAITS)
 def test_and_elsewhere_it_is_as_long_as_what_is_left(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_deadline, "_SLICE", None)
+    monkeypatch.setattr(_deadline, "WAIT_SLICE", None)
     busy = Busy()
     assert not WAITS[what](Deadline(4), busy)
     assert busy.waits[0] == 3

@@ -33,7 +33,12 @@ SAYS = {file: file.read_text(encoding="utf-8") for file in FILES}
 INSTALLED = re.compile(r"(?:genai-live|['\"]\.)\[([\w, -]+)\]")
 NAMED = re.compile(r"\bextras? (?:``?([\w-]+)``?(?: and ``?([\w-]+)``?)?|(test)\b)")
 
-MODULES = {"google": "google-auth", "websocket": "websocket-client", "dataclasses_json": "dataclasses-json", "docstring_parser": "docstring-parser"}
+MODULES = {
+    "google": "google-auth",
+    "websocket": "websocket-client",
+    "dataclasses_json": "dataclasses-json",
+    "docstring_parser": "docstring-parser",
+}
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {
     "pydantic",  # a caller whose functions take its models has it

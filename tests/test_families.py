@@ -172,7 +172,7 @@ def test_a_refusal_names_the_setting_the_family_and_a_line_that_overrules_it(
     assert family_of(model, client).name in str(caught.value)
     line = str(caught.value).rpartition("changed: ")[2]
     exec(line, {"families": families, "dataclasses": dataclasses, "client": client})
-    assert setup_message(client, model, config)["setup"]["model"]
+    assert setup_message(client, model, config).fields["model"]
 
 
 @pytest.mark.parametrize(
@@ -188,12 +188,12 @@ def test_a_refusal_names_the_setting_the_family_and_a_line_that_overrules_it(
     ],
 )
 def test_what_a_family_takes_is_sent(model: str, client: ApiClient, config: dict[str, Any]) -> None:
-    assert setup_message(client, model, config)["setup"]["model"]
+    assert setup_message(client, model, config).fields["model"]
 
 
 def test_extra_setup_is_the_callers_own_affair() -> None:
     extra = {"generationConfig": {"responseModalities": ["TEXT"], "thinkingConfig": {"thinkingLevel": "MINIMAL"}}}
-    assert setup_message(MLDEV, THINKING_38, extra_setup=extra)["setup"]["generationConfig"] == extra["generationConfig"]
+    assert setup_message(MLDEV, THINKING_38, extra_setup=extra).fields["generationConfig"] == extra["generationConfig"]
 
 
 def sent_by(session_does: Any, model: str = THINKING_38) -> list[dict[str, Any]]:
@@ -240,7 +240,7 @@ def weather(city: str, days: int = 1) -> dict[str, Any]:
 
 
 def declared(model: str, client: ApiClient = MLDEV) -> dict[str, Any]:
-    setup = setup_message(client, model, {"tools": [weather]})["setup"]
+    setup = setup_message(client, model, {"tools": [weather]}).fields
     found: dict[str, Any] = setup["tools"][0]["functionDeclarations"][0]
     return found
 

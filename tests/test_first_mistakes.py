@@ -24,16 +24,15 @@ MISTAKES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"input_audio_transcription": True},
-        "config.input_audio_transcription: expected AudioTranscriptionConfig or a dict of it, got bool;"
-        " write {} for its defaults",
+        "config.input_audio_transcription: must be AudioTranscriptionConfig or a dict of it, not bool; write {} for its defaults",
     ),
     (
         {"output_audio_transcription": False},
-        "config.output_audio_transcription: expected AudioTranscriptionConfig or a dict of it, got bool; leave it out",
+        "config.output_audio_transcription: must be AudioTranscriptionConfig or a dict of it, not bool; leave it out",
     ),
     (
         {"realtime_input_config": {"automatic_activity_detection": False}},
-        "config.realtime_input_config.automatic_activity_detection: expected AutomaticActivityDetection or a dict of it, got"
+        "config.realtime_input_config.automatic_activity_detection: must be AutomaticActivityDetection or a dict of it, not"
         " bool; write {'disabled': True}",
     ),
     (

@@ -25,23 +25,25 @@ ELSEWHERE: dict[str, str] = {
     "_connection/pacing_thread": "test_streaming test_processes",
     "_elsewhere": "test_foreign_names",
     "_field_docs": "test_public_modules",
-    "_gathering": "test_session test_second_question test_ask_interrupted",
     "_message_stream": "test_session",
+    "_network/google_session": "test_networks test_auth",
     "_network/headers": "test_api_client test_secret",
     "_network/http_answer": "test_connect_phases",
     "_network/options": "test_bad_frames test_keepalive",
     "_network/rest": "test_tokens test_networks",
+    "_network/route": "test_dial test_networks test_connect_phases",
     "_network/tcp": "test_dial",
     "_network/tls_in_tls": "test_dial test_networks",
     "_network/tunnel": "test_networks",
-    "_network/upgrade": "test_connect_phases test_secrets",
     "_process": "test_processes",
     "_public": "test_public_names",
     "_settings": "test_api_client test_backends",
     "_streaming/audio_stream": "test_streaming",
     "_streaming/sending": "test_streaming",
+    "_streaming/sound_hold": "test_tool_families",
     "_streaming/sound_sink": "test_streaming",
     "_synchronous": "test_foreign_names test_migration",
+    "_tool_answers": "test_tool_runs test_session",
     "_tracebacks": "test_secrets test_processes",
     "_usage": "test_protocol test_session",
     "_validation": "test_setup test_inputs",
@@ -61,7 +63,7 @@ ELSEWHERE: dict[str, str] = {
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 
-ROOMS = {"emulator": "test_emulator_*.py", "types": "test_types.py", "cli": "test_cli.py"}
+ROOMS = {"emulator": "test_emulator_*.py", "types": "test_types.py", "cli": "test_cli.py", "tools": "test_tool*.py"}
 """Rooms that are tested as a whole."""
 
 MODULES = [

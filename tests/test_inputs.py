@@ -91,10 +91,10 @@ def test_what_is_left_out_is_not_sent() -> None:
 @pytest.mark.parametrize(
     ("turns", "words"),
     [
-        (3, "turns: expected a str, Content, Part, File, image, a dict of one of them, or a list of them, got int"),
-        (b"a", "turns: expected a str, Content"),
-        ([3], "turns[0]: expected a str"),
-        ([None], "turns[0]: expected a str, Content, Part, File, image, a dict of one of them, or a list of them, got NoneType"),
+        (3, "turns: must be a str, Content, Part, File, image, a dict of one of them, or a list of them, not int"),
+        (b"a", "turns: must be a str, Content"),
+        ([3], "turns[0]: must be a str"),
+        ([None], "turns[0]: must be a str, Content, Part, File, image, a dict of one of them, or a list of them, not NoneType"),
         ([{"parts": []}, "a"], "turns: mixes Contents and parts; put every part into a Content"),
         ({"function_call": {"name": "f"}}, "turns: a part with function_call needs a Content"),
         (
@@ -104,7 +104,7 @@ def test_what_is_left_out_is_not_sent() -> None:
         ({"partz": []}, "turns.partz: unknown key"),
         ({"txet": "a"}, "turns.txet: unknown key; did you mean 'text'?"),
         ({"parts": [{"inline_data": {"date": b""}}]}, "turns.parts[0].inline_data.date: unknown key; did you mean 'data'?"),
-        ([{"parts": ["a"]}, {"parts": [{"text": 1}]}], "turns[1].parts[0].text: expected text, got int"),
+        ([{"parts": ["a"]}, {"parts": [{"text": 1}]}], "turns[1].parts[0].text: must be text, not int"),
     ],
 )
 def test_what_are_no_turns_is_refused(turns: Any, words: str) -> None:
@@ -180,16 +180,16 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
         ({"audio": {"data": PCM, "mime_type": "image/png"}}, "is not a MIME type of audio/*; pictures go into video="),
         ({"video": {"data": PCM, "mime_type": "audio/pcm"}}, "is not a MIME type of image/*; sound goes into audio="),
         ({"video": {"data": PCM, "mime_type": "video/mp4"}}, "send the frames of a video one by one, as images"),
-        ({"video": PCM}, "video: expected a Blob, a dict of one or a PIL image, got bytes; bytes need a MIME type"),
-        ({"media": PCM}, "media: expected a Blob, a dict of one, a PIL image, or a list of them, got bytes"),
+        ({"video": PCM}, "video: must be a Blob, a dict of one or a PIL image, not bytes; bytes need a MIME type"),
+        ({"media": PCM}, "media: must be a Blob, a dict of one, a PIL image, or a list of them, not bytes"),
         ({"media": []}, "media: is an empty list"),
         ({"media": [{"data": b""}]}, "media[0].mime_type: is missing"),
-        ({"audio": "AQL//g=="}, f"audio: expected bytes, a Blob or a dict of one, got str; {BASE64}"),
-        ({"video": "/9j/"}, f"video: expected a Blob, a dict of one or a PIL image, got str; {BASE64}"),
+        ({"audio": "AQL//g=="}, f"audio: must be bytes, a Blob or a dict of one, not str; {BASE64}"),
+        ({"video": "/9j/"}, f"video: must be a Blob, a dict of one or a PIL image, not str; {BASE64}"),
         ({"video": "frame.jpg"}, "a picture's path is a pathlib.Path"),
         ({"audio": {"data": "AQL//g=*", "mime_type": "audio/pcm"}}, "audio.data: a str is taken as base64, and this one is not"),
         ({"video": {"data": "data:image/png;base64,iVBO", "mime_type": "image/png"}}, "pass what follows the comma"),
-        ({"audio": {"mime_type": "audio/pcm"}}, "audio.data: expected bytes, got NoneType"),
+        ({"audio": {"mime_type": "audio/pcm"}}, "audio.data: must be bytes, not NoneType"),
         ({"audio": b"\x00" * 5}, "audio.data: holds 5 bytes, and 16-bit samples have two each"),
         (
             {"audio": b"RIFF\x24\x00\x00\x00WAVEfmt "},
@@ -208,12 +208,12 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
         ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
         ({"audio": b"OggS" + bytes(8)}, "audio.data: is an Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
         ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
-        ({"audio": "question.wav"}, f"got str; {BASE64}; a WAV file goes through stream_audio(path)"),
+        ({"audio": "question.wav"}, f"not str; {BASE64}; a WAV file goes through stream_audio(path)"),
         ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),
-        ({"text": b"a"}, "text: expected text, got bytes"),
+        ({"text": b"a"}, "text: must be text, not bytes"),
         ({"text": "\ud83d"}, "text: character 0 is half of a surrogate pair"),
         ({"audio_stream_end": 1}, "audio_stream_end: must be True or False, not 1"),
-        ({"activity_start": False}, "activity_start: expected ActivityStart or a dict of it, got bool"),
+        ({"activity_start": False}, "activity_start: must be ActivityStart or a dict of it, not bool"),
         ({"activity_start": {"x": 1}}, "activity_start.x: unknown key"),
     ],
 )
@@ -226,7 +226,7 @@ def test_what_is_no_realtime_input_is_refused(arguments: dict[str, Any], words: 
 def test_a_blob_of_googles_sdk_is_refused_with_what_to_take_instead() -> None:
     from google.genai import types as google_types
 
-    with pytest.raises(ConfigError, match=r"got google\.genai's Blob; take types from genai_live"):
+    with pytest.raises(ConfigError, match=r"not google\.genai's Blob; take types from genai_live"):
         realtime(audio=google_types.Blob(data=PCM, mime_type="audio/pcm"))
 
 
@@ -373,11 +373,11 @@ def test_vertex_ai_needs_no_id() -> None:
         ({"id": None, "name": "f", "response": {}}, "function_responses.id: is missing"),
         ([{"id": "1", "name": "", "response": {}}], "function_responses[0].name: is missing"),
         ([{"id": "1", "name": "f"}], 'function_responses[0].response: is missing; pass a dict such as {"output": ...}'),
-        ({"id": "1", "name": "f", "response": "sunny"}, "function_responses.response: expected a dict, got str"),
-        ({"id": "1", "name": "f", "response": {"a": [object()]}}, "response['a'][0]: expected text, a number, True"),
+        ({"id": "1", "name": "f", "response": "sunny"}, "function_responses.response: must be a dict, not str"),
+        ({"id": "1", "name": "f", "response": {"a": [object()]}}, "response['a'][0]: must be text, a number, True"),
         ({"id": "1", "name": "f", "reponse": {}}, "function_responses.reponse: unknown key; did you mean 'response'?"),
-        ("sunny", "function_responses: expected FunctionResponse or a dict of it, got str"),
-        ([3], "function_responses[0]: expected FunctionResponse or a dict of it, got int"),
+        ("sunny", "function_responses: must be FunctionResponse or a dict of it, not str"),
+        ([3], "function_responses[0]: must be FunctionResponse or a dict of it, not int"),
     ],
 )
 def test_what_is_no_tool_response_is_refused(given: Any, words: str) -> None:

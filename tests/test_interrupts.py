@@ -152,7 +152,7 @@ def test_in_a_token_request() -> None:
 @pytest.mark.parametrize("piece", [None, 0.01])
 def test_a_wait_cut_into_pieces_for_windows_is_still_one_wait(piece: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
     """There a lock cannot be waited for interruptibly; the pieces are what Ctrl-C comes between."""
-    monkeypatch.setattr(_deadline, "_SLICE", piece)
+    monkeypatch.setattr(_deadline, "WAIT_SLICE", piece)
     event = threading.Event()
     assert not Deadline(0.05).wait(event)
     assert not Deadline(0.0).wait(event)

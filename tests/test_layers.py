@@ -230,6 +230,14 @@ def test_a_module_begins_by_saying_what_it_is(module: str) -> None:
     assert ast.get_docstring(tree_of(MODULES[module]))
 
 
+@EVERY_MODULE
+def test_what_a_function_raises_stands_in_a_block_of_its_docstring(module: str) -> None:
+    """One form: a line under ``Raises:``. A function whose act it is to raise says so in its first sentence."""
+    functions = (node for node in ast.walk(tree_of(MODULES[module])) if isinstance(node, ast.FunctionDef))
+    said = {node.name: (ast.get_docstring(node) or "").partition("Raises:")[0] for node in functions}
+    assert not {name for name, text in said.items() if re.search(r"\b[Rr]aises [A-Z]\w*[a-z]", text.removeprefix("Raises "))}
+
+
 def map_of(package: str) -> list[list[str]]:
     """The files that a package's docstring names, line by line: in the first column of a table, or in double backticks."""
     text = ast.get_docstring(tree_of(MODULES[package])) or ""

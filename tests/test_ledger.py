@@ -408,7 +408,7 @@ def test_a_shorter_silence_closes_nothing() -> None:
     assert talk.turn() is second
 
 
-def test_the_silence_is_counted_anew_from_every_word_of_the_model() -> None:
+def test_the_silence_is_counted_anew_while_the_service_answers_what_was_left_open() -> None:
     talk = Conversation()
     talk.asks()
     second, third = talk.asks(), talk.asks()
@@ -417,6 +417,45 @@ def test_the_silence_is_counted_anew_from_every_word_of_the_model() -> None:
     assert talk.turn() is second
     assert talk.silence(SILENCE / 2) == []
     assert talk.turn() is third
+
+
+def test_silences_add_up_where_others_ask_meanwhile() -> None:
+    """Else a caller who always asks again before the time would be one answer behind for good."""
+    talk = Conversation()
+    questions = [talk.asks(), talk.asks()]
+    talk.turn()
+    notes = []
+    for _ in range(4):
+        notes += talk.silence(SILENCE / 3)
+        questions.append(talk.asks())
+        talk.turn()
+    assert len(notes) == 1
+    later = talk.asks()
+    assert talk.turn() is later
+
+
+def test_who_asked_last_is_told_of_a_call_that_the_model_waits_for_in_vain() -> None:
+    talk = Conversation()
+    first, second = talk.asks(), talk.asks()
+    talk.comes(content(), a_call("1"))
+    assert talk.silence() == []
+    first.is_abandoned = True
+    (note,) = talk.silence()
+    assert (note.question, note.merged) == (first, (second,))
+    talk.answers("1")
+    assert not first.is_abandoned
+    assert talk.turn() is first
+    assert not talk.ledger.answer_due
+
+
+def test_a_model_that_goes_on_beside_a_call_answers_the_next_question() -> None:
+    talk = Conversation()
+    first = talk.asks()
+    talk.comes(a_call("1"))
+    second = talk.asks()
+    assert talk.turn() is second
+    talk.answers("1")
+    assert talk.turn() is first
 
 
 def test_a_question_that_was_asked_after_the_turn_began_is_left_open_by_none() -> None:
@@ -432,11 +471,12 @@ def test_a_question_that_was_asked_after_the_turn_began_is_left_open_by_none() -
 @pytest.mark.parametrize(
     "meanwhile",
     [
+        lambda talk: talk.comes(content(), a_call("1"), TURN_COMPLETE),
         lambda talk: talk.comes(content(), IN_PROGRESS),
         lambda talk: talk.comes(content(), GENERATED),
         lambda talk: talk.comes(content()),
     ],
-    ids=["in progress", "before the end of a turn", "in a turn"],
+    ids=["while a call waits", "in progress", "before the end of a turn", "in a turn"],
 )
 def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     talk = Conversation()
@@ -444,16 +484,6 @@ def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     second = talk.asks()
     meanwhile(talk)
     assert not talk.ledger.is_unsettled
-    assert talk.silence() == []
-    assert second.fate is Fate.WRITTEN
-
-
-def test_while_a_call_waits_nothing_is_closed_and_who_waits_behind_it_is_told_once() -> None:
-    talk = Conversation()
-    first, second = talk.asks(), talk.asks()
-    talk.comes(content(), a_call("1"), TURN_COMPLETE)
-    (note,) = talk.silence()
-    assert (note.question, note.calls) == (first, True)
     assert talk.silence() == []
     assert second.fate is Fate.WRITTEN
 
@@ -483,25 +513,6 @@ def test_an_answer_that_was_not_sent_leaves_its_call_open() -> None:
         assert ("1" in talk.ledger.pending) is not written
         assert talk.ledger.responses == ([response] if written else [])
     assert talk.turn() is first
-
-
-def test_a_call_that_nobody_answers_keeps_no_later_question_open() -> None:
-    talk = Conversation()
-    talk.asks()
-    talk.comes(a_call("1"), TURN_COMPLETE)
-    second, third = talk.asks(), talk.asks()
-    assert talk.turn() is second
-    (note,) = talk.silence()
-    assert note.merged == (third,)
-
-
-def test_nobody_is_told_of_a_call_that_came_before_the_question() -> None:
-    talk = Conversation()
-    talk.asks()
-    talk.comes(content(), a_call("1"), TURN_COMPLETE)
-    second = talk.asks()
-    assert talk.silence() == []
-    assert talk.turn() is second
 
 
 def test_an_answered_call_of_which_the_model_does_not_speak_ends_its_question_after_a_silence() -> None:

@@ -243,7 +243,7 @@ def test_where_silence_follows_what_was_all_no_answer_is_taken_for_that_to_anoth
                     played.ask()
             played.end()
             says_more = played.line and manner != "one turn"
-            notes = played.talk.silence(SILENCE / 2 if says_more else SILENCE)
+            notes = played.talk.silence(SILENCE / 100 if says_more else SILENCE)
             merged = [question for note in notes for question in note.merged]
             assert mark.question in answered
             assert set(answered) == {mark.question, *merged}

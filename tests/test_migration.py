@@ -80,8 +80,8 @@ def test_connect_takes_live_connect_parameters_beside_its_own_arguments() -> Non
         ({"model": "m"}, {"model": "m"}, "model: is given twice, as an argument and in parameters"),
         ({"modle": "m"}, {}, "parameters.modle: unknown key; did you mean 'model'?"),
         ({"model": "m", "callbacks": {"onmesage": 1}}, {}, "callbacks: unknown callback 'onmesage'; did you mean 'on_message'?"),
-        ({}, {}, "model: expected a str such as 'gemini-live-2.5-flash-preview', got NoneType"),
-        (3, {}, "parameters: expected LiveConnectParameters or a dict of it, got int"),
+        ({}, {}, "model: must be a str such as 'gemini-live-2.5-flash-preview', not NoneType"),
+        (3, {}, "parameters: must be LiveConnectParameters or a dict of it, not int"),
     ],
 )
 def test_what_connect_cannot_take_is_said_in_a_sentence(parameters: Any, named: dict[str, Any], words: str) -> None:

@@ -329,14 +329,14 @@ def test_the_ends_of_a_range_are_sent_and_what_lies_beyond_is_refused(name: str,
     [
         ({"temperature": float("nan")}, r"config\.temperature: is NaN"),
         ({"guidance": float("-inf")}, r"config\.guidance: is -Infinity"),
-        ({"bpm": 90.5}, r"config\.bpm: expected a whole number"),
+        ({"bpm": 90.5}, r"config\.bpm: must be a whole number"),
         ({"bpm": True}, r"config\.bpm"),
-        ({"mute_bass": 1}, r"config\.mute_bass: expected True or False"),
+        ({"mute_bass": 1}, r"config\.mute_bass: must be True or False"),
         ({"tempo": 90}, r"config\.tempo: unknown key"),
         ({"brightnes": 0.5}, "did you mean 'brightness'"),
         ({"scale": "C_MAJOR_A_MINR"}, "did you mean 'C_MAJOR_A_MINOR'"),
         ({"top_k": 3, "topK": 4}, r"config\.top_k: is given twice"),
-        (None, "config: expected LiveMusicGenerationConfig"),
+        (None, "config: must be LiveMusicGenerationConfig"),
     ],
 )
 def test_a_config_that_cannot_be_is_refused_with_the_name_of_its_field(config: Any, words: str) -> None:
@@ -357,7 +357,7 @@ def test_a_config_that_cannot_be_is_refused_with_the_name_of_its_field(config: A
         ([types.WeightedPrompt(text="Jazz", weight=float("nan"))], r"prompts\[0\]\.weight: is NaN"),
         ([{"text": "Jazz", "weight": float("inf")}], r"prompts\[0\]\.weight: is Infinity"),
         ([{"text": "Jazz", "wieght": 1.0}], r"prompts\[0\]\.wieght: unknown key; did you mean 'weight'"),
-        (["Jazz"], r"prompts\[0\]: expected WeightedPrompt"),
+        (["Jazz"], r"prompts\[0\]: must be WeightedPrompt"),
     ],
 )
 def test_prompts_that_cannot_be_are_refused_and_nothing_is_sent(prompts: Any, words: str) -> None:

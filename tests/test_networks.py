@@ -213,7 +213,7 @@ def test_407_is_shown_with_the_proxys_name_and_what_it_asks_for(leg: Leg, user: 
     ("status", "words", "kind"),
     [
         (401, "did not accept", errors.ErrorKind.AUTH),
-        (403, "ask whoever runs it", errors.ErrorKind.OTHER),
+        (403, "ask its operator", errors.ErrorKind.OTHER),
         (502, "could not reach", errors.ErrorKind.UNAVAILABLE),
     ],
 )
@@ -289,7 +289,7 @@ def test_a_name_that_nobody_knows_is_told_as_that(leg: Leg) -> None:
 @both_legs
 @pytest.mark.parametrize("host", ["two..dots", "x" * 64 + ".example"])
 def test_a_name_that_no_host_can_have_is_told_as_that(leg: Leg, host: str) -> None:
-    with pytest.raises(errors.ConnectError, match="is no name that a host can have") as raised:
+    with pytest.raises(errors.ConnectError, match="is not a valid host name") as raised:
         leg(client(f"http://{host}"))
     assert (raised.value.phase, raised.value.retryable) == (errors.Phase.NAME_LOOKUP, False)
 

@@ -55,7 +55,7 @@ CLIENTS = {MLDEV: ApiClient(KEY), VERTEX: ApiClient(vertexai=True, project="P", 
 
 
 def setup(config: Any = None, backend: Backend = MLDEV) -> dict[str, Any]:
-    return dict(json.loads(_json.dumps(setup_message(CLIENTS[backend], "m", config)))["setup"])
+    return dict(json.loads(setup_message(CLIENTS[backend], "m", config).json)["setup"])
 
 
 def server_message(data: dict[str, Any]) -> types.LiveServerMessage:
@@ -174,7 +174,7 @@ def test_defect_11_headers_are_new_for_every_connection() -> None:
 
 def test_defect_13_an_mcp_tool_is_refused_with_what_to_do() -> None:
     mcp_tool = type("Tool", (), {"__module__": "mcp.types"})()
-    with pytest.raises(ConfigError, match=r"config\.tools\[0\]: is an MCP Tool.*parameters_json_schema=tool.inputSchema"):
+    with pytest.raises(ConfigError, match=r"config\.tools\[0\]: is an MCP Tool.*declare its tools as FunctionDeclaration"):
         setup({"tools": [mcp_tool]})
 
 
@@ -434,7 +434,7 @@ def test_defect_47_an_optional_parameter_has_no_contradictory_type() -> None:
 
 def test_defect_48_an_express_key_gets_the_default_of_audio_and_the_full_model_name() -> None:
     client = ApiClient(KEY, vertexai=True, project="P", location="L")
-    sent = setup_message(client, "m")["setup"]
+    sent = setup_message(client, "m").fields
     assert sent["generationConfig"] == {"responseModalities": ["AUDIO"]}
     assert sent["model"] == "projects/P/locations/L/publishers/google/models/m"
 
@@ -442,7 +442,7 @@ def test_defect_48_an_express_key_gets_the_default_of_audio_and_the_full_model_n
 def test_defect_49_a_gateway_gets_the_publisher_s_model_and_a_socket_address() -> None:
     client = ApiClient(vertexai=True, http_options={"base_url": "https://gateway/path"})
     assert client.live_endpoint().url == "wss://gateway/path"
-    assert setup_message(client, "my-model")["setup"]["model"] == "publishers/google/models/my-model"
+    assert setup_message(client, "my-model").fields["model"] == "publishers/google/models/my-model"
 
 
 def test_defect_50_a_plain_local_server_can_be_reached() -> None:

@@ -111,7 +111,7 @@ def test_finish_in_a_callback_closes_that_session_at_once() -> None:
 def test_finish_without_sessions_returns_and_refuses_what_is_no_limit() -> None:
     client = Client("key")
     client.finish()
-    with pytest.raises(ConfigError, match="timeout: expected seconds as a number, or None for no limit, got str"):
+    with pytest.raises(ConfigError, match="timeout: must be seconds as a number, or None for no limit, not str"):
         client.finish("soon")  # type: ignore[arg-type]
 
 

@@ -145,7 +145,7 @@ def test_of_an_animation_the_frame_at_which_it_stands_is_sent() -> None:
 def test_an_image_is_content_too_but_no_sound() -> None:
     message = inputs.client_content(["what is this?", coloured()], True, MLDEV)
     assert message["clientContent"]["turns"][0]["parts"][1]["inlineData"]["mimeType"] == "image/jpeg"
-    with pytest.raises(ConfigError, match=r"^audio: expected bytes"):
+    with pytest.raises(ConfigError, match=r"^audio: must be bytes"):
         inputs.realtime_input(MLDEV, audio=coloured())
 
 

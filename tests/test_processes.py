@@ -694,9 +694,9 @@ import pathlib, sys, threading
 
 def say_when_it_waits(main=threading.main_thread().ident):
     pause, inside = threading.Event(), ""
-    while inside != "get":
+    while inside != "_hold_next":
         frame = sys._current_frames()[main]
-        while frame and frame.f_code.co_name not in ("get", "receive", "<module>"):
+        while frame and frame.f_code.co_name not in ("_hold_next", "receive", "<module>"):
             frame = frame.f_back
         inside = frame.f_code.co_name if frame else ""
         pause.wait(0.01)

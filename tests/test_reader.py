@@ -431,8 +431,9 @@ def test_the_session_too_many_is_told_why_and_the_others_go_on() -> None:
         client = client_of(url, shared_reader=True)
         sessions = [client.live.connect(model=MODEL, timeout=PATIENCE) for _ in range(Refusing.most - 1)]
         try:
-            with pytest.raises(errors.ConnectError, match="open more on another Client"):
+            with pytest.raises(errors.ConnectError, match="sessions at most: open more on another Client") as raised:
                 client.live.connect(model=MODEL, timeout=PATIENCE)
+            assert "internal error" not in str(raised.value)
             for session in sessions:
                 assert session.ask("still there?", timeout=PATIENCE).text == "still there?"
             with client_of(url, shared_reader=True).live.connect(model=MODEL, timeout=PATIENCE) as another:

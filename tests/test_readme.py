@@ -106,6 +106,15 @@ def test_every_file_of_the_readmes_map_exists() -> None:
             assert path.exists(), name
 
 
+def test_every_file_and_session_that_contributing_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    files = {name for name in re.findall(r"`([\w/.]+\.(?:py|json|toml|cfg|md|txt))`", text) if "/" in name}
+    assert len(files) > 10
+    assert not {name for name in files if not ((ROOT / name).exists() or (ROOT / "genai_live" / name).exists())}
+    sessions = set(re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE))
+    assert {name for line in re.findall(r"`nox -s ([\w ]+)`", text) for name in line.split()} <= sessions
+
+
 def test_every_error_that_the_readme_names_exists() -> None:
     named = re.findall(r"^\| (`[A-Z]\w+`(?:, `\w+`)*) \|", README, re.MULTILINE)
     for name in re.findall(r"`(\w+)`", " ".join(named)):
@@ -113,7 +122,9 @@ def test_every_error_that_the_readme_names_exists() -> None:
             assert issubclass(getattr(errors, name), errors.LiveError)
 
 
-@pytest.mark.parametrize("document", ["README.md", "CHANGELOG.md", "docs/migrating.md", "docs/tools.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "CONTRIBUTING.md", "docs/reliability.md", "CHANGELOG.md", "docs/migrating.md", "docs/tools.md"]
+)
 def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
     path = ROOT / document
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from genai_live._close_reasons import setup_rejected
@@ -14,7 +12,6 @@ from genai_live._connection.reconnecting import (
     Outage,
     Try,
     leave_by,
-    with_handle,
 )
 from genai_live.errors import (
     CloseInfo,
@@ -157,21 +154,6 @@ def test_a_connection_that_lived_begins_a_new_outage() -> None:
 @pytest.mark.parametrize(("time_left", "until"), [(50.0, 45.0), (6.0, 3.0), (0.0, 0.0), (None, 0.0)])
 def test_a_connection_may_be_used_until_shortly_before_the_time_of_its_go_away(time_left: float | None, until: float) -> None:
     assert leave_by(100.0, time_left) == 100.0 + until
-
-
-def test_a_setup_goes_on_with_its_handle_and_without_its_history_and_stays_as_it_was() -> None:
-    setup: dict[str, Any] = {
-        "setup": {
-            "model": "models/m",
-            "historyConfig": {"initialHistoryInClientContent": True},
-            "sessionResumption": {"transparent": True, "handle": "old"},
-        }
-    }
-    assert with_handle(setup, "new") == {
-        "setup": {"model": "models/m", "sessionResumption": {"transparent": True, "handle": "new"}}
-    }
-    assert with_handle(setup, None) == {"setup": {"model": "models/m", "sessionResumption": {"transparent": True}}}
-    assert setup["setup"]["sessionResumption"]["handle"] == "old"
 
 
 @pytest.mark.parametrize(

@@ -554,7 +554,7 @@ def test_no_object_of_the_library_shows_or_pickles_a_credential() -> None:
         api_client = client._api_client
         endpoints = [api_client.live_endpoint(), api_client.rest_endpoint("auth_tokens")]
         objects: list[Any] = [client, api_client, client.live, client.auth_tokens, *endpoints]
-        objects += [api_client.google, api_client.user_info, api_client.hidden_headers()]
+        objects += [api_client.google, api_client.settings.address.user_info, api_client.hidden_headers()]
         objects += [api_client.options, api_client.options.proxy, api_client.http_options]
         assert [found_in(looks(each)) for each in objects] == [[]] * len(objects)
         holders = [client, api_client, client.live, client.auth_tokens, api_client.options, api_client.options.proxy]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from google.oauth2.credentials import Credentials
 
-from genai_live import ApiClient, _json, types
+from genai_live import ApiClient, types
 from genai_live._backends import MLDEV, VERTEX, Backend
 from genai_live._client_messages.setup import config_fields, connection_options, setup_message
 from genai_live.errors import ConfigError
@@ -23,9 +23,9 @@ both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: b
 
 
 def setup(config: Any = None, backend: Backend = MLDEV, **more: Any) -> dict[str, Any]:
-    message = setup_message(CLIENTS[backend], "m", config, **more)
+    message = json.loads(setup_message(CLIENTS[backend], "m", config, **more).json)
     assert list(message) == ["setup"]
-    sent = json.loads(_json.dumps(message))["setup"]
+    sent = message["setup"]
     assert "null" not in json.dumps({key: value for key, value in sent.items() if key != "tools"})
     return dict(sent)
 
@@ -52,7 +52,7 @@ def test_no_config_asks_vertex_ai_for_audio() -> None:
 
 
 def test_an_express_key_is_asked_for_audio_too() -> None:
-    assert setup_message(EXPRESS, "m")["setup"]["generationConfig"] == {"responseModalities": ["AUDIO"]}
+    assert setup_message(EXPRESS, "m").fields["generationConfig"] == {"responseModalities": ["AUDIO"]}
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_nothing_of_the_callers_is_changed(backend: Backend) -> None:
 
 def test_the_message_shares_nothing_with_the_config() -> None:
     own = {"labels": {"a": "b"}, "tools": [{"function_declarations": [{"name": "a", "parameters_json_schema": {"x": [1]}}]}]}
-    message = setup_message(CLIENTS[MLDEV], "m", own)
-    message["setup"]["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]["x"].append(2)
-    message["setup"]["labels"]["c"] = "d"
+    fields = setup_message(CLIENTS[MLDEV], "m", own).fields
+    fields["tools"][0]["functionDeclarations"][0]["parametersJsonSchema"]["x"].append(2)
+    fields["labels"]["c"] = "d"
     assert own["labels"] == {"a": "b"}
     assert own["tools"][0]["function_declarations"][0]["parameters_json_schema"] == {"x": [1]}  # type: ignore[index]
 
@@ -214,12 +214,12 @@ def test_a_system_instruction_has_many_forms(given: Any, sent: dict[str, Any]) -
     [
         ([], "config.system_instruction: is an empty list"),
         ([{"parts": []}], "config.system_instruction[0]: is a Content among parts"),
-        (3, "config.system_instruction: expected a str, Content, Part"),
-        (["a", b"b"], "config.system_instruction[1]: expected a str"),
+        (3, "config.system_instruction: must be a str, Content, Part"),
+        (["a", b"b"], "config.system_instruction[1]: must be a str"),
         ({"txt": "a"}, "config.system_instruction.txt: unknown key; did you mean 'text'?"),
         ({"text": "a", "role": "user"}, "a dict is either a Content (parts, role) or a Part"),
-        ({"parts": "text"}, "config.system_instruction.parts: expected a list, got str; write ['text']"),
-        ({"parts": [{"text": 1}]}, "config.system_instruction.parts[0].text: expected text, got int"),
+        ({"parts": "text"}, "config.system_instruction.parts: must be a list, not str; write ['text']"),
+        ({"parts": [{"text": 1}]}, "config.system_instruction.parts[0].text: must be text, not int"),
         (types.File(uri="gs://x"), "config.system_instruction.mime_type: is missing"),
         ({"inline_data": {"data": "no base64!", "mime_type": "a/b"}}, "config.system_instruction.parts[0].inline_data.data: "),
     ],
@@ -328,25 +328,25 @@ def test_several_response_modalities_are_refused(config: Any, path: str) -> None
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("AUDIO", "config: expected LiveConnectConfig or a dict of it, got str"),
-        ({"temperature": "warm"}, "config.temperature: expected a number, got str"),
-        ({"temperature": True}, "config.temperature: expected a number, got bool"),
-        ({"top_k": 1.5}, "config.top_k: expected a whole number, got float"),
-        ({"enable_affective_dialog": 1}, "config.enable_affective_dialog: expected True or False, got int"),
-        ({"response_modalities": "AUDIO"}, "config.response_modalities: expected a list, got str; write ['AUDIO']"),
+        ("AUDIO", "config: must be LiveConnectConfig or a dict of it, not str"),
+        ({"temperature": "warm"}, "config.temperature: must be a number, not str"),
+        ({"temperature": True}, "config.temperature: must be a number, not bool"),
+        ({"top_k": 1.5}, "config.top_k: must be a whole number, not float"),
+        ({"enable_affective_dialog": 1}, "config.enable_affective_dialog: must be True or False, not int"),
+        ({"response_modalities": "AUDIO"}, "config.response_modalities: must be a list, not str; write ['AUDIO']"),
         ({"response_modalities": [None]}, "config.response_modalities[0]: is None"),
-        ({"response_modalities": [3]}, "config.response_modalities[0]: expected Modality or a str, got int"),
-        ({"session_resumption": True}, "config.session_resumption: expected SessionResumptionConfig or a dict of it, got bool"),
-        ({"labels": {"a": 1}}, "config.labels['a']: expected text, got int"),
+        ({"response_modalities": [3]}, "config.response_modalities[0]: must be Modality or a str, not int"),
+        ({"session_resumption": True}, "config.session_resumption: must be SessionResumptionConfig or a dict of it, not bool"),
+        ({"labels": {"a": 1}}, "config.labels['a']: must be text, not int"),
         (
             {"input_audio_transcription": {"language_codes": "de"}},
-            "config.input_audio_transcription.language_codes: expected a list, got str",
+            "config.input_audio_transcription.language_codes: must be a list, not str",
         ),
         (
             {"session_resumption": {"handle": "a"}, "sessionResumption": {}},
             "config.session_resumption: is given twice, in two spellings",
         ),
-        ({"tools": {"google_search": {}}}, "config.tools: expected a list of Tool objects"),
+        ({"tools": {"google_search": {}}}, "config.tools: must be a list of Tool objects"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_refused_with_its_path(config: Any, words: str) -> None:
@@ -457,10 +457,10 @@ class McpLike:
         ),
         (
             [{"function_declarations": [{"name": "a", "parameters": {"type": ["object", "null"]}}]}],
-            "parameters.type: expected Type or a str, got list. A JSON schema goes into parameters_json_schema, as it is",
+            "parameters.type: must be Type or a str, not list. A JSON schema goes into parameters_json_schema, as it is",
         ),
-        (["weather"], "config.tools[0]: expected Tool objects, dicts of them"),
-        ([int], "config.tools[0]: expected Tool objects"),
+        (["weather"], "config.tools[0]: must be Tool objects, dicts of them"),
+        ([int], "config.tools[0]: must be Tool objects"),
         ([lambda x: x], "config.tools[0]: a tool needs a function with a name"),
         ([McpLike()], "config.tools[0]: is an MCP McpLike, which is not taken; declare its tools as FunctionDeclaration("),
     ],
@@ -485,7 +485,7 @@ def test_a_session_can_be_made_resumable() -> None:
 
 @pytest.mark.parametrize("resume", ["", 3, b"h"])
 def test_what_is_no_handle_is_refused(resume: Any) -> None:
-    assert refused(None, resume=resume).startswith("resume: expected the handle of an earlier session")
+    assert refused(None, resume=resume).startswith("resume: must be the handle of an earlier session")
 
 
 def test_history_announces_itself() -> None:
@@ -549,10 +549,10 @@ def test_extra_setup_wins_and_known_names_are_sent_in_one_spelling() -> None:
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ([], "extra_setup: expected a dict"),
-        ({"setup": {}}, "leave the outer 'setup' away"),
+        ([], "extra_setup: must be a dict"),
+        ({"setup": {}}, "leave out the outer 'setup'"),
         ({"model": "x"}, "extra_setup.model: the model is an argument"),
-        ({"a": object()}, "extra_setup['a']: expected text, a number, True"),
+        ({"a": object()}, "extra_setup['a']: must be text, a number, True"),
     ],
 )
 def test_what_is_no_extra_setup_is_refused(extra: Any, words: str) -> None:
@@ -563,9 +563,9 @@ def test_types_of_googles_sdk_are_refused_with_what_to_take_instead() -> None:
     from google.genai import types as google_types
 
     config = google_types.LiveConnectConfig(response_modalities=[google_types.Modality.AUDIO], temperature=0.5)
-    assert "got google.genai's LiveConnectConfig; take types from genai_live" in refused(config)
-    assert "got google.genai's Tool" in refused({"tools": [google_types.Tool()]})
-    assert "got google.genai's Part" in refused({"system_instruction": google_types.Part(text="a")})
+    assert "not google.genai's LiveConnectConfig; take types from genai_live" in refused(config)
+    assert "not google.genai's Tool" in refused({"tools": [google_types.Tool()]})
+    assert "not google.genai's Part" in refused({"system_instruction": google_types.Part(text="a")})
     assert setup(config.model_dump(exclude_none=True))["generationConfig"] == {
         "responseModalities": ["AUDIO"],
         "temperature": 0.5,

@@ -184,10 +184,10 @@ def test_the_order_of_a_mask_is_that_of_the_setup() -> None:
     ("config", "words"),
     [
         ({"use": 1}, "config.use: unknown key; did you mean 'uses'?"),
-        ({"uses": "1x"}, "config.uses: expected a whole number"),
+        ({"uses": "1x"}, "config.uses: must be a whole number"),
         ({"uses": -1}, "config.uses: is negative"),
         ({"expire_time": datetime.datetime(2026, 1, 1)}, "config.expire_time: this datetime has no time zone"),
-        ({"lock_additional_fields": "top_k"}, "config.lock_additional_fields: expected a list of field names"),
+        ({"lock_additional_fields": "top_k"}, "config.lock_additional_fields: must be a list of field names"),
         (
             {"live_connect_constraints": {"modle": "m"}},
             "config.live_connect_constraints.modle: unknown key; did you mean 'model'?",
@@ -198,7 +198,7 @@ def test_the_order_of_a_mask_is_that_of_the_setup() -> None:
             "config.live_connect_constraints.config.explicit_vad_signal: the Gemini Developer API does not have this field",
         ),
         ({"live_connect_constraints": {"config": {"http_options": {}}}}, "config.live_connect_constraints.config.http_options: "),
-        ("x", "config: expected CreateAuthTokenConfig or a dict of it, got str"),
+        ("x", "config: must be CreateAuthTokenConfig or a dict of it, not str"),
     ],
 )
 def test_a_wrong_config_is_refused_with_its_path(server: RestServer, config: Any, words: str) -> None:

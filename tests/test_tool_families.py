@@ -50,9 +50,7 @@ def talking_to(model: str, *, vertex: bool = False, script: Any = None, **connec
         client = Client(api_key="k", http_options=options)
         if vertex:
             credentials = google.oauth2.credentials.Credentials("t")  # type: ignore[no-untyped-call]
-            client = Client(
-                vertexai=True, project="p", location="us-central1", credentials=credentials, http_options=options
-            )
+            client = Client(vertexai=True, project="p", location="us-central1", credentials=credentials, http_options=options)
         with client.live.connect(model=model, config=config, **{"run_tools": True, **connect}) as session:
             yield emulator, session
 
@@ -251,9 +249,12 @@ def test_a_slow_function_delays_neither_keepalive_nor_sound(shared: bool) -> Non
     with LiveEmulator(pace=0.0, voice=False) as emulator:
         options = {"base_url": emulator.url, "ping_interval": 0.05, "silence_limit": 0.5}
         client = Client(api_key="k", http_options=options, shared_reader=shared)
-        with client.live.connect(model="emulator-loopback", run_tools=True) as other, client.live.connect(
-            model="emulator", config={"tools": [holding.weather], "response_modalities": ["TEXT"]}, run_tools=True
-        ) as session:
+        with (
+            client.live.connect(model="emulator-loopback", run_tools=True) as other,
+            client.live.connect(
+                model="emulator", config={"tools": [holding.weather], "response_modalities": ["TEXT"]}, run_tools=True
+            ) as session,
+        ):
             session.send_text("weather")
             assert holding.began.wait(PATIENCE)
             for _ in range(100):  # 1 s and more, of which the function takes all: twice the limit of silence

@@ -104,7 +104,7 @@ def test_the_wait_for_another_threads_frame_is_one_that_ctrl_c_ends_on_windows_t
     seconds: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """There it interrupts no wait for a lock, so that every one is short."""
-    monkeypatch.setattr(_deadline, "_SLICE", 0.01)
+    monkeypatch.setattr(_deadline, "WAIT_SLICE", 0.01)
     with pair() as (transport, peer, _):
         noted = transport._send_lock = NotesWaits(transport._send_lock)  # type: ignore[assignment]
         first = beside(transport.write, text(BIG), PATIENCE)

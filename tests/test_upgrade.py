@@ -9,9 +9,9 @@ import websocket
 
 from genai_live import errors
 from genai_live.errors import Phase
+from tests.handshakes import accept_of, answered_by, key_in, upgrade
 from tests.raw_peer import BINARY, Peer, beside, door, frame
 from tests.servers import MODEL, PATIENCE, SETUP_COMPLETE, client_of
-from tests.test_bad_frames import accept_of, answered_by, key_in, upgrade
 
 EARLY_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"

@@ -347,7 +347,7 @@ def test_a_wrong_value_is_logged_once(caplog: pytest.LogCaptureFixture, monkeypa
         for _ in range(3):
             content(turnComplete="secret words")
     assert [record.getMessage() for record in caplog.records] == [
-        "LiveServerContent.turnComplete: expected true or false, got str; kept in extra"
+        "LiveServerContent.turnComplete: must be true or false, not str; kept in extra"
     ]
 
 
@@ -358,7 +358,7 @@ def test_a_payload_that_is_not_base64_is_an_error_because_something_is_lost() ->
 
 @pytest.mark.parametrize("data", [None, [], "text", 5, True, [{}]], ids=repr)
 def test_what_is_no_object_is_no_message(data: Any) -> None:
-    with pytest.raises(ValueError, match="expected an object"):
+    with pytest.raises(ValueError, match="must be an object"):
         _wire.decode(LiveServerMessage, data)
 
 

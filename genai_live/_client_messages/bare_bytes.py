@@ -25,7 +25,7 @@ def bytes_of(data: Any, path: str) -> bytes:
     if is_buffer(data):
         return plain_bytes(data, where)
     if not isinstance(data, str):
-        raise ConfigError(f"expected bytes, got {type(data).__name__}{hint(data)}", where)
+        raise ConfigError(f"must be bytes, not {type(data).__name__}{hint(data)}", where)
     try:
         return _json.b64decode(data)
     except ValueError:

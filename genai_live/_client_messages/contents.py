@@ -92,7 +92,7 @@ def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - 
     if is_image(value):
         return {"inline_data": image_blob(value, path)}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"expected {ACCEPTED}, got {kind_of(value)}", path)
+        raise ConfigError(f"must be {ACCEPTED}, not {kind_of(value)}", path)
     if _is_dict_of(FileData, value, {"file_uri"}):
         return {"file_data": value}
     if _is_dict_of(Blob, value, {"data"}):
@@ -102,7 +102,7 @@ def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - 
 
 
 def _is_dict_of(cls: type[Message], value: Any, telling: set[str]) -> bool:
-    """True for a dict that has one of the fields by which ``cls`` is told from a Part."""
+    """True for a dict that has one of the fields that ``cls`` has and a Part has not."""
     if not isinstance(value, Mapping):
         return False
     names = names_of(cls)

@@ -1,4 +1,4 @@
-"""What a family of models refuses, told before it is sent, with the way to overrule the table. Pure: runs on any thread."""
+"""What a family of models refuses, refused before it is sent, with the way to overrule the table. Pure: runs on any thread."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def check_setup(setup: Mapping[str, Any], extra: Mapping[str, Any], model: Model
 
 
 def check_tools(tools: list[dict[str, Any]], model: Model, path: str) -> None:
-    """Refuses declarations with a behavior that the model's family refuses; raises ConfigError as above."""
+    """Refuses declarations with a behavior that the model's family refuses.
+
+    Raises:
+        ConfigError: as for ``check_setup``.
+    """
     for function in (function for tool in tools for function in tool.get("functionDeclarations") or ()):
         behavior = function.get("behavior")
         if behavior in model.family.refused_behaviors:
@@ -39,7 +43,11 @@ def check_tools(tools: list[dict[str, Any]], model: Model, path: str) -> None:
 
 
 def check_responses(responses: list[dict[str, Any]], model: Model, path: str) -> None:
-    """Refuses ``scheduling`` where the model's family refuses it; raises ConfigError as above."""
+    """Refuses ``scheduling`` where the model's family refuses it.
+
+    Raises:
+        ConfigError: as for ``check_setup``.
+    """
     if model.family.scheduling == "refused" and any("scheduling" in response for response in responses):
         raise _refused("is", "leave it out", f"{path}.scheduling", model, "scheduling", "taken")
 

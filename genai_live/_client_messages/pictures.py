@@ -46,7 +46,7 @@ _LEAST_FRAME = 512
 
 
 def is_image(value: Any) -> bool:
-    """True for an image of Pillow's, told by the names of its classes: nothing is imported."""
+    """True for an image of Pillow's, recognised by the names of its classes: nothing is imported."""
     return any(cls.__module__ == "PIL.Image" and cls.__name__ == "Image" for cls in type(value).__mro__)
 
 
@@ -131,7 +131,7 @@ def _file_blob(path_of_file: Any, path: str) -> dict[str, Any]:
 
 
 def check_no_array(value: Any, path: str) -> None:
-    """Raises ConfigError for an array of pixels, whose colours nobody can tell, with what to pass instead."""
+    """Raises ConfigError for an array of pixels, whose colours are ambiguous, with what to pass instead."""
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         raise ConfigError(f"is {type(value).__name__} of {value.dtype} in the shape {tuple(value.shape)}; {_cure(value)}", path)
 

@@ -7,12 +7,13 @@ The default of AUDIO on Vertex AI is added last, and only where none of them nam
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from genai_live._backends import Backend
 from genai_live._client_messages.contents import FORMS
 from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_setup
+from genai_live._client_messages.first_message import Setup
 from genai_live._client_messages.tool_list import tool_list
 from genai_live._deadline import Deadline
 from genai_live._validation import Checker, merged, not_endless, places_in, spelled, text_of, unknown_key
@@ -27,7 +28,7 @@ PATH = "config"
 _GENERATION = "generationConfig"
 _MODALITIES = "responseModalities"
 _DEFAULT_MODALITIES = ["AUDIO"]
-"""What both services answer in by default; Vertex AI has to be told."""
+"""What both services answer in by default; Vertex AI has to be asked for it."""
 _NOT_IN_LIVE = {
     "response_mime_type": "Live answers are speech or plain text",
     "response_schema": "Live answers are speech or plain text; declare a function when you need structure",
@@ -38,9 +39,9 @@ _NOT_IN_LIVE = {
     "routing_config": "a Live session stays with the model that it was opened for",
     "audio_timestamp": "Live input is timed by its arrival",
 }
-"""Members of generation_config that the service's Live reference lists as unsupported, with the reason to tell."""
+"""Members of generation_config that the service's Live reference lists as unsupported, with the reason for the error."""
 _WITH_COMMON_NAMES: frozenset[type[Message]] = frozenset({Content, HttpOptions, Schema})
-"""Types whose fields have names such as "type" and "headers": to say where one of these lives would say nothing."""
+"""Types whose fields have names such as "type" and "headers", so that a hint where one of these lives would be ambiguous."""
 _FOREIGN_KEYS = {
     "audioConfig": "the input's rate is part of its MIME type (audio/pcm;rate=16000), the output is PCM whose rate its MIME type"
     " tells (24,000 Hz), and the voice is speech_config",
@@ -54,6 +55,28 @@ _FOREIGN_KEYS = {
     "callbacks": "the callbacks are an argument of connect()",
 }
 """Keys that documentation or other clients have and this config has not, with the place where the setting lives."""
+
+
+class GivenConfig(NamedTuple):
+    """The settings of a config that a caller gave, found once: checked for their names, not yet for their values."""
+
+    fields: Mapping[str, Any]
+    """By their names in Python; what is None was not given."""
+    unknown: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, config: Config, path: str = PATH) -> GivenConfig:
+        """The settings of a config, which is not changed.
+
+        Raises:
+            ConfigError: it is neither LiveConnectConfig nor dict, or names a setting twice.
+        """
+        if isinstance(config, GivenConfig):
+            return config
+        return cls(*spelled(LiveConnectConfig, {} if config is None else config, path))
+
+
+Config: TypeAlias = LiveConnectConfig | Mapping[str, Any] | GivenConfig | None
 
 
 class Client(OnBackend, Protocol):
@@ -80,28 +103,27 @@ class ConfigurableClient(Client, Protocol):
 C = TypeVar("C", bound="ConfigurableClient")
 
 
-def connection_options(api_client: C, config: LiveConnectConfig | Mapping[str, Any] | None) -> C:
+def connection_options(api_client: C, config: Config) -> C:
     """The client for one session: with the base_url, api_version and headers of ``config.http_options``.
 
     Raises:
         ConfigError: another member of http_options, or a config that is neither object nor dict.
     """
-    given, _ = _given(config)
-    return api_client.with_options(given.get("http_options"))
+    return api_client.with_options(GivenConfig.of(config).fields.get("http_options"))
 
 
 def setup_message(
     api_client: Client,
     model: str,
-    config: LiveConnectConfig | Mapping[str, Any] | None = None,
+    config: Config = None,
     *,
     resume: str | None = None,
     resumable: bool = False,
     extra_setup: Mapping[str, Any] | None = None,
     history: Any = None,
     deadline: Deadline | None = None,
-) -> dict[str, Any]:
-    """The first message of a session as a JSON-able dict; no input is changed.
+) -> Setup:
+    """The first message of a session; no input is changed.
 
     Args:
         api_client: Whose backend, project and location apply.
@@ -126,27 +148,23 @@ def setup_message(
     _add_extra(setup, Checker(backend, FORMS), extra_setup)
     if backend.is_vertex and not setup.get(_GENERATION, {}).get(_MODALITIES):
         setup[_GENERATION] = {**setup.get(_GENERATION, {}), _MODALITIES: list(_DEFAULT_MODALITIES)}
-    return {"setup": setup}
+    return Setup(setup)
 
 
-def config_fields(backend: Backend, config: LiveConnectConfig | Mapping[str, Any] | None, path: str = PATH) -> dict[str, Any]:
+def config_fields(backend: Backend, config: Config, path: str = PATH) -> dict[str, Any]:
     """What a config puts into ``setup``, without model and defaults; ``path`` is what errors call it.
 
     Raises:
         ConfigError: with the full path of what is wrong.
     """
-    given, extra = _given(config, path)
-    if extra:
-        key = next(iter(extra))
+    given, unknown = GivenConfig.of(config, path)
+    if unknown:
+        key = next(iter(unknown))
         raise unknown_key(LiveConnectConfig, key, path, _foreign_hint(key, path))
     with not_endless(path):
         setup = _fields(Checker(backend, FORMS, places=_places(path)), given, path)
     _check_modalities(setup, given, path)
     return setup
-
-
-def _given(config: LiveConnectConfig | Mapping[str, Any] | None, path: str = PATH) -> tuple[dict[str, Any], dict[str, Any]]:
-    return spelled(LiveConnectConfig, {} if config is None else config, path)
 
 
 def _foreign_hint(key: str, path: str) -> str:
@@ -213,7 +231,7 @@ def _add_session(setup: dict[str, Any], resume: str | None, resumable: bool, his
     if resume is not None:
         if not isinstance(resume, str) or not resume:
             raise ConfigError(
-                f"expected the handle of an earlier session, a str that is not empty, got {type(resume).__name__}", "resume"
+                f"must be the handle of an earlier session, a str that is not empty, not {type(resume).__name__}", "resume"
             )
         setup["sessionResumption"] = {**setup.get("sessionResumption", {}), "handle": text_of(resume, "resume")}
     elif resumable:
@@ -232,9 +250,9 @@ def _add_extra(setup: dict[str, Any], checker: Checker, extra_setup: Mapping[str
     if extra_setup is None:
         return
     if not isinstance(extra_setup, Mapping):
-        raise ConfigError(f"expected a dict of members of setup, got {type(extra_setup).__name__}", "extra_setup")
+        raise ConfigError(f"must be a dict of members of setup, not {type(extra_setup).__name__}", "extra_setup")
     if "setup" in extra_setup:
-        raise ConfigError("takes what stands inside setup; leave the outer 'setup' away", "extra_setup")
+        raise ConfigError("takes the members of setup; leave out the outer 'setup'", "extra_setup")
     try:
         with not_endless("extra_setup"):
             extra = write_json(extra_setup)

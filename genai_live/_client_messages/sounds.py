@@ -25,7 +25,7 @@ _G711: dict[str, Callable[[bytes], bytes]] = {
     "audio/x-mulaw": encodings.from_mu_law, "audio/pcma": encodings.from_a_law, "audio/alaw": encodings.from_a_law,
     "audio/x-alaw": encodings.from_a_law,
 }  # fmt: skip
-"""Telephone sound (RFC 3551, RFC 2046, and the names that telephone services give it); 8,000 Hz where no rate is told."""
+"""Telephone sound (RFC 3551, RFC 2046, and the names that telephone services give it); 8,000 Hz where no rate is named."""
 _G711_RATE = 8_000
 
 
@@ -94,7 +94,7 @@ def prepared_sound(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
 
 
 def _pcm(data: bytes, mime_type: str, path: str) -> tuple[bytes, str]:
-    """PCM has no header and whole samples; what breaks this is heard as noise, and by nobody but the model."""
+    """PCM has no header and whole samples; anything else is heard as noise, and only by the model."""
     kind = kind_of_file(data)
     if kind is not None:
         advice = "use stream_audio(path), or say audio/wav" if kind == WAV_FILE else "decode it first, for example with ffmpeg"

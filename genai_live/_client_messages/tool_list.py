@@ -31,7 +31,7 @@ def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
         ConfigError: not a list, not a tool, two functions of one name, or a field that the backend lacks.
     """
     if not isinstance(value, _CONTAINERS):
-        raise ConfigError(f"expected a list of {_ACCEPTED}, got {kind_of(value)}", path)
+        raise ConfigError(f"must be a list of {_ACCEPTED}, not {kind_of(value)}", path)
     others: list[dict[str, Any]] = []
     functions: list[dict[str, Any]] = []
     for index, item in enumerate(value):
@@ -54,7 +54,7 @@ def _hinted(error: ConfigError) -> ConfigError:
     """For a JSON schema in ``parameters``, which takes another kind: where it goes."""
     field = _is_in_schema(error.path)
     words = str(error).removeprefix(f"{error.path}: ")
-    if field is None or not words.startswith(("unknown key", "expected Type or")):
+    if field is None or not words.startswith(("unknown key", "must be Type or")):
         return error
     stop = "" if words.endswith("?") else "."
     return ConfigError(f"{words}{stop} A JSON schema goes into {field[1]}_json_schema, as it is", error.path)
@@ -70,13 +70,13 @@ def _as_tool(item: Any, path: str) -> Any:
     if _is_of_mcp(item):
         return {"function_declarations": [_of_mcp(item, path)]}
     if callable(item) and not inspect.isclass(item):
-        from genai_live.tools import declaration  # whoever declares no function does not pay for it
+        from genai_live.tools import declaration  # a program without functions does not pay for it
 
         try:
             return {"function_declarations": [declaration(item)]}
         except ConfigError as error:
             raise ConfigError(str(error), path) from None
-    raise ConfigError(f"expected {_ACCEPTED}, got {kind_of(item)}", path)
+    raise ConfigError(f"must be {_ACCEPTED}, not {kind_of(item)}", path)
 
 
 def _checked_keys(item: Mapping[str, Any], path: str) -> Mapping[str, Any]:
@@ -99,8 +99,9 @@ def _of_mcp(item: Any, path: str) -> FunctionDeclaration:
     schema = getattr(item, "input_schema", None) or getattr(item, "inputSchema", None)
     if not isinstance(name, str) or not isinstance(schema, Mapping):
         raise ConfigError(
-            f"is an MCP {type(item).__name__}, which is not taken; declare its tools as FunctionDeclaration(...), or put the Tool"
-            " objects that it lists here",
+            f"is an MCP {type(item).__name__}, which is not taken; declare its tools as FunctionDeclaration("
+            "name=tool.name, description=tool.description, parameters_json_schema=tool.inputSchema), or put the Tool objects that"
+            " it lists here",
             path,
         )
     return FunctionDeclaration(name=name, description=getattr(item, "description", None), parameters_json_schema=dict(schema))

@@ -24,7 +24,7 @@ from genai_live._connection.outbox import Outbox
 from genai_live._connection.protocol import ASKS, BidiProtocol, Sent, State
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import End, Outage, Try, leave_by
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 from genai_live._network.dial import Plan
 from genai_live.callbacks import Callbacks
 from genai_live.errors import CloseInfo, LiveError, SentBy, SessionClosed
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("genai_live")
 
-_NEVER = float("inf")
 ATTEMPT_TIMEOUT = 30.0
 """Seconds for one further attempt, from name lookup to setupComplete; the service needs 0.3 to 0.8 s."""
 FAREWELL = 1.0
@@ -58,7 +57,7 @@ class Connectivity(Enum):
     CLOSING = "closing"
     """No further connection follows."""
     CLOSED = "closed"
-    """The session has ended, and everybody is told."""
+    """The session has ended, and everybody is notified."""
 
 
 class Change(Enum):
@@ -85,7 +84,7 @@ MOVES: dict[tuple[Connectivity, Change], Connectivity] = {
 """Every allowed move; anything else leaves the state as it is (a connection that is set up while the session is closed)."""
 
 _READY = _C.READY
-"""A member of an Enum, asked of its class, takes 0.07 µs; every message that is sent asks for this one."""
+"""Every message that is sent asks for this one; asking an Enum's class takes time (docs/performance.md)."""
 _ENDING = (_C.CLOSING, _C.CLOSED)
 _NO_HANDLE = (
     "The session could not go on over another connection, because the service had not sent a resumption handle yet:"
@@ -163,7 +162,7 @@ class Channel(Generic[ServerMessage]):
 
     @property
     def transport(self) -> Transport | None:
-        """The transport of the moment; None while there is none."""
+        """The transport of the moment; None between two connections."""
         return self._connection.transport
 
     @property
@@ -222,6 +221,7 @@ class Channel(Generic[ServerMessage]):
             question = self.protocol.question(kind)
         dead = None
         while True:
+            # A connection is there, or none will be: it sends, or says why it does not.
             connection = self._connection
             if self._outage is None or self._state is _READY or self._state is _C.CLOSED or self.forked:
                 try:
@@ -230,7 +230,8 @@ class Channel(Generic[ServerMessage]):
                     if self.forked or not self._may_go_on(connection):
                         self._close_for_all()
                         raise
-                    dead = connection
+                    dead = connection  # it died under the message, and another one may follow
+            # Between two connections the message waits, unless things have changed until the lock was taken.
             with self._lock:
                 if self._state is _C.CLOSED or (self._state is _READY and self._connection is not dead):
                     continue  # the end has come, or another connection
@@ -257,7 +258,7 @@ class Channel(Generic[ServerMessage]):
         self._state = MOVES.get((self._state, change), self._state)
 
     def _close_for_all(self) -> None:
-        """From now on ``close_info`` says what a sender is about to be told; the reader, who ends the session, may come later."""
+        """From now on ``close_info`` has the end that a sender is about to raise; the reader, which ends it, may come later."""
         if not self.forked:
             with self._lock:
                 self._move(Change.CLOSE_ASKED)
@@ -290,7 +291,7 @@ class Channel(Generic[ServerMessage]):
         self.delivery.announce(protocol.announcement(reconnected), Mark(lost=lost))
 
     def _send_waiting(self) -> bool:
-        """Requires the lock, so that nobody's message overtakes one that waited. False when the connection is lost again."""
+        """Requires the lock, so that no message overtakes one that waited. False when the connection is lost again."""
         try:
             for payload, kind in self.protocol.to_repeat():
                 if not self._outbox.holds(payload):
@@ -318,8 +319,7 @@ class Channel(Generic[ServerMessage]):
                 self._end()
                 return False
             self._move(Change.LOST)
-            unwritten = ended.unwritten()
-            for payload, kind, question in unwritten:
+            for payload, kind, question in (unwritten := ended.unwritten()):
                 self.protocol.note_withdrawn(kind, question, payload)
             self._outbox.put_back(unwritten)
             lost = self.protocol.lose()
@@ -337,11 +337,11 @@ class Channel(Generic[ServerMessage]):
         """
         protocol = self.protocol
         if self._outage is None or not protocol.going_away or self._state in _ENDING or protocol.state is not State.OPEN:
-            return _NEVER
+            return NEVER
         if self._leave_by is None:
             self._leave_by = leave_by(now, protocol.time_left)
         if protocol.handle is None or (protocol.answer_due and now < self._leave_by):
-            return self._leave_by if now < self._leave_by else _NEVER
+            return self._leave_by if now < self._leave_by else NEVER
         with self._lock:
             self._move(Change.LEFT)
         self._connection.begin_close(Deadline(FAREWELL))

@@ -1,7 +1,7 @@
 """One session's connection: opened, set up, read, timed and ended by its reader thread; written to by the caller's threads.
 
 The way of a message: ``on_ready`` -> ``Transport.read`` -> ``_take`` -> ``Delivery.take`` -> inbox and callbacks.
-The way of an end: whoever sees it first decides its ``CloseInfo`` (``ending.py``), and ``retire`` tells everybody, unless the
+The way of an end: the first to see it decides its ``CloseInfo`` (``ending.py``), and ``retire`` notifies everybody, unless the
 session goes on over another connection (``channel.py``).
 """
 
@@ -22,8 +22,8 @@ from genai_live._connection.ending import Ending
 from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
-from genai_live._connection.reader import ENDED, Reader
-from genai_live._deadline import Deadline
+from genai_live._connection.reader import ENDED, Reader, TooManyConnections
+from genai_live._deadline import NEVER, Deadline
 from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
@@ -34,7 +34,6 @@ from genai_live.errors import (
     NORMAL_CLOSURE,
     CloseInfo,
     ConnectError,
-    ConnectTimeout,
     Phase,
     SentBy,
     SessionClosed,
@@ -43,9 +42,8 @@ from genai_live.types._server_messages import ServerMessage
 
 wire_log = logging.getLogger("genai_live.wire")
 
-_NEVER = float("inf")
 _AUDIO = Sent.AUDIO
-"""What is sent most; a member of an Enum, asked of its class, takes 0.07 µs."""
+"""What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
 _UNNOTED = (Sent.NOTHING, Sent.VIDEO)
 """What leaves nothing to be noted when it goes out."""
 CLOSE_GRACE = 0.25
@@ -68,7 +66,7 @@ class Owner(Protocol):
     """What a connection needs of the channel that it belongs to. Called on the reader thread, or on the one that dials."""
 
     def goes_on(self) -> bool:
-        """Called once, at the end; True when another connection follows, so that nobody is told of an end."""
+        """Called once, at the end; True when another connection follows, so that no end is reported."""
 
     def look_ahead(self, now: float) -> float:
         """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
@@ -110,7 +108,7 @@ class Connection(Generic[ServerMessage]):
         self.registered = 0
         self.needs_attention = False
         self.ended = Flag()
-        """Set when everybody has been told of the end."""
+        """Set when everybody was notified of the end."""
         self._ending = Ending()
         self._dialler = Dialler(plan)
         self._owner = owner
@@ -141,6 +139,7 @@ class Connection(Generic[ServerMessage]):
         Raises:
             ConnectError: or one of its kinds; nothing is left behind.
         """
+        # The reader dials on a thread of its own; this one waits for setupComplete, or for an end.
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
@@ -153,9 +152,11 @@ class Connection(Generic[ServerMessage]):
             self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
             raise
+        # The time is up, and neither came.
         if self.protocol.state in (State.OPENING, State.SETUP) and self._ending.info is None:
-            self._fail(self._took_too_long(deadline))
+            self._fail(self._dialler.took_too_long(self.phase, deadline))
             self._give_up("")
+        # An end came: before setupComplete it is a failure, after it the session's to report.
         if self._ending.failure is None and self._ending.info is not None and not self.delivery.opened.wait(CLOSE_GRACE):
             raise setup_rejected(self._ending.info, self.plan.safe_url)  # an end was found at the same moment as this one
         if self._ending.failure is not None:
@@ -175,6 +176,7 @@ class Connection(Generic[ServerMessage]):
 
     def dial(self, deadline: Deadline) -> bool:
         """Opens the transport and writes the setup message. Blocks; the thread that dials."""
+        # The pause before another attempt: an end meanwhile is the end of it.
         if self._ending.decided.wait(self._pause):
             self.retire()
             return False
@@ -183,6 +185,7 @@ class Connection(Generic[ServerMessage]):
             self.protocol.move(Event.UPGRADED)
             self._keepalive.heard(time.monotonic())
             self.transport.write(frames.message_frame(self.plan.setup), deadline.left())
+            # From here on the reader waits for setupComplete.
         except BaseException as error:  # SystemExit too: the caller waits for this thread's word
             info = self._look_for_close_frame() if isinstance(error, TransportLost) else None
             failure = setup_rejected(info, self.plan.safe_url) if info else self._dialler.failure(error, self.phase)
@@ -193,12 +196,6 @@ class Connection(Generic[ServerMessage]):
         self._fail(failure)
         self.retire()
         return False
-
-    def _took_too_long(self, deadline: Deadline) -> ConnectTimeout:
-        where = f"connecting to {self.plan.safe_url} failed in phase {self.phase.value!r}"
-        words = "no setupComplete came" if self.phase is Phase.SETUP else "the time was used up"
-        advice = "Try a longer timeout, or check the network."
-        return ConnectTimeout(f"{where}: {words} within {deadline.seconds:g} s. {advice}", self.phase)
 
     def _fail(self, failure: ConnectError) -> None:
         """Ends an attempt that did not get as far as setupComplete; the first failure stands."""
@@ -309,32 +306,36 @@ class Connection(Generic[ServerMessage]):
     def on_time(self, now: float) -> float:
         """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
         self.delivery.dispatcher.call_waiting()
+        # After the end only the peer's Close frame is waited for.
         if self._ending.info is not None:
             if now >= self._ending.close_by:
                 self._ending.close_by = 0.0
-            return self._ending.close_by or _NEVER
+            return self._ending.close_by or NEVER
+        # Ends that other threads or the setup have met.
         if self._write_failure:
             self._hear_last_words()
             return now
         if self.protocol.state is State.SETUP and self._setup_failed():
             return now
+        # The channel may replace this connection, the ledger close questions.
         ahead = min(self._owner.look_ahead(now), self._look(now))
         if self._ending.info is not None:
             return now
+        # Reading, or a reason not to; then the next ping, and the limit of silence.
         if not self._holding_back and self.transport is not None and self.transport.has_unread:
             self._read()  # what came in one TLS record with the answer to the upgrade
         if self._holding_back:
             self._keepalive.excuse(now)  # nothing was read, so nothing can be said about the server
             return ahead if self.delivery.still_full() else now
         left = self._open_by.left() if self.protocol.state is State.SETUP else None
-        return min(self._keep_alive(now), ahead, _NEVER if left is None else now + left)
+        return min(self._keep_alive(now), ahead, NEVER if left is None else now + left)
 
     def _setup_failed(self) -> bool:
         """Ends an attempt whose setup was answered with an error, or not in time."""
         if self.delivery.failure is not None:
             self._fail(setup_error(self.delivery.failure, self.plan.safe_url))
         elif self._open_by.passed:
-            self._fail(self._took_too_long(self._open_by))
+            self._fail(self._dialler.took_too_long(self.phase, self._open_by))
         return self._ending.info is not None
 
     def _look(self, now: float) -> float:
@@ -368,7 +369,7 @@ class Connection(Generic[ServerMessage]):
     # Ending.
 
     def retire(self) -> None:
-        """Closes the socket and tells everybody of the end. The reader thread, or the one that dialled in vain; once."""
+        """Closes the socket and notifies everybody of the end. The reader thread, or the one that dialled in vain; once."""
         info = self._ending.info
         assert info is not None
         if self._retired:
@@ -397,7 +398,7 @@ class Connection(Generic[ServerMessage]):
             return False
 
     def explain_end(self, words: str) -> None:
-        """Has the error of the end say why no other connection follows. Before anybody is told."""
+        """Has the error of the end say why no other connection follows. Before anybody is notified."""
         self._ending.note = words
 
     def report_end(self) -> None:
@@ -410,7 +411,10 @@ class Connection(Generic[ServerMessage]):
         self.delivery.dispatcher.call(callbacks.on_close, info)
 
     def fail(self, error: Exception) -> None:
-        """Ends the connection for a defect of this library: told like every other end, and never a silent stop of the reader."""
+        """Ends the connection for a defect of this library: reported like every other end, never a silent stop."""
+        if isinstance(error, TooManyConnections):  # no defect
+            self._lose(frames.ABNORMAL, str(error))
+            return
         logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 
@@ -495,7 +499,7 @@ class Connection(Generic[ServerMessage]):
             raise self.end_error()
 
     def end_error(self) -> SessionClosed:
-        """A new error that tells an observer how the connection ended."""
+        """A new error for the end of the connection."""
         info = self.close_info
         assert info is not None
         return self._ending.error(info)
@@ -559,7 +563,7 @@ class Connection(Generic[ServerMessage]):
             self.abort(f"writing failed: {INTERRUPTED}")
 
     def unwritten(self) -> list[tuple[Payload, Sent, Question | None]]:
-        """Questions that nobody waited to be written, and of which nothing went out."""
+        """Questions of senders that did not wait, of which nothing went out."""
         transport = self.transport
         if transport is None:
             return []

@@ -8,7 +8,7 @@ from typing import Any, Generic, Protocol
 
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
-from genai_live._connection.ledger import Mark
+from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.protocol import BidiProtocol, State
 from genai_live._flag import Flag
 from genai_live._network import frames
@@ -21,7 +21,10 @@ logger = logging.getLogger("genai_live")
 wire_log = logging.getLogger("genai_live.wire")
 
 _SETUP = State.SETUP
-"""A member of an Enum, asked of its class, takes 0.07 µs."""
+"""Asked of an Enum's class, a member takes time in every message (docs/performance.md)."""
+FEW = 32
+"""The part of the queue's bound up to which messages wait as objects, and later ones as the bytes that they came in: a message of
+many small parts takes 10 to 30 times as much as an object. Who is so far behind has it decoded twice."""
 CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
 
@@ -55,7 +58,11 @@ class Delivery(Generic[ServerMessage]):
         self._owner = owner
         self._queue_bytes = queue_bytes
         self._on_message = callbacks.on_message
-        self._early: list[tuple[ServerMessage, bytes | bytearray, Mark]] = []
+        self._few = queue_bytes // FEW
+        self._waiting = 0
+        """Bytes that waited as of the last message."""
+        self._early: list[tuple[ServerMessage | None, bytes | bytearray, Mark]] = []
+        """Messages that came before setupComplete; None for one that can be decoded again."""
         self._early_bytes = 0
         self._warned_of_pause = False
         self._last_mark: Mark | None = None
@@ -85,11 +92,15 @@ class Delivery(Generic[ServerMessage]):
             self._note_mark(message, mark)
         if self._on_message is not None:
             self._call_back(self._on_message, message, payload, mark)
-        elif self.inbox.put(message, len(payload), mark) >= self.inbox.limit_bytes and self.inbox.pause_if_full():
+            return
+        inbox = self.inbox
+        kept = message if self._waiting < self._few or message.decode_error is not None else payload
+        self._waiting = inbox.put(kept, len(payload), mark)
+        if self._waiting >= inbox.limit_bytes and inbox.pause_if_full():
             self._pause()
 
     def _take_early(self, message: ServerMessage, payload: bytes | bytearray) -> None:
-        self._early.append((message, payload, self.protocol.mark))
+        self._early.append((None if message.decode_error is None else message, payload, self.protocol.mark))
         self._early_bytes += len(payload) + ITEM_BYTES
         if self._early_bytes > self._queue_bytes:
             words = f"more than {self._queue_bytes} bytes came before setupComplete (http_options queue_bytes)"
@@ -113,7 +124,7 @@ class Delivery(Generic[ServerMessage]):
     def end(self) -> None:
         """Nothing follows: lets go who waits, after what came before setupComplete, if it never came."""
         for message, payload, mark in self._early:
-            self.inbox.put(message, len(payload), mark)
+            self.inbox.put(message or payload, len(payload), mark)
         self.inbox.end()
         self.turn_over.set()
         self.opened.set()
@@ -144,8 +155,9 @@ class Delivery(Generic[ServerMessage]):
     def _start(self) -> None:
         """Setup is complete: reports it, then delivers what came before and with it, in order."""
         self._owner.set_up()
-        early, self._early = self._early, []
-        for message, payload, mark in early:
+        early, self._early, self._early_bytes = self._early, [], 0
+        for kept, payload, mark in early:
+            message = kept or self.protocol.decode(payload)
             if _is_only_setup(message):
                 continue
             self._note_mark(message, mark)
@@ -169,8 +181,8 @@ class Delivery(Generic[ServerMessage]):
     ) -> None:
         inbox = self.inbox
         calls = getattr(message, "tool_call", None) is not None
-        if calls:  # whoever waits for the turn is to find the call answered, if the callback answers it
-            self.dispatcher.call(on_message, message, size=len(payload))
+        if calls:  # a thread that waits for the turn is to find the call answered, if the callback answers it
+            self._show_calls(on_message, message, payload, mark.question)
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
         waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
@@ -185,6 +197,24 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(on_message, message, size=len(payload))
         if self.dispatcher.pause_if_full():
             self._pause()
+
+    def _show_calls(
+        self,
+        on_message: Callable[[ServerMessage], object],
+        message: ServerMessage,
+        payload: bytes | bytearray,
+        question: Question | None,
+    ) -> None:
+        later = question is not None and self.dispatcher.callbacks.executor is not None
+        shown = self.protocol.show(message, question) if later and question is not None else set()
+        self.dispatcher.call(on_message, message, size=len(payload))
+        if later:
+            self.dispatcher.call(self._note_shown, question, shown)
+
+    def _note_shown(self, question: Question, calls: set[str]) -> None:
+        """The executor's callback has returned: whoever waits for the turn is told, if a call is left to the caller."""
+        if self.protocol.was_shown(question, calls):
+            self._owner.resume()
 
     def _pause(self) -> None:
         self.paused = True

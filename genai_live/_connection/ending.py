@@ -1,8 +1,7 @@
-"""How one connection ends: decided once, by whoever sees it first, on any thread; from then on the same for every observer."""
+"""How one connection ends: decided once, by the thread that sees it first; from then on the same for every observer."""
 
 from __future__ import annotations
 
-import os
 import threading
 
 from genai_live import _process, errors
@@ -12,7 +11,7 @@ from genai_live.errors import CloseInfo, ConnectError, SentBy, SessionClosed
 
 
 class Ending:
-    """The record of an end, until which there is none, and what is still waited for after it."""
+    """The record of an end, None until then, and what is still waited for after it."""
 
     def __init__(self) -> None:
         self.info: CloseInfo | None = None
@@ -24,10 +23,10 @@ class Ending:
         """Why no other connection follows, where that is not plain from the end."""
         self.decided = Flag()
         self.process = _process.current
-        self._in_children: dict[int, CloseInfo] = {}
-        """What child processes say of the session, by their ids."""
+        self._in_children: dict[_process.Process, CloseInfo] = {}
+        """How the session ended in the eyes of each child process."""
         self._lock = threading.RLock()
-        """Guards ``info``: the first end that anybody sees is the end that all are told. Rank 0, nothing is taken inside it.
+        """Guards ``info``: the first end that is seen is the end for every observer. Rank 0, nothing is taken inside it.
         Reentrant, because the garbage collector may drop a Session inside it, whose ``abort`` comes here."""
 
     def decide(self, info: CloseInfo, close_by: float = 0.0, failure: ConnectError | None = None) -> bool:
@@ -36,7 +35,7 @@ class Ending:
             if self.info is not None:
                 self.decided.set()  # Ctrl-C may have come before that
                 return False
-            # The record comes last: whoever sees it must find the rest in place.
+            # The record comes last: a thread that sees it must find the rest in place.
             self.close_by, self.failure = close_by, failure
             self.info = info
         self.decided.set()
@@ -57,11 +56,11 @@ class Ending:
         if self.info is None and self.forked:
             # A single step, and no lock: the one that holds a lock here may be a thread that was not forked.
             info = CloseInfo(errors.ABNORMAL_CLOSURE, "used in a forked process", SentBy.CLIENT, phase, turn_open)
-            return self._in_children.setdefault(os.getpid(), info)
+            return self._in_children.setdefault(_process.current, info)
         return self.info
 
     def error(self, info: CloseInfo) -> SessionClosed:
-        """A new error that tells an observer of the end that he saw."""
+        """A new error for the end that an observer saw."""
         if info is not self.info:
             return errors.ForkedSession("the session belongs to the process that opened it: connect again in this one", info)
         error = closed_error(info)

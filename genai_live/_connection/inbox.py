@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import sys
 import threading
 import time
 from collections import deque
@@ -11,12 +10,10 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple
 
 from genai_live._connection.ledger import Mark
-from genai_live._deadline import Deadline
+from genai_live._deadline import WAIT_SLICE, Deadline
 from genai_live.errors import WrongThread
 from genai_live.types._server_messages import ServerMessage
 
-_SLICE = 0.1 if sys.platform == "win32" else None
-"""Seconds of one wait: on Windows a wait on a lock cannot be interrupted by Ctrl-C, so it is cut into short ones."""
 GIVEN = "given"
 _RECEIVER = "receiver"
 _TAKEN = "another thread is already receiving from this session: let one thread receive, or use callbacks"
@@ -48,9 +45,9 @@ class Inbox(Generic[ServerMessage]):
     the two, leaves them where they were. Its last step sets ``claim`` to ``{GIVEN: item}``: that notes what its caller gets, and
     lets others receive, in one store that no signal can divide. The next receiver takes what was given.
 
-    ``put`` wakes nobody: the reader puts everything that one read brought, then calls ``wake``. A receiver that is woken earlier
-    waits for the interpreter lock that the reader still holds: woken at the end, a message of a burst costs 19 µs instead of 26,
-    over TLS 29 instead of 45.
+    ``put`` does not wake: the reader puts everything that one read brought, then calls ``wake``. A receiver that is woken earlier
+    waits for the interpreter lock that the reader still holds: woken at the end, a message of a burst costs
+    two thirds (docs/performance.md).
 
     Counting needs no lock and no counter: every message notes how many bytes came before it.
     """
@@ -64,7 +61,7 @@ class Inbox(Generic[ServerMessage]):
     ) -> None:
         self.limit_bytes = limit_bytes
         self.backlog_bytes = backlog_bytes
-        """Bytes kept while nobody gathers a turn: as many as the limit, or fewer where callbacks have seen them."""
+        """Bytes kept while no thread gathers a turn: as many as the limit, or fewer where callbacks have seen them."""
         self.forgotten = 0
         self.is_updating = False
         """True while the receiver of a turn calls its caller's ``on_update``."""
@@ -82,7 +79,7 @@ class Inbox(Generic[ServerMessage]):
         claim alone."""
         self.is_awaited = False
         """True while a receiver waits, or is about to; written before it looks at the messages once more."""
-        # SimpleQueue is written in C: put and get cost 0.1 µs each, queue.Queue's with its three conditions 3 µs.
+        # SimpleQueue is written in C; queue.Queue takes three conditions and thirty times as long.
         self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
         """Wake-up tokens; a spare one costs one extra look at the queue."""
         self._put_bytes = 0
@@ -92,13 +89,13 @@ class Inbox(Generic[ServerMessage]):
     def waiting_bytes(self) -> int:
         """Bytes of messages that no receiver has looked at yet: those of their frames, and what a message costs beside."""
         try:
-            return self._put_bytes - self._messages[0][2]  # type: ignore[index]  # None is the end, told already
+            return self._put_bytes - self._messages[0][2]  # type: ignore[index]  # None is the end, raised already
         except (IndexError, TypeError):
             return 0
 
     @property
     def waiting_messages(self) -> int:
-        """Messages that nobody has taken yet."""
+        """Messages that wait to be taken."""
         given = self.claim.get(GIVEN)
         held: list[Any] = [*self._held]
         if isinstance(given, Take):
@@ -118,7 +115,7 @@ class Inbox(Generic[ServerMessage]):
         self._put_bytes = before + size
         messages.append((message, mark, before, size))
         try:
-            return before + size - messages[0][2]  # type: ignore[index]  # None is the end, told already
+            return before + size - messages[0][2]  # type: ignore[index]  # None is the end, raised already
         except (IndexError, TypeError):  # a receiver was faster
             return 0
 
@@ -153,7 +150,7 @@ class Inbox(Generic[ServerMessage]):
                 item = self._messages.popleft()
             except IndexError:  # a receiver was faster
                 return
-            if item is None:  # close() has told the receiver already
+            if item is None:  # close() has woken the receiver already
                 self._messages.append(None)
                 return
             self._forget(item)
@@ -253,6 +250,10 @@ class Inbox(Generic[ServerMessage]):
         if self._paused:
             self._resume()
 
+    def have_reader_look(self) -> None:
+        """Has the reader look at its connection: something has changed that it may have waited for. Never blocks."""
+        self._resume()
+
     def check_free(self) -> None:
         """Raises WrongThread when another thread is waiting for messages."""
         if self.is_taken:
@@ -294,10 +295,10 @@ class Inbox(Generic[ServerMessage]):
         while not messages:
             self.is_awaited = True
             if messages:
-                break  # it came just before, and nobody will wake this thread
+                break  # it came just before, and no one will wake this thread
             if self._paused:  # Ctrl-C came before that was noted
                 self._resume_if_caught_up()
-            if deadline.seconds is None and _SLICE is None:
+            if deadline.seconds is None and WAIT_SLICE is None:
                 self._tokens.get()
             else:
                 self._wait_for_token(deadline)
@@ -315,7 +316,7 @@ class Inbox(Generic[ServerMessage]):
 
     def _wait_for_token(self, deadline: Deadline) -> None:
         left = None if deadline.at is None else max(0.0, deadline.at - time.monotonic())  # ``left()`` without its call
-        timeout = left if _SLICE is None or (left is not None and left < _SLICE) else _SLICE
+        timeout = left if WAIT_SLICE is None or (left is not None and left < WAIT_SLICE) else WAIT_SLICE
         try:
             self._tokens.get(timeout=timeout)
         except queue.Empty:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from enum import Enum
 
-_NEVER = float("inf")
+from genai_live._deadline import NEVER
+
 STOPPED_FROM = 0.5
 """Seconds by which a look must be late to mean that this process, or its reader, was stopped: a busy machine is late by less."""
 
@@ -24,20 +25,20 @@ class KeepAlive:
     """
 
     def __init__(self, ping_interval: float | None, silence_limit: float | None) -> None:
-        self.silence_limit = silence_limit or _NEVER
-        self.ping_after = min(ping_interval or _NEVER, self.silence_limit / 2)
+        self.silence_limit = silence_limit or NEVER
+        self.ping_after = min(ping_interval or NEVER, self.silence_limit / 2)
         """Seconds of silence before a ping; without one by half the limit there would be nothing to be silent about."""
         self._last_byte = 0.0
         self._pinged_at: float | None = None
         self._looked_at = 0.0
-        self._look_by = _NEVER
+        self._look_by = NEVER
 
     def heard(self, now: float) -> None:
         """Bytes came."""
         self._last_byte, self._pinged_at = now, None
 
     def excuse(self, now: float) -> None:
-        """Up to now nobody listened, so the peer's silence says nothing."""
+        """Up to now the reader did not listen, so the peer's silence says nothing."""
         self._last_byte = now
 
     def silence(self, now: float) -> float:

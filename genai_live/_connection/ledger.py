@@ -1,9 +1,10 @@
 """The ledger of questions: which answer belongs to which question. Pure, without socket, thread or clock.
 
 A *question* is whatever asks the model to say something: a content with ``turn_complete``, a realtime text, an ``activityEnd``, a
-speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when nobody asked. The reader enters
-every message of the server and gets its mark, which travels beside the message in the queue, so that whoever waits for the end of
-a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger's order is that of the wire.
+speech. A *turn* is what the model says up to its end; it belongs to one question, or to none when it is unasked. The reader
+enters every message of the server and gets its mark, which travels beside the message in the queue, so that a thread that waits
+for the end of a turn knows which turn. Senders open questions while they hold the send lock, so that the ledger has the order of
+the wire.
 
 ``TURNS`` is the rule of turns: by where the model stands and what a message says, what happens, and how that is known. Counting
 turnCompletes would be no ledger: what the service does with a second question that comes before the answer to the first has begun
@@ -24,13 +25,12 @@ from enum import Enum
 from typing import NamedTuple, Protocol
 
 from genai_live._base64_text import Payload
+from genai_live._deadline import NEVER
 from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
 
 SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
-
-_NEVER = float("inf")
 
 
 class Asked(Enum):
@@ -69,12 +69,12 @@ class Question:
         self.fate = Fate.WAITING
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
-        self.began = 0
-        """When, in the same order, its turn began."""
         self.calls: set[str] = set()
-        """Ids of its calls that nobody has answered."""
+        """Ids of its unanswered calls."""
         self.owned: set[str] = set()
         """Those that this library answers by itself."""
+        self.shown: set[str] = set()
+        """Those that a callback on an executor is about to see, and may answer."""
         self.owed = False
         """True when a call of it was answered, and the model has not spoken since."""
         self.owes_turn = False
@@ -93,6 +93,8 @@ class Question:
         """True when the tokens of its turn were reported."""
         self.closing = 0
         """Its place in the order in which questions were closed; 0 while it is open."""
+        self.has_spoken = False
+        """True once something of its answer came."""
         self.is_abandoned = False
         """True when a call of it was passed over: nobody is going to answer it."""
         self.reports: list[LiveServerMessage] = []
@@ -114,7 +116,7 @@ class Question:
 
     @property
     def count(self) -> int:
-        """How many questions its turn answers: 0 for a turn that nobody asked for."""
+        """How many questions its turn answers: 0 for an unasked turn."""
         return 0 if self.kind is Asked.NOTHING else 1 + self.merged
 
     def report(self, message: LiveServerMessage | None = None) -> None:
@@ -141,8 +143,8 @@ class Mark:
     """Questions that are closed with this turn: the service has answered them in it, or not at all."""
     begins: bool = False
     """True where that turn is still to come."""
-    calls: bool = False
-    """True where the model has been silent since a call of the question, which only the caller can answer: it waits for that."""
+    asks_caller: bool = False
+    """True where callbacks have left calls of the question to the caller."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -196,7 +198,7 @@ class Sound:
         self.sent = False
         """True when there was some. A microphone sends silence, too: it is no question by itself."""
         self.ended = False
-        """True when the service was told, after that, that no more comes."""
+        """True when the end of the sound was sent after that."""
 
 
 class Rule(NamedTuple):
@@ -231,7 +233,7 @@ class ForCaller:
 
     def __contains__(self, call_id: object) -> bool:
         question = self._pending.get(call_id)  # type: ignore[call-overload]
-        return question is not None and call_id not in question.owned
+        return question is not None and call_id not in question.owned and call_id not in question.shown
 
 
 class Ledger:
@@ -245,7 +247,7 @@ class Ledger:
         self.going_on: Mark | None = None
         """The mark of a message that only goes on with the turn under way; None where there is more to it."""
         self.pending: dict[str, Question] = {}
-        """The question of each call that nobody has answered."""
+        """The question of each unanswered call."""
         self.for_caller = ForCaller(self.pending)
         self.noted_calls: NotedCalls = _Nothing()
         """About the calls of the message that is entered next."""
@@ -256,12 +258,10 @@ class Ledger:
         self._due: list[Question] = []
         """Written questions, and those whose calls were answered, that no turn has begun to answer."""
         self._running: Question | None = None
+        self._latest: Question | None = None
+        """The question of the latest turn."""
         self._began = 0
         """When, in the order of questions, the latest turn began."""
-        self._latest: Question | None = None
-        """Whose that turn is."""
-        self._told: Question | None = None
-        """The question whose call was told to who waits behind it."""
         self._answering: list[Answer] = []
         """Answers to calls that were not written yet; the last of those that were."""
         self.closings = 0
@@ -273,7 +273,7 @@ class Ledger:
         self._user_speaks = False
         """True between the service's words that the user began and stopped speaking."""
         self._hearing: Mark | None = None
-        """Whose speech the last message told of, when that is all it did: the next fragment is of the same."""
+        """Whose speech the last message reported, when that is all it did: the next fragment is of the same."""
         self._in_progress = False
         self._silent_since: float | None = None
         self._silence = 0.0
@@ -317,7 +317,7 @@ class Ledger:
         if is_last:
             question.calls.discard(call_id)
             self.pending.pop(call_id, None)
-        self._silent_since = None
+        self._silent_since, question.is_abandoned = None, False
         if is_spoken:
             question.ready = next(self._order)
             if is_last:
@@ -330,6 +330,18 @@ class Ledger:
                 self._due.append(question)
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
+
+    def show(self, question: Question, calls: set[str]) -> None:
+        """Calls are about to be shown to a callback. The reader thread."""
+        question.shown = question.shown | calls
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls: True when it has left one to the caller, who is told by a note. Any thread."""
+        question.shown = question.shown - calls
+        is_left = any(call_id in self.for_caller for call_id in calls)
+        if is_left:
+            self._notes.append(Mark(question, asks_caller=True))
+        return is_left
 
     def response_written(self, response: Payload) -> None:
         """A tool response goes out: from now on the model may go on with its question. Called as ``written`` is."""
@@ -416,18 +428,13 @@ class Ledger:
 
     @property
     def is_unsettled(self) -> bool:
-        """True when a turn has left older questions open, or waits for a call before them, so that ``look`` is to be called."""
-        if self._in_progress or not self._due or not any(self._left_open()):
+        """True when a turn has left questions open, so that ``look`` is to be called."""
+        if self._in_progress or not self._due:
             return False
-        # A call of an earlier turn does not keep the model from speaking: it has spoken since.
-        silent = self.standing is Standing.SILENT and not (self._latest is not None and self._latest.calls)
-        return silent or self._waiting_for_caller is not None
-
-    @property
-    def _waiting_for_caller(self) -> Question | None:
-        """The question of the latest turn, when it has a call that only the caller can answer, and nobody was told."""
-        latest = self._latest
-        return latest if latest is not None and latest is not self._told and latest.waits_for_caller else None
+        latest = self._latest  # a call of an earlier turn keeps the model from nothing: it has spoken since
+        if latest is not None and latest.calls and not latest.is_abandoned:
+            return False
+        return any(self._left_open())
 
     def look(self, now: float) -> float:
         """Closes what a turn has left open, when the model is silent for long enough; returns when to look again. Reader thread.
@@ -437,19 +444,14 @@ class Ledger:
         """
         if not self.is_unsettled:
             self._silent_since = None
-            return _NEVER
+            return NEVER
         if self._silent_since is not None:
             self._silence += max(0.0, now - self._silent_since)
         self._silent_since = now
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        waiting = self._waiting_for_caller
-        if waiting is not None:  # whose the call is cannot be known, so nothing is closed
-            self._told = waiting
-            self._notes.append(Mark(waiting, calls=True))
-            return _NEVER
-        left, finished = tuple(self._left_open()), self._finished
+        left, finished = tuple(self._left_open()), self._running or self._finished
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -461,10 +463,17 @@ class Ledger:
             finished.merged += len(merged)
             finished.report()
             self._notes.append(Mark(finished, merged=merged))
-        return _NEVER
+        return NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        """Questions that the latest turn may have been meant for.
+
+        One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
+        """
+        if self.standing is Standing.SILENT:
+            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+        waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
+        return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 
     # Ends of connections: the reader thread, under the channel's lock.
 
@@ -507,7 +516,7 @@ class Ledger:
     # Steps of TURNS. Each returns the mark of the message.
 
     def _begin(self) -> Mark:
-        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to nobody."""
+        """A turn begins: it belongs to the oldest question that is due, else to sound that was sent, else to no question."""
         question = self._oldest_due() or self._coming or self.asked(Asked.SPEECH if self.sound.sent else Asked.NOTHING)
         return self._run(question, Standing.SPEAKING)
 
@@ -522,6 +531,14 @@ class Ledger:
         if self._running is None or not (self._running.calls and self._due):
             return self._go_on()
         self.standing, self._running = Standing.SILENT, None
+        return self._begin()
+
+    def _go_on_cut(self) -> Mark:
+        """A turn that was cut before its first word has no late pieces: what comes is for the next question, if there is one."""
+        assert self._running is not None
+        if self._running.has_spoken or not self._due:
+            return self._running.part
+        self._close_with_note(self._running)
         return self._begin()
 
     def _go_on(self) -> Mark:
@@ -545,12 +562,12 @@ class Ledger:
         return question.part if self._goes_on_after(question) else question.generated
 
     def _goes_on_after(self, question: Question) -> bool:
-        """True when an answer has more turns than the one under way: its call has one of its own, or nobody has answered it."""
+        """True when an answer has more turns than the one under way: its call has one of its own, or it is unanswered."""
         return bool(question.calls) or (question.is_owed and self.calls_have_turns)
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or self._oldest_due() or next(iter(self.pending.values()), None)
+        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
@@ -590,9 +607,8 @@ class Ledger:
         if question is not self._running:
             with contextlib.suppress(ValueError):
                 self._due.remove(question)
-            self._running, self._latest, self._told = question, question, None
-            self._began = question.began = next(self._order)
-            question.fate = Fate.WRITTEN
+            self._running = self._latest = question
+            self._began, question.fate = next(self._order), Fate.WRITTEN
             question.owes_turn = question.updates > 0
             question.updates = max(0, question.updates - 1)
             if question is self._coming:
@@ -603,7 +619,7 @@ class Ledger:
         return question.part
 
     def _answer_all_that_was_said(self, question: Question) -> None:
-        """The model begins to answer: a speech of which only some words were told is answered in the same turn."""
+        """The model begins to answer: a speech of which only some words were transcribed is answered in the same turn."""
         self.sound.sent = self.sound.ended = self._user_speaks = False
         self._spoke(question)
         coming, self._coming = self._coming, None
@@ -612,6 +628,9 @@ class Ledger:
             self._notes.append(Mark(question, merged=(coming,), begins=True))
 
     def _spoke(self, question: Question) -> None:
+        question.has_spoken = True
+        if question.owed:  # the answer begins here, and not with its call
+            self._began = next(self._order)
         if question.owes_turn:
             return
         question.owed = False
@@ -681,7 +700,7 @@ class Ledger:
         return SESSION if due is None else due.part
 
     def _heard(self) -> Mark:
-        """Whose speech the service tells of: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
+        """Whose speech the service reports: in no fixed order with turns, and after the end of an interrupted one (recorded)."""
         finished, running = self._finished, self._running
         speech = next((q for q in (running, *self._due) if q is not None and q.kind is Asked.SPEECH and not q.was_heard), None)
         if speech is not None:
@@ -779,7 +798,7 @@ TURNS: dict[tuple[Standing, Says], Rule] = {
     (_S.GENERATED, _W.INTERRUPTED): Rule(_L._cut, "recorded: in the playback that the service assumes"),
     (_S.GENERATED, _W.COMPLETE): Rule(_L._complete, "recorded"),
     (_S.GENERATED, _W.IDLE): Rule(_L._complete, "page on thinking"),
-    (_S.CUT, _W.CONTENT): Rule(_L._go_on, "reported: late pieces of the old answer, and sound beside interrupted"),
+    (_S.CUT, _W.CONTENT): Rule(_L._go_on_cut, "reported: late pieces of the old answer, and sound beside interrupted"),
     (_S.CUT, _W.CALL): Rule(_L._go_on, _NOT_RECORDED),
     (_S.CUT, _W.TRANSCRIPT): Rule(_L._go_on, "recorded"),
     (_S.CUT, _W.GENERATED): Rule(_L._go_on, _NOT_RECORDED),

@@ -7,14 +7,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from genai_live import _json
+from genai_live._client_messages.first_message import Setup
 from genai_live._connection.channel import Channel
 from genai_live._connection.protocol import BidiProtocol, CallWatcher
 from genai_live._connection.reader import Reader
-from genai_live._connection.reconnecting import with_handle
 from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan, WebSocketFactory
 from genai_live._network.headers import hidden
+from genai_live._network.http_answer import FIRST_SERVER_FAULT
 from genai_live.api_client import ApiClient, auth_for
 from genai_live.auth import Auth
 from genai_live.callbacks import Callbacks
@@ -22,8 +22,7 @@ from genai_live.errors import ConnectError, ErrorKind, WrongThread
 from genai_live.types._server_messages import ServerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from typing import Any
+    from collections.abc import Callable
 
     from genai_live._secret import Secret
     from genai_live.reconnection import ReconnectPolicy
@@ -40,7 +39,6 @@ LONGEST_PAUSE = 4.0
 _FACTOR = 2.0
 _PASSING = (ErrorKind.NETWORK, ErrorKind.UNAVAILABLE)
 """What may be over a moment later. An expired handle stays expired, a quota stays used up for longer than anybody waits here."""
-_FIRST_SERVER_FAULT = 500
 
 
 class Opener:
@@ -54,7 +52,7 @@ class Opener:
     def open(
         self,
         api_client: ApiClient,
-        setup: Mapping[str, Any],
+        setup: Setup,
         protocol: type[BidiProtocol[ServerMessage]],
         callbacks: Callbacks[ServerMessage],
         deadline: Deadline,
@@ -64,7 +62,7 @@ class Opener:
     ) -> Held:
         """Connects, sends ``setup``, waits for setupComplete, and returns what ``hold`` makes of the channel. Blocks.
 
-        Ctrl-C gives up, at any line: until ``hold`` has returned nobody else has the channel.
+        Ctrl-C gives up, at any line: until ``hold`` has returned no other code has the channel.
 
         Tries again, when http_options connect_retries asks for it, what failed in the network or by the service's fault. With a
         ``policy`` the connection is one that goes on over others when it ends. ``watcher`` answers calls of the model by itself.
@@ -79,10 +77,10 @@ class Opener:
                 "connecting in a callback of a shared reader would wait for its own thread: connect on another thread, or give"
                 " LiveCallbacks an executor"
             )
-        plan = self._plan(api_client, _json.dumps(setup), protocol.method)
+        plan = self._plan(api_client, setup.json, protocol.method)
 
         def plan_for(handle: str | None) -> Plan:
-            return replace(plan, setup=_json.dumps(with_handle(setup, handle)))
+            return replace(plan, setup=setup.resumed(handle))
 
         tried = 0
         while True:
@@ -122,7 +120,7 @@ class Opener:
 
 def may_pass(error: ConnectError) -> bool:
     """True for failures of the network and of the service; never for an HTTP answer below 500, which means the request."""
-    if error.status is not None and error.status < _FIRST_SERVER_FAULT:
+    if error.status is not None and error.status < FIRST_SERVER_FAULT:
         return False
     return error.retryable and error.kind in _PASSING
 

@@ -6,10 +6,10 @@ wake-up changes hands of the interpreter lock: one pacing thread serves 300 stre
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 
+from genai_live import _process
 from genai_live._connection.timetable import Timed, Timetable, served
 
 _THREAD_NAME = "genai-live-pacing"
@@ -19,6 +19,10 @@ class PacingThread:
     """A timetable and the thread that waits for what is due next: ``timetable.Pacing``."""
 
     def __init__(self) -> None:
+        self.start_over()
+
+    def start_over(self) -> None:
+        """Forgets thread, lock and work: at the beginning, and in a child process, where the streams are the parent's."""
         self._lock = threading.RLock()
         """Guards all below. Nothing is called under it. Taken itself and not through the condition, whose own way of taking it
         Ctrl-C may interrupt."""
@@ -79,10 +83,4 @@ pacing_thread = PacingThread()
 """The one of this process."""
 
 
-def _start_over_in_child() -> None:
-    # In a child process the thread does not exist, its lock may be held for ever, and the streams belong to the parent.
-    vars(pacing_thread).update(vars(PacingThread()))
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_start_over_in_child)
+_process.in_child(pacing_thread.start_over)

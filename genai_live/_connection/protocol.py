@@ -19,6 +19,7 @@ from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
 from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, NotedCalls, Question, Sound
+from genai_live._deadline import NEVER
 from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
@@ -87,7 +88,6 @@ class Sent(Enum):
     RESPONSE = "toolResponse"
 
 
-_NEVER = float("inf")
 _ONLY_CONTENT = {"model_turn"}
 _NO_CONTENT = LiveServerContent()
 ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
@@ -171,7 +171,7 @@ class BidiProtocol(Generic[ServerMessage]):
 
     @property
     def handle(self) -> str | None:
-        """The newest handle that another connection may go on from; None where there is none."""
+        """The newest handle that another connection may go on from; or None."""
         return None
 
     @property
@@ -181,7 +181,7 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def look(self, now: float) -> float:
         """Does what time brings about; returns when to look again, in monotonic seconds. The reader thread."""
-        return _NEVER
+        return NEVER
 
     def notes(self) -> Sequence[Mark]:
         """Marks for which no message came, since this was last asked."""
@@ -198,6 +198,14 @@ class BidiProtocol(Generic[ServerMessage]):
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
         """Messages that the next connection needs before all others, so that those mean what they meant."""
         return []
+
+    def show(self, message: ServerMessage, question: Question) -> set[str]:
+        """Calls of a message are about to be shown to a callback, who may answer them: returns their ids. The reader thread."""
+        return set()
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """A callback has seen the calls; True when it has left one to the caller. Any thread."""
+        return False
 
     def replace(self) -> None:
         """Another connection follows."""
@@ -283,7 +291,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self.activity_open = False
         """True between activityStart and activityEnd, on the connection of the moment."""
         self._activity_cut = False
-        """True when a connection died inside an activity that the next one has not been told of."""
+        """True when a connection died inside an activity that the next one does not know of."""
         self._sound_end_cut = False
         """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
         anew. Never recorded."""
@@ -294,7 +302,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return Phase.TOOL if self.ledger.pending and self.state is State.OPEN else super().phase
 
     @property
-    def turn_open(self) -> bool:  # type: ignore[override]  # nobody writes it here
+    def turn_open(self) -> bool:  # type: ignore[override]  # it is not written here
         """True while an answer is due or under way."""
         return self.ledger.answer_due
 
@@ -304,7 +312,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return self.ledger.resynchronised
 
     def move(self, event: Event) -> None:
-        """As ``BidiProtocol.move``; who answers calls is told of the end."""
+        """As ``BidiProtocol.move``; the watcher of calls learns of the end."""
         super().move(event)
         if event is Event.ENDED and self.watcher is not None:
             self.watcher.ended()
@@ -388,6 +396,17 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         """As ``BidiProtocol.notes``."""
         return self.ledger.notes()
 
+    def show(self, message: LiveServerMessage, question: Question) -> set[str]:
+        """As ``BidiProtocol.show``."""
+        calls = message.tool_call.function_calls if message.tool_call is not None else None
+        shown = {call.id or call.name or "" for call in calls or ()}
+        self.ledger.show(question, shown)
+        return shown
+
+    def was_shown(self, question: Question, calls: set[str]) -> bool:
+        """As ``BidiProtocol.was_shown``."""
+        return self.ledger.was_shown(question, calls)
+
     @property
     def handle(self) -> str | None:
         """As ``BidiProtocol.handle``."""
@@ -409,7 +428,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         return lost
 
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
-        """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses that nobody has spoken of."""
+        """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses without an answer."""
         repeated: list[tuple[Payload, Sent]] = [(response, Sent.NOTHING) for response in self.ledger.responses]
         if self._activity_cut:
             repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))
@@ -480,6 +499,6 @@ class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
             self.move(Event.SETUP_COMPLETE)
 
     def note_playback(self, control: LiveMusicPlaybackControl) -> None:
-        """Notes what the music was told to do."""
+        """Notes the command that the music was sent."""
         if control is not LiveMusicPlaybackControl.RESET_CONTEXT:
             self.playback, self.turn_open = control, control is LiveMusicPlaybackControl.PLAY

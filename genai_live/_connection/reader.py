@@ -20,10 +20,9 @@ from typing import Protocol
 
 from genai_live import _process
 from genai_live._connection.timetable import EARLY, Timed, Timetable, served
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 
 _THREAD_NAME = "genai-live-reader"
-_NEVER = float("inf")
 _MOST_CONNECTIONS = 511 if sys.platform == "win32" else sys.maxsize
 """Sockets that one thread can wait for there, less the one that wakes it: FD_SETSIZE of CPython's select module is 512."""
 _LONGEST_WAIT = 3600.0
@@ -37,7 +36,7 @@ _child_lock = threading.Lock()
 
 
 class TooManyConnections(Exception):
-    """The system cannot wait for one more on one thread. Never leaves the package."""
+    """The system cannot wait for one more on one thread; the text is the reason of its end. Never leaves the package."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"one thread of this system reads {most} sessions at most: open more on another Client")
@@ -70,7 +69,7 @@ class Readable(Protocol):
         """Something went wrong that should not: ends the connection, so that ``wanted`` is ``ENDED``."""
 
     def retire(self) -> None:
-        """The reader has let go of the socket: closes it, and tells everybody who waits."""
+        """The reader has let go of the socket: closes it, and wakes everybody who waits."""
 
 
 class Reader:
@@ -100,8 +99,7 @@ class Reader:
     def pace(self, work: Timed) -> None:
         """As ``timetable.Pacing.pace``: on a shared reader one thread reads and speaks.
 
-        With 675 sessions of 25 messages a second each way a message costs 18 µs; it cost 24 when two threads handed the
-        interpreter lock to each other at every system call, and 1,000 sessions were too much.
+        Two threads would hand the interpreter lock to each other at every system call (docs/performance.md).
         """
         self._check_process()
         with self._start_lock:
@@ -198,7 +196,7 @@ class Reader:
                 self._wake_writer = wake_writer
                 selector.register(wake_reader, selectors.EVENT_READ, None)
                 _Loop(selector, wake_reader, connections, self).run()
-        except Exception as error:  # no descriptor is left, for example: who waits for this thread must be told
+        except Exception as error:  # no descriptor is left, for example: a thread that waits for this one must be woken
             self._abandon(connections, error)
 
     def _abandon(self, connections: dict[Readable, None], error: Exception) -> None:
@@ -327,7 +325,7 @@ class _Loop:
             self._connections[connection] = None
             if len(self._connections) > self._most:
                 connection.fail(TooManyConnections(self._most))
-        due = _NEVER
+        due = NEVER
         for connection in tuple(self._connections):
             connection.needs_attention = False
             try:

@@ -5,8 +5,7 @@ The decisions come from ends, times and chance alone, without socket, thread or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from genai_live._close_reasons import closed_error
 from genai_live.errors import NORMAL_CLOSURE, CloseInfo, ConnectError, ErrorKind, Phase, SentBy
@@ -103,11 +102,3 @@ def leave_by(now: float, time_left: float | None) -> float:
     """Until when a connection that is about to be ended by the service may still be used, in the middle of a turn."""
     left = time_left or 0.0
     return now + max(left - GO_AWAY_MARGIN, left * SHORTEST_NOTICE)
-
-
-def with_handle(setup: Mapping[str, Any], handle: str | None) -> dict[str, Any]:
-    """The setup message of a session that goes on: the same with the handle, and without announcing a history again."""
-    inner = {name: value for name, value in setup["setup"].items() if name != "historyConfig"}
-    resumption = {name: value for name, value in inner.get("sessionResumption", {}).items() if name != "handle"}
-    inner["sessionResumption"] = {**resumption, "handle": handle} if handle is not None else resumption
-    return {**setup, "setup": inner}

@@ -10,9 +10,10 @@ import itertools
 import logging
 from typing import Protocol
 
+from genai_live._deadline import NEVER
+
 logger = logging.getLogger("genai_live")
 
-_NEVER = float("inf")
 EARLY = 0.001
 """Seconds before its time at which work may be served: what is due together shares one wake-up, and a selector that waits for
 whole milliseconds is not late."""
@@ -30,10 +31,14 @@ class Pacing(Protocol):
 
     @property
     def is_current(self) -> bool:
-        """True on that thread: whoever waits there for its work waits for himself."""
+        """True on that thread, where waiting for its work would deadlock."""
 
     def pace(self, work: Timed) -> None:
-        """Serves the work from now on, until its step returns None. RuntimeError: this process may start no more threads."""
+        """Serves the work from now on, until its step returns None.
+
+        Raises:
+            RuntimeError: this process may start no more threads.
+        """
 
     def hurry(self, work: Timed) -> None:
         """Serves the work now, whatever it waits for. Nothing happens when it is over."""
@@ -54,7 +59,7 @@ class Timetable:
     @property
     def next_due(self) -> float:
         """When to look again: not later than anything is due; infinity when there is nothing."""
-        return self._due[0][0] if self._due else _NEVER
+        return self._due[0][0] if self._due else NEVER
 
     def put(self, work: Timed, due: float) -> None:
         """Adds the work, or moves it to another time."""
@@ -88,7 +93,7 @@ class Timetable:
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""
-        return self.take(_NEVER)
+        return self.take(NEVER)
 
 
 def served(work: Timed, now: float) -> float | None:

@@ -114,7 +114,7 @@ class Dialler:
             words = redacted(f"{type(error).__name__}: {error}", self.secrets)
         else:
             if getattr(opened, "sock", None) is None:
-                words = f"expected a connected websocket.WebSocket from it, got {type(opened).__name__}"
+                words = f"must be a connected websocket.WebSocket from it, not {type(opened).__name__}"
                 raise ConfigError(words, "websocket_factory")
             return opened
         # Not chained: the frames of whatever the factory called hold the headers.

@@ -45,16 +45,15 @@ PROTOCOL_ERROR, NO_STATUS, ABNORMAL, BAD_DATA, TOO_BIG = 1002, 1005, 1006, 1007,
 Event = tuple[int, "bytes | bytearray"]
 """Opcode and payload of a whole message, or of a control frame."""
 
-# Masking (section 5.3): in C where the ``websockets`` package is installed, else in Python. Measured on the 7.7 kB of an audio
-# message, CPython 3.11: 0.25 µs in C, 9 µs in Python, of 30 µs that sending it took.
+# Masking (section 5.3): in C where the ``websockets`` package is installed, else in Python
+# (docs/performance.md has both).
 
 _XOR_TABLES = tuple(
     (int.from_bytes(bytes(range(256)), "little") ^ int.from_bytes(bytes([key]) * 256, "little")).to_bytes(256, "little")
     for key in range(256)
 )
 _TRANSLATE_FROM = 600
-"""Bytes from which four strided translations beat one big-integer XOR: 9 µs against 15 µs for 7.7 kB, 4 ms against 13 ms for
-4 MB."""
+"""Bytes from which four strided translations beat one big-integer XOR (docs/performance.md)."""
 
 Masking = Callable[[bytes, bytes], "bytes | bytearray"]
 
@@ -270,7 +269,7 @@ class FrameParser:
                 if not least <= length < _NO_LENGTH:
                     raise Violation(PROTOCOL_ERROR, "the server wrote a frame's length in a form that RFC 6455 does not allow")
             end = start + length
-            # A whole message in one frame, as the service sends: what follows would find nothing to say (0.4 µs of 14).
+            # A whole message in one frame, as the service sends: what follows would find nothing to say.
             plain = first in _WHOLE and self._fragments_opcode == CONTINUATION and length <= self._max_message_bytes
             if not plain:
                 self._check(first, length)

@@ -36,7 +36,7 @@ def session(options: ConnectionOptions) -> requests.Session:
 
 
 class _Adapter(HTTPAdapter):
-    """Sends through the proxy and with the TLS context that the options choose, whatever the session was told."""
+    """Sends through the proxy and with the TLS context that the options choose, whatever the session's own settings are."""
 
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options

@@ -10,6 +10,8 @@ from typing import Any
 from genai_live._deadline import Deadline
 from genai_live._network.tcp import Line
 
+FIRST_SERVER_FAULT = 500
+"""From this status on, the server is at fault and not the request (RFC 9110 section 15.6)."""
 BODY_BYTES = 65_536
 """Bytes of a refusal's body that are read: a gateway's page for browsers can be long."""
 BODY_WAIT = 2.0

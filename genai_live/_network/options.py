@@ -56,7 +56,7 @@ class ConnectionOptions:
         """The proxy for one host: the caller's, else the environment's; None goes direct.
 
         Raises:
-            ConfigError: the environment names a proxy in a form that nobody can read.
+            ConfigError: the environment names a proxy in a form that cannot be read.
         """
         if self.proxy is not None or self.ignore_environment_proxies:
             return self.proxy
@@ -67,7 +67,7 @@ class ConnectionOptions:
         """Takes what ``http_options`` sets; the rest keeps its default. ``float("inf")`` switches a time limit off.
 
         Raises:
-            ConfigError: a limit that is not a number above 0, a proxy or a certificate bundle that is none.
+            ConfigError: a limit that is not a number above 0, or no proxy or certificate bundle where one belongs.
         """
         names = [field.name for field in fields(cls) if field.name != "ignore_environment_proxies"]
         given = {name: getattr(http_options, name, None) for name in names}

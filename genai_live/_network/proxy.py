@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
 from genai_live._close_reasons import Verdict
+from genai_live._network.http_answer import FIRST_SERVER_FAULT
 from genai_live._secret import Secret
 from genai_live.errors import ConfigError, ErrorKind
 
@@ -18,9 +19,8 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "so
 _ALIASES = {"socks": "socks5h"}
 """What GNOME writes into ALL_PROXY: SOCKS of whatever version; a proxy of today speaks 5, and looks names up."""
 _OPTION = "http_options.proxy"
-_FIRST_SERVER_FAULT = 500
 _CGI_VARIABLE = "REQUEST_METHOD"
-"""Set in a CGI program, where HTTP_PROXY is the header ``Proxy`` of whoever sent the request (CVE-2016-5385)."""
+"""Set in a CGI program, where HTTP_PROXY is the request's header ``Proxy`` (CVE-2016-5385)."""
 _WITH_SETTINGS = ("win32", "darwin")
 """Systems whose proxies are not in the environment alone."""
 
@@ -68,7 +68,7 @@ class Proxy(NamedTuple):
 
     @property
     def secrets(self) -> list[Secret]:
-        """What a proxy may repeat in its words, and nobody may see."""
+        """Credentials that a proxy may repeat in its words, and that are never shown."""
         return [secret for secret in (self.authorization, self.user, self.password) if secret is not None]
 
     @property
@@ -114,9 +114,9 @@ def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
         if proxy.user is not None:
             return Verdict(ErrorKind.AUTH, False, "The proxy did not accept the user name and password in its URL.")
         return Verdict(ErrorKind.AUTH, False, "The proxy wants a user name and a password: put them into its URL.")
-    if status >= _FIRST_SERVER_FAULT:
+    if status >= FIRST_SERVER_FAULT:
         return Verdict(ErrorKind.UNAVAILABLE, True, "The proxy could not reach the server; try again, or check the address.")
-    return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask whoever runs it, or name the host in NO_PROXY.")
+    return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
 
 
 def environment_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:
@@ -194,5 +194,5 @@ def _names(entry: str, host: str, port: int) -> bool:
 def _in_network(host: str, network: str) -> bool:
     try:
         return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
-    except ValueError:  # a name, or an entry that nobody can read
+    except ValueError:  # a name, or an entry that cannot be read
         return False

@@ -152,7 +152,7 @@ class _Post:
             if not in_time:
                 self._ended.set()
                 self._route.abort()
-        return outcomes[0] if in_time else self._timed_out(deadline)  # later an outcome tells of the abort
+        return outcomes[0] if in_time else self._timed_out(deadline)  # an outcome that arrives later only reports our abort
 
     def _outcome(self, deadline: Deadline, retry: _Retry) -> dict[str, Any] | LiveError:
         tried = 0

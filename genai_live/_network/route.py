@@ -69,7 +69,7 @@ class Route:
     def failure(self, error: Exception, deadline: Deadline, where: str, secrets: Sequence[Secret] = ()) -> LiveError:
         """The library's error for whatever went wrong, with what to do.
 
-        ``where`` is the beginning of its sentence, ``secrets`` what an answer that is none may repeat.
+        ``where`` is the beginning of its sentence, ``secrets`` the credentials that a refusal may repeat.
         """
         if isinstance(error, LiveError):
             return error

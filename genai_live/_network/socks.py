@@ -24,7 +24,7 @@ _ADDRESS_BYTES = {_IPV4: 4, _IPV6: 16}
 _GRANTED_4 = 90
 
 _UNREACHED = Verdict(ErrorKind.NETWORK, True, "The proxy could not reach the server; try again, or check the address.")
-_FORBIDDEN = Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask whoever runs it, or name the host in NO_PROXY.")
+_FORBIDDEN = Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
 _REPLIES_5 = {
     1: ("general failure", _UNREACHED),
     2: ("connection not allowed by ruleset", _FORBIDDEN),
@@ -47,7 +47,7 @@ def through_socks(line: Line, proxy: Proxy, host: str, port: int) -> None:
     """Asks for ``host:port`` on a line that is connected to the proxy.
 
     Raises:
-        ConnectError: the proxy refused, or is none.
+        ConnectError: the proxy refused, or the server is no proxy.
         ConfigError: user name or password are longer than SOCKS can say.
         OSError: the connection ended, the deadline passed, or a name that has to be looked up here is not known.
     """

@@ -27,7 +27,7 @@ _SLICE = 0.25
 shut down (python/cpython#91913), so it looks by itself whether the attempt was given up."""
 
 _CONNECTED = (0, errno.ECONNRESET)
-"""Pending errors of a socket that connected; the second was reset since, which the next step tells as its own."""
+"""Pending errors of a socket that connected; the second was reset since, which the next step reports as its own."""
 
 Address = tuple[Any, Any, int, str, Any]
 """What ``socket.getaddrinfo`` gives: family, kind, protocol, name, address."""
@@ -79,7 +79,11 @@ class Held:
         self._sockets: list[socket.socket] = []
 
     def add(self, sock: socket.socket) -> None:
-        """Takes charge of a socket. Raises GivenUp when the attempt has ended."""
+        """Takes charge of a socket.
+
+        Raises:
+            GivenUp: when the attempt has ended.
+        """
         self._sockets.append(sock)
         self.check()
 
@@ -162,13 +166,13 @@ def look_up(host: str, port: int) -> list[Address]:
     """
     try:
         return interleaved(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-    except ValueError:  # a label that is empty or too long, or a character that no name has: nobody was asked
+    except ValueError:  # a label that is empty or too long, or a character that no name has: no server was asked
         raise no_name(host) from None
 
 
 def no_name(host: str) -> ConnectError:
     """The error for a host whose name cannot be one."""
-    return ConnectError(f"{host!r} is no name that a host can have: check the address", Phase.NAME_LOOKUP)
+    return ConnectError(f"{host!r} is not a valid host name: check the address", Phase.NAME_LOOKUP)
 
 
 def interleaved(addresses: Sequence[Address]) -> list[Address]:
@@ -236,7 +240,7 @@ class _Race:
         return True
 
     def wait(self, seconds: float) -> socket.socket | None:
-        """The winner; None when there is none after so many seconds, or all have failed."""
+        """The winner; None when so many seconds have passed, or all have failed."""
         until = Deadline(seconds)
         while self.is_on:
             self._held.check()

@@ -1,7 +1,7 @@
 """TLS inside TLS: a secure server behind a proxy that is itself reached over TLS. Used under the locks of its user, any thread.
 
 The standard library wraps a TLS connection in another one only through memory: this is the socket around that. It raises what an
-``ssl.SSLSocket`` raises, without blocking and with a timeout, so nobody above needs to know.
+``ssl.SSLSocket`` raises, without blocking and with a timeout, so the layers above need not know.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class TlsInTls(socket.socket):
         self._unsent = b""
         """Encrypted bytes that the outer connection did not take yet."""
         self._taken = 0
-        """Bytes of the last ``send`` that are encrypted already: the caller, told to try again, sends the same ones."""
+        """Bytes of the last ``send`` that are encrypted already: a caller that tries again sends the same ones."""
 
     def settimeout(self, value: float | None, /) -> None:
         """As a socket's; both descriptors share it."""
@@ -67,7 +67,7 @@ class TlsInTls(socket.socket):
                 return b""
 
     def send(self, data: Any, flags: int = 0, /) -> int:
-        """As an SSLSocket's: when it raises SSLWantWriteError, the same data is to be sent again."""
+        """As an SSLSocket's: after SSLWantWriteError the same data is to be sent again."""
         if not self._taken:
             self._taken = self._inner.write(memoryview(data)[:_RECORD_BYTES])
         self._flush()

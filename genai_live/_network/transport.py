@@ -2,8 +2,8 @@
 
 OpenSSL forbids SSL_read and SSL_write on one connection from two threads at once, and CPython does not prevent it: a TLS
 connection read by one thread and written by others breaks within seconds. So the socket is non-blocking, one lock stands
-around each call into it, and every wait happens outside that lock. Plain sockets take the same path. After ``dial``, this is
-the only file that meets OSError.
+around each call into it, and every wait happens outside that lock. Plain sockets take the same path. Once connected,
+OSErrors of the socket are caught here and named.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Protocol
 
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 from genai_live._network.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
 from genai_live._network.tcp import shut_down
 
@@ -30,9 +30,8 @@ READ_BYTES = 65_536
 TLS_RECORD_BYTES = 16_384
 """What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
 BATCH_BYTES = 8 * READ_BYTES
-"""Bytes after which what came is handed on, and other connections of the same reader get their turn. A message of a burst costs
-8.0 µs; with half as many 8.7, because its receiver is woken more often. With twice as many it is 7.5 on an idle machine and 10.6
-on a busy one, where the whole does not stay in a core's cache."""
+"""Bytes after which what came is handed on, and other connections of the same reader get their turn. With half as many
+the receiver is woken more often; twice as many do not stay in a core's cache on a busy machine (docs/performance.md)."""
 BATCH_EVENTS = 8192
 """Frames after which the same holds: 512 KiB of empty ones are 262,144, which took 21 MB. Bursts of small texts stay below it."""
 _BURST_RECORDS = 4
@@ -40,7 +39,6 @@ _BURST_RECORDS = 4
 _RETRY_AFTER = 0.05
 """Seconds after which a write that OpenSSL wants to read for is tried again: the reader may have taken the bytes it waits for."""
 
-_NEVER = float("inf")
 INTERRUPTED = "a write was interrupted, and how much of it went out is not known"
 """Why a connection ends when Ctrl-C comes while the socket is called, some microseconds of every write."""
 
@@ -107,9 +105,9 @@ class Transport:
         """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
         self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
         """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that finds nothing."""
-        self._burst = _NEVER if self._pending is None else _BURST_RECORDS
+        self._burst = NEVER if self._pending is None else _BURST_RECORDS
         """Reads in a row from which that does not hold: a TLS record ends where the peer's write did, with another behind it.
-        To stop there cost 13.9 µs a message of a burst in place of 12.7, in wake-ups."""
+        To stop there costs wake-ups (docs/performance.md)."""
         self.failure: TransportLost | Violation | None = None
         """Why nothing more can be read; the reader thread's."""
         self._parser = FrameParser(max_message_bytes)
@@ -123,7 +121,7 @@ class Transport:
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._soon: deque[Frame] = deque()
-        """Frames that nobody waits for, such as paced audio: whoever holds the send lock writes them, before it lets go."""
+        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
         self._frame: Frame = b""
@@ -192,7 +190,7 @@ class Transport:
     def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> None:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
-        ``opening`` is told before the first byte, and when there will be none. A Ctrl-C meanwhile, and a ``deadline``
+        ``opening`` is notified before the first byte, and when none will follow. A Ctrl-C meanwhile, and a ``deadline``
         that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
         handler that writes while its own thread does has its frame written behind the one under way.
 
@@ -200,16 +198,19 @@ class Transport:
             TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.
             TimeoutError: the deadline passed.
         """
+        # A signal handler above this thread's own write: the frame goes behind it.
         if self._owns_send_lock and self._is_writing_below():
             self._soon_opened(frame, opening)
             return
         try:
             try:
-                if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at, 0.3 µs of 10
+                # Alone, and behind what waits: the rest of a frame that was cut, pongs, paced sound.
+                if not self._send_lock.acquire(blocking=False):  # nearly always free: the clock is not looked at
                     self._wait_for_lock(_Patience(limit, deadline))
                 self._writing = True
                 if self._frame or self._soon or self._pong:
                     self._write_waiting(_Patience(limit, deadline))
+                # The question is on its way before its first byte is: its answer may come while this thread still writes.
                 if opening is not None:
                     opening.written()
                 self._begin(frame)
@@ -297,7 +298,7 @@ class Transport:
         return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
 
     def _is_writing_below(self) -> bool:
-        """Requires the send lock. True in a signal handler that interrupts a write of this thread.
+        """True in a signal handler that interrupts a write of this thread. Requires the send lock.
 
         Otherwise an exception that came between two lines, as a debugger may raise one, has kept the lock from its release: it is
         released here.

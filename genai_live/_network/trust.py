@@ -12,8 +12,8 @@ from typing import NamedTuple
 from genai_live.errors import ConfigError
 
 _ENVIRONMENT = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "WEBSOCKET_CLIENT_CA_BUNDLE")
-"""Variables that name a CA bundle: OpenSSL's own, and those of the packages underneath. What any of them names is trusted: where
-a machine sets one for all programs, another that a user sets for his own must not be without effect."""
+"""Variables that name a CA bundle: OpenSSL's own, and those of the packages underneath. What any of them names is trusted: a
+user's variable must still count on a machine that sets another one globally."""
 
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _WRONG_NAME, _WRONG_ADDRESS = 62, 64

@@ -73,7 +73,7 @@ def upgrade(line: Line, url: str, safe_url: str, headers: Mapping[str, str | Sec
         HandshakeRejected: an HTTP status other than 101.
         ConnectError: 101 with what was not asked for.
         OSError: the connection ended, or the deadline passed.
-        websocket.WebSocketException: the answer is none to an upgrade.
+        websocket.WebSocketException: The answer is not that of an upgrade.
     """
     client = websocket_client()
     connection: websocket.WebSocket = client.WebSocket(skip_utf8_validation=True)
@@ -100,7 +100,7 @@ def upgrade(line: Line, url: str, safe_url: str, headers: Mapping[str, str | Sec
 
 
 def _check_unasked(given: HTTPMessage, safe_url: str, asked: Mapping[str, str | Secret]) -> None:
-    """RFC 6455 section 4.1, steps 5 and 6. Whatever a caller's own header says, nobody here speaks an extension."""
+    """RFC 6455 section 4.1, steps 5 and 6. No extension is spoken here, whatever a caller's own header says."""
     wanted = {name.lower(): value for name, value in revealed(asked).items()}.get(_PROTOCOL, "")
     protocol, extension = (", ".join(filter(None, given.get_all(name) or [])) for name in (_PROTOCOL, _EXTENSIONS))
     if protocol and protocol not in [each.strip() for each in wanted.split(",")]:
@@ -211,4 +211,4 @@ class _HandshakeSocket:
         return self._line.sock.fileno()
 
     def close(self) -> None:
-        """Leaves the socket open: its refusal is still to be read, and whoever dialled closes it."""
+        """Leaves the socket open: its refusal is still to be read, and the dialler closes it."""

@@ -135,9 +135,9 @@ class AudioStream:
         return is_done
 
     def cancel(self) -> None:
-        """Stops sending after the chunk that is under way. Returns at once; ``wait`` tells when nothing more is sent.
+        """Stops sending after the chunk that is under way. Returns at once; ``wait`` returns when nothing more is sent.
 
-        The server is told that the sound ends, as at the end of the source. An iterable that blocks is not interrupted: it is not
+        The end of the sound is sent, as at the end of the source. An iterable that blocks is not interrupted: it is not
         asked for more once it returns.
         """
         if not self.done:
@@ -149,7 +149,7 @@ class AudioStream:
         return self._sending.muted
 
     def mute(self) -> None:
-        """Sends nothing of the sound that comes from now on, as a microphone's switch does; the server is told, once.
+        """Sends nothing of the sound that comes from now on, as a microphone's switch does; the server is notified, once.
 
         Against echo: mute while the answer is played through a loudspeaker, which the microphone hears too.
         """

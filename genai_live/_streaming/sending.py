@@ -56,7 +56,7 @@ class Sending:
         """The chunk that is due next, where the source has given it."""
         self._end = end and sink.automatic_detection
         self._end_told = True
-        """True when the server waits for no more sound: nothing was sent yet, or it was told since."""
+        """True when the server waits for no more sound: nothing was sent yet, or the end was."""
         self._pulled: PulledAhead | None = None
         self._owner = owner
         """Kept alive until all is sent: a session that is dropped ends."""
@@ -175,7 +175,7 @@ class Sending:
         """Sends a chunk, or passes over it while muted; it takes its time either way."""
         if self.muted:
             self.latest = b""
-            self._tell_end(wait=wait)
+            self._send_end(wait=wait)
         else:
             self.sink.send(chunk, wait=wait)
             self.latest = chunk
@@ -184,7 +184,7 @@ class Sending:
         self.samples += samples
         self._pace.sent(samples, now)
 
-    def _tell_end(self, *, wait: bool) -> None:
+    def _send_end(self, *, wait: bool) -> None:
         if self._end and not self._end_told:
             self.sink.send_end(wait=wait)
             self._end_told = True
@@ -194,7 +194,7 @@ class Sending:
         self.ended_at = time.monotonic()
         try:
             if error is None:
-                self._tell_end(wait=wait)
+                self._send_end(wait=wait)
         except LiveError as failure:
             error = failure
         finally:

@@ -24,7 +24,7 @@ from genai_live.types import LiveServerMessage
 logger = logging.getLogger("genai_live")
 
 HOLD_BYTES = 512 * 1024
-"""Bytes of messages that are kept: 12 s of 16 kHz speech in base64. Whoever speaks to a silent model for longer has given up."""
+"""Bytes of messages that are kept: 12 s of 16 kHz speech in base64. No one speaks to a silent model for longer."""
 _KEPT = (Sent.AUDIO, Sent.SOUND_END)
 
 

@@ -43,7 +43,7 @@ class Outlet(Protocol):
 
     @property
     def transport(self) -> Backlog | None:
-        """The transport of the moment; None while there is none."""
+        """The transport of the moment; None between two connections."""
 
     def check_usable(self) -> None:
         """Raises the error of the end, if there was one, or of the fork."""
@@ -68,7 +68,7 @@ class SoundSink:
     def __init__(self, outlet: Outlet, *, automatic_detection: bool) -> None:
         self._outlet = outlet
         self.automatic_detection = automatic_detection
-        """True when the server detects speech by itself, and so has to be told where the sound ends."""
+        """True when the server detects speech by itself, and so needs the end of the sound."""
         self.context = contextvars.copy_context()
         """The context variables of the thread that connected. Threads run in copies: only one can be in a context."""
         self._claim: dict[str, Stream] = {}
@@ -76,7 +76,7 @@ class SoundSink:
 
     @property
     def stream(self) -> Stream | None:
-        """The stream under way; None when there is none."""
+        """The stream under way, or None."""
         return self._claim.get(_UNDER_WAY)
 
     def claim(self, stream: Stream) -> None:

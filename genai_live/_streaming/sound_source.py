@@ -60,7 +60,7 @@ def open_source(source: object, rate: int, chunk_ms: float) -> SoundSource:
     Blob of sound, or an iterable of these.
 
     Raises:
-        ConfigError: For anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
+        ConfigError: for anything else, a file that cannot be used, bytes that are not whole samples, a wrong rate or chunk_ms,
             and when the rate has to be converted and numpy is not installed.
     """
     check_rate(rate)
@@ -145,7 +145,7 @@ def pull(chunks: Iterator[bytes]) -> Pulled:
 
 
 class PulledAhead:
-    """A thread that pulls a caller's iterable into a short queue, so that whoever sends never waits for it.
+    """A thread that pulls a caller's iterable into a short queue, so that the sender never waits for it.
 
     The iterable sees the context variables of ``context``.
     """
@@ -164,7 +164,7 @@ class PulledAhead:
         threading.Thread(target=context.run, args=(self._pull_all,), name=_THREAD_NAME, daemon=True).start()
 
     def take(self) -> Pulled | None:
-        """The next chunk; None when there is none yet, and ``wake`` is called when there is. Never blocks.
+        """The next chunk; None when it has not come yet, and then ``wake`` is called when it has. Never blocks.
 
         Raises what the iterable raised, after the chunks that came before.
         """
@@ -190,7 +190,7 @@ class PulledAhead:
             with closing(self._source):
                 while self._put(pulled := pull(self._source.chunks)) and pulled.chunk:
                     continue
-        except BaseException as raised:  # also what is no Exception: it is handed to whoever waits for the stream
+        except BaseException as raised:  # BaseException too: it is raised where the stream is waited for
             with self._lock:
                 self._error = raised
                 is_heard = not self._stopped

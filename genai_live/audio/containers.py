@@ -7,7 +7,7 @@ WAV_MAGIC = (b"RIFF", b"RF64", b"BW64")
 
 WAV_FILE = "a WAV file"
 TELLING = 12
-"""Bytes by which a file is told from bare samples."""
+"""Bytes that show whether it is a file or bare samples."""
 _WAVE_AT = slice(8, 12)
 _FTYP_AT = slice(4, 8)
 _KINDS: dict[bytes, str] = {
@@ -16,7 +16,7 @@ _KINDS: dict[bytes, str] = {
     b"riff": "a Wave64 file", b"caff": "a Core Audio file", b".snd": "a Sun audio file", b"#!AM": "an AMR file",
     b"MThd": "a MIDI file",
 }  # fmt: skip
-"""By the first four bytes. MP3 without a tag begins with 12 bits that sound may have too, so it is not told here."""
+"""By the first four bytes. MP3 without a tag begins with 12 bits that sound may have too, so it is not recognised here."""
 
 FILE_BEGINNINGS = frozenset((*WAV_MAGIC, *_KINDS))
 """The first four bytes that bare samples do not have: in a session that speaks for years they may, once."""
@@ -28,7 +28,7 @@ def is_wav(data: bytes) -> bool:
 
 
 def kind_of_file(data: bytes) -> str | None:
-    """The kind of file that begins so; None where nothing tells, as for bare samples."""
+    """The kind of file that begins so; None for bare samples."""
     if is_wav(data):
         return WAV_FILE
     if len(data) < TELLING:

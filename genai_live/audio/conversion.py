@@ -9,15 +9,16 @@ from genai_live.errors import ConfigError
 
 
 def to_input(audio: Audio) -> Audio:
-    """The same sound at 16 kHz in one channel; sound that is so already comes back as it is.
+    """The same sound at 16 kHz in one channel; 16 kHz mono is returned unchanged.
 
-    Raises ConfigError when the rate has to change and numpy is not installed.
+    Raises:
+        ConfigError: when the rate has to change and numpy is not installed.
     """
     return _checked(audio).converted(INPUT_RATE)
 
 
 def to_mono(audio: Audio) -> Audio:
-    """The mean of all channels, or the loudest where they cancel each other out; mono sound comes back as it is."""
+    """The mean of all channels, or the loudest where they cancel each other out; mono sound is returned unchanged."""
     return _checked(audio).converted(audio.rate)
 
 

@@ -85,7 +85,11 @@ class Audio:
     __iter__ = None  # it is no row of objects; numpy.asarray(audio) has its samples
 
     def __add__(self, other: Audio) -> Audio:
-        """This sound, and the other behind it. Raises ConfigError when they differ in rate or channels."""
+        """This sound, and the other behind it.
+
+        Raises:
+            ConfigError: when they differ in rate or channels.
+        """
         if not isinstance(other, Audio):
             return NotImplemented
         if (self.rate, self.channels) != (other.rate, other.channels):
@@ -96,9 +100,12 @@ class Audio:
         return Audio(self.data + other.data, self.rate, self.channels)
 
     def converted(self, rate: int) -> Audio:
-        """The same sound in one channel at another rate (Hz); sound that is so already comes back as it is.
+        """The same sound in one channel at another rate (Hz); sound of that form is returned unchanged.
 
-        Takes milliseconds for a second of sound. Raises ConfigError when the rate has to change and numpy is not installed.
+        Takes milliseconds for a second of sound.
+
+        Raises:
+            ConfigError: when the rate has to change and numpy is not installed.
         """
         check_rate(rate)
         if (self.rate, self.channels) == (rate, 1):
@@ -134,7 +141,10 @@ class Audio:
     def save(self, path: Any) -> Path | None:
         """Writes a WAV file that any player opens, and returns its path; also into a file opened for writing bytes.
 
-        Blocks on the file. Raises ConfigError when it cannot be written.
+        Blocks on the file.
+
+        Raises:
+            ConfigError: when it cannot be written.
         """
         write_wav(path, self.data, self.rate, self.channels)
         return None if hasattr(path, "write") else Path(file_path(path, "path"))
@@ -143,8 +153,10 @@ class Audio:
     def load(cls, path: str | os.PathLike[str] | BinaryIO | bytes) -> Audio:
         """Reads a WAV file of any rate and number of channels: its path, a file opened for reading bytes, or its bytes.
 
-        16, 24 and 32 bits, 8 bits, floating point, mu-law and A-law all become 16 bits. Blocks on the file. Raises ConfigError,
-        with the reason, for any other file.
+        16, 24 and 32 bits, 8 bits, floating point, mu-law and A-law all become 16 bits. Blocks on the file.
+
+        Raises:
+            ConfigError: with the reason, for any other file.
         """
         return cls(*read_wav(path))
 
@@ -156,7 +168,11 @@ class Audio:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Audio:
-        """The sound that ``to_dict`` wrote. Raises ConfigError for anything else."""
+        """The sound that ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: for anything else.
+        """
         if not isinstance(data, Mapping):
             raise ConfigError(f"must be a dict of {', '.join(_KEYS)}, not {came(data)}", "Audio")
         unknown = [str(key) for key in data if key not in _KEYS]

@@ -52,7 +52,7 @@ class Resampler:
 
     @property
     def delay(self) -> float | None:
-        """Seconds by which what comes out is behind what went in, until ``flush``; None where soxr converts and does not tell."""
+        """Seconds by which what comes out is behind what went in, until ``flush``; None with soxr, which does not say."""
         return self._filter.delay  # type: ignore[no-any-return]
 
     def feed(self, pcm: bytes) -> bytes:

@@ -86,7 +86,11 @@ class WavFormat(NamedTuple):
         return self.width * self.channels
 
     def decode(self, data: bytes) -> bytes:
-        """Whole frames as 16-bit PCM; raises ConfigError for floating point of another scale than -1 to 1."""
+        """Whole frames as 16-bit PCM.
+
+        Raises:
+            ConfigError: for floating point of another scale than -1 to 1.
+        """
         return _DECODERS[self.tag, self.width](data)
 
 
@@ -101,8 +105,10 @@ class SoundChunk(NamedTuple):
 def read_wav(path: str | os.PathLike[str] | BinaryIO | bytes) -> WavData:
     """Reads a WAV file from its path, a file opened for reading bytes, or its bytes.
 
-    16, 24 and 32 bits, 8 bits, floating point, mu-law and A-law become 16-bit PCM. Raises ConfigError, with the reason in one
-    sentence, for a file that cannot be read, is cut off, or holds anything else.
+    16, 24 and 32 bits, 8 bits, floating point, mu-law and A-law become 16-bit PCM.
+
+    Raises:
+        ConfigError: with the reason in one sentence, for a file that cannot be read, is cut off, or holds anything else.
     """
     content, name = content_of(path)
     return parse_wav(content, name)
@@ -265,7 +271,11 @@ def _argument(name: str) -> str:
 
 
 def wav_bytes(pcm: Buffer, rate: int, channels: int = 1) -> bytes:
-    """A WAV file of 16-bit PCM; raises ConfigError when the bytes are not whole samples, or too many for a WAV file."""
+    """A WAV file of 16-bit PCM.
+
+    Raises:
+        ConfigError: when the bytes are not whole samples, or too many for a WAV file.
+    """
     frame = SAMPLE_BYTES * check_channels(channels)
     check_rate(rate)
     data = sample_bytes(pcm, "pcm", channels)
@@ -282,7 +292,8 @@ def wav_bytes(pcm: Buffer, rate: int, channels: int = 1) -> bytes:
 def write_wav(path: str | os.PathLike[str] | BinaryIO, pcm: Buffer, rate: int, channels: int = 1) -> None:
     """Writes 16-bit PCM as a WAV file to a path, or into a file opened for writing bytes.
 
-    Raises ConfigError when the bytes are not whole samples or the file cannot be written.
+    Raises:
+        ConfigError: when the bytes are not whole samples or the file cannot be written.
     """
     content = wav_bytes(pcm, rate, channels)
     if hasattr(path, "write"):

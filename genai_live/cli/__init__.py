@@ -93,7 +93,7 @@ def _make_streams_usable() -> None:
 
 
 def _nobody_reads(error: Exception) -> bool:
-    """True where whoever read our output has gone: EPIPE, or on Windows EINVAL, which names no file."""
+    """True where the reader of our output has gone: EPIPE, or on Windows EINVAL, which names no file."""
     if not isinstance(error, OSError) or isinstance(error, LiveError):
         return False
     return isinstance(error, BrokenPipeError) or (error.errno == errno.EINVAL and error.filename is None)

@@ -15,7 +15,7 @@ from genai_live.emulator.certificates import TlsChoice
 from genai_live.errors import ConfigError
 
 DEFAULT_PORT = 8765
-"""A fixed port, so that clients can be told once; the one that WebSocket examples commonly use."""
+"""A fixed port, so that clients are set once; the one that WebSocket examples commonly use."""
 
 _WAKE_SECONDS = 0.5
 """A wait without end cannot be interrupted by Ctrl-C on Windows."""
@@ -37,7 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def tls_choice(arguments: argparse.Namespace) -> TlsChoice:
-    """What the options say about TLS; raises MisunderstoodError for a contradiction, ConfigError for a missing file."""
+    """What the options say about TLS.
+
+    Raises:
+        MisunderstoodError: for a contradiction, ConfigError for a missing file.
+    """
     if bool(arguments.cert) != bool(arguments.key):
         raise MisunderstoodError("--cert and --key go together: a certificate and its private key")
     if not arguments.cert:

@@ -13,7 +13,7 @@ from genai_live.emulator import HOST_VARIABLE, LiveEmulator
 from genai_live.errors import ConfigError, ErrorKind
 
 EXAMPLE_MODEL = "gemini-3.8-live"
-"""The model that is named where a user has to be told one."""
+"""The model that is named where a user needs an example."""
 
 EMULATED_MODEL = "emulator"
 """The model of the emulator that answers without the habits of any family."""
@@ -46,7 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def client_of_the_environment() -> Client | None:
     """The client that the environment describes; None when it says nothing of how to reach the service.
 
-    Raises ConfigError for what the environment says and cannot mean.
+    Raises:
+        ConfigError: for what the environment says and cannot mean.
     """
     try:
         return Client()
@@ -76,7 +77,8 @@ def why_emulator(model: str | None, asked: bool) -> str | None:
 def answerer(model: str | None, asked_for_emulator: bool, *, emulator_if_needed: bool = False) -> Iterator[Answerer]:
     """Whoever answers, for as long as the context lasts; starts an embedded emulator when it is asked for, or needed.
 
-    Raises ConfigError when the service is asked for without a key or other settings, or the emulator's extra is not installed.
+    Raises:
+        ConfigError: when the service is asked for without a key or other settings, or the emulator's extra is not installed.
     """
     why = why_emulator(model, asked_for_emulator) if asked_for_emulator or emulator_if_needed else None
     if why is None:

@@ -81,7 +81,8 @@ def _follow(session: Session, listener: Listener, question: Audio, timeout: floa
 def is_over(listener: Listener, asked_at: float, now: float, timeout: float) -> bool:
     """True when the answer to a question that ended at ``asked_at`` has ended too.
 
-    Raises ReceiveTimeout when nothing came for ``timeout`` seconds and there is no answer, and SessionClosed when none can come.
+    Raises:
+        ReceiveTimeout: when nothing came for ``timeout`` seconds and there is no answer, and SessionClosed when none can come.
     """
     if listener.turn_ended_at is not None and listener.turn_ended_at >= asked_at:
         return True

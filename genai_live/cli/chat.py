@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
                 _show_answer(session, arguments.timeout, screen, typed)
             except TurnLost as lost:
                 if not typed:
-                    raise  # nobody is there to ask again
+                    raise  # piped input: the question is not asked again
                 screen.say(f"\n{lost}")
 
 

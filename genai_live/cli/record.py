@@ -57,7 +57,7 @@ def credentials(upstream: str) -> dict[str, str]:
     if parts.scheme not in ("https", "wss") or not (parts.hostname or "").endswith(_GOOGLES_HOSTS):
         return {}
     try:
-        key = ApiClient(vertexai=False, http_options={"base_url": upstream}).api_key
+        key = ApiClient(vertexai=False, http_options={"base_url": upstream}).settings.api_key
     except ConfigError as error:
         if error.kind is not ErrorKind.AUTH:
             raise

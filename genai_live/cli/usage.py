@@ -14,7 +14,11 @@ class MisunderstoodError(Exception):
 
 
 def seconds(text: str) -> float:
-    """A positive number of seconds, for argparse; raises ValueError for anything else."""
+    """A positive number of seconds, for argparse.
+
+    Raises:
+        ValueError: for anything else.
+    """
     value = float(text)
     if not 0 < value < float("inf"):
         raise ValueError(text)
@@ -22,7 +26,11 @@ def seconds(text: str) -> float:
 
 
 def port(text: str) -> int:
-    """A TCP port, 0 included, for argparse; raises ValueError for anything else."""
+    """A TCP port, 0 included, for argparse.
+
+    Raises:
+        ValueError: for anything else.
+    """
     value = int(text)
     if not 0 <= value <= 65_535:
         raise ValueError(text)
@@ -30,7 +38,11 @@ def port(text: str) -> int:
 
 
 def pace(text: str) -> float:
-    """A scale of times, 0 included, for argparse; raises ValueError for anything else."""
+    """A scale of times, 0 included, for argparse.
+
+    Raises:
+        ValueError: for anything else.
+    """
     value = float(text)
     if not 0 <= value < float("inf"):
         raise ValueError(text)
@@ -38,7 +50,11 @@ def pace(text: str) -> float:
 
 
 def url(text: str) -> str:
-    """A base URL of http, https, ws or wss, for argparse; raises ValueError for anything else."""
+    """A base URL of http, https, ws or wss, for argparse.
+
+    Raises:
+        ValueError: for anything else.
+    """
     ApiClient("any", vertexai=False, http_options={"base_url": text})
     return text
 

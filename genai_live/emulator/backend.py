@@ -90,7 +90,11 @@ class BackendListener(Protocol):
 
 
 async def dial(target: Target, ssl_context: ssl.SSLContext | None, listener: BackendListener) -> Backend:
-    """Connects, upgrades and returns the WebSocket, which does not read before ``start``; raises Refusal for what goes wrong."""
+    """Connects, upgrades and returns the WebSocket, which does not read before ``start``.
+
+    Raises:
+        Refusal: for what goes wrong.
+    """
     backend = Backend(target, listener)
     try:
         await asyncio.wait_for(_open(backend, target, ssl_context), OPEN_SECONDS)
@@ -177,7 +181,11 @@ class Backend(asyncio.Protocol):
         self.congested = False
         """True while the backend reads slower than the client writes."""
         self.upgraded: asyncio.Future[None] = self._loop.create_future()
-        """Done when the backend has answered; raises Refusal when that was no upgrade."""
+        """Done when the backend has answered.
+
+        Raises:
+            Refusal: the answer was no upgrade.
+        """
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the TCP connection is over."""
 
@@ -246,7 +254,7 @@ class Backend(asyncio.Protocol):
             self._transport.close()  # Python 3.10 takes a TLS transport that its peer closed for one that was forgotten
         if not self.upgraded.done():
             self._refuse(BAD_GATEWAY, "The backend closed the connection instead of answering the upgrade.")
-        self._tell(LOST, "")
+        self._report_end(LOST, "")
         if not self.gone.done():
             self.gone.set_result(None)
 
@@ -332,16 +340,16 @@ class Backend(asyncio.Protocol):
         """Tells an end that the last bytes brought."""
         received, broken = self._websocket.close_rcvd, self._websocket.parser_exc
         if received is not None:
-            self._tell(int(received.code), received.reason)
+            self._report_end(int(received.code), received.reason)
         elif isinstance(broken, EOFError):
-            self._tell(LOST, "")
+            self._report_end(LOST, "")
         elif broken is not None:
-            self._tell(BROKEN, f"The backend broke the WebSocket protocol: {broken}")
+            self._report_end(BROKEN, f"The backend broke the WebSocket protocol: {broken}")
         else:
             return
         self._cut_later()
 
-    def _tell(self, code: int, reason: str) -> None:
+    def _report_end(self, code: int, reason: str) -> None:
         if not self._told and self._early is None:
             self._told = True
             self._listener.backend_ended(code, reason)
@@ -355,7 +363,7 @@ class Backend(asyncio.Protocol):
             self._heard = now
         silence = now - self._heard
         if silence >= SILENCE_SECONDS:
-            self._tell(BROKEN, f"The backend has said nothing for {SILENCE_SECONDS:g} s, not even in answer to pings.")
+            self._report_end(BROKEN, f"The backend has said nothing for {SILENCE_SECONDS:g} s, not even in answer to pings.")
             self.abort()
             return
         if silence >= PING_SECONDS and self._websocket.state is State.OPEN and not self.congested:

@@ -36,7 +36,11 @@ class Tls:
 
 
 def check_tls(choice: object) -> TlsChoice:
-    """``choice`` itself; raises ConfigError when it is none."""
+    """``choice`` itself.
+
+    Raises:
+        ConfigError: when it is none.
+    """
     if isinstance(choice, (bool, ssl.SSLContext)):
         return choice
     if not isinstance(choice, tuple) or len(choice) != _FILES:
@@ -45,7 +49,11 @@ def check_tls(choice: object) -> TlsChoice:
 
 
 def make_tls(choice: TlsChoice) -> Tls | None:
-    """TLS as chosen; None for none. Raises ConfigError when a throw-away certificate cannot be made."""
+    """TLS as chosen; None for none.
+
+    Raises:
+        ConfigError: when a throw-away certificate cannot be made.
+    """
     if choice is False:
         return None
     if isinstance(choice, ssl.SSLContext):

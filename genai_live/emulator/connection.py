@@ -1,7 +1,7 @@
 """One TCP connection of the emulator: HTTP head, upgrade, frames, misbehaviour on the wire. Runs on the emulator's loop thread.
 
-The WebSocket itself is the Sans-I/O ``ServerProtocol`` of the package websockets: an implementation that shares nothing with the
-one this library's client stands on, so that a mistake in framing cannot hide by being made on both sides.
+The WebSocket itself is the Sans-I/O ``ServerProtocol`` of the package websockets: another implementation of frames than the
+client's, so that a mistake in framing cannot hide by being made on both sides. Both may mask with the same C function.
 """
 
 from __future__ import annotations

@@ -54,7 +54,11 @@ class SessionControl:
         return self._session.server.received
 
     def wait_for(self, wanted: Wanted, timeout: float | None = 10.0) -> ReceivedMessage:
-        """The first message of this session of a kind, or that a predicate accepts; raises TimeoutError. Blocks the caller."""
+        """The first message of this session of a kind, or that a predicate accepts. Blocks the caller.
+
+        Raises:
+            TimeoutError: it did not come within ``timeout`` seconds.
+        """
         matches = wanted if callable(wanted) else None
 
         def mine(item: ReceivedMessage) -> bool:
@@ -65,7 +69,11 @@ class SessionControl:
         return self._all_received.wait_for(mine, timeout)
 
     def wait_closed(self, timeout: float | None = 10.0) -> Ending:
-        """Waits until the connection is gone; raises TimeoutError. Blocks the caller."""
+        """Waits until the connection is gone. Blocks the caller.
+
+        Raises:
+            TimeoutError: it did not come within ``timeout`` seconds.
+        """
         if not Deadline(timeout).wait(self._session.ended_event):
             raise TimeoutError(f"the client did not close session {self.number} within {timeout} s")
         assert self._session.ending is not None
@@ -107,7 +115,11 @@ class SessionControl:
         self._do(self._session.connection.resume_reading)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Sends a Close frame; the reason is cut to 123 bytes. Raises ConfigError for a code that cannot be sent."""
+        """Sends a Close frame; the reason is cut to 123 bytes.
+
+        Raises:
+            ConfigError: for a code that cannot be sent.
+        """
         check_code(code)
         self._do(lambda: self._session.close(code, reason))
 

@@ -72,7 +72,11 @@ class Entrance:
         """Oldest first."""
 
     def open(self, host: str, port: int) -> int:
-        """Listens, and returns the port. Raises OSError."""
+        """Listens, and returns the port.
+
+        Raises:
+            OSError: the port is taken.
+        """
         found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         try:
             for family, where in dict.fromkeys((family, where) for family, _, _, _, where in found):

@@ -85,7 +85,11 @@ class LiveSession(Session):
     # -- setup and resumption --------------------------------------------------------------------------------------
 
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
-        """Takes the setup; raises Refused."""
+        """Takes the setup.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         wanted = setup if self.replays else self.server.tokens.constrain(self.credential, setup)
         options = SessionOptions.from_setup(wanted, self.route, strict=self.settings.strict and not self.replays)
         memory = None if self.replays else self._check(options)
@@ -101,7 +105,11 @@ class LiveSession(Session):
         return options.setup
 
     def _check(self, options: SessionOptions) -> SavedSession | None:
-        """What is wrong with the setup as a whole, and what a resumed session remembers; raises Refused."""
+        """What is wrong with the setup as a whole, and what a resumed session remembers.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         check_setup(options, self.server.settings)
         handle = (options.resumption or {}).get("handle")
         return self.server.handles.take(handle) if handle else None
@@ -143,7 +151,11 @@ class LiveSession(Session):
     # -- content and tools -----------------------------------------------------------------------------------------
 
     def take(self, kind: str, body: Any) -> None:
-        """Takes any message after setup; raises Refused."""
+        """Takes any message after setup.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         assert self.conversation is not None
         if self._refuses.affective_dialog == "first message" and self.conversation.options.wants_affective_dialog:
             raise Refused(INVALID_ARGUMENT)

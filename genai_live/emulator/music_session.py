@@ -65,7 +65,11 @@ class MusicSession(Session):
         return super().state if self.setup is None else self.playback.lower()
 
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
-        """Takes the setup; raises Refused."""
+        """Takes the setup.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         if not setup.get("model"):
             raise Refused("* BidiGenerateMusicRequest.setup.model: model is not specified")
         return setup
@@ -77,7 +81,11 @@ class MusicSession(Session):
             self.driver.happened("setup complete")
 
     def take(self, kind: str, body: Any) -> None:
-        """Takes prompts, config and playback control; raises Refused."""
+        """Takes prompts, config and playback control.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         if kind == "clientContent":
             self._take_prompts(body)
         elif kind == "musicGenerationConfig":

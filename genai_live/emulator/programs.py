@@ -30,7 +30,7 @@ def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulato
     asked for.
     """
     if argv is None:
-        sys.excepthook = _tell_in_a_sentence
+        sys.excepthook = _print_in_a_sentence
     arguments = sys.argv if argv is None else argv
     if FLAG not in arguments:
         return None
@@ -41,7 +41,7 @@ def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulato
     return emulator
 
 
-def _tell_in_a_sentence(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def _print_in_a_sentence(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     if isinstance(error, LiveError):
         print(f"{Path(sys.argv[0]).name}: {error}", file=sys.stderr)
     else:
@@ -60,13 +60,13 @@ def serve(emulator: LiveEmulator, say: Callable[[str], object] = print, until: t
         told = 0
         try:
             while not stop.wait(WAKE_SECONDS):
-                told += _tell(emulator.failures[told:], say)
+                told += _print_failures(emulator.failures[told:], say)
         except KeyboardInterrupt:
             say("Stopped.")
-        _tell(emulator.failures[told:], say)
+        _print_failures(emulator.failures[told:], say)
 
 
-def _tell(failures: list[str], say: Callable[[str], object]) -> int:
+def _print_failures(failures: list[str], say: Callable[[str], object]) -> int:
     for failure in failures:
         say(f"Scenario failed: {failure}")
     return len(failures)

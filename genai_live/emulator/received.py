@@ -93,7 +93,10 @@ class Received:
     def wait_for(self, wanted: Wanted, timeout: float | None = 10.0, count: int = 1) -> ReceivedMessage:
         """The ``count``-th message that is ``wanted``, waiting at most ``timeout`` seconds for it.
 
-        Blocks the calling thread, which must not be the emulator's. Raises TimeoutError with the kinds that did come.
+        Blocks the calling thread, which must not be the emulator's.
+
+        Raises:
+            TimeoutError: with the kinds that did come.
         """
         matches = _predicate(wanted)
         deadline = Deadline(timeout)

@@ -124,7 +124,12 @@ class Recorder:
         return self._handler.sessions
 
     def start(self) -> Recorder:
-        """Opens the file and listens. Raises OSError (file or port), ConfigError (websockets missing)."""
+        """Opens the file and listens.
+
+        Raises:
+            OSError: the file cannot be written, or the port is taken.
+            ConfigError: the package websockets is missing.
+        """
         self._file = create(self._out)
         self._handler.writer = Writer(self._file, self._without_audio)
         try:
@@ -207,7 +212,11 @@ class RecordingHandler:
         return Target(base.secure, base.host, port, base.path + request.path, "&".join(filter(None, queries)), passed | own)
 
     def write(self, item: Head | Event) -> None:
-        """Notes something, as long as the recorder runs. Raises OSError."""
+        """Notes something, as long as the recorder runs.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
         if self.writer is not None:
             (self.writer.head if isinstance(item, Head) else self.writer.event)(item)  # type: ignore[arg-type]
 

@@ -139,7 +139,11 @@ def restore_audio(value: Any) -> Any:
 
 
 def create(path: Path) -> TextIO:
-    """The file of a recording, emptied: its owner alone may read it, for it holds a conversation. Raises OSError."""
+    """The file of a recording, emptied: its owner alone may read it, for it holds a conversation.
+
+    Raises:
+        OSError: it cannot be written.
+    """
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         if stat.S_ISREG(os.fstat(descriptor).st_mode) and hasattr(os, "fchmod"):
@@ -184,7 +188,11 @@ class Writer:
 
 
 def read_recording(path: str | Path) -> Iterator[Head | Event]:
-    """The lines of a recording; raises ConfigError with the line that is wrong, OSError for a file that cannot be read."""
+    """The lines of a recording.
+
+    Raises:
+        ConfigError: with the line that is wrong, OSError for a file that cannot be read.
+    """
     with open(path, encoding="utf-8", errors="replace") as file:  # what is no UTF-8 is no line of a recording either
         for number, text in enumerate(file, 1):
             if not text.strip():

@@ -28,7 +28,11 @@ LOST = 1006
 
 
 def load_recording(path: str | Path) -> list[Scenario]:
-    """The sessions of a recording as scenarios, in order; raises ConfigError for a file that is not one."""
+    """The sessions of a recording as scenarios, in order.
+
+    Raises:
+        ConfigError: for a file that is not one.
+    """
     heads: dict[int, Head] = {}
     events: dict[int, list[Event]] = {}
     for line in read_recording(path):

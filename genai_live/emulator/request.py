@@ -64,7 +64,11 @@ class Request:
 
 
 def parse_head(data: bytes) -> Request:
-    """Reads a request head that ends in an empty line; raises BadRequest."""
+    """Reads a request head that ends in an empty line.
+
+    Raises:
+        BadRequest: with the status and the words to answer.
+    """
     line, _, rest = data.partition(b"\r\n")
     try:
         method, target, version = line.decode("ascii").split(" ")

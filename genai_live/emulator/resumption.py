@@ -66,7 +66,11 @@ class Handles:
         return handle
 
     def take(self, handle: str) -> SavedSession:
-        """The memory behind a handle; raises Refused when it cannot be taken up."""
+        """The memory behind a handle.
+
+        Raises:
+            Refused: when it cannot be taken up.
+        """
         memory = self._memories.get(handle)
         if memory is None:
             raise Refused("BidiGenerateContent session not found", 1008)

@@ -26,7 +26,11 @@ BROKEN_FRAME = b"\xff\xff"
 
 
 def run_step(player: ScenarioPlayer, step: Step) -> StepGenerator:
-    """Does one step, yielding what it waits for; raises StepFailed when it cannot be done."""
+    """Does one step, yielding what it waits for.
+
+    Raises:
+        StepFailed: when it cannot be done.
+    """
     starter = _WAITING_STEPS.get(type(step))
     if starter is not None:
         yield from starter(player, step)

@@ -19,7 +19,8 @@ from genai_live.errors import ConfigError
 def load_script(path: str | Path) -> Scenario | list[Scenario]:
     """Reads a scenario file: ``{"steps": [...]}`` for every session, or ``{"sessions": [{"steps": [...]}, ...]}`` in turn.
 
-    Raises ConfigError for a file that is not a scenario, OSError for one that cannot be read.
+    Raises:
+        ConfigError: for a file that is not a scenario, OSError for one that cannot be read.
     """
     try:
         value = json.loads(Path(file_path(path, "path")).read_text(encoding="utf-8"))
@@ -34,7 +35,11 @@ def load_script(path: str | Path) -> Scenario | list[Scenario]:
 
 
 def scenario_from_json(value: Any, place: str = "") -> Scenario:
-    """A scenario from parsed JSON, a list of steps or ``{"steps": [...]}``; raises ConfigError naming the step."""
+    """A scenario from parsed JSON, a list of steps or ``{"steps": [...]}``.
+
+    Raises:
+        ConfigError: with the step that is wrong.
+    """
     steps = value.get("steps") if isinstance(value, Mapping) else value
     if not isinstance(steps, list):
         raise ConfigError("a scenario is a list of steps, or an object with the key 'steps'", place.rstrip("."))

@@ -115,7 +115,12 @@ class LiveEmulator:
     # -- life ------------------------------------------------------------------------------------------------------
 
     def start(self) -> LiveEmulator:
-        """Listens; returns when clients can connect. Raises ConfigError (websockets missing) or OSError (port taken)."""
+        """Listens; returns when clients can connect.
+
+        Raises:
+            ConfigError: the package websockets is missing.
+            OSError: the port is taken.
+        """
         self._server.start()
         return self
 
@@ -165,7 +170,11 @@ class LiveEmulator:
         return self._state.received
 
     def wait_for(self, wanted: Wanted, timeout: float | None = 10.0, count: int = 1) -> ReceivedMessage:
-        """The ``count``-th message of a kind (or that a predicate accepts); waits for it, and raises TimeoutError."""
+        """The ``count``-th message of a kind (or that a predicate accepts); waits for it.
+
+        Raises:
+            TimeoutError: it did not come within ``timeout`` seconds.
+        """
         return self._state.received.wait_for(wanted, timeout, count)
 
     @property
@@ -175,14 +184,22 @@ class LiveEmulator:
 
     @property
     def current(self) -> SessionControl:
-        """The session that was opened last; raises LookupError when there was none."""
+        """The session that was opened last.
+
+        Raises:
+            LookupError: when there was none.
+        """
         sessions = self.sessions
         if not sessions:
             raise LookupError("no client has connected to the emulator yet")
         return sessions[-1]
 
     def wait_for_session(self, number: int = 1, timeout: float | None = 10.0) -> SessionControl:
-        """The ``number``-th session, counted from 1; waits for its upgrade request, and raises TimeoutError."""
+        """The ``number``-th session, counted from 1; waits for its upgrade request.
+
+        Raises:
+            TimeoutError: it did not come within ``timeout`` seconds.
+        """
         if not self._handshake.wait_for_sessions(number, timeout):
             raise TimeoutError(f"{len(self._handshake.sessions)} sessions were opened within {timeout} s, not {number}")
         return self.sessions[number - 1]

@@ -65,7 +65,11 @@ class ServerThread:
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """The loop of the thread; raises RuntimeError before the first start."""
+        """The loop of the thread.
+
+        Raises:
+            RuntimeError: before the first start.
+        """
         if self._loop is None:
             raise RuntimeError("the emulator has not been started: use it as a context manager, or call start()")
         return self._loop
@@ -86,7 +90,12 @@ class ServerThread:
         return self._tls.ca_path if self._tls is not None else None
 
     def start(self) -> None:
-        """Listens; returns when clients can connect. Raises ConfigError (websockets missing) or OSError (port taken)."""
+        """Listens; returns when clients can connect.
+
+        Raises:
+            ConfigError: the package websockets is missing.
+            OSError: the port is taken.
+        """
         if self._thread is not None:
             return
         require_websockets()

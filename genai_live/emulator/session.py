@@ -142,7 +142,11 @@ class Session:
     # -- messages in -----------------------------------------------------------------------------------------------
 
     def _read(self, data: bytes) -> tuple[str, Any]:
-        """The kind and the content of a message; raises Refused."""
+        """The kind and the content of a message.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         try:
             message = _json.loads(data)
             if HALF_A_CHARACTER.search(data):
@@ -180,7 +184,11 @@ class Session:
             self.complete_setup()
 
     def begin(self, setup: dict[str, Any]) -> dict[str, Any]:
-        """Takes the setup, and returns it as it counts; raises Refused."""
+        """Takes the setup, and returns it as it counts.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         raise NotImplementedError
 
     def complete_setup(self) -> None:
@@ -188,7 +196,11 @@ class Session:
         raise NotImplementedError
 
     def take(self, kind: str, body: Any) -> None:
-        """Takes any later message; raises Refused."""
+        """Takes any later message.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         raise NotImplementedError
 
     # -- messages out ----------------------------------------------------------------------------------------------

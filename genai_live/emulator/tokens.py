@@ -124,7 +124,11 @@ class Tokens:
         return len(self._tokens)
 
     def make(self, body: dict[str, Any], version: str, size: int = 0) -> Token:
-        """A token of an API version for a request body of so many bytes; raises TokenRefused."""
+        """A token of an API version for a request body of so many bytes.
+
+        Raises:
+            TokenRefused: with the status and the words to answer.
+        """
         request: dict[str, Any] = {}
         for name, value in body.items():
             if camel_case(name) not in _MEMBERS:
@@ -177,7 +181,11 @@ class Tokens:
         return None
 
     def constrain(self, credential: Credential | None, setup: dict[str, Any]) -> dict[str, Any]:
-        """The setup that counts for a session, whose token is used up by it; raises Refused."""
+        """The setup that counts for a session, whose token is used up by it.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         token = self._tokens.get(credential.value) if credential is not None else None
         if token is None:
             return setup

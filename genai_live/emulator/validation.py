@@ -226,7 +226,11 @@ class Validator:
         self._tables: dict[type[Message], dict[str, _Slot]] = {}
 
     def check(self, cls: type[Message], value: Any, path: str = "") -> dict[str, Any]:
-        """``value`` as a message of type ``cls`` in camelCase, without nulls; raises Refused."""
+        """``value`` as a message of type ``cls`` in camelCase, without nulls.
+
+        Raises:
+            Refused: with the code and the reason that the client is to get.
+        """
         if type(value) is not dict:
             raise wrong_value(value, path or "message", f"type.googleapis.com/google.ai.generativelanguage.{cls.__name__}")
         table = self._tables.get(cls) or self._make_table(cls)
@@ -243,7 +247,11 @@ class Validator:
         return found
 
     def check_one_of(self, cls: type[Message], value: Any) -> tuple[str, Any]:
-        """The only member of a message that is a oneof, as its name and its value; raises Refused for none and for several."""
+        """The only member of a message that is a oneof, as its name and its value.
+
+        Raises:
+            Refused: for none and for several.
+        """
         found = self.check(cls, value)
         if not found:
             raise Refused("Invalid value: the oneof field 'message_type' is not set.")

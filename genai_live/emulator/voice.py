@@ -78,7 +78,12 @@ class Synthesiser:
     @staticmethod
     @lru_cache(maxsize=128)
     def say(text: str, language: str) -> Sound:
-        """Speech; blocks for some milliseconds. Raises OSError, or subprocess.SubprocessError, when the program fails."""
+        """Speech; blocks for some milliseconds.
+
+        Raises:
+            OSError: the program cannot be run.
+            subprocess.SubprocessError: it failed.
+        """
         command = [SYNTHESISER, "-v", language, "-s", str(WORDS_A_MINUTE), "--stdin", "--stdout"]
         done = subprocess.run(command, input=text.encode(), capture_output=True, check=True, timeout=LONGEST_SPEAKING)
         rate = int.from_bytes(done.stdout[RATE_AT], "little")
@@ -139,7 +144,8 @@ class VoiceModel(Model):
 def make_model(hears: Sequence[str], voice: bool | None) -> Model:
     """The model that is wanted: voiced where something is installed (None), always (True), or never (False).
 
-    Raises ConfigError for True when neither program nor package is there.
+    Raises:
+        ConfigError: for True when neither program nor package is there.
     """
     recogniser = Recogniser() if voice is not False and Recogniser.installed() else None
     synthesiser = Synthesiser() if voice is not False and Synthesiser.installed() else None

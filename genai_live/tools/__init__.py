@@ -1,4 +1,4 @@
-"""Python functions as tools: what the model is told of them, and, with ``connect(run_tools=True)``, how its calls are run.
+"""Python functions as tools: how they are described to the model, and, with ``connect(run_tools=True)``, how its calls are run.
 
 ::
 
@@ -26,7 +26,7 @@ registry       the functions of a session, by name; what of them is declared to 
 runner         the calls of a session: from the reader's note to their one answer
 =============  =======================================================================================
 
-Whoever only connects loads nothing of ``calling``, ``registry`` and ``runner``.
+A program that only connects loads nothing of ``calling``, ``registry`` and ``runner``.
 """
 
 from __future__ import annotations

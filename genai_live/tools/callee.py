@@ -1,4 +1,4 @@
-"""A function, understood: what the model is told of it, and its arguments from a call. Pure: runs on any thread."""
+"""A function, understood: its declaration for the model, and its arguments from a call. Pure: runs on any thread."""
 
 from __future__ import annotations
 

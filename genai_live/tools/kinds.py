@@ -610,14 +610,18 @@ def _record(forms: Forms, hint: Any, where: str, fields: list[Field], build: Cal
                 arguments[name] = made[name].make(item)
         try:
             return build(**arguments)
-        except (ValueError, TypeError, ArithmeticError) as error:  # the class refuses it: its words are for whoever made it
+        except (ValueError, TypeError, ArithmeticError) as error:  # the class refuses it: its words are for its author
             raise Unfit(f"is refused: {error}") from error
 
     return Form(schema, make)
 
 
 def checked_names(values: Mapping[str, Any], names: list[str], required: list[str]) -> Mapping[str, Any]:
-    """The values themselves; raises Unfit when one has no place, or one is missing."""
+    """The values themselves.
+
+    Raises:
+        Unfit: when one has no place, or one is missing.
+    """
     unknown = next((name for name in values if name not in names), None)
     if unknown is not None:
         raise Unfit(f"has no {unknown!r}; it takes {', '.join(names) or 'nothing'}")

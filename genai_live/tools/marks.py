@@ -62,7 +62,7 @@ def tool(
 
     Args:
         name: What the model calls it; by default the function's own name.
-        timeout: Seconds, in place of the policy's. Then the model is told that it took too long, and the result is dropped.
+        timeout: Seconds, in place of the policy's. Then an error is sent to the model, and the result is dropped.
         behavior: "BLOCKING" or "NON_BLOCKING"; by default what the model's family does, and NON_BLOCKING for a generator where
             the family tells its updates while it goes on.
         scheduling: "INTERRUPT", "WHEN_IDLE" or "SILENT": how the result of a NON_BLOCKING function is told.

@@ -84,7 +84,11 @@ class Notes(NamedTuple):
         return noted
 
     def check(self, value: Any) -> Any:
-        """The value itself; raises Unfit when it does not keep to a limit. None, where it may be, has none."""
+        """The value itself. None, where it may be, has none.
+
+        Raises:
+            Unfit: when it does not keep to a limit.
+        """
         if value is None:
             return None
         for name, bound in self.limits:

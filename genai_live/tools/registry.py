@@ -44,7 +44,7 @@ class Registry:
         self.functions = {name: callee for name, callee in self.functions.items() if name in self.declared}
 
     def check(self, policy: ToolPolicy) -> None:
-        """Raises ConfigError when a function is to be approved, and nobody is there to do that."""
+        """Raises ConfigError when a function is to be approved, and no ``approve`` was given."""
         waiting = next((name for name, callee in self.functions.items() if callee.marks.approve), None)
         if waiting is not None and policy.approve is None:
             words = f"is missing: {waiting!r} runs after approval only; pass ToolPolicy(approve=...)"

@@ -5,7 +5,7 @@ the first call and ends with the last open one: it decides which function is nex
 a thread of its own, and so does each approval. All of them are daemons, named, and what they decide is decided under one lock.
 
 The life of a call is ``runs.RUN_TABLE``. An answer is claimed under the lock before it is sent, so that a call has one at most:
-whoever comes later, with a result, a timeout or a cancellation, finds it claimed.
+a thread that comes later, with a result, a timeout or a cancellation, finds it claimed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,11 @@ class Door(Protocol):
     """What the runner needs of its session's connection."""
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
-        """Sends a response; ``wait=False`` never blocks. Raises LiveError when it cannot."""
+        """Sends a response; ``wait=False`` never blocks.
+
+        Raises:
+            LiveError: when it cannot.
+        """
 
 
 class _Call:
@@ -77,7 +81,7 @@ class _Call:
         """Held while one of its answers is sent, so that none before the last comes behind it. Rank 1: the runner's lock may be
         taken inside it. Nobody waits for long: answers before the last are sent without blocking."""
         self.news: deque[ToolRun] = deque()
-        """What ``on_run`` has not been told yet."""
+        """What ``on_run`` was not called with yet."""
         self.telling = False
 
     @property
@@ -134,7 +138,7 @@ class Runner:
         self._door: Door | None = None
         self._session: Callable[[], Any] = lambda: None
         self._new: deque[list[_Call]] = deque()
-        """Calls that nobody has looked at, by message."""
+        """Calls that were not looked at yet, by message."""
         self._batch: list[_Call] = []
         """Noted, and not handed over yet. The reader's alone."""
         self._known: dict[str, _Call] = {}
@@ -205,7 +209,7 @@ class Runner:
             self._new.append(batch)
             self._wake()
         for call in batch:
-            self._tell(call)
+            self._notify(call)
 
     def _oldest_over(self) -> str | None:
         return next((key for key, call in self._known.items() if call.run.state.is_end), None)
@@ -225,7 +229,7 @@ class Runner:
         for work in stopped:
             work.calling.stop()
         for call in ended:
-            self._tell(call)
+            self._notify(call)
 
     # For the session. Any thread.
 
@@ -303,7 +307,7 @@ class Runner:
         if work in self._works:
             self._works.remove(work)
 
-    def _tell(self, call: _Call) -> None:
+    def _notify(self, call: _Call) -> None:
         """Tells ``on_run`` what is new of a call, in order; a thread that finds another one at it leaves it to that one."""
         on_run = self._policy.on_run
         while True:
@@ -369,7 +373,7 @@ class Runner:
             if same is not None:
                 same.calls.append(call)
                 self._move(call, RunEvent.ASKED if not same.is_approved else RunEvent.STARTED)
-                return [partial(self._tell, call)]
+                return [partial(self._notify, call)]
         work = _Work(call.callee, call, ToolContext(call.call, self._session()), self._update)
         self._works.append(work)
         if work.is_approved:
@@ -379,7 +383,7 @@ class Runner:
             return [partial(self._refuse, work, _OVERLOADED.format(work.callee.name))]
         self._approvals += 1
         self._move(call, RunEvent.ASKED)
-        return [partial(self._tell, call), partial(self._spawn, self._ask_for_approval, work, "approve")]
+        return [partial(self._notify, call), partial(self._spawn, self._ask_for_approval, work, "approve")]
 
     def _start(self, work: _Work) -> None:
         with self._lock:
@@ -390,7 +394,7 @@ class Runner:
                 self._slots.ended(work)
                 return
         for call in calls:
-            self._tell(call)
+            self._notify(call)
         self._spawn(self._execute, work, "tool")
 
     def _spawn(self, target: Callable[[_Work], None], work: _Work, kind: str) -> None:
@@ -410,7 +414,9 @@ class Runner:
                 return
             self._slots.leave(work, runs_on=True)
         name, seconds = work.callee.name, work.callee.marks.timeout or self._policy.timeout or 0.0
-        logger.warning("the tool %s took longer than %g s; the model was told so, and its result will be dropped", name, seconds)
+        logger.warning(
+            "the tool %s took longer than %g s; an error was sent to the model, and its result will be dropped", name, seconds
+        )
         words = _TOO_LONG.format(name, seconds)
         self._finish(work, RunEvent.TIME_UP, {"error": words}, error=words, runs_on=True)
         work.calling.stop()
@@ -421,7 +427,7 @@ class Runner:
         call, approve = work.calls[0].call, self._policy.approve
         assert approve is not None
         try:
-            work.values = work.callee.values(call.args)  # nobody is asked about what would not run
+            work.values = work.callee.values(call.args)  # no approval is asked for a call that would not run
             granted = bool(approve(call, work.context))
         except ToolError as error:
             granted, words = False, str(error)
@@ -453,7 +459,7 @@ class Runner:
                         call.news.append(call.run)
                 self._wake()
             for call in work.calls:
-                self._tell(call)
+                self._notify(call)
 
     def _call(self, work: _Work) -> None:
         name = work.callee.name
@@ -493,7 +499,7 @@ class Runner:
             raise TypeError(f"the tool {work.callee.name} gave back {error}, which JSON cannot say") from None
 
     def _update(self, work: _Work, update: ToolUpdate) -> None:
-        """A generator has given something. It goes out where the model goes on meanwhile; elsewhere nobody would hear it."""
+        """A generator has given something. It goes out where the model goes on meanwhile; elsewhere it would not be heard."""
         work.updates += 1
         work.latest = update.value
         try:
@@ -512,7 +518,7 @@ class Runner:
                         self._send(call, response, parts, scheduling=update.scheduling, will_continue=True, wait=False)
                         work.updates_sent += 1
         for call in calls:
-            self._tell(call)
+            self._notify(call)
 
     # Answers: one for each call.
 
@@ -573,7 +579,7 @@ class Runner:
                 changes["seconds"] = self._seconds(work)
             self._move(call, event, **changes)
             self._wake()
-        self._tell(call)
+        self._notify(call)
 
     def _send(
         self,

@@ -32,7 +32,7 @@ class RunState(str, Enum):
     FAILED = "failed"
     """The function raised, or gave back what JSON cannot say."""
     REFUSED = "refused"
-    """It was not run: nobody knows the name, its arguments do not fit, approval was denied, or too many functions hang."""
+    """It was not run: the name is unknown, its arguments do not fit, approval was denied, or too many functions hang."""
     TIMED_OUT = "timed out"
     CANCELLED = "cancelled by the server"
     CLOSED = "cancelled by close"
@@ -93,7 +93,7 @@ class ToolRun:
     result: Any = None
     """What the function gave back; of a generator what it gave last."""
     error: str | None = None
-    """Why there is no result, for people: what was raised, or the sentence that the model was told."""
+    """Why there is no result, for people: what was raised, or the sentence that was sent to the model."""
     seconds: float = 0.0
     """How long its function has run."""
     traceback: str = ""
@@ -102,7 +102,7 @@ class ToolRun:
     """True while its function runs on although the call has ended: nothing can stop it, and its result will be dropped."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Its fields as JSON has them; a result that JSON cannot say is told by its type."""
+        """Its fields as JSON has them; a result that JSON cannot say is named by its type."""
         held = {each.name: getattr(self, each.name) for each in fields(self)}
         try:
             held["result"] = plain(self.result)

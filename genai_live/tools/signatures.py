@@ -19,7 +19,7 @@ _VARIABLE = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 class Signature(NamedTuple):
-    """A callable, as far as Python tells."""
+    """A callable, as far as Python knows it."""
 
     name: str
     function: Callable[..., Any]
@@ -43,7 +43,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     told = [each for each in parameters if each.name not in of_context and each.kind not in _VARIABLE]
     if not told and not of_context and any(each.kind in _VARIABLE for each in parameters):
         raise ConfigError(
-            f"the function {name!r} takes only *args and **kwargs, so nobody can tell its arguments; put functools.wraps on its"
+            f"the function {name!r} takes only *args and **kwargs, so its arguments are unknown; put functools.wraps on its"
             " decorator, or pass a FunctionDeclaration"
         )
     return Signature(name, inner, told, _hints(inner, told, name), of_context[0] if of_context else None)

@@ -1,7 +1,7 @@
 """All types of the Live API: what is sent, received and configured. Declarations only: runs on any thread.
 
 Names of classes and fields are those of google-genai. A module of this package is loaded when one of its names is first asked
-for: whoever opens a session needs neither music nor tokens. ``fields_of(types.SpeechConfig)`` gives the table behind a type,
+for: a session needs neither music nor tokens. ``fields_of(types.SpeechConfig)`` gives the table behind a type,
 ``describe`` the same as text. google-genai's ``ContentDict``, ``ContentOrDict`` and unions such as ``ContentListUnion`` are here
 for annotations, and are not listed.
 """

@@ -156,7 +156,7 @@ class Message(PydanticMethods, metaclass=_MessageClass):
     Objects may be changed, compared, copied and pickled. The constructor checks names; values are checked where they are sent.
 
     Raises:
-        ConfigError: A keyword that the type does not have, or one in both spellings.
+        ConfigError: a keyword that the type does not have, or one in both spellings.
     """
 
     extra: dict[str, Any] = dataclasses.field(
@@ -215,18 +215,18 @@ class Message(PydanticMethods, metaclass=_MessageClass):
         """A message from a dict in snake_case or camelCase, through dataclasses-json; unknown keys are kept in ``extra``.
 
         Raises:
-            ConfigError: A value of the wrong type, or a field given in both spellings.
+            ConfigError: a value of the wrong type, or a field given in both spellings.
         """
         with _naming(cls):
             if not isinstance(data, (cls, Mapping)):
-                raise _values.expected(f"a {cls.__name__} or a dict", data)
+                raise _values.must_be(f"a {cls.__name__} or a dict", data)
             return typing.cast("Self", _through_dataclasses_json(cls, data, infer_missing))
 
     def to_dict(self, encode_json: bool = False) -> dict[str, Any]:
         """The message as JSON has it, through dataclasses-json: camelCase, bytes as base64, no nulls.
 
         Raises:
-            ConfigError: A value of the wrong type.
+            ConfigError: a value of the wrong type.
         """
         with _naming(type(self)):
             return _to_dict(type(self), self, encode_json)

@@ -93,10 +93,10 @@ def spelled_in_python(cls: type[Any], data: Mapping[str, Any]) -> dict[str, Any]
     """One level of a dict in either spelling: names of Python, nulls dropped, what is unknown under ``extra``.
 
     Raises:
-        WrongType: No mapping, or a field given in both spellings.
+        WrongType: no mapping, or a field given in both spellings.
     """
     if not isinstance(data, Mapping):
-        raise _values.expected(f"a {cls.__name__} or a dict", data)
+        raise _values.must_be(f"a {cls.__name__} or a dict", data)
     names = names_of(cls)
     known: dict[str, Any] = {}
     extra: dict[str, Any] = {}

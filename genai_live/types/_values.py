@@ -46,9 +46,9 @@ class WrongType(ValueError):
         return self
 
 
-def expected(what: str, value: object) -> WrongType:
+def must_be(what: str, value: object) -> WrongType:
     """The error for a value of another type; it names the type only, because the value may be a secret or an hour of audio."""
-    return WrongType(f"expected {what}, got {type(value).__name__}")
+    return WrongType(f"must be {what}, not {type(value).__name__}")
 
 
 # Reading: JSON to Python.
@@ -58,7 +58,7 @@ def read_string(value: Any) -> str:
     """Text."""
     if type(value) is str:
         return value
-    raise expected("text", value)
+    raise must_be("text", value)
 
 
 def read_bool(value: Any) -> bool:
@@ -67,7 +67,7 @@ def read_bool(value: Any) -> bool:
         return value is True
     if type(value) is str and value in ("true", "false"):
         return value == "true"
-    raise expected("true or false", value)
+    raise must_be("true or false", value)
 
 
 def read_integer(value: Any) -> int:
@@ -76,7 +76,7 @@ def read_integer(value: Any) -> int:
         return value
     if (type(value) is str and _is_integer(value)) or (type(value) is float and value.is_integer()):
         return int(value)
-    raise expected("a whole number", value)
+    raise must_be("a whole number", value)
 
 
 def read_number(value: Any) -> float:
@@ -88,28 +88,28 @@ def read_number(value: Any) -> float:
             return _NON_FINITE[value]
         if _is_number(value) and math.isfinite(number := float(value)):
             return number
-    raise expected("a number", value)
+    raise must_be("a number", value)
 
 
 def read_bytes(value: Any) -> bytes:
     """Bytes from base64 in either alphabet, padded or not. Other text is a plain ValueError: then a payload is lost."""
     if type(value) is str:
         return _json.b64decode(value)
-    raise expected("base64 text", value)
+    raise must_be("base64 text", value)
 
 
 def read_duration(value: Any) -> float:
     """Seconds from a text such as "9.5s"."""
     if type(value) is str and _is_duration(value):
         return float(value[:-1])
-    raise expected('seconds as text such as "9.5s"', value)
+    raise must_be('seconds as text such as "9.5s"', value)
 
 
 def read_timestamp(value: Any) -> datetime:
     """A moment with its offset from RFC 3339 text; what is finer than a microsecond is cut off."""
     match = _is_timestamp(value) if type(value) is str else None
     if match is None:
-        raise expected('a time as text such as "2025-01-01T00:00:00Z"', value)
+        raise must_be('a time as text such as "2025-01-01T00:00:00Z"', value)
     *date_and_time, fraction, zulu, sign, hours, minutes = match.groups()
     try:
         offset = timedelta() if zulu else timedelta(hours=int(hours), minutes=int(minutes))
@@ -124,7 +124,7 @@ def read_struct(value: Any) -> dict[str, Any]:
     """A JSON object that belongs to the user; its keys are left alone."""
     if type(value) is dict:
         return value
-    raise expected("an object", value)
+    raise must_be("an object", value)
 
 
 def read_json(value: Any) -> Any:
@@ -140,7 +140,7 @@ def enum_reader(enum: type[Enum]) -> Convert:
     def read_enum(value: Any) -> Any:
         if type(value) is str:
             return members.get(value) or by_upper.get(value.upper(), value)
-        raise expected(f"a name of {enum.__name__}", value)
+        raise must_be(f"a name of {enum.__name__}", value)
 
     return read_enum
 
@@ -154,7 +154,7 @@ def write_string(value: Any) -> str:
         return value.value
     if isinstance(value, str):
         return _encodable(value)
-    raise expected("text", value)
+    raise must_be("text", value)
 
 
 def _encodable(text: str) -> str:
@@ -171,7 +171,7 @@ def write_bool(value: Any) -> bool:
     """A boolean, and nothing that merely is true or false in Python."""
     if value is True or value is False:
         return value is True
-    raise expected("True or False", value)
+    raise must_be("True or False", value)
 
 
 def write_integer(value: Any) -> int:
@@ -197,7 +197,7 @@ def write_bytes(value: Any) -> str:
         except ValueError:
             raise WrongType("text here is taken as base64, and this text is not; pass bytes") from None
     elif not isinstance(value, (bytes, bytearray, memoryview)):
-        raise expected("bytes", value)
+        raise must_be("bytes", value)
     return _json.b64encode(bytes(value)).decode("ascii")
 
 
@@ -208,11 +208,11 @@ def write_duration(value: Any) -> str:
     if isinstance(value, str):
         if _is_duration(value):
             return value
-        raise WrongType('expected seconds, as a number or as text such as "9.5s"')
+        raise WrongType('must be seconds, as a number or as text such as "9.5s"')
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise expected("seconds", value)
+        raise must_be("seconds", value)
     if not abs(value) <= _LONGEST_DURATION:
-        raise WrongType("expected seconds within 10,000 years")
+        raise WrongType("must be seconds within 10,000 years")
     return f"{value:.9f}".rstrip("0").rstrip(".") + "s"
 
 
@@ -222,7 +222,7 @@ def write_timestamp(value: Any) -> str:
         read_timestamp(value)
         return value
     if not isinstance(value, datetime):
-        raise expected("a datetime", value)
+        raise must_be("a datetime", value)
     offset = value.utcoffset()
     if offset is None:
         raise WrongType("this datetime has no time zone; use for example datetime.now(timezone.utc)")
@@ -252,7 +252,7 @@ def _write_leaf(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, float):
         raise WrongType("JSON has no NaN and no infinity")
-    raise expected(_JSON_VALUES, value)
+    raise must_be(_JSON_VALUES, value)
 
 
 _JSON_VALUES = "text, a number, True, False, None, bytes, a date or time, or a list or dict of these"
@@ -262,14 +262,14 @@ _JSON_VALUES = "text, a number, True, False, None, bytes, a date or time, or a l
 def _key(key: object) -> str:
     if isinstance(key, str):
         return write_string(key)
-    raise expected("text as the key of an object", key)
+    raise must_be("text as the key of an object", key)
 
 
 def write_struct(value: Any) -> Any:
     """As write_json, for an object."""
     if isinstance(value, Mapping):
         return write_json(value)
-    raise expected("a dict", value)
+    raise must_be("a dict", value)
 
 
 def enum_writer(enum: type[Enum]) -> Convert:
@@ -306,7 +306,7 @@ def read_list(read: Convert) -> Convert:
     def read_items(values: Any) -> list[Any]:
         if type(values) is list:
             return [read(value) for value in values]
-        raise expected("a list", values)
+        raise must_be("a list", values)
 
     return read_items
 
@@ -316,7 +316,7 @@ def write_list(write: Convert) -> Convert:
 
     def write_items(values: Any) -> list[Any]:
         if not isinstance(values, (list, tuple)):
-            raise expected("a list", values)
+            raise must_be("a list", values)
         return [_at(f"[{index}]", write, value) for index, value in enumerate(values)]
 
     return write_items
@@ -328,7 +328,7 @@ def read_map(read: Convert) -> Convert:
     def read_values(values: Any) -> dict[str, Any]:
         if type(values) is dict:
             return {key: read(value) for key, value in values.items()}
-        raise expected("an object", values)
+        raise must_be("an object", values)
 
     return read_values
 
@@ -338,7 +338,7 @@ def write_map(write: Convert) -> Convert:
 
     def write_values(values: Any) -> dict[str, Any]:
         if not isinstance(values, Mapping):
-            raise expected("a dict", values)
+            raise must_be("a dict", values)
         return {_key(key): _at(f"[{key!r}]", write, value) for key, value in values.items()}
 
     return write_values
@@ -372,7 +372,7 @@ def read_boxed(read: Convert) -> Convert:
     def read_only_item(values: Any) -> Any:
         if type(values) is list and len(values) == 1:
             return read(values[0])
-        raise expected("a list of one item", values)
+        raise must_be("a list of one item", values)
 
     return read_only_item
 

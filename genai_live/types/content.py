@@ -202,7 +202,7 @@ class FunctionResponse(Message):
 
 @message
 class ToolCall(Message):
-    """A tool that the service ran by itself, told so that it can be echoed."""
+    """A tool that the service ran by itself, shown so that it can be echoed."""
 
     id: str | None = wire("Name of this call.")
     tool_type: ToolType | str | None = wire("Which tool.")
@@ -294,7 +294,8 @@ class Part(Message):
     def from_uri(cls, file_uri: str, mime_type: str | None = None, media_resolution: Resolution | None = None) -> Part:
         """A part that is a file which the service fetches; without ``mime_type`` the ending of ``file_uri`` says what it is.
 
-        Raises ConfigError when it does not.
+        Raises:
+            ConfigError: when it does not.
         """
         data = FileData(file_uri=file_uri, mime_type=mime_type or _mime_type_of(file_uri))
         return cls(file_data=data, media_resolution=_resolution(media_resolution))

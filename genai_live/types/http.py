@@ -25,7 +25,7 @@ class HttpRetryOptions(Message):
     initial_delay: float | None = wire("Pause before the second try, seconds.", local=True)
     max_delay: float | None = wire("Longest pause, seconds.", local=True)
     exp_base: float | None = wire("Factor from one pause to the next.", local=True)
-    jitter: float | None = wire("Part of each pause that is left to chance.", local=True)
+    jitter: float | None = wire("Most seconds that chance adds to each pause; 1 by default.", local=True)
     http_status_codes: list[int] | None = wire("HTTP statuses that are worth another try.", local=True)
 
 
@@ -61,13 +61,20 @@ class HttpOptions(Message):
     ca_bundle: str | None = wire("Path of a PEM file with the authorities to trust, in place of the default ones.", local=True)
     ssl_context: SSLContext | None = wire("An ssl.SSLContext of the caller's own, in place of ``ca_bundle``.", local=True)
     connect_retries: int | None = wire("Further tries of connect() after failures that may pass; 0 by default.", local=True)
-    ping_interval: float | None = wire("Seconds between pings of this client.", local=True)
-    silence_limit: float | None = wire(
-        "Seconds without any byte of the server after which the connection counts as lost.", local=True
+    ping_interval: float | None = wire(
+        "Seconds without any byte before this client pings; 20 by default, float('inf') for never.", local=True
     )
-    write_timeout: float | None = wire("Seconds that writing one frame may take.", local=True)
-    max_message_bytes: int | None = wire("Largest message that is accepted, bytes.", local=True)
-    queue_bytes: int | None = wire("Messages that wait for the caller, bytes; beyond it the connection is not read.", local=True)
+    silence_limit: float | None = wire(
+        "Seconds without any byte of the server after which the connection is lost; 60 by default, float('inf') for never.",
+        local=True,
+    )
+    write_timeout: float | None = wire(
+        "Seconds that writing one frame may take; 30 by default, float('inf') for no limit.", local=True
+    )
+    max_message_bytes: int | None = wire("Largest message that is accepted, bytes; 64 MiB by default.", local=True)
+    queue_bytes: int | None = wire(
+        "Messages that wait for the caller, bytes, 64 MiB by default; beyond it the connection is not read.", local=True
+    )
 
     def __repr__(self) -> str:
         # A base URL may hold a password before its host, and a key in its query.

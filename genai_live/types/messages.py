@@ -193,7 +193,7 @@ class LiveServerMessage(Message):
 
     @as_received
     def text(self) -> str | None:
-        """Text of the model's turn in this message, without thoughts; None when there is none."""
+        """Text of the model's turn in this message, without thoughts; None without text."""
         content = self.server_content
         if content is None or content.model_turn is None:
             return None
@@ -201,7 +201,7 @@ class LiveServerMessage(Message):
 
     @property
     def user_text(self) -> str | None:
-        """The next words that the user said, where ``input_audio_transcription`` asks for them; None when there are none."""
+        """The next words that the user said, where ``input_audio_transcription`` asks for them; None without words."""
         content = self.server_content
         heard = None if content is None else content.input_transcription
         return None if heard is None else heard.text or None
@@ -217,7 +217,7 @@ class LiveServerMessage(Message):
 
     @property
     def audio(self) -> Audio | None:
-        """Speech of the model's turn in this message, which knows its rate and can be saved; None when there is none."""
+        """Speech of the model's turn in this message, which knows its rate and can be saved; None without speech."""
         content = self.server_content
         if content is None or content.model_turn is None:
             return None
@@ -237,7 +237,7 @@ class LiveServerMessage(Message):
 
     @property
     def data(self) -> bytes | None:
-        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None when there are none.
+        """Bytes of the model's turn in this message, joined: speech as 16-bit PCM, mono. None without any.
 
         Not the JSON text that an event of a browser has under this name: that has been read already.
         """

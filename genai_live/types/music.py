@@ -159,10 +159,10 @@ class LiveMusicServerMessage(Message):
 
     @property
     def audio_chunks(self) -> list[AudioChunk]:
-        """All pieces of music in this message, in order; empty when there are none."""
+        """All pieces of music in this message, in order; empty without music."""
         return (self.server_content and self.server_content.audio_chunks) or []
 
     @property
     def audio_chunk(self) -> AudioChunk | None:
-        """The first piece of music in this message, as Google's JavaScript client has it; None when there is none."""
+        """The first piece of music in this message, as Google's JavaScript client has it; None without music."""
         return next(iter(self.audio_chunks), None)

@@ -107,7 +107,7 @@ class LiveClientContextUpdateTools(Message):
 
 @message
 class LiveClientContextUpdate(Message):
-    """Changes what the model was told at setup, in the middle of a session. What is absent stays as it is."""
+    """Changes the instructions of setup, in the middle of a session. What is absent stays as it is."""
 
     system_instruction: Content | None = wire("What the model is told from now on; costs the cached prefix.")
     tools: LiveClientContextUpdateTools | None = wire("What the model may use from now on; costs the cached prefix.")

@@ -1,6 +1,6 @@
 """Ephemeral tokens: short-lived keys, on the Developer API only. Declarations only: runs on any thread.
 
-Source: Live API reference, AuthToken. How the constraints become a request is told in genai_live.tokens.
+Source: Live API reference, AuthToken. How the constraints become a request stands in genai_live.tokens.
 """
 
 from __future__ import annotations

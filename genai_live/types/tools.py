@@ -17,7 +17,7 @@ from genai_live.types.tool_auth import AuthConfig
 
 @message
 class FunctionDeclaration(Message):
-    """A function of the user's, as the model is told of it."""
+    """A function of the user's, as it is described to the model."""
 
     description: str | None = wire("What it does and when to use it; the model reads it.")
     name: str | None = wire("Its name: a letter or _ first, then letters, digits, and _ . : -, at most 128 characters. Required.")
