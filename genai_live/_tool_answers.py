@@ -7,7 +7,6 @@ from typing import Any
 
 from genai_live import _json
 from genai_live._backends import Backend
-from genai_live._base64_text import Payload
 from genai_live._client_messages import inputs
 from genai_live._client_messages.family_checks import Model, check_responses
 from genai_live._connection.channel import Channel
@@ -55,26 +54,17 @@ class ToolAnswers:
         """
         self._channel.check_usable()
         payload = _json.dumps({"toolResponse": {"functionResponses": responses}})
-        try:
-            self._enter(responses, payload)
-            self._channel.send(payload, Sent.RESPONSE, wait=wait)
-        except BaseException:  # Ctrl-C too
-            with self._lock:
-                self._ledger.response_failed(payload)
-            raise
-        if self._hold is not None:
-            self._hold.release()
-        self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
-
-    def _enter(self, responses: list[dict[str, Any]], payload: Payload) -> None:
-        """Enters them into the ledger, before they go out: the model may be faster than this thread."""
         for response in responses:
             call_id = response.get("id") or response.get("name") or ""
             if self._ledger.was_lost(call_id):
                 raise TurnLost(CALL_LOST)
             is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
-            # On one line: what raises between two lines of a thread, as a debugger may, cannot keep it from the release.
-            with self._lock: self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)  # noqa: E701
+            with self._lock:
+                self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
+        self._channel.send(payload, Sent.RESPONSE, wait=wait)
+        if self._hold is not None:
+            self._hold.release()
+        self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
         """As ``send``, for the one that runs functions.

@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -36,13 +36,26 @@ class Findings:
     wrong: list[str] = field(default_factory=list)
 
 
-def chaos(seed: int, seconds: float, *, users: int | None = None, signals: bool = True) -> Findings:
-    """Lets some users talk at the same time; the plan of everything is the seed's, the moments are the machine's."""
+def chaos(
+    seed: int,
+    seconds: float,
+    *,
+    users: int | None = None,
+    signals: bool = True,
+    second_questions: Sequence[str] = SECOND_QUESTION,
+    disturbed: Sequence[str] = ("interrupts", "waits"),
+) -> Findings:
+    """Lets some users talk at the same time; the plan of everything is the seed's, the moments are the machine's.
+
+    ``second_questions`` are what the service does with a question that comes before the answer to another, ``disturbed`` those
+    where another thread may ask at the same time.
+    """
     chance = random.Random(seed)
     found, truth = Findings(seed), Truth()
     until = time.monotonic() + seconds
     with ExitStack() as stack:
-        talking = [_user(stack, truth, number, chance) for number in range(users or chance.randint(2, 8))]
+        ways = [second_questions[number % len(second_questions)] for number in range(users or chance.randint(2, 8))]
+        talking = [_user(stack, truth, way, chance, way in disturbed) for way in ways]
         for _, habits in talking:
             threading.Timer(seconds, habits.calm.set).start()
         others = [beside(user.talk, until) for user, _ in talking[1:]]
@@ -60,11 +73,10 @@ def chaos(seed: int, seconds: float, *, users: int | None = None, signals: bool 
     return found
 
 
-def _user(stack: ExitStack, truth: Truth, number: int, chance: random.Random) -> tuple[User, Habits]:
-    second_question = SECOND_QUESTION[number % len(SECOND_QUESTION)]
-    # Where two questions may have one turn, an answer must take its time, or no second question would be in time.
-    thinks = (0.02, 0.1) if second_question in ("merges", "replaces") else (0.0, 0.02, 0.1)
-    habits = Habits(second_question, think=chance.choice(thinks), fuse=chance.choice((0, 15, 60, 300)))
+def _user(
+    stack: ExitStack, truth: Truth, second_question: str, chance: random.Random, may_be_disturbed: bool
+) -> tuple[User, Habits]:
+    habits = Habits(second_question, think=chance.choice((0.0, 0.02, 0.1)), fuse=chance.choice((0, 15, 60, 300)))
     url = stack.enter_context(NumberedService(truth, habits, random.Random(chance.getrandbits(32))).open())
     model = chance.choice(MODELS)
     manner = Manner(
@@ -73,7 +85,7 @@ def _user(stack: ExitStack, truth: Truth, number: int, chance: random.Random) ->
         own_turn=model == OWN_TURN_MODEL,
         reconnect=chance.random() < 0.75,
         callback=chance.choice(("", "", "notes", "sleeps", "answers")),
-        disturbed=second_question in ("interrupts", "waits") and chance.random() < 0.5,
+        disturbed=may_be_disturbed and chance.random() < 0.5,
     )
     client = client_of(url, shared_reader=chance.random() < 0.5)
     return User(client, truth, manner, random.Random(chance.getrandbits(32))), habits

@@ -285,7 +285,9 @@ def test_a_consumer_that_sleeps_costs_bounded_memory_and_loses_nothing() -> None
 
 
 @pytest.mark.parametrize(
-    "part", [{"text": "x"}, {"functionCall": {"name": "f", "args": {"a": [{}, {}]}}}, {"x": {}}], ids=["texts", "calls", "unknown"]
+    "part",
+    [{"text": "x"}, {"functionCall": {"name": "f", "args": {"a": [{}, {}]}}}, {"x": {}}],
+    ids=["texts", "calls", "unknown"],
 )
 def test_a_flood_of_messages_of_many_small_parts_costs_twice_the_bound_at_most(part: dict[str, Any]) -> None:
     """As objects they take up to thirty times what they came in."""

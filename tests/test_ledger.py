@@ -488,33 +488,6 @@ def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     assert second.fate is Fate.WRITTEN
 
 
-def test_what_the_model_goes_on_with_is_in_the_order_in_which_it_was_written() -> None:
-    talk = Conversation()
-    first = talk.asks()
-    talk.comes(a_call("1"), TURN_COMPLETE)
-    response = b"response"
-    talk.ledger.call_answered("1", response, is_last=True, is_spoken=True)
-    second = talk.asks()  # another thread was faster
-    talk.ledger.response_written(response)
-    assert talk.turn() is second
-    assert talk.turn() is first
-
-
-def test_an_answer_that_was_not_sent_leaves_its_call_open() -> None:
-    talk = Conversation()
-    first = talk.asks()
-    talk.comes(a_call("1"), TURN_COMPLETE)
-    for response, written in ((b"first", False), (b"second", True)):
-        talk.ledger.call_answered("1", response, is_last=True, is_spoken=True)
-        talk.ledger.response_written(response)
-        if not written:
-            talk.ledger.response_withdrawn(response)
-        talk.ledger.response_failed(response)
-        assert ("1" in talk.ledger.pending) is not written
-        assert talk.ledger.responses == ([response] if written else [])
-    assert talk.turn() is first
-
-
 def test_an_answered_call_of_which_the_model_does_not_speak_ends_its_question_after_a_silence() -> None:
     talk = Conversation()
     question = talk.asks()

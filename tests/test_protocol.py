@@ -71,7 +71,7 @@ def test_the_phase_follows_what_happens() -> None:
     assert protocol.phase is Phase.SETUP
     protocol = an_open_protocol()
     assert (protocol.phase, protocol.answer_due) == (Phase.IDLE, False)
-    protocol.note_written(Sent.QUESTION, protocol.question(Sent.QUESTION), b"")
+    protocol.note_written(Sent.QUESTION, protocol.question(Sent.QUESTION))
     assert (protocol.phase, protocol.answer_due) == (Phase.TURN, True)
     receive(protocol, toolCall={"functionCalls": [{"id": "1", "name": "f"}]})
     assert (protocol.phase, protocol.answer_due) == (Phase.TOOL, True)
@@ -87,7 +87,7 @@ def test_sound_and_activity_open_no_turn_by_themselves() -> None:
     protocol = an_open_protocol()
     protocol.sound.sent = True
     for kind in (Sent.ACTIVITY_START, Sent.NOTHING):
-        protocol.note_written(kind, protocol.question(kind), b"")
+        protocol.note_written(kind, protocol.question(kind))
     assert not protocol.answer_due
     assert protocol.activity_open
     receive(protocol, serverContent={"modelTurn": {"parts": [{"text": "x"}]}})

@@ -319,8 +319,9 @@ class Channel(Generic[ServerMessage]):
                 self._end()
                 return False
             self._move(Change.LOST)
-            for payload, kind, question in (unwritten := ended.unwritten()):
-                self.protocol.note_withdrawn(kind, question, payload)
+            for _, _, question in (unwritten := ended.unwritten()):
+                if question is not None:
+                    self.protocol.note_withdrawn(question)
             self._outbox.put_back(unwritten)
             lost = self.protocol.lose()
             self._follow(ended, following)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import selectors
+import sys
 import time
 from collections import deque
 from dataclasses import replace
@@ -44,7 +45,7 @@ wire_log = logging.getLogger("genai_live.wire")
 
 _AUDIO = Sent.AUDIO
 """What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
-_UNNOTED = (Sent.NOTHING, Sent.VIDEO)
+_UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
 """What leaves nothing to be noted when it goes out."""
 CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
@@ -75,17 +76,17 @@ class Owner(Protocol):
 class _Opening:
     """Tells the protocol of a message that goes out: ``transport.Opening``."""
 
-    def __init__(self, protocol: BidiProtocol[Any], kind: Sent, question: Question | None, payload: Payload) -> None:
+    def __init__(self, protocol: BidiProtocol[Any], kind: Sent, question: Question | None) -> None:
         self._protocol = protocol
         self._kind = kind
         self._question = question
-        self._payload = payload
 
     def written(self) -> None:
-        self._protocol.note_written(self._kind, self._question, self._payload)
+        self._protocol.note_written(self._kind, self._question)
 
     def withdrawn(self) -> None:
-        self._protocol.note_withdrawn(self._kind, self._question, self._payload)
+        if self._question is not None:
+            self._protocol.note_withdrawn(self._question)
 
 
 class Connection(Generic[ServerMessage]):
@@ -140,14 +141,16 @@ class Connection(Generic[ServerMessage]):
             ConnectError: or one of its kinds; nothing is left behind.
         """
         # The reader dials on a thread of its own; this one waits for setupComplete, or for an end.
+        handled = sys.exc_info()[1]  # by a caller that connects in an except block
         try:
             self.reader.start(self, deadline)
             deadline.wait(self.delivery.opened)
         except (RuntimeError, KeyError) as error:  # this process may start no more threads
-            self._caller_reports = error.__context__ is None
+            struck = error.__context__ if error.__context__ is not handled else None
+            self._caller_reports = struck is None
             self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
-            if error.__context__ is not None:  # a signal struck in threading, which raised this in the place of it
-                raise error.__context__ from None
+            if struck is not None:  # a signal struck in threading, which raised this in the place of it
+                raise struck from None
         except BaseException:
             self._caller_reports = False
             self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
@@ -539,7 +542,7 @@ class Connection(Generic[ServerMessage]):
             sound = self.protocol.sound
             sound.sent, sound.ended = True, False
         elif kind not in _UNNOTED:
-            opening = _Opening(self.protocol, kind, question, payload)
+            opening = _Opening(self.protocol, kind, question)
         try:
             if wait:
                 transport.write(frame, self.plan.options.write_timeout, deadline, opening)
@@ -548,8 +551,6 @@ class Connection(Generic[ServerMessage]):
                 if question is not None:
                     self._soon.append((frame, payload, kind, question))
         except BaseException as error:
-            if opening is not None and not wait and isinstance(error, TransportLost):
-                opening.withdrawn()  # as ``write`` says by itself
             self._note_unwritten(transport, error)
             raise
         if wire_log.isEnabledFor(logging.DEBUG):

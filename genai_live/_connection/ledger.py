@@ -153,20 +153,6 @@ SESSION = Mark()
 """The mark of a message that is about the session."""
 
 
-@dataclass
-class Answer:
-    """An answer to a call, until it is written: what it changed, for one that is never sent."""
-
-    response: Payload
-    question: Question
-    call_id: str
-    is_last: bool
-    was_due: bool
-    owing: tuple[bool, int, bool]
-    """What the question was owed before."""
-    written: bool = False
-
-
 class Standing(Enum):
     """Where the model stands."""
 
@@ -262,8 +248,6 @@ class Ledger:
         """The question of the latest turn."""
         self._began = 0
         """When, in the order of questions, the latest turn began."""
-        self._answering: list[Answer] = []
-        """Answers to calls that were not written yet; the last of those that were."""
         self.closings = 0
         """How many questions were closed so far."""
         self._finished: Question | None = None
@@ -308,9 +292,6 @@ class Ledger:
         question = self.pending.get(call_id)
         if question is None:
             return
-        due = question in self._due
-        answer = Answer(response, question, call_id, is_last, due, (question.owed, question.updates, question.owes_turn))
-        self._answering = [*(each for each in self._answering if not each.written), answer]
         # One message may answer several calls. What this library answers by itself is answered once: mostly the service has it.
         if call_id not in question.owned and not any(response is each for each in question.responses):
             question.responses.append(response)
@@ -326,7 +307,7 @@ class Ledger:
                 question.updates += 1
             question.owes_turn = self.calls_have_turns and question is self._running
             self.going_on = None
-            if question is not self._running and not due:
+            if question is not self._running and question not in self._due:
                 self._due.append(question)
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
@@ -342,41 +323,6 @@ class Ledger:
         if is_left:
             self._notes.append(Mark(question, asks_caller=True))
         return is_left
-
-    def response_written(self, response: Payload) -> None:
-        """A tool response goes out: from now on the model may go on with its question. Called as ``written`` is."""
-        for answer in self._answers_in(response):
-            answer.written = True
-            if answer.question.is_owed:
-                answer.question.ready = next(self._order)
-
-    def response_withdrawn(self, response: Payload) -> None:
-        """Nothing of it went out after all."""
-        for answer in self._answers_in(response):
-            answer.written = False
-
-    def response_failed(self, response: Payload) -> None:
-        """It was not sent, and nobody will send it: its calls are open as before, unless it is out."""
-        for answer in self._answers_in(response):
-            if not answer.written:
-                self._take_back(answer)
-
-    def _answers_in(self, response: Payload) -> list[Answer]:
-        return [answer for answer in self._answering if answer.response is response]
-
-    def _take_back(self, answer: Answer) -> None:
-        question = answer.question
-        self._answering = [each for each in self._answering if each is not answer]
-        if question.closing:
-            return
-        question.responses = [each for each in question.responses if each is not answer.response]
-        if answer.is_last:
-            question.calls.add(answer.call_id)
-            self.pending[answer.call_id] = question
-        question.owed, question.updates, question.owes_turn = answer.owing
-        if not answer.was_due:
-            with contextlib.suppress(ValueError):
-                self._due.remove(question)
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""

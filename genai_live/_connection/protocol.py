@@ -263,10 +263,10 @@ class BidiProtocol(Generic[ServerMessage]):
         """The question that a message of this kind asks; None for one that asks nothing."""
         return None
 
-    def note_written(self, kind: Sent, question: Question | None, payload: Payload) -> None:
+    def note_written(self, kind: Sent, question: Question | None) -> None:
         """Notes a message that goes out. Called by the owner of the send lock, so that no answer can overtake the note."""
 
-    def note_withdrawn(self, kind: Sent, question: Question | None, payload: Payload) -> None:
+    def note_withdrawn(self, question: Question) -> None:
         """Notes that nothing of it went out after all."""
 
 
@@ -454,25 +454,20 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         asked = ASKS.get(kind)
         return None if asked is None else self.ledger.asked(asked)
 
-    def note_written(self, kind: Sent, question: Question | None, payload: Payload) -> None:
+    def note_written(self, kind: Sent, question: Question | None) -> None:
         """As ``BidiProtocol.note_written``."""
         if question is not None:
             self.ledger.written(question)
-        if kind is Sent.RESPONSE:
-            self.ledger.response_written(payload)
-        elif kind is Sent.ACTIVITY_START:
+        if kind is Sent.ACTIVITY_START:
             self.activity_open, self._activity_cut = True, False
         elif kind is Sent.ACTIVITY_END:
             self.activity_open = self._activity_cut = False
         elif kind is Sent.SOUND_END:
             self.sound.ended, self._sound_end_cut = True, False
 
-    def note_withdrawn(self, kind: Sent, question: Question | None, payload: Payload) -> None:
+    def note_withdrawn(self, question: Question) -> None:
         """As ``BidiProtocol.note_withdrawn``."""
-        if question is not None:
-            self.ledger.withdrawn(question)
-        if kind is Sent.RESPONSE:
-            self.ledger.response_withdrawn(payload)
+        self.ledger.withdrawn(question)
 
 
 class VertexLiveProtocol(LiveProtocol):
