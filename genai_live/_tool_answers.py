@@ -7,9 +7,11 @@ from typing import Any
 
 from genai_live import _json
 from genai_live._backends import Backend
+from genai_live._base64_text import Payload
 from genai_live._client_messages import inputs
 from genai_live._client_messages.family_checks import Model, check_responses
 from genai_live._connection.channel import Channel
+from genai_live._connection.ledger import Ledger
 from genai_live._connection.protocol import LiveProtocol, Sent
 from genai_live._streaming.sound_hold import SoundHold
 from genai_live.errors import ABNORMAL_CLOSURE, CloseInfo, Phase, SentBy, TurnLost
@@ -31,8 +33,9 @@ class ToolAnswers:
         self._backend = backend
         self._model = model
         self._hold = hold
-        self._lock = threading.Lock()
-        """Held while an answer is entered, for several threads may answer calls of one question. Rank 0."""
+        self._lock = threading.RLock()
+        """Held while an answer is entered, for several threads may answer calls of one question. Nothing is taken inside it.
+        Reentrant, because a signal handler may send."""
 
     def checked(self, function_responses: Any) -> list[dict[str, Any]]:
         """The JSON of answers.
@@ -53,15 +56,10 @@ class ToolAnswers:
             SessionClosed: the session has ended.
         """
         self._channel.check_usable()
+        if any(self._ledger.was_lost(_id_of(response)) for response in responses):
+            raise TurnLost(CALL_LOST)
         payload = _json.dumps({"toolResponse": {"functionResponses": responses}})
-        for response in responses:
-            call_id = response.get("id") or response.get("name") or ""
-            if self._ledger.was_lost(call_id):
-                raise TurnLost(CALL_LOST)
-            is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
-            with self._lock:
-                self._ledger.call_answered(call_id, payload, is_last=is_last, is_spoken=is_spoken)
-        self._channel.send(payload, Sent.RESPONSE, wait=wait)
+        self._channel.send(payload, Sent.RESPONSE, None, _Answers(self._ledger, self._lock, payload, responses), wait=wait)
         if self._hold is not None:
             self._hold.release()
         self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
@@ -73,3 +71,28 @@ class ToolAnswers:
             ConfigError: something is wrong with the answers.
         """
         self.send(self.checked(response), wait=wait)
+
+
+class _Answers:
+    """Tells the ledger of answers when they go out: ``protocol.Opening``."""
+
+    def __init__(self, ledger: Ledger, lock: threading.RLock, payload: Payload, responses: list[dict[str, Any]]) -> None:
+        self._ledger = ledger
+        self._lock = lock
+        self._payload = payload
+        self._responses = responses
+
+    def written(self) -> None:
+        with self._lock:
+            for response in self._responses:
+                is_last, is_spoken = not response.get("willContinue"), response.get("scheduling") != "SILENT"
+                self._ledger.call_answered(_id_of(response), self._payload, is_last=is_last, is_spoken=is_spoken)
+
+    def withdrawn(self) -> None:
+        with self._lock:
+            for response in self._responses:
+                self._ledger.call_reopened(_id_of(response))
+
+
+def _id_of(response: dict[str, Any]) -> str:
+    return str(response.get("id") or response.get("name") or "")

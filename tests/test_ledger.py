@@ -376,6 +376,36 @@ def test_calls_without_an_id_go_by_their_names() -> None:
     assert talk.ledger.pending == {"f": question}
 
 
+def test_a_response_of_which_nothing_went_out_leaves_its_call_open() -> None:
+    talk = Conversation(calls_have_turns=True)
+    question = talk.asks()
+    talk.comes(a_call("1", "2"), TURN_COMPLETE)
+    talk.answers("1")
+    talk.answers("2")
+    talk.ledger.call_reopened("2")
+    assert (set(talk.ledger.pending), question.is_owed) == ({"2"}, True)
+    talk.ledger.call_reopened("1")
+    assert (set(talk.ledger.pending), question.is_owed) == ({"1", "2"}, False)
+    assert talk.ledger.responses == []
+    talk.ledger.call_reopened("1")
+    later = talk.asks()
+    assert talk.turn() is later
+    talk.answers("1")
+    talk.answers("2")
+    assert talk.turn() is question
+
+
+def test_a_response_has_its_place_in_the_order_of_answers_when_it_goes_out() -> None:
+    talk = Conversation(calls_have_turns=True)
+    question = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    talk.answers("1")  # into the outbox
+    later = talk.asks()
+    talk.answers("1")  # out of it, behind another question
+    assert talk.turn() is later
+    assert talk.turn() is question
+
+
 def test_an_answer_to_a_call_that_nobody_made_changes_nothing() -> None:
     talk = Conversation()
     talk.answers("1")

@@ -25,7 +25,7 @@ def payloads_of(outbox: Outbox) -> list[bytes]:
 
 def test_messages_wait_in_order_with_their_kinds_and_questions() -> None:
     outbox, question = Outbox(100), Question(1, Asked.CONTENT)
-    messages = [(b"a", Sent.AUDIO, None), (b"b", Sent.QUESTION, question), (b"c", Sent.AUDIO, None)]
+    messages = [Waiting(b"a", Sent.AUDIO), Waiting(b"b", Sent.QUESTION, question), Waiting(b"c", Sent.AUDIO)]
     for message in messages:
         outbox.put(*message)
     assert waiting_in(outbox) == messages
@@ -61,7 +61,7 @@ def test_what_keeps_its_value_is_refused_where_it_does_not_fit_and_nothing_else_
 def test_what_a_dead_connection_has_not_written_goes_before_what_came_later_and_counts() -> None:
     outbox = Outbox(5)
     outbox.put(b"3", Sent.QUESTION)
-    outbox.put_back([(b"1", Sent.QUESTION, None), (b"2", Sent.NOTHING, None)])
+    outbox.put_back([Waiting(b"1", Sent.QUESTION), Waiting(b"2", Sent.NOTHING)])
     with pytest.raises(OutboxFull, match="3 bytes wait"):
         outbox.put(b"too much", Sent.QUESTION)
     assert payloads_of(outbox) == [b"1", b"2", b"3"]

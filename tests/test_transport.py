@@ -330,7 +330,7 @@ def test_ctrl_c_at_any_line_of_a_flush_loses_no_frame_that_waits() -> None:
     with pair() as (transport, peer, _):
         while True:
             line += 1
-            transport._soon.extend((text(b"one"), text(b"two")))
+            transport._soon.extend(((text(b"one"), None), (text(b"two"), None)))
             struck = struck_at(line, transport.flush)
             beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
             assert [peer.read_frame()[1] for _ in range(3)] == [b"one", b"two", b"next"]
@@ -367,7 +367,7 @@ def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_wr
         transport._send_lock = lock = Interrupted()  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):
             transport.write(text(b"one"), PATIENCE)
-        transport._soon.append(text(b"two"))
+        transport._soon.append((text(b"two"), None))
         with pytest.raises(KeyboardInterrupt):
             transport.flush()
         lock.interrupt = False

@@ -21,7 +21,7 @@ from genai_live._connection.delivery import Delivery
 from genai_live._connection.inbox import Inbox
 from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.outbox import Outbox
-from genai_live._connection.protocol import ASKS, BidiProtocol, Sent, State
+from genai_live._connection.protocol import ASKS, BidiProtocol, Opening, Sent, State
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import End, Outage, Try, leave_by
 from genai_live._deadline import NEVER, Deadline
@@ -204,13 +204,15 @@ class Channel(Generic[ServerMessage]):
         payload: Payload,
         kind: Sent = Sent.NOTHING,
         question: Question | None = None,
+        answers: Opening | None = None,
         *,
         wait: bool = True,
         deadline: Deadline | None = None,
     ) -> None:
         """Decides the fate of one message: written as by ``Connection.send``, or, without a connection, put into the outbox.
 
-        ``question`` is the one that the message asks; without it, a message of a kind that asks gets one.
+        ``question`` is the one that the message asks; without it, a message of a kind that asks gets one. ``answers`` are
+        notified when the message goes out, or waits.
 
         Raises:
             SessionClosed: or one of its kinds; the message was not delivered.
@@ -225,7 +227,7 @@ class Channel(Generic[ServerMessage]):
             connection = self._connection
             if self._outage is None or self._state is _READY or self._state is _C.CLOSED or self.forked:
                 try:
-                    return connection.send(payload, kind, question, wait=wait, deadline=deadline)
+                    return connection.send(payload, kind, question, answers, wait=wait, deadline=deadline)
                 except SessionClosed:
                     if self.forked or not self._may_go_on(connection):
                         self._close_for_all()
@@ -237,7 +239,9 @@ class Channel(Generic[ServerMessage]):
                     continue  # the end has come, or another connection
                 if self._state is _READY:
                     self._move(Change.LOST)
-                self._outbox.put(payload, kind, question)
+                self._outbox.put(payload, kind, question, answers)
+                if answers is not None:
+                    answers.written()
                 return
 
     def close(self, deadline: Deadline) -> None:
@@ -319,9 +323,11 @@ class Channel(Generic[ServerMessage]):
                 self._end()
                 return False
             self._move(Change.LOST)
-            for _, _, question in (unwritten := ended.unwritten()):
-                if question is not None:
-                    self.protocol.note_withdrawn(question)
+            for waiting in (unwritten := ended.unwritten()):
+                if waiting.question is not None:
+                    self.protocol.note_withdrawn(waiting.question)
+                if waiting.answers is not None:
+                    waiting.answers.written()
             self._outbox.put_back(unwritten)
             lost = self.protocol.lose()
             self._follow(ended, following)

@@ -22,7 +22,8 @@ from genai_live._connection.delivery import Delivery
 from genai_live._connection.ending import Ending
 from genai_live._connection.keepalive import KeepAlive, Need
 from genai_live._connection.ledger import Question
-from genai_live._connection.protocol import BidiProtocol, Event, Sent, State
+from genai_live._connection.outbox import Waiting
+from genai_live._connection.protocol import BidiProtocol, Event, Opening, Sent, State
 from genai_live._connection.reader import ENDED, Reader, TooManyConnections
 from genai_live._deadline import NEVER, Deadline
 from genai_live._flag import Flag
@@ -123,7 +124,7 @@ class Connection(Generic[ServerMessage]):
         """Read and not yet taken."""
         self._write_failure = ""
         """Why a write failed, until the reader has looked for what the peer said last."""
-        self._soon: list[tuple[frames.Frame, Payload, Sent, Question | None]] = []
+        self._soon: list[tuple[frames.Frame, Waiting]] = []
         """Questions that were left to be written by anybody."""
         self._is_unsettled = False
         """True when a turn has left older questions open, as of the last read."""
@@ -520,6 +521,7 @@ class Connection(Generic[ServerMessage]):
         payload: Payload,
         kind: Sent = Sent.NOTHING,
         question: Question | None = None,
+        answers: Opening | None = None,
         *,
         wait: bool = True,
         deadline: Deadline | None = None,
@@ -537,24 +539,28 @@ class Connection(Generic[ServerMessage]):
             self.check_usable()
         transport = self.transport
         assert transport is not None
-        opening = None
+        opening = answers
         if kind is _AUDIO:
             sound = self.protocol.sound
             sound.sent, sound.ended = True, False
         elif kind not in _UNNOTED:
             opening = _Opening(self.protocol, kind, question)
         try:
-            if wait:
-                transport.write(frame, self.plan.options.write_timeout, deadline, opening)
-            else:
+            if not wait:
+                self._note_soon(frame, Waiting(payload, kind, question, answers))
                 transport.write_soon(frame, opening)
-                if question is not None:
-                    self._soon.append((frame, payload, kind, question))
+            elif not transport.write(frame, self.plan.options.write_timeout, deadline, opening):
+                self._note_soon(frame, Waiting(payload, kind, question, answers))
         except BaseException as error:
             self._note_unwritten(transport, error)
             raise
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("> %d bytes", len(payload))
+
+    def _note_soon(self, frame: frames.Frame, waiting: Waiting) -> None:
+        """A question or an answer is left to be written by anybody: it is not lost with the connection before it goes out."""
+        if waiting.question is not None or waiting.answers is not None:
+            self._soon.append((frame, waiting))
 
     def _note_unwritten(self, transport: Transport, error: BaseException) -> None:
         """A write failed or was left early. Raises the end, if it is one."""
@@ -563,13 +569,13 @@ class Connection(Generic[ServerMessage]):
         if transport.interrupted:
             self.abort(f"writing failed: {INTERRUPTED}")
 
-    def unwritten(self) -> list[tuple[Payload, Sent, Question | None]]:
-        """Questions of senders that did not wait, of which nothing went out."""
+    def unwritten(self) -> list[Waiting]:
+        """Questions and answers of senders that did not wait, which never went out whole."""
         transport = self.transport
         if transport is None:
             return []
         left = transport.unwritten
-        return [entry[1:] for entry in self._soon if any(entry[0] is frame for frame in left)]
+        return [waiting for written, waiting in self._soon if any(written is frame for frame in left)]
 
     def _lose_while_writing(self, transport: Transport, error: TransportLost, deadline: Deadline) -> NoReturn:
         """Raises the error of the end. A peer that closed says why in bytes that are still to be read: they decide."""

@@ -194,6 +194,17 @@ class Rule(NamedTuple):
     source: str
 
 
+class Answered(NamedTuple):
+    """A response to a call, of which the model has not spoken yet."""
+
+    question: Question
+    response: Payload
+    is_last: bool
+    is_spoken: bool
+    was_owed: bool
+    """True when another response was not spoken of yet."""
+
+
 class NotedCalls(Protocol):
     """What is known of the calls in a message, by their ids, before the ledger enters it."""
 
@@ -268,6 +279,8 @@ class Ledger:
         self._told_calls: set[str] = set()
         """Ids of all calls of this conversation."""
         self._lost_calls: set[str] = set()
+        self._answered: dict[str, Answered] = {}
+        """By the ids of their calls."""
 
     # Asking: the thread that sends.
 
@@ -277,6 +290,8 @@ class Ledger:
 
     def written(self, question: Question) -> None:
         """The question goes out. Called by the owner of the send lock, just before its bytes."""
+        if question.fate is Fate.WRITTEN:
+            return
         question.fate, question.ready = Fate.WRITTEN, next(self._order)
         self._asked_meanwhile = self._asked_meanwhile or self._silent_since is not None
         self._due.append(question)
@@ -288,10 +303,15 @@ class Ledger:
         question.fate = Fate.WAITING
 
     def call_answered(self, call_id: str, response: Payload, *, is_last: bool, is_spoken: bool) -> None:
-        """A call was answered: the model goes on with its question, unless the response is not to be spoken of."""
+        """A call is answered: the model goes on with its question, unless the response is not to be spoken of.
+
+        Called as ``written`` is, or when the response goes into the outbox, and again when it goes out from there.
+        """
         question = self.pending.get(call_id)
         if question is None:
+            self._answered_again(call_id)
             return
+        self._answered[call_id] = Answered(question, response, is_last, is_spoken, question.owed)
         # One message may answer several calls. What this library answers by itself is answered once: mostly the service has it.
         if call_id not in question.owned and not any(response is each for each in question.responses):
             question.responses.append(response)
@@ -311,6 +331,28 @@ class Ledger:
                 self._due.append(question)
         elif is_last and question is not self._running and not question.calls and not question.is_owed:
             self._close_with_note(question)
+
+    def _answered_again(self, call_id: str) -> None:
+        """The response goes out from the outbox: that is its place in the order of what the model is to answer."""
+        answered = self._answered.get(call_id)
+        if answered is not None and answered.is_spoken and answered.question in self._due:
+            answered.question.ready = next(self._order)
+
+    def call_reopened(self, call_id: str) -> None:
+        """Nothing of the response went out after all."""
+        answered = self._answered.pop(call_id, None)
+        if answered is None or answered.question.closing:
+            return
+        question = answered.question
+        question.responses = [each for each in question.responses if each is not answered.response]
+        question.calls.add(call_id)
+        self.pending[call_id] = question
+        question.owed = answered.was_owed
+        if answered.is_spoken and not answered.is_last:
+            question.updates = max(0, question.updates - 1)
+        if not question.is_owed and question is not self._running:
+            with contextlib.suppress(ValueError):
+                self._due.remove(question)
 
     def show(self, question: Question, calls: set[str]) -> None:
         """Calls are about to be shown to a callback. The reader thread."""
@@ -513,7 +555,7 @@ class Ledger:
 
     def _cut(self) -> Mark:
         """An interruption closes the question whose answer runs; with none running, the oldest open one."""
-        question = self._running or min((*self._due, *self.pending.values()), key=_by_readiness, default=None)
+        question = self._running or self._oldest_due() or min(tuple(self.pending.values()), key=_by_readiness, default=None)
         if question is None:
             return SESSION if self._finished is None else self._finished.late
         return self._run(question, Standing.CUT)
@@ -590,6 +632,8 @@ class Ledger:
             self._due.remove(question)
         for call_id in tuple(question.calls):
             self.pending.pop(call_id, None)
+        for call_id in [each for each, answered in tuple(self._answered.items()) if answered.question is question]:
+            self._answered.pop(call_id, None)
 
     def _close_with_note(self, question: Question) -> None:
         self._close(question)

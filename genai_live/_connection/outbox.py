@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from genai_live._base64_text import Payload
 from genai_live._connection.ledger import Question
-from genai_live._connection.protocol import Sent
+from genai_live._connection.protocol import Opening, Sent
 from genai_live.errors import OutboxFull
 
 _DROPPABLE = (Sent.AUDIO, Sent.VIDEO)
@@ -21,6 +21,8 @@ class Waiting(NamedTuple):
     kind: Sent
     question: Question | None = None
     """The question that it asks."""
+    answers: Opening | None = None
+    """The calls that it answers."""
 
 
 class Outbox:
@@ -36,7 +38,7 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, payload: Payload, kind: Sent, question: Question | None = None) -> None:
+    def put(self, payload: Payload, kind: Sent, question: Question | None = None, answers: Opening | None = None) -> None:
         """Adds a message, and drops the oldest audio and video where the bound asks for it.
 
         Raises:
@@ -46,7 +48,7 @@ class Outbox:
         droppable = kind in _DROPPABLE
         if kept + len(payload) <= self._limit_bytes:
             self._make_room(len(payload))
-            self._messages.append(Waiting(payload, kind, question))
+            self._messages.append(Waiting(payload, kind, question, answers))
             self._bytes += len(payload)
         elif droppable:
             self.dropped += 1
@@ -56,10 +58,10 @@ class Outbox:
                 " ReconnectPolicy): wait for message.reconnected, then send again"
             )
 
-    def put_back(self, messages: list[tuple[Payload, Sent, Question | None]]) -> None:
+    def put_back(self, messages: list[Waiting]) -> None:
         """Puts messages that were taken for the last connection, and never went out, before all others."""
-        self._messages.extendleft(Waiting(*message) for message in reversed(messages))
-        self._bytes += sum(len(payload) for payload, _, _ in messages)
+        self._messages.extendleft(reversed(messages))
+        self._bytes += sum(len(waiting.payload) for waiting in messages)
 
     def holds(self, payload: Payload) -> bool:
         """True when this very message waits."""

@@ -74,6 +74,16 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
 """Every allowed move; anything else leaves the state as it is (a second close, a second setupComplete)."""
 
 
+class Opening(Typed):
+    """What is to be known of a message when it goes out, and when it does not after all: ``transport.Opening``."""
+
+    def written(self) -> None:
+        """It goes out, or into the outbox."""
+
+    def withdrawn(self) -> None:
+        """Nothing of it went out, or will."""
+
+
 class Sent(Enum):
     """What a client message means for what follows."""
 

@@ -78,7 +78,7 @@ class Opening(Protocol):
     """What is to be known of a frame that means something for later ones."""
 
     def written(self) -> None:
-        """The frame goes out: called by the owner of the send lock, just before its first byte."""
+        """The frame goes out: called by the owner of the send lock, just before its first byte; twice after an interrupt."""
 
     def withdrawn(self) -> None:
         """Nothing of it went out, or will, after all."""
@@ -120,7 +120,7 @@ class Transport:
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
-        self._soon: deque[Frame] = deque()
+        self._soon: deque[tuple[Frame, Opening | None]] = deque()
         """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
@@ -187,12 +187,12 @@ class Transport:
 
     # Writing: any thread.
 
-    def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> None:
+    def write(self, frame: Frame, limit: float | None, deadline: Deadline | None = None, opening: Opening | None = None) -> bool:
         """Writes one whole frame; blocks while the peer does not read, for ``limit`` seconds at most.
 
         ``opening`` is notified before the first byte, and when none will follow. A Ctrl-C meanwhile, and a ``deadline``
         that passes, leave the rest of the frame to the next writer or the reader: half a frame cannot be taken back. A signal
-        handler that writes while its own thread does has its frame written behind the one under way.
+        handler that writes while its own thread does has its frame written behind the one under way, and gets False.
 
         Raises:
             TransportLost: the connection is over, or the limit passed (``WriteTimedOut``), which ends it too.
@@ -200,8 +200,8 @@ class Transport:
         """
         # A signal handler above this thread's own write: the frame goes behind it.
         if self._owns_send_lock and self._is_writing_below():
-            self._soon_opened(frame, opening)
-            return
+            self._soon.append((frame, opening))
+            return False
         try:
             try:
                 # Alone, and behind what waits: the rest of a frame that was cut, pongs, paced sound.
@@ -231,6 +231,7 @@ class Transport:
         except BaseException:
             self._let_go()
             raise
+        return True
 
     def write_soon(self, frame: Frame, opening: Opening | None = None) -> None:
         """Writes one frame without ever blocking: now if the socket takes it, else when it can.
@@ -238,7 +239,7 @@ class Transport:
         Raises:
             TransportLost: the connection is over.
         """
-        self._soon_opened(frame, opening)
+        self._soon.append((frame, opening))
         self.flush()
 
     def _let_go(self) -> None:
@@ -257,11 +258,6 @@ class Transport:
                 opening.withdrawn()
         if not isinstance(error, Exception):
             self.interrupted = self._owns_send_lock and self._torn and not self._counts
-
-    def _soon_opened(self, frame: Frame, opening: Opening | None) -> None:
-        if opening is not None:
-            opening.written()
-        self._soon.append(frame)
 
     def _wait_for_lock(self, patience: _Patience) -> None:
         while not Deadline(patience.left()).acquire(self._send_lock):
@@ -315,12 +311,13 @@ class Transport:
     @property
     def waiting_bytes(self) -> int:
         """Bytes that ``write_soon`` took and the socket did not yet."""
-        return max(0, len(self._frame) - self._sent) + sum(map(len, tuple(self._soon)))
+        return max(0, len(self._frame) - self._sent) + sum(len(frame) for frame, _ in tuple(self._soon))
 
     @property
     def unwritten(self) -> list[Frame]:
         """Frames that never went out whole, once the connection is over."""
-        return [self._frame, *self._soon] if self._frame else [*self._soon]
+        waiting = [frame for frame, _ in self._soon]
+        return [self._frame, *waiting] if self._frame else waiting
 
     @property
     def wants_flush(self) -> bool:
@@ -329,21 +326,27 @@ class Transport:
 
     def _write_waiting(self, patience: _Patience | None) -> bool:
         """Requires the send lock. False when the socket is full and there is no patience to wait."""
-        soon = self._soon
         if self._frame:
-            if soon and soon[0] is self._frame:
-                soon.popleft()  # an interrupt came between the two steps below
+            self._open_first()  # an interrupt came between this and its beginning
             if not self._push(patience):
                 return False
-        while self._pong or soon:
+        while self._pong or self._soon:
             if self._pong:
                 self._begin(self._pong.popleft())
             else:
-                self._begin(soon[0])
-                soon.popleft()
+                self._begin(self._soon[0][0])
+                self._open_first()
             if not self._push(patience):
                 return False
         return True
+
+    def _open_first(self) -> None:
+        """Requires the send lock. The frame under way waits no longer, if it is one that nobody waited for."""
+        if self._soon and self._soon[0][0] is self._frame:
+            opening = self._soon[0][1]
+            if opening is not None:
+                opening.written()
+            self._soon.popleft()
 
     def _begin(self, frame: Frame) -> None:
         """Requires the send lock, and that no frame is under way."""
