@@ -63,6 +63,8 @@ class Gatherer:
         """The messages of the turn so far, with those about the session that came meanwhile."""
         self.taken: Take | None = None
         """What the caller is to be given with the turn."""
+        self.begun: Question | None = None
+        """The question whose turn the caller is given in part, as it has calls to answer."""
         self._inbox = inbox
         self._ledger = ledger
         self._closings = ledger.closings
@@ -81,9 +83,17 @@ class Gatherer:
         self._skipped = 0
 
     def turn(
-        self, question: Question | None, deadline: Deadline, end: Callable[[], SessionClosed], *, reports_usage: bool
+        self,
+        question: Question | None,
+        deadline: Deadline,
+        end: Callable[[], SessionClosed],
+        *,
+        reports_usage: bool,
+        begun: Question | None = None,
     ) -> Turn:
-        """The answer to the question, or the next turn without one. The caller is to be given ``taken`` with it.
+        """The answer to the question, or without one the rest of one that has ``begun``, or the next turn.
+
+        The caller is to be given ``taken`` with it.
 
         ``end`` makes the error of a session that has ended, ``reports_usage`` says whether the service has reported usage before.
         Until the turn is given, everything that it was made of stays in the queue.
@@ -94,7 +104,7 @@ class Gatherer:
             ServiceError: the service answered with an error.
             SessionClosed: the session has ended before the turn.
         """
-        self._question, self._asks = question, question is not None
+        self._question, self._asks = question or self._still_open(begun), question is not None
         try:
             is_complete = self._gather(deadline, end)
             if is_complete:
@@ -104,6 +114,7 @@ class Gatherer:
                 f"the model's turn did not end within {deadline.seconds:g} s; {self._advice()}", tuple(self.messages)
             ) from None
         turn = self._assembled(self._runs())
+        self.begun = None if is_complete else self._question
         if is_complete and self._question is not None:
             self._question.turn = turn
             if self._question.reports:
@@ -125,6 +136,12 @@ class Gatherer:
         if self._question is not None:
             self._question.turn = None
         self._inbox.take_back(self.taken)
+
+    def _still_open(self, begun: Question | None) -> Question | None:
+        """The question, unless all of its turn was received some other way."""
+        if begun is None or (begun.closing and not self._inbox.holds(begun)):
+            return None
+        return begun
 
     def _runs(self) -> tuple[ToolRun, ...]:
         """What became of the turn's calls, those that were cancelled too."""

@@ -84,6 +84,8 @@ class Session(MessageStream[LiveServerMessage]):
         self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
         self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
         self._runner = runner
+        self._begun: Question | None = None
+        """The question whose turn the caller has in part, as it had calls to answer: ``collect`` goes on with it."""
         if runner is not None:
             runner.attach(self._answers, self)
         if history is not None:
@@ -317,7 +319,9 @@ class Session(MessageStream[LiveServerMessage]):
         try:
             channel.inbox.begin_to_gather()  # before anything is sent: nothing of the answer is forgotten
             question = None if asking is None else asking(deadline)
-            turn = gatherer.turn(question, deadline, channel.end_error, reports_usage=protocol.usage is not None)
+            reports_usage, begun = protocol.usage is not None, self._begun
+            turn = gatherer.turn(question, deadline, channel.end_error, reports_usage=reports_usage, begun=begun)
+            self._begun = gatherer.begun
             channel.inbox.claim = {GIVEN: gatherer.taken}  # the last step: a turn that is not handed over stays in the queue
             return turn  # noqa: TRY300 # nothing may come between the two
         except LEAVES_A_SESSION_OPEN as error:

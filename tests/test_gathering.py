@@ -327,6 +327,34 @@ def test_a_call_ends_ask_at_once_and_collect_goes_on_with_the_same_question() ->
         assert repr(session) == f"<Session {MODEL} idle>"
 
 
+def test_collect_goes_on_with_the_question_of_a_call_whatever_else_was_answered_meanwhile() -> None:
+    with opened(model="gemini-3.8-live", config=TOOLS) as (session, peer):
+        asking = asked(session, peer)
+        left(session, peer)
+        send(peer, CALL, GENERATED, TURN_COMPLETE, text_part("to what was left"), TURN_COMPLETE)
+        assert asking.result(PATIENCE).tool_calls
+        arrived(session, 5)
+        session.send_tool_response(function_responses=ANSWER)
+        peer.read_message()
+        send(peer, text_part("seen"), TURN_COMPLETE)
+        assert session.collect(PATIENCE).text == "seen"
+        assert session.collect(PATIENCE).text == "to what was left"
+
+
+def test_collect_goes_on_with_the_next_turn_when_that_of_a_call_was_received_some_other_way() -> None:
+    with opened() as (session, peer):
+        asking = asked(session, peer)
+        send(peer, CALL)
+        assert asking.result(PATIENCE).tool_calls
+        session.send_tool_response(function_responses=ANSWER)
+        peer.read_message()
+        send(peer, text_part("seen"), TURN_COMPLETE)
+        assert [each.text for each in session.receive(PATIENCE)] == ["seen", None]
+        left(session, peer)
+        send(peer, text_part("next"), TURN_COMPLETE)
+        assert session.collect(PATIENCE).text == "next"
+
+
 @pytest.mark.parametrize("on_executor", [False, True], ids=["reader", "executor"])
 def test_a_call_that_a_callback_answers_does_not_end_ask(on_executor: bool) -> None:
     held: list[Session] = []
@@ -406,6 +434,36 @@ def test_each_question_that_is_lost_with_a_connection_is_told_once() -> None:
             assert asking.result(PATIENCE).text == "answer"
             with pytest.raises(errors.ReceiveTimeout):
                 session.collect(0.05)
+            session.close(0.0)
+
+
+def test_a_question_that_is_lost_while_its_sender_finds_the_connection_dead_is_not_sent_again() -> None:
+    with door() as entrance:
+        connecting = beside(client_of(entrance.url).live.connect, model=MODEL, reconnect=QUICK)
+        peer = entrance.accept()
+        peer.open(frame(BINARY, HANDLE))
+        with connecting.result(PATIENCE) as session:
+            arrived(session, 1)
+            channel: Any = session._connection
+            dying = channel._connection
+
+            def dies_under_the_message(payload: object, kind: Any, question: Any, *more: Any, **named: Any) -> None:
+                channel.protocol.note_written(kind, question)
+                peer.end()
+                until(lambda: channel._connection is not dying)  # the reader has seen it, and what is lost
+                channel.protocol.note_withdrawn(question)
+                raise errors.ConnectionLost("gone", dying.close_info)
+
+            dying.send = dies_under_the_message
+            session.send_text("lost")
+            with pytest.raises(errors.TurnLost):
+                session.collect(PATIENCE)
+            peer = entrance.accept()
+            peer.open()
+            asking = beside(session.ask, "the first of this connection", PATIENCE)
+            assert "the first of this connection" in str(peer.read_message())
+            send(peer, text_part("answer"), TURN_COMPLETE)
+            assert asking.result(PATIENCE).text == "answer"
             session.close(0.0)
 
 

@@ -239,6 +239,8 @@ class Channel(Generic[ServerMessage]):
                     continue  # the end has come, or another connection
                 if self._state is _READY:
                     self._move(Change.LOST)
+                if question is not None and question.closing:
+                    return  # the reader was faster: it is lost with its connection, and told so
                 self._outbox.put(payload, kind, question, answers)
                 if answers is not None:
                     answers.written()

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple
 
-from genai_live._connection.ledger import Mark
+from genai_live._connection.ledger import Mark, Question
 from genai_live._deadline import WAIT_SLICE, Deadline
 from genai_live.errors import WrongThread
 from genai_live.types._server_messages import ServerMessage
@@ -221,6 +221,11 @@ class Inbox(Generic[ServerMessage]):
         Those at some places stay, as far as they fit into the backlog.
         """
         return Take(count, but, self._held[count - 1])
+
+    def holds(self, question: Question) -> bool:
+        """True when something of the question, or its end, waits to be received."""
+        marks = (item[1] for item in (*self._held, *self._messages) if item is not None)
+        return any(question in (mark.question, *mark.merged, *mark.lost) and not mark.late for mark in marks)
 
     def drop(self, place: int) -> None:
         """Takes the message at one place."""

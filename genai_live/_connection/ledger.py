@@ -300,7 +300,8 @@ class Ledger:
         """Nothing of it went out after all: it waits, or was never asked."""
         with contextlib.suppress(ValueError):
             self._due.remove(question)
-        question.fate = Fate.WAITING
+        if not question.closing:  # else it was lost with its connection meanwhile, and that is told
+            question.fate = Fate.WAITING
 
     def call_answered(self, call_id: str, response: Payload, *, is_last: bool, is_spoken: bool) -> None:
         """A call is answered: the model goes on with its question, unless the response is not to be spoken of.
