@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from genai_live import _json, audio
+from genai_live._arguments import came, text
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.audio.pcm import OUTPUT_RATE
@@ -24,6 +26,30 @@ class Transcripts(NamedTuple):
     """What the service heard from the caller."""
     output: str
     """What the model said."""
+
+    def to_dict(self) -> dict[str, str]:
+        """A dict of both texts."""
+        return self._asdict()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Transcripts:
+        """The transcripts that ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        if not isinstance(data, Mapping) or set(data) != set(cls._fields):
+            raise ConfigError(f"must be a dict of input and output, not {came(data)}", "Transcripts")
+        return cls(text(data["input"], "input"), text(data["output"], "output"))
+
+    def to_json(self, **options: Any) -> str:
+        """``to_dict`` as JSON text; ``options`` such as ``indent`` go to json.dumps."""
+        return json.dumps(self.to_dict(), **options)
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> Transcripts:
+        """The transcripts that ``to_json`` wrote; raises as ``from_dict``, and ValueError for what is not JSON."""
+        return cls.from_dict(json.loads(data))
 
 
 @dataclass(frozen=True)
@@ -59,12 +85,76 @@ class Turn:
     tool_runs: tuple[ToolRun, ...] = ()
     """What became of its calls whose functions ran because of ``run_tools``, cancelled ones included."""
 
+    @property
+    def images(self) -> tuple[Blob, ...]:
+        """Pictures of the model's turn, in order; each has ``data`` and ``mime_type``."""
+        return self._blobs("image/")
+
+    @property
+    def videos(self) -> tuple[Blob, ...]:
+        """Videos of the model's turn, in order; each has ``data`` and ``mime_type``."""
+        return self._blobs("video/")
+
+    def _blobs(self, kind: str) -> tuple[Blob, ...]:
+        blobs = (part.inline_data for part in self.parts if part.inline_data is not None)
+        return tuple(blob for blob in blobs if (blob.mime_type or "").startswith(kind))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A dict of what JSON has, in camelCase as messages have it: bytes as base64, no nulls within messages.
+
+        ``parts`` are left out: they stand in ``messages``.
+        """
+        kept: dict[str, Any] = {name: getattr(self, name) for name in _VALUES}
+        kept |= {key: [message.to_dict() for message in getattr(self, name)] for name, key in _LISTS.items()}
+        kept |= {name: None if (held := getattr(self, name)) is None else held.to_dict() for name in _OBJECTS}
+        return kept
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Turn:
+        """The turn that ``to_dict`` wrote.
+
+        Raises:
+            ConfigError: for anything else.
+        """
+        if not isinstance(data, Mapping) or not {"messages", "transcripts"} <= set(data):
+            raise ConfigError(f"must be a dict that Turn.to_dict wrote, not {came(data)}", "Turn")
+        built = assemble(LiveServerMessage.from_dict(message) for message in data["messages"])
+        usage, grounding = data.get("usage"), data.get("grounding")
+        return replace(
+            built,
+            transcripts=Transcripts.from_dict(data["transcripts"]),
+            usage=None if usage is None else UsageMetadata.from_dict(usage),
+            grounding=None if grounding is None else GroundingMetadata.from_dict(grounding),
+            tool_runs=_runs_of(data.get("toolRuns") or ()),
+            **{name: data[name] for name in ("questions", "skipped", "incomplete") if name in data},
+        )
+
+    def to_json(self, **options: Any) -> str:
+        """``to_dict`` as JSON text; ``options`` such as ``indent`` go to json.dumps."""
+        return json.dumps(self.to_dict(), **options)
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> Turn:
+        """The turn that ``to_json`` wrote; raises as ``from_dict``, and ValueError for what is not JSON."""
+        return cls.from_dict(json.loads(data))
+
     def complete(self, reports: list[LiveServerMessage], questions: int) -> None:
         """Adds reports of the service that come after the end: usage, transcripts, grounding. The session calls it by itself."""
         whole = assemble((*self.messages, *reports))
         changes = {"usage": whole.usage, "transcripts": whole.transcripts, "grounding": whole.grounding, "questions": questions}
         for name, value in changes.items():
             object.__setattr__(self, name, value)
+
+
+_VALUES = ("text", "thoughts", "interrupted", "reason", "questions", "skipped", "incomplete")
+_OBJECTS = ("audio", "transcripts", "usage", "grounding")
+_LISTS = {"tool_calls": "toolCalls", "messages": "messages", "tool_runs": "toolRuns"}
+
+
+def _runs_of(kept: Iterable[Mapping[str, Any]]) -> tuple[ToolRun, ...]:
+    from genai_live.tools import ToolRun
+
+    return tuple(ToolRun.from_dict(run) for run in kept)
 
 
 def assemble(

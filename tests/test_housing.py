@@ -59,7 +59,6 @@ ELSEWHERE: dict[str, str] = {
     "live": "test_session test_connect_phases",
     "reconnection": "test_reconnecting test_arguments",
     "testing": "test_emulator_guide",
-    "turn": "test_session test_ledger",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 

@@ -48,6 +48,8 @@ _AUDIO = Sent.AUDIO
 """What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
 _UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
 """What leaves nothing to be noted when it goes out."""
+LAST_WORDS = 0.25
+"""Seconds in which a Close frame is looked for behind what a peer still sends: a flood has no end."""
 CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
 
@@ -363,8 +365,8 @@ class Connection(Generic[ServerMessage]):
     def _hear_last_words(self) -> None:
         """A write has failed, so nothing more will come; but what came before may hold a Close frame that says why."""
         assert self.transport is not None
-        heard = -1
-        while self._ending.info is None and heard != self.transport.bytes_read:
+        heard, until = -1, time.monotonic() + LAST_WORDS
+        while self._ending.info is None and heard != self.transport.bytes_read and time.monotonic() < until:
             heard = self.transport.bytes_read
             self._read()
         self._ending.decide(self._write_failed(self.transport, self._write_failure))
@@ -600,8 +602,8 @@ class Connection(Generic[ServerMessage]):
     def _look_for_close_frame(self) -> CloseInfo | None:
         """Reads ahead, in a callback or before the reader runs: the messages on the way to the Close frame stay for later."""
         assert self.transport is not None
-        heard = -1
-        while heard != self.transport.bytes_read:
+        heard, until = -1, time.monotonic() + LAST_WORDS
+        while heard != self.transport.bytes_read and time.monotonic() < until:
             heard = self.transport.bytes_read
             self._arrived.extend(self.transport.read())
         payload = next((payload for opcode, payload in self._arrived if opcode == frames.CLOSE), None)
