@@ -212,39 +212,43 @@ class User:
             self._lose(number, error)
             raise
         self._note(f"{verb} {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
-        if any(call.id == f"c{number}" for call in turn.tool_calls) and not (pieces_of(turn.text) or turn.interrupted):
-            return self._answer_call(session, number)  # else the callback had answered before ask looked
+        if turn.tool_calls and not (pieces_of(turn.text) or turn.interrupted):
+            return self._answer_calls(session, number, turn)  # else the callback had answered before ask looked
         self._check_turn(turn, number)
         self._settled()
         return turn
 
-    def _answer_call(self, session: Session, number: int) -> Turn | None:
-        if self.manner.callback != "answers":
-            response = {"id": f"c{number}", "name": "look", "response": {"number": number}}
-            self._armed(lambda: session.send_tool_response(function_responses=response))
-        while True:
+    def _answer_calls(self, session: Session, number: int, turn: Turn) -> Turn | None:
+        """Answers the calls of a turn, or of an earlier one that the model waits for; collects until the question is answered."""
+        while not self.told.wrong:
+            self._take(turn.messages, f"calls before {number}")
+            if self.manner.callback != "answers" and turn.tool_calls:
+                responses = [{"id": call.id, "name": call.name, "response": {"number": number}} for call in turn.tool_calls]
+                self._armed(lambda responses=responses: session.send_tool_response(function_responses=responses))
             try:
                 turn = self._armed(lambda: session.collect(timeout=LONG))
             except ReceiveTimeout as error:
-                self._check(False, f"the call of {number} was answered and nothing came in {LONG} s", number)
+                self._check(False, f"calls before {number} were answered and nothing came in {LONG} s", number)
                 self._peek(error.messages, f"timeout of {number}")
                 return None
             except (TurnLost, SessionClosed) as error:
                 self._lose(number, error)
                 raise
-            self._note(f"collect for the call of {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
             numbers = {piece.number for piece in pieces_of(turn.text)}
-            if number in numbers or not self.manner.disturbed or (turn.interrupted and not numbers):
+            self._note(f"collect for {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
+            if number in numbers or (turn.interrupted and not numbers) or number in self.truth.replaced:
                 break
-            self._check_one_turn(self._take(turn.messages, "collect"), "collect")  # of what another thread asked before
-        self._check_turn(turn, number, disturbed=self.manner.disturbed)
+            self._check_one_turn(self._peek(turn.messages, "collect"), "collect")
+        else:
+            return None
+        self._check_turn(turn, number, others=True)
         return turn
 
     def _leave_one(self) -> None:
         """Asks, and receives nothing."""
         session = self.session
-        number = self._new("left")
-        self._armed(lambda: session.send_text(f"ask {number}"))
+        number, verb = self._new("left"), self.chance.choice(("ask", "ask", "call"))
+        self._armed(lambda: session.send_text(f"{verb} {number}"))
         self._exact = False
 
     def _collect(self) -> None:
@@ -356,7 +360,7 @@ class User:
 
     # What is checked.
 
-    def _check_turn(self, turn: Turn, number: int, *, disturbed: bool = False) -> None:
+    def _check_turn(self, turn: Turn, number: int, *, others: bool = False) -> None:
         """The turn of a question is its own, whole, and was given to nobody before."""
         pieces = self._take(turn.messages, f"turn of {number}")
         truth = self.truth
@@ -366,7 +370,7 @@ class User:
             self.told.counts["answers to what replaced it"] += 1
             return
         self._check(not strange, f"{number} got {turn.text!r} (skipped {turn.skipped})", number)
-        if number in truth.interrupted or (disturbed and turn.interrupted and not pieces):
+        if number in truth.interrupted or (others and turn.interrupted and not pieces):
             self.told.counts["interrupted"] += 1
             self._check([piece.place for piece in own] == list(range(len(own))), f"{number} got {turn.text!r}")
             return

@@ -464,17 +464,18 @@ def test_silences_add_up_where_others_ask_meanwhile() -> None:
     assert talk.turn() is later
 
 
-def test_who_asked_last_is_told_of_a_call_that_the_model_waits_for_in_vain() -> None:
+@pytest.mark.parametrize("rest", [(), (TURN_COMPLETE,)], ids=["in a turn", "in a turn of its own"])
+def test_who_waits_behind_a_call_is_told_once_and_nothing_is_closed(rest: tuple[LiveServerMessage, ...]) -> None:
     talk = Conversation()
     first, second = talk.asks(), talk.asks()
-    talk.comes(content(), a_call("1"))
+    talk.comes(content(), a_call("1"), *rest)
     assert talk.silence() == []
     first.is_abandoned = True
     (note,) = talk.silence()
-    assert (note.question, note.merged) == (first, (second,))
+    assert (note.question, note.asks_caller) == (first, True)
+    assert talk.silence() == []
     talk.answers("1")
-    assert not first.is_abandoned
-    assert talk.turn() is first
+    assert {talk.turn(), talk.turn()} == {first, second}
     assert not talk.ledger.answer_due
 
 

@@ -144,7 +144,7 @@ class Mark:
     begins: bool = False
     """True where that turn is still to come."""
     asks_caller: bool = False
-    """True where callbacks have left calls of the question to the caller."""
+    """True where callbacks have left calls of the question to the caller, or the model waits for the answers and says nothing."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -440,7 +440,12 @@ class Ledger:
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        left, finished = tuple(self._left_open()), self._running or self._finished
+        latest = self._latest
+        if latest is not None and latest.calls:  # whose the call is cannot be known: the caller is asked, and nothing is closed
+            latest.is_abandoned = False
+            self._notes.append(Mark(latest, asks_caller=True))
+            return NEVER
+        left, finished = tuple(self._left_open()), self._finished
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
