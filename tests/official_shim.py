@@ -256,7 +256,7 @@ def ours(api_client: Any) -> ApiClient:
     given = options if isinstance(options, dict) else vars(options)
     http_options = {name: value for name, value in given.items() if name in ("headers", "api_version") and value}
     if not api_client.vertexai:
-        return ApiClient(api_client.settings.api_key, http_options=http_options)
+        return ApiClient(api_client.api_key, http_options=http_options)
     base_url = getattr(api_client, "custom_base_url", None)
     if isinstance(base_url, str):
         return ApiClient(vertexai=True, http_options={"base_url": base_url, **http_options})
