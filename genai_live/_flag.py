@@ -22,7 +22,7 @@ class Flag:
     def __init__(self) -> None:
         self._is_set = False
         self._waiters: deque[threading.Lock] = deque()
-        """For each thread that waits a lock that is taken; to be released by whoever sets the flag."""
+        """A taken lock for each thread that waits; ``set`` releases them all."""
 
     def is_set(self) -> bool:
         """True once it was set, until it is cleared."""

@@ -259,7 +259,7 @@ class Gatherer:
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
     def _is_asked(self, note: Mark) -> bool:
-        """Looks at a note about calls that the caller has to answer; True when they are of this turn, or keep it from beginning."""
+        """Looks at a note about calls that the caller has to answer; True when this turn is theirs, or waits for them."""
         question = note.question
         waits = question is not None and question.waits_for_caller
         if not waits or question not in (self._question, self._passed_question):

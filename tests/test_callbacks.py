@@ -309,6 +309,25 @@ def test_a_flood_of_messages_of_many_small_parts_costs_twice_the_bound_at_most(p
     assert [each.ends_turn for each in received[-2:]] == [False, True]
 
 
+def test_a_flood_of_frames_that_are_no_json_costs_twice_the_bound_at_most() -> None:
+    """Each waits with its error, which takes more than the frame that it came in."""
+    queue = 4_000_000
+    with opened(http_options={"queue_bytes": queue}) as (session, peer):
+        tracemalloc.start()
+        try:
+            sending = beside(peer.send, frame(BINARY, b"no JSON, of some length" * 8) * 20_000 + frame(BINARY, TURN_COMPLETE))
+            until(lambda: session._connection.delivery.paused)
+            held = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        waiting = session.stats.waiting_messages
+        received = list(session.receive(PATIENCE))
+        sending.result(PATIENCE)
+    assert waiting < 1.2 * queue / 1_600
+    assert held < 2 * queue
+    assert sum(each.decode_error is not None for each in received) == 20_000
+
+
 def test_a_callback_on_an_executor_that_sleeps_costs_bounded_memory_and_loses_nothing() -> None:
     release, done = threading.Event(), threading.Event()
     seen: list[int] = []

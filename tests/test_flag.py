@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from types import FrameType
-from typing import Any
 
 from genai_live import _flag
 from genai_live._flag import Flag
 from tests.raw_peer import beside
+from tests.striking import struck_at
 from tests.waiting import PATIENCE, until
 
 
@@ -67,35 +66,9 @@ def test_ctrl_c_at_any_line_of_a_wait_keeps_nobody_from_setting_it() -> None:
     while True:
         line += 1
         flag = Flag()
-        struck = _struck_at(line, flag)
+        struck = struck_at(line, _flag, lambda flag=flag: flag.wait(0.01))
         beside(flag.set).result(PATIENCE)
         assert flag.wait(0)
         if not struck:
             break
     assert line > 5
-
-
-def _struck_at(line: int, flag: Flag) -> bool:
-    """Raises KeyboardInterrupt at the ``line``-th line of a wait; False when there are not as many."""
-    left = line
-
-    def in_function(function: FrameType, event: str, argument: object) -> Any:
-        nonlocal left
-        if event == "line":
-            left -= 1
-            if left == 0:
-                raise KeyboardInterrupt
-        return in_function
-
-    def trace(function: FrameType, event: str, argument: object) -> Any:
-        return in_function if function.f_code.co_filename == _flag.__file__ else None
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        flag.wait(0.01)
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False

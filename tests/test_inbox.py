@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
-from types import FrameType
 from typing import Any
 
 import pytest
@@ -23,6 +22,7 @@ from genai_live.errors import WrongThread
 from genai_live.types import LiveServerMessage
 from tests.raw_peer import beside
 from tests.servers import PATIENCE
+from tests.striking import struck_at
 from tests.waiting import until
 
 NOW = Deadline(0)
@@ -462,32 +462,6 @@ def test_a_claim_that_ctrl_c_left_behind_keeps_its_own_thread_from_nothing() -> 
     assert number_of(beside(receive, inbox, PATIENT()).result(PATIENCE)) == 2
 
 
-def struck_at(line: int, call: Callable[[], object]) -> bool:
-    """Raises KeyboardInterrupt at the ``line``-th line of the queue within ``call``; False when there are not as many."""
-    left = line
-
-    def in_function(function: FrameType, event: str, argument: object) -> Any:
-        nonlocal left
-        if event == "line":
-            left -= 1
-            if left == 0:
-                raise KeyboardInterrupt
-        return in_function
-
-    def trace(function: FrameType, event: str, argument: object) -> Any:
-        return in_function if function.f_code.co_filename == inbox_module.__file__ else None
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 @pytest.mark.parametrize("beginning", range(3))
 def test_ctrl_c_at_any_line_of_a_receiver_loses_nothing_gives_nothing_twice_and_keeps_the_reader_going(beginning: int) -> None:
     line = 0
@@ -498,7 +472,7 @@ def test_ctrl_c_at_any_line_of_a_receiver_loses_nothing_gives_nothing_twice_and_
         put(inbox, 0, 1, 2)
         assert inbox.pause_if_full()
         seen = received(inbox, beginning)
-        struck = struck_at(line, lambda inbox=inbox, seen=seen: seen.append(number_of(receive(inbox))))  # type: ignore[misc]
+        struck = struck_at(line, inbox_module, lambda inbox=inbox, seen=seen: seen.append(number_of(receive(inbox))))  # type: ignore[misc]
         while inbox.waiting_messages:
             seen += received(inbox, 1)
         assert seen == [0, 1, 2]
@@ -517,7 +491,7 @@ def test_ctrl_c_at_any_line_of_taking_a_turn_takes_it_or_leaves_it() -> None:
         line += 1
         inbox = an_inbox()
         put(inbox, 0, 1, 2, 3)
-        struck = struck_at(line, partial(gather, inbox, 3, [1]))
+        struck = struck_at(line, inbox_module, partial(gather, inbox, 3, [1]))
         given = GIVEN in inbox.claim
         assert given != struck
         inbox.let_go()

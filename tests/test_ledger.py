@@ -465,8 +465,12 @@ def test_silences_add_up_where_others_ask_meanwhile() -> None:
 
 
 @pytest.mark.parametrize("rest", [(), (TURN_COMPLETE,)], ids=["in a turn", "in a turn of its own"])
-def test_who_waits_behind_a_call_is_told_once_and_nothing_is_closed(rest: tuple[LiveServerMessage, ...]) -> None:
-    talk = Conversation()
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "after another turn"])
+def test_who_waits_behind_a_call_is_told_once_and_nothing_is_closed(rest: tuple[LiveServerMessage, ...], before: int) -> None:
+    talk = Conversation(calls_have_turns=bool(rest))
+    for _ in range(before):
+        talk.asks()
+        talk.turn()
     first, second = talk.asks(), talk.asks()
     talk.comes(content(), a_call("1"), *rest)
     assert talk.silence() == []

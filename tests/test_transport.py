@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from types import FrameType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from genai_live._network import transport as transport_module
 from genai_live._network.transport import Transport, TransportLost, WriteTimedOut
 from tests.raw_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, live_server, message, session_with, text_part
+from tests.striking import struck_at
 
 BIG = bytes(range(256)) * 8_000
 """Two megabytes: more than a socket pair takes at once."""
@@ -268,32 +269,6 @@ def test_an_interruption_between_the_system_call_and_its_record_ends_the_connect
             transport.write(text(b"two"), PATIENCE)
 
 
-def struck_at(line: int, call: Callable[[], object]) -> bool:
-    """Raises KeyboardInterrupt at the ``line``-th line of the transport within ``call``; False when there are not as many."""
-    left = line
-
-    def in_function(function: FrameType, event: str, argument: object) -> Any:
-        nonlocal left
-        if event == "line":
-            left -= 1
-            if left == 0:
-                raise KeyboardInterrupt
-        return in_function
-
-    def trace(function: FrameType, event: str, argument: object) -> Any:
-        return in_function if function.f_code.co_filename == transport_module.__file__ else None
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        call()
-    except KeyboardInterrupt:
-        return True
-    finally:
-        sys.settrace(before)
-    return False
-
-
 class Noted:
     """An opening that notes what it is told."""
 
@@ -315,7 +290,7 @@ def test_ctrl_c_at_any_line_of_a_write_leaves_whole_frames_keeps_nobody_out_and_
         while True:
             line += 1
             noted = Noted()
-            struck = struck_at(line, partial(transport.write, text(b"struck"), PATIENCE, None, noted))
+            struck = struck_at(line, transport_module, partial(transport.write, text(b"struck"), PATIENCE, None, noted))
             beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
             arrived = peer.read_frame()[1]
             assert (arrived == b"struck") == noted.is_written
@@ -331,7 +306,7 @@ def test_ctrl_c_at_any_line_of_a_flush_loses_no_frame_that_waits() -> None:
         while True:
             line += 1
             transport._soon.extend(((text(b"one"), None), (text(b"two"), None)))
-            struck = struck_at(line, transport.flush)
+            struck = struck_at(line, transport_module, transport.flush)
             beside(transport.write, text(b"next"), PATIENCE).result(PATIENCE)
             assert [peer.read_frame()[1] for _ in range(3)] == [b"one", b"two", b"next"]
             if not struck:

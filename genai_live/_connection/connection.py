@@ -549,8 +549,7 @@ class Connection(Generic[ServerMessage]):
             opening = _Opening(self.protocol, kind, question)
         try:
             if not wait:
-                self._note_soon(frame, Waiting(payload, kind, question, answers))
-                transport.write_soon(frame, opening)
+                self._send_soon(transport, frame, Waiting(payload, kind, question, answers), opening)
             elif not transport.write(frame, self.plan.options.write_timeout, deadline, opening):
                 self._note_soon(frame, Waiting(payload, kind, question, answers))
         except BaseException as error:
@@ -558,6 +557,19 @@ class Connection(Generic[ServerMessage]):
             raise
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("> %d bytes", len(payload))
+
+    def _send_soon(self, transport: Transport, frame: frames.Frame, waiting: Waiting, opening: Opening | None) -> None:
+        """Writes without waiting. A question that went out before the connection was lost is lost with it, and not refused."""
+        self._note_soon(frame, waiting)
+        try:
+            transport.write_soon(frame, opening)
+        except TransportLost:
+            if waiting.question is not None and not any(each is frame for each in transport.unwritten):
+                return
+            self._soon = [each for each in self._soon if each[0] is not frame]
+            if opening is not None:
+                opening.withdrawn()
+            raise
 
     def _note_soon(self, frame: frames.Frame, waiting: Waiting) -> None:
         """A question or an answer is left to be written by anybody: it is not lost with the connection before it goes out."""

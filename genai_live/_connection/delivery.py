@@ -25,6 +25,8 @@ _SETUP = State.SETUP
 FEW = 32
 """The part of the queue's bound up to which messages wait as objects, and later ones as the bytes that they came in: a message of
 many small parts takes 10 to 30 times as much as an object. Who is so far behind has it decoded twice."""
+ERROR_BYTES = 1024
+"""Bytes that a message which could not be decoded costs beside those of any other: it waits as an object, with its error."""
 CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
 
@@ -94,14 +96,20 @@ class Delivery(Generic[ServerMessage]):
             self._call_back(self._on_message, message, payload, mark)
             return
         inbox = self.inbox
-        kept = message if self._waiting < self._few or message.decode_error is not None else payload
-        self._waiting = inbox.put(kept, len(payload), mark)
+        kept: ServerMessage | bytes | bytearray = message
+        size = len(payload)
+        if message.decode_error is not None:
+            size += ERROR_BYTES
+        elif self._waiting >= self._few:
+            kept = payload
+        self._waiting = inbox.put(kept, size, mark)
         if self._waiting >= inbox.limit_bytes and inbox.pause_if_full():
             self._pause()
 
     def _take_early(self, message: ServerMessage, payload: bytes | bytearray) -> None:
-        self._early.append((None if message.decode_error is None else message, payload, self.protocol.mark))
-        self._early_bytes += len(payload) + ITEM_BYTES
+        decoded = message.decode_error is None
+        self._early.append((None if decoded else message, payload, self.protocol.mark))
+        self._early_bytes += len(payload) + ITEM_BYTES + (0 if decoded else ERROR_BYTES)
         if self._early_bytes > self._queue_bytes:
             words = f"more than {self._queue_bytes} bytes came before setupComplete (http_options queue_bytes)"
             raise Violation(frames.TOO_BIG, words)
@@ -212,7 +220,7 @@ class Delivery(Generic[ServerMessage]):
             self.dispatcher.call(self._note_shown, question, shown)
 
     def _note_shown(self, question: Question, calls: set[str]) -> None:
-        """The executor's callback has returned: whoever waits for the turn is told, if a call is left to the caller."""
+        """The executor's callback has returned: wakes the thread that waits for the turn, if a call is left to the caller."""
         if self.protocol.was_shown(question, calls):
             self._owner.resume()
 

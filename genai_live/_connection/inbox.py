@@ -7,9 +7,10 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from genai_live._connection.ledger import Mark, Question
+from genai_live._connection.ledger import SESSION, Mark, Question
 from genai_live._deadline import WAIT_SLICE, Deadline
 from genai_live.errors import WrongThread
 from genai_live.types._server_messages import ServerMessage
@@ -224,8 +225,7 @@ class Inbox(Generic[ServerMessage]):
 
     def holds(self, question: Question) -> bool:
         """True when something of the question, or its end, waits to be received."""
-        marks = (item[1] for item in (*self._held, *self._messages) if item is not None)
-        return any(question in (mark.question, *mark.merged, *mark.lost) and not mark.late for mark in marks)
+        return any(map(partial(_is_about, question), (*self._held, *self._messages)))
 
     def drop(self, place: int) -> None:
         """Takes the message at one place."""
@@ -327,3 +327,8 @@ class Inbox(Generic[ServerMessage]):
         except queue.Empty:
             if deadline.passed and not self._messages:
                 raise TimeoutError from None
+
+
+def _is_about(question: Question, item: Item[Any] | None) -> bool:
+    mark = SESSION if item is None else item[1]
+    return not mark.late and question in (mark.question, *mark.merged, *mark.lost)

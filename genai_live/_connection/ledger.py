@@ -445,7 +445,7 @@ class Ledger:
             latest.is_abandoned = False
             self._notes.append(Mark(latest, asks_caller=True))
             return NEVER
-        left, finished = tuple(self._left_open()), self._finished
+        left, finished = tuple(self._left_open()), latest
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -488,7 +488,7 @@ class Ledger:
                 self._due.append(question)
         self.standing, self._running, self.going_on = Standing.SILENT, None, None
         self.sound.sent = self.sound.ended = self._user_speaks = self._in_progress = False
-        self._silent_since = self._finished = None
+        self._silent_since = self._finished = self._latest = None
         return lost
 
     def begin_anew(self) -> tuple[Question, ...]:

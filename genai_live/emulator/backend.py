@@ -399,7 +399,7 @@ def _refused(error: Exception) -> tuple[int, str | bytes]:
         return response.status_code, bytes(response.body or b"")
     if isinstance(error, InvalidMessage) and isinstance(error.__cause__, EOFError):
         return BAD_GATEWAY, "The backend closed the connection instead of answering the upgrade."
-    return BAD_GATEWAY, f"The backend's answer is none to an upgrade: {error}"
+    return BAD_GATEWAY, f"The backend's answer is not one to an upgrade: {error}"
 
 
 def _redirected(response: Response) -> str:

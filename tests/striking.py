@@ -1,0 +1,34 @@
+"""Ctrl-C at a chosen line of a module, so that a test can try each of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType, ModuleType
+from typing import Any
+
+
+def struck_at(line: int, module: ModuleType, call: Callable[[], object]) -> bool:
+    """Raises KeyboardInterrupt at the ``line``-th line of the module within ``call``; False when there are not as many."""
+    left = line
+
+    def in_function(function: FrameType, event: str, argument: object) -> Any:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left == 0:
+                raise KeyboardInterrupt
+        return in_function
+
+    def trace(function: FrameType, event: str, argument: object) -> Any:
+        return in_function if function.f_code.co_filename == module.__file__ else None
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        call()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
