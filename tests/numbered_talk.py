@@ -51,7 +51,7 @@ class Manner:
     callback: str = ""
     """Empty for none; ``notes`` takes note, ``sleeps`` takes its time, ``answers`` also answers calls."""
     disturbed: bool = False
-    """Another thread asks too. Only where each question has a turn of its own: elsewhere no client could tell the turns apart."""
+    """Another thread asks too, all the time."""
 
     def __str__(self) -> str:
         words = [self.second_question, self.model.rpartition("/")[2], "reconnects" if self.reconnect else "does not reconnect"]
@@ -89,8 +89,8 @@ class User:
 
     # Life.
 
-    def talk(self, until: float) -> None:
-        """Asks until then, and at last one question more, which has to be answered."""
+    def talk(self, over: threading.Event) -> None:
+        """Asks until it is over, and at last one question more, which has to be answered."""
         acts: list[tuple[Callable[[], None], int]] = [
             (self._ask_long, 6),
             (self._ask_short, 5),
@@ -106,7 +106,7 @@ class User:
         if self.manner.disturbed:
             disturbing = beside(self._disturb, stop)
         try:
-            while time.monotonic() < until and not self.told.wrong:
+            while not (over.is_set() or self.told.wrong):
                 self._do(self.chance.choices(doing, weights)[0])
             stop.set()
             if disturbing is not None:
