@@ -523,11 +523,38 @@ def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     assert second.fate is Fate.WRITTEN
 
 
-def test_an_answered_call_of_which_the_model_does_not_speak_ends_its_question_after_a_silence() -> None:
+def test_an_answered_call_waits_for_the_model_however_long_it_thinks() -> None:
     talk = Conversation()
     question = talk.asks()
     talk.comes(a_call("1"), TURN_COMPLETE)
     talk.answers("1")
+    assert talk.silence(100 * SILENCE) == []
+    later = talk.asks()
+    assert talk.silence() == []
+    assert talk.turn() is question
+    assert talk.turn() is later
+
+
+def test_an_answered_call_of_which_the_model_does_not_speak_shifts_no_answer_for_good() -> None:
+    talk = Conversation()
+    question = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    talk.answers("1")
+    second = talk.asks()
+    assert talk.turn() is question  # nothing says that it is not
+    (note,) = talk.silence()
+    assert (note.question, note.merged) == (question, (second,))
+    later = talk.asks()
+    assert talk.turn() is later
+
+
+def test_an_answered_call_of_an_earlier_connection_ends_its_question_after_a_silence() -> None:
+    """The service may have answered it in what was lost."""
+    talk = Conversation()
+    question = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    talk.answers("1")
+    assert talk.ledger.lose() == ()
     assert talk.silence() == [question.last]
     assert not talk.ledger.answer_due
 

@@ -465,7 +465,8 @@ class Ledger:
         One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
         """
         if self.standing is Standing.SILENT:
-            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+            is_new = self._latest is None  # the connection: over the last one the service may have answered a response
+            return (each for each in tuple(self._due) if each.ready < self._began or (each.is_owed and is_new))
         waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
         return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 
