@@ -94,7 +94,7 @@ def test_the_readme_begins_with_the_lines_that_ci_runs() -> None:
 
 def test_every_command_of_the_readme_is_one_of_the_command_line_and_the_other_way_round() -> None:
     table = set(re.findall(r"^\| `genai-live (\w+)", README, re.MULTILINE))
-    assert table == set(cli._COMMANDS)
+    assert table == set(cli.COMMANDS)
 
 
 def test_every_file_of_the_readmes_map_exists() -> None:
