@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from genai_live import _threads
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
 from genai_live.errors import ConfigError, LiveError, ToolError
@@ -306,7 +307,7 @@ class Runner:
         sorter = threading.Thread(target=self._sort, name="genai-live-tools", daemon=True)
         self._sorter = sorter
         try:
-            sorter.start()
+            _threads.start(sorter)
         except RuntimeError:  # no more threads, or the interpreter ends: the next call tries again
             self._sorter = None
             logger.exception("a thread for the calls of tools could not be started")
