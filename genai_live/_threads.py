@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import threading
 
+from genai_live._deadline import Deadline
 from genai_live._flag import Flag
 
 
@@ -32,6 +33,6 @@ def start(thread: threading.Thread) -> None:
         runs.set()
 
     _thread.start_new_thread(begin, ())
-    runs.wait()
+    Deadline(None).wait(runs)
     if failures:
         raise failures[0]
