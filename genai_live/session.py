@@ -284,7 +284,8 @@ class Session(MessageStream[LiveServerMessage]):
     ) -> Turn:
         """Asks, waits for the answer and returns it: always that to this question, whatever was left of earlier ones.
 
-        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
+        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time. A
+        str is text: one that is the path of a WAV file is refused.
         ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
         (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
         can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
@@ -295,7 +296,7 @@ class Session(MessageStream[LiveServerMessage]):
         it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
-            ConfigError: a shape that the service does not take; nothing was sent.
+            ConfigError: a shape that the service does not take, or the path of a WAV file as a str; nothing was sent.
             ReceiveTimeout, TurnLost, ServiceError, SessionClosed, WrongThread: as ``collect``.
         """
         self._check_receiver()
@@ -341,7 +342,7 @@ class Session(MessageStream[LiveServerMessage]):
         if isinstance(content, (Audio, Path)):
             return self._spoken(content, deadline)
         if isinstance(content, str):
-            message = self._text_message(content)
+            message = self._text_message(inputs.no_file_name(content))
         else:
             message = inputs.client_content(content, True, self._api_client.backend, "content")
         question = self._protocol.ledger.asked(Asked.CONTENT)

@@ -24,7 +24,7 @@ LAYERS: dict[str, set[str]] = {
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
     "network": {"_network"},
-    "settings": {"_settings", "auth", "api_client"},
+    "settings": {"_settings", "_default_credentials", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
     "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},

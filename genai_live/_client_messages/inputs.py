@@ -1,8 +1,9 @@
-"""What a caller says, in every accepted shape, as client messages. Pure, but for encoding images: runs on any thread."""
+"""What a caller says, in every accepted shape, as client messages: any thread. Pure, but for encoding images and seeing files."""
 
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -27,6 +28,8 @@ AUDIO_SUFFIX = b'"}}}'
 """What follows the base64 of an audio message that began with ``audio_prefix``."""
 AUDIO_STREAM_END = _json.dumps({"realtimeInput": {"audioStreamEnd": True}})
 """The message that no sound comes for a while; the same for every backend."""
+WAV_SUFFIXES = (".wav", ".wave")
+"""Of a WAV file's name."""
 _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
@@ -58,6 +61,18 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
     if turn_complete is not None:
         content["turnComplete"] = flag(turn_complete, "turn_complete")
     return {"clientContent": content}
+
+
+def no_file_name(text: str) -> str:
+    """The text of a question.
+
+    Raises:
+        ConfigError: it is the path of a WAV file that is there, of which the model would read the name.
+    """
+    if text.lower().endswith(WAV_SUFFIXES) and os.path.isfile(text):
+        cure = f"pass pathlib.Path({text!r}) to have it spoken, or send_text its name"
+        raise ConfigError(f"is the path of a WAV file, and a str is sent as text: {cure}", "content")
+    return text
 
 
 def realtime_input(
