@@ -161,9 +161,11 @@ class Session(MessageStream[LiveServerMessage]):
     def send_tool_response(self, *, function_responses: Any) -> None:
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
+        A response without an id is that of the only call of its name that waits for one.
+
         Raises:
-            ConfigError: an id, name or response is missing, the model's family refuses ``scheduling``, or with ``run_tools`` the
-                call is one that its function answers; nothing was sent.
+            ConfigError: a name or response is missing, or an id that nothing else tells, the model's family refuses
+                ``scheduling``, or with ``run_tools`` the call is one that its function answers; nothing was sent.
             SessionClosed: the session has ended.
         """
         responses = self._answers.checked(function_responses)

@@ -52,7 +52,10 @@ def test_a_setting_in_the_wrong_place_or_shape_is_told_the_right_one(config: dic
 
 
 def test_a_response_without_the_id_of_its_call_is_told_why() -> None:
-    words = "function_responses[0].id: is missing; the Gemini Developer API matches responses to calls by the call's id"
+    words = (
+        "function_responses[0].id: is missing; the Gemini Developer API matches responses to calls by the call's id, and no call"
+        " of 'getWeather' waits"
+    )
     with session_with() as session, pytest.raises(ConfigError, match=f"^{re.escape(words)}$"):
         session.send_tool_response(function_responses=[{"name": "getWeather", "response": {"content": "{}"}}])
 

@@ -473,6 +473,49 @@ def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
         pass
 
 
+# Responses without an id.
+
+
+def by_hand(*names: str) -> Any:
+    """A session whose caller answers functions of these names."""
+    return calling({"function_declarations": [{"name": name} for name in names]}, run_tools=False)
+
+
+def answer_to(name: str, output: int = 0, **more: Any) -> dict[str, Any]:
+    return {"name": name, "response": {"output": output}, **more}
+
+
+def test_a_response_without_an_id_has_that_of_the_only_call_of_its_name_that_waits() -> None:
+    with by_hand("look", "book") as (service, session):
+        session.send_text("go")
+        service.call(("a", "look", {}), ("b", "book", {}), ("c", "look", {}))
+        session.collect(timeout=PATIENCE)
+        with pytest.raises(ConfigError, match=r"function_responses\.id: is missing, and 2 calls of 'look' wait: 'a', 'c'"):
+            session.send_tool_response(function_responses=answer_to("look"))
+        with pytest.raises(ConfigError, match=r"is missing; .* and no call of 'cook' waits"):
+            session.send_tool_response(function_responses=answer_to("cook"))
+        session.send_tool_response(function_responses=answer_to("book"))
+        session.send_tool_response(function_responses=[answer_to("look", 1), answer_to("look", 2, id="a")])
+        assert [(each["id"], each["name"]) for each in service.wait_for(3)] == [("b", "book"), ("c", "look"), ("a", "look")]
+        service.say("done")
+        assert session.collect(timeout=PATIENCE).text == "done"
+        with pytest.raises(ConfigError, match="no call of 'book' waits"):
+            session.send_tool_response(function_responses=answer_to("book"))
+
+
+def test_the_response_to_a_call_without_an_id_has_none_and_ends_the_wait_for_it() -> None:
+    for tools_, run_tools in (((double,), True), (({"function_declarations": [{"name": "double"}]},), False)):
+        with calling(*tools_, run_tools=run_tools) as (service, session):
+            session.send_text("go")
+            service.send(toolCall={"functionCalls": [{"name": "double", "args": {"number": 2}}]})
+            if not run_tools:
+                assert session.collect(timeout=PATIENCE).tool_calls[0].id is None
+                session.send_tool_response(function_responses=answer_to("double", 4))
+            assert service.wait_for() == [answer_to("double", 4)]
+            service.say("four")
+            assert session.collect(timeout=PATIENCE).text == "four"
+
+
 # Calls that come again.
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from genai_live import _json
@@ -206,11 +206,15 @@ def _elsewhere(mime_type: str, kind: str) -> str:
     return "; sound goes into audio=" if mime_type.startswith("audio/") else ""
 
 
-def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:
+def tool_response(
+    function_responses: Any, backend: Backend, ids_waiting: Callable[[str], list[str | None]] = lambda name: []
+) -> dict[str, Any]:
     """A toolResponse message from a FunctionResponse, a dict of one, or a list of them; what ``response`` holds is sent as it is.
 
+    ``ids_waiting`` knows by name which calls wait for a response: one without an id is that of the only one.
+
     Raises:
-        ConfigError: nothing, a name or response is missing, an id is missing on the Developer API, or an unknown key.
+        ConfigError: nothing, a name or response is missing, an id is missing and nothing tells which, or an unknown key.
     """
     path = "function_responses"
     several = isinstance(function_responses, _CONTAINERS)
@@ -221,7 +225,25 @@ def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:
     paths = [f"{path}[{index}]" if several else path for index in range(len(responses))]
     with not_endless(path):
         made = [_response(checker, response, where) for response, where in zip(responses, paths, strict=True)]
+    taken = {response.get("id") for response in made}
+    for response, where in zip(made, paths, strict=True):
+        if not response.get("id"):
+            _take_id(response, [each for each in ids_waiting(response["name"]) if each not in taken - {None}], backend, where)
+            taken.add(response.get("id"))
     return {"toolResponse": {"functionResponses": made}}
+
+
+def _take_id(response: dict[str, Any], waiting: list[str | None], backend: Backend, path: str) -> None:
+    """Gives a response the id of its call; None of a call that has none either."""
+    response.pop("id", None)
+    if len(waiting) > 1:
+        told = ", ".join(repr(each) for each in waiting)
+        raise ConfigError(f"is missing, and {len(waiting)} calls of {response['name']!r} wait: {told}", f"{path}.id")
+    if not waiting and not backend.is_vertex:
+        words = f"is missing; {backend} matches responses to calls by the call's id, and no call of {response['name']!r} waits"
+        raise ConfigError(words, f"{path}.id")
+    if waiting and waiting[0] is not None:
+        response["id"] = waiting[0]
 
 
 def _response(checker: Checker, value: Any, path: str) -> dict[str, Any]:
@@ -230,10 +252,6 @@ def _response(checker: Checker, value: Any, path: str) -> dict[str, Any]:
         raise ConfigError("is missing; it is the name of the call that this answers", f"{path}.name")
     if "response" not in response:
         raise ConfigError('is missing; pass a dict such as {"output": ...} or {"error": ...}', f"{path}.response")
-    if not response.get("id"):
-        if not checker.backend.is_vertex:
-            raise ConfigError(f"is missing; {checker.backend} matches responses to calls by the call's id", f"{path}.id")
-        response.pop("id", None)
     return response
 
 
