@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -248,7 +249,7 @@ class Session(MessageStream[LiveServerMessage]):
         Raises:
             ReceiveTimeout: the turn did not end in time; the session is still usable.
             SessionClosed: the session has ended, by the server in mid-turn or by the network.
-            WrongThread: called from a callback, or while another thread receives.
+            WrongThread: called from a callback or a function of ``run_tools``, or while another thread receives.
         """
         self._check_receiver()
         closings = self._protocol.ledger.closings
@@ -271,7 +272,7 @@ class Session(MessageStream[LiveServerMessage]):
             TurnLost: the turn is lost with its connection; the session goes on over another one.
             ServiceError: the service answered with an error.
             SessionClosed: the session ended before the turn did.
-            WrongThread: called from a callback, or while another thread receives.
+            WrongThread: called from a callback or a function of ``run_tools``, or while another thread receives.
         """
         self._check_receiver()
         return self._given(None, Deadline.of(timeout), until, on_update)
@@ -378,9 +379,19 @@ class Session(MessageStream[LiveServerMessage]):
         """Ends politely: says that no more speech comes, lets the answer arrive, then closes. What arrives can still be received.
 
         Waits up to ``timeout`` seconds for the end of the answer, and for functions that run because of ``run_tools``: their
-        answers go out. In a callback it cannot wait, and closes at once.
+        answers go out. In a callback it cannot wait, and closes at once. In a function of ``run_tools`` it returns at once, and
+        the session ends when that function's answer has gone out and the model's has come, at the latest after ``timeout``.
         """
         deadline = Deadline.of(timeout)
+        if not self._connection.is_answering:
+            self._finish(deadline)
+            return
+        try:
+            threading.Thread(target=self._finish, args=(deadline,), name="genai-live-finish", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self.close()
+
+    def _finish(self, deadline: Deadline) -> None:
         channel = self._connection
         if channel.close_info is None and not channel.forked and not channel.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing

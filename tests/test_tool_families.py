@@ -113,9 +113,8 @@ def test_a_behavior_and_a_scheduling_that_the_family_refuses_are_refused_before_
             pass
     with talking_to("gemini-3.8-live", config={"tools": [blocking, silent]}) as (emulator, session):
         session.ask("silent", timeout=PATIENCE, until="generated")
-        until(lambda: session.tool_runs[0].state is RunState.ANSWERED)
-        sent = next(message.message for message in emulator.received if message.kind == "toolResponse")
-    assert sent["toolResponse"]["functionResponses"][0]["scheduling"] == "SILENT"
+        until(lambda: responses_of(emulator))
+        assert responses_of(emulator)[0]["scheduling"] == "SILENT"
 
 
 # What the emulator does with calls, as families do.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from genai_live import tools, types
 from genai_live.audio import Audio
-from genai_live.errors import ConfigError, ToolError, TurnLost
+from genai_live.errors import ConfigError, ToolError, TurnLost, WrongThread
 from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpdate, tool
 from tests.calling_service import calling
 from tests.waiting import PATIENCE, until
@@ -427,6 +428,79 @@ def test_a_session_that_the_server_ends_tells_its_functions(gate: Gate) -> None:
         service.drop()
         assert gate.contexts[0].cancelled.wait(PATIENCE)
         assert session.tool_runs[0].state is RunState.LOST
+
+
+# What a function does with its session.
+
+
+@pytest.mark.parametrize("by_client", [False, True])
+def test_a_function_that_hangs_up_is_answered_first_and_the_models_last_words_come(by_client: bool) -> None:
+    def hang_up(context: ToolContext) -> str:
+        """Hangs up."""
+        began = time.monotonic()
+        ends: Any = service.client if by_client else context.session
+        ends.finish(PATIENCE)
+        assert time.monotonic() - began < PATIENCE / 2
+        assert context.session.close_info is None
+        return "bye"
+
+    with calling(hang_up) as (service, session):
+        session.send_text("go")
+        service.call(("c", "hang_up", {}))
+        assert service.wait_for()[0]["response"] == {"output": "bye"}
+        service.say("Goodbye.")
+        assert session.collect(timeout=PATIENCE).text == "Goodbye."
+        until(lambda: session.close_info)
+        assert session.close_info is not None
+        assert session.close_info.clean
+        assert session.tool_runs[0].state is RunState.ANSWERED
+
+
+def test_a_function_that_closes_its_session_runs_to_its_end_and_nothing_is_sent() -> None:
+    ended = threading.Event()
+
+    def close(context: ToolContext) -> str:
+        """Closes."""
+        context.session.close()
+        assert context.cancelled.is_set()
+        ended.set()
+        return "closed"
+
+    with calling(close) as (service, session):
+        service.call(("c", "close", {}))
+        assert ended.wait(PATIENCE)
+        until(lambda: not session.tool_runs[0].runs_on)
+        assert session.tool_runs[0].state is RunState.CLOSED
+        until(lambda: not threads_of_tools())
+    assert service.responses == []
+
+
+def test_a_function_may_send_and_is_refused_to_receive() -> None:
+    refused: list[str] = []
+
+    def look(context: ToolContext) -> str:
+        """Looks."""
+        session: Any = context.session
+        for receive in (lambda: session.ask("?"), session.collect, session.receive, lambda: iter(session)):
+            with pytest.raises(WrongThread) as raised:
+                receive()
+            refused.append(str(raised.value))
+        session.send_text("I am at it")
+        session.send_realtime_input(audio=bytes(640))
+        session.send_client_content(turns="a note", turn_complete=False)
+        return "seen"
+
+    with calling(look) as (service, session):
+        session.send_text("go")
+        service.call(("c", "look", {}))
+        assert service.answer_of("c")["response"] == {"output": "seen"}
+        assert "a note" in str(service.received)
+        service.say("done")
+        assert session.collect(timeout=PATIENCE).text == "done"
+    assert set(refused) == {
+        "receiving in a function of run_tools would wait for its own answer: return a result, or send; what the model says comes"
+        " to whoever receives"
+    }
 
 
 # Approval.

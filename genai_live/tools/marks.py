@@ -134,7 +134,7 @@ class ToolContext:
 
     @property
     def session(self) -> Session:
-        """The session that the call came from. It may send; receiving is for its receiver."""
+        """The session that the call came from. It may send, finish and close; receiving is for its receiver."""
         return cast("Session", self._session)
 
     def check(self) -> None:
@@ -161,8 +161,11 @@ if TYPE_CHECKING:
         def send_context_update(self, *, system_instruction: Any = None, tools: Any = None) -> None:
             """Replaces the system instruction, the tools, or both."""
 
+        def finish(self, timeout: float | None = ...) -> None:
+            """Ends the session once the answer to this call has gone out and the model's has come; returns at once."""
+
         def close(self, timeout: float | None = ...) -> None:
-            """Ends the session."""
+            """Ends the session now; nothing of this call is sent."""
 
         @property
         def session_id(self) -> str | None:

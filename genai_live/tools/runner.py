@@ -265,10 +265,14 @@ class Runner:
         with self._lock:
             return any(not call.run.state.is_end for call in self._known.values())
 
+    @property
+    def is_own_thread(self) -> bool:
+        """True on the threads of functions and approvals, and on the one that sorts, where ``on_run`` may be called."""
+        current = threading.current_thread()
+        return current is self._sorter or current in self._threads
+
     def wait(self, seconds: float | None) -> None:
-        """Waits until no call is open; not on a thread of a function, which would wait for itself."""
-        if threading.current_thread() in self._threads:
-            return
+        """Waits until no call is open. Not for own threads, which would wait for themselves."""
         with self._changed:
             self._changed.wait_for(lambda: not self.is_busy, seconds)
 
