@@ -240,28 +240,3 @@ def test_other_families_hear_on_while_a_call_is_open(model: str) -> None:
         until(lambda: heard(emulator) == 1)
         assert session.stats.held == 0
         holding.open.set()
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_slow_function_delays_neither_keepalive_nor_sound(shared: bool) -> None:
-    holding = Holding()
-    with LiveEmulator(pace=0.0, voice=False) as emulator:
-        options = {"base_url": emulator.url, "ping_interval": 0.05, "silence_limit": 0.5}
-        client = Client(api_key="k", http_options=options, shared_reader=shared)
-        with (
-            client.live.connect(model="emulator-loopback", run_tools=True) as other,
-            client.live.connect(
-                model="emulator", config={"tools": [holding.weather], "response_modalities": ["TEXT"]}, run_tools=True
-            ) as session,
-        ):
-            session.send_text("weather")
-            assert holding.began.wait(PATIENCE)
-            for _ in range(100):  # 1 s and more, of which the function takes all: twice the limit of silence
-                other.send_realtime_input(audio=CHUNK)
-                message = next(iter(other))
-                assert message.data == CHUNK
-                threading.Event().wait(0.01)
-            assert session.close_info is None
-            assert session.tool_runs[0].state is RunState.RUNNING
-            holding.open.set()
-            assert "weather answered" in session.collect(timeout=PATIENCE).text

@@ -16,6 +16,7 @@ from genai_live.audio import Audio
 from genai_live.errors import ConfigError, ToolError, TurnLost, WrongThread
 from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpdate, tool
 from tests.calling_service import calling
+from tests.slow_tool import CHUNK_SECONDS, SLACK, while_a_function_sleeps
 from tests.waiting import PATIENCE, until
 
 
@@ -229,6 +230,17 @@ def test_an_async_function_runs_in_a_loop_of_its_own() -> None:
 
 
 # Threads and time.
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_function_that_sleeps_delays_neither_keepalive_nor_sound(shared: bool) -> None:
+    """Eight times the interval of pings; ``python -m soak slow_tool`` sleeps 30 s."""
+    interval = 0.25
+    seen = while_a_function_sleeps(8 * interval, interval, shared_reader=shared)
+    assert seen.longest_gap(seen.pings) < interval + SLACK
+    assert seen.longest_gap(seen.sent) < CHUNK_SECONDS + SLACK
+    assert seen.longest_gap(seen.heard) < CHUNK_SECONDS + SLACK
 
 
 def test_eight_functions_that_hang_leave_the_ninth_running(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
@@ -664,6 +676,7 @@ def test_after_a_fresh_session_nothing_of_the_old_calls_is_sent(gate: Gate) -> N
         until(lambda: session.tool_runs[0].state is RunState.LOST)
         assert gate.contexts[0].cancelled.is_set()
         gate.open.set()
+        service.wait_for(2, of="setups")
         service.call(("d", "double", {"number": 1}))
         service.answer_of("d")
     assert [each["id"] for each in service.responses] == ["d"]
