@@ -229,6 +229,20 @@ def test_an_async_function_runs_in_a_loop_of_its_own() -> None:
         assert [each["response"] for each in service.wait_for(4)[1:]] == [{"output": 1}, {"output": 2}, {}]
 
 
+@pytest.mark.parametrize("raised", [ValueError("no"), SystemExit(1)], ids=repr)
+def test_an_on_run_that_raises_is_logged_and_every_call_is_answered(
+    raised: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def show(run: ToolRun) -> None:
+        raise raised
+
+    with calling(double, run_tools=ToolPolicy(on_run=show)) as (service, _):
+        for number in range(3):
+            service.call((f"c{number}", "double", {"number": number}))
+            assert service.answer_of(f"c{number}")["response"] == {"output": 2 * number}
+    assert "on_run raised; the session goes on" in caplog.text
+
+
 # Threads and time.
 
 
@@ -550,6 +564,67 @@ def test_a_call_that_needs_approval_runs_when_it_is_given(granted: bool) -> None
     assert session.tool_runs[0].state is (RunState.ANSWERED if granted else RunState.REFUSED)
 
 
+@tool(approve=True)
+def book_it(flight: str = "LH1") -> str:
+    """Books."""
+    return flight
+
+
+@pytest.mark.parametrize("answer", ["yes", "no", 1, None], ids=repr)
+def test_only_true_lets_a_function_run(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with calling(book_it, run_tools=ToolPolicy(approve=lambda call, context: answer)) as (service, session):
+        service.call(("c", "book_it", {}))
+        assert service.wait_for()[0]["response"] == {"error": "book_it was not run: it was not approved."}
+        until(lambda: session.tool_runs[0].state is RunState.REFUSED)
+    assert f"must give back True or False, not {type(answer).__name__}; book_it is not run" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [(ToolError("Nobody is here."), "Nobody is here."), (KeyError("desk"), "book_it was not run: it was not approved.")],
+    ids=["ToolError", "another error"],
+)
+def test_an_approval_that_raises_is_none(raised: Exception, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        raise raised
+
+    with calling(book_it, run_tools=ToolPolicy(approve=approve)) as (service, _):
+        service.call(("c", "book_it", {}))
+        assert service.wait_for()[0]["response"] == {"error": told}
+    assert ("asking for the approval of book_it failed" in caplog.text) is isinstance(raised, KeyError)
+
+
+def test_an_approval_that_hangs_holds_up_nobody_else_and_ends_with_its_call(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[ToolContext] = []
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        asked.append(context)
+        assert context.cancelled.wait(PATIENCE)
+        context.check()
+        return True
+
+    with calling(book_it, double, run_tools=ToolPolicy(workers=1, timeout=0.05, approve=approve)) as (service, session):
+        service.call(("a", "book_it", {}), ("b", "book_it", {"flight": "LH2"}))
+        until(lambda: len(asked) == 2)
+        service.call(("c", "double", {"number": 1}))
+        assert service.answer_of("c")["response"] == {"output": 2}
+        service.cancel("a")
+        until(lambda: session.tool_runs[0].state is RunState.CANCELLED)
+        assert session.tool_runs[1].state is RunState.WAITING
+    assert session.tool_runs[1].state is RunState.CLOSED
+    until(lambda: not threads_of_tools())
+    assert [each["id"] for each in service.responses] == ["c"]
+    assert "failed" not in caplog.text
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, None])
+def test_a_timeout_without_end_is_none(timeout: float | None) -> None:
+    with calling(double, run_tools=ToolPolicy(timeout=timeout)) as (service, _):
+        for number in range(2):
+            service.call((f"c{number}", "double", {"number": number}))
+            assert service.answer_of(f"c{number}")["response"] == {"output": 2 * number}
+
+
 def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
     @tool(approve=True)
     def book() -> None:
@@ -691,6 +766,9 @@ def test_after_a_fresh_session_nothing_of_the_old_calls_is_sent(gate: Gate) -> N
         ("yes", "run_tools: must be True, False or a ToolPolicy, not str"),
         ({"workers": 0}, "run_tools.workers: must be a whole number, 1 or above, not 0"),
         ({"timeout": -1}, "run_tools.timeout: must be a number above 0, not -1"),
+        ({"timeout": 0}, "run_tools.timeout: must be a number above 0, not 0"),
+        ({"approve": later}, "run_tools.approve: must be a plain function, not an async one"),
+        ({"on_run": later}, "run_tools.on_run: must be a plain function, not an async one"),
         ({"approve": 1}, "run_tools.approve: must be a function"),
         ({"threads": 1}, "run_tools.threads: unknown key; ToolPolicy has workers"),
     ],

@@ -368,7 +368,7 @@ class Ledger:
         return is_left
 
     def ids_waiting(self, name: str) -> list[str | None]:
-        """Ids of the unanswered calls of this name. A call that came without an id has None, and goes on having it. Any thread."""
+        """Ids of the unanswered calls of this name; None, for good, of calls that came without one. Any thread."""
         told = self._told_calls
         calls = [call for key in tuple(self.pending) if (call := told.get(key)) is not None and call.name == name]
         nameless = told.get(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ def tool(
 ) -> Callable[[F], F]:
     """Says how a function is declared and run as a tool; it stays the same function, callable as before.
 
+    What can hold no mark, such as a bound method, comes back as a partial of it: ``tool(name="left")(lamp.switch)``.
+
     Args:
         name: What the model calls it; by default the function's own name.
         timeout: Seconds, in place of the policy's. Then an error is sent to the model, and the result is dropped.
@@ -86,11 +89,19 @@ def tool(
         flag(repeatable, "repeatable"),
     )
 
-    def mark(function: F) -> F:
-        setattr(function, _MARKS, marks)
-        return function
+    return functools.partial(_marked, marks)
 
-    return mark
+
+def _marked(marks: Marks, function: F) -> F:
+    if isinstance(function, (staticmethod, classmethod)):  # a call goes to the function inside, which has to know
+        setattr(function.__func__, _MARKS, marks)
+    try:
+        setattr(function, _MARKS, marks)
+    except (AttributeError, TypeError):
+        held = functools.partial(function)
+        setattr(held, _MARKS, marks)
+        return cast("F", held)
+    return function
 
 
 def _member(kind: Any, value: Any, name: str) -> str | None:

@@ -35,6 +35,8 @@ logger = logging.getLogger("genai_live")
 
 MOST_KNOWN = 1_000
 """Runs that ``session.tool_runs`` remembers, and ids by which a call that comes twice is known."""
+LONGEST_WAIT = 3_600.0
+"""Seconds of one wait for the next timeout: the system's waits refuse infinity, and times beyond some centuries."""
 SETTLES_WITHIN = 1.0
 """Seconds that a turn waits for the records of answers that are on their way: its own words came after them."""
 _PREFIXES = ("default_api.", "default_api:")
@@ -323,7 +325,9 @@ class Runner:
             try:
                 if on_run is not None:
                     on_run(run)
-            except Exception:
+            except KeyboardInterrupt:  # on the thread of a caller that closes
+                raise
+            except BaseException:  # SystemExit too: other calls wait for this thread
                 logger.exception("on_run raised; the session goes on")
             finally:
                 call.telling = False
@@ -365,7 +369,7 @@ class Runner:
     def _next_due(self) -> float | None:
         """Requires the lock. Seconds until something has to be done."""
         due = min((work.ends_at for work in self._slots.running if work.ends_at is not None), default=None)
-        return None if due is None else max(0.0, due - time.monotonic())
+        return None if due is None else min(max(0.0, due - time.monotonic()), LONGEST_WAIT)
 
     def _placed(self, call: _Call, earlier: list[_Work]) -> list[Callable[[], None]]:
         """Requires the lock. Finds a call its work: that of an earlier call which is the same, or one of its own."""
@@ -428,18 +432,17 @@ class Runner:
     # The thread of an approval.
 
     def _ask_for_approval(self, work: _Work) -> None:
-        call, approve = work.calls[0].call, self._policy.approve
-        assert approve is not None
+        granted, words = False, _DENIED.format(work.callee.name)
         try:
-            work.values = work.callee.values(call.args)  # no approval is asked for a call that would not run
-            granted = bool(approve(call, work.context))
+            work.values = work.callee.values(work.calls[0].call.args)  # no approval is asked for a call that would not run
+            granted = self._asked(work)
         except ToolError as error:
-            granted, words = False, str(error)
-        except BaseException:
-            logger.exception("asking for the approval of %s failed; it is not run", work.callee.name)
-            granted, words = False, _DENIED.format(work.callee.name)
-        else:
-            words = _DENIED.format(work.callee.name)
+            words = str(error)
+        except BaseException as error:
+            if work.context.cancelled.is_set() and not work.open_calls:
+                logger.info("the approval of %s ended after its call did: %s", work.callee.name, type(error).__name__)
+            else:
+                logger.exception("asking for the approval of %s failed; it is not run", work.callee.name)
         with self._changed:
             self._approvals -= 1
             if granted and work.open_calls:
@@ -448,6 +451,15 @@ class Runner:
             self._wake()
         if not granted:
             self._refuse(work, words)
+
+    def _asked(self, work: _Work) -> bool:
+        """Whether a function may run: only True says so. "no" is true, too, to Python."""
+        assert self._policy.approve is not None
+        answer: object = self._policy.approve(work.calls[0].call, work.context)
+        if not isinstance(answer, bool):
+            kind = type(answer).__name__
+            logger.error("run_tools.approve must give back True or False, not %s; %s is not run", kind, work.callee.name)
+        return answer is True
 
     # The thread of a function.
 
