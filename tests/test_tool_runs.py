@@ -15,6 +15,7 @@ from genai_live import tools, types
 from genai_live.audio import Audio
 from genai_live.errors import ConfigError, ToolError, TurnLost, WrongThread
 from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpdate, tool
+from genai_live.tools.plain import Unsayable, said
 from tests.calling_service import calling
 from tests.slow_tool import CHUNK_SECONDS, SLACK, while_a_function_sleeps
 from tests.waiting import PATIENCE, until
@@ -89,6 +90,26 @@ def test_pictures_and_sound_go_as_parts() -> None:
         (answer,) = service.wait_for()
     assert answer["response"] == {"output": "a lamp"}
     assert [part["inlineData"]["mimeType"] for part in answer["parts"]] == ["image/png", "audio/wav"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        types.FunctionResponsePart.from_bytes(b"png", "image/png"),
+        types.Part.from_bytes(data=b"png", mime_type="image/png"),
+        types.Blob(data=b"png", mime_type="image/png"),
+    ],
+    ids=["FunctionResponsePart", "Part", "Blob"],
+)
+def test_a_part_of_any_name_goes_as_a_part(part: Any) -> None:
+    assert said(part) == ({"output": None}, [types.FunctionResponsePart.from_bytes(b"png", "image/png")])
+    with pytest.raises(Unsayable, match="a Blob without its mime_type"):
+        said(types.Blob(data=b"png"))
+
+
+@pytest.mark.parametrize("value", [range(2), {0: "a", 1: "b"}.keys(), {"a": 0, "b": 1}.values(), iter([0, 1])], ids=str)
+def test_what_can_be_listed_is_a_list(value: Any) -> None:
+    assert said(value) == ({"output": [0, 1]}, [])
 
 
 def test_of_an_error_the_model_hears_that_there_was_one_and_the_caller_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
@@ -318,6 +339,42 @@ def test_not_more_than_workers_run_at_once_and_one_that_is_sequential_runs_alone
     at = order.index("+s")
     assert order[at + 1] == "-s"
     assert sorted(order[:at]) == sorted([f"{sign}a{n}" for sign in "+-" for n in range(6)])
+
+
+def test_one_that_is_sequential_keeps_its_place_while_it_waits_for_approval_and_others_are_passed() -> None:
+    order: list[str] = []
+    asked, may_run = threading.Semaphore(0), threading.Event()
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        asked.release()
+        assert may_run.wait(PATIENCE)
+        return True
+
+    def plain(name: str) -> None:
+        """Plain."""
+        order.append(name)
+
+    @tool(approve=True)
+    def gated(name: str) -> None:
+        """Gated."""
+        order.append(name)
+
+    @tool(approve=True, sequential=True)
+    def alone(name: str) -> None:
+        """Alone."""
+        order.append(name)
+
+    with calling(plain, gated, alone, run_tools=ToolPolicy(approve=approve)) as (service, session):
+        names = ("gated", "plain", "alone", "plain")
+        service.call(*[(f"c{n}", name, {"name": f"{n} {name}"}) for n, name in enumerate(names)])
+        service.answer_of("c1")
+        for _ in range(2):
+            assert asked.acquire(timeout=PATIENCE)
+        assert order == ["1 plain"]
+        assert session.tool_runs[3].state is RunState.CALLED
+        may_run.set()
+        service.wait_for(4)
+    assert order == ["1 plain", "0 gated", "2 alone", "3 plain"]
 
 
 def test_threads_are_named_daemons_made_at_the_first_call_and_gone_after_the_last(gate: Gate) -> None:

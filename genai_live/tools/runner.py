@@ -42,6 +42,9 @@ SETTLES_WITHIN = 1.0
 _PREFIXES = ("default_api.", "default_api:")
 """What 2.x models were seen to put before a function's name."""
 
+_FUNCTION, _APPROVAL = "tool", "approve"
+"""What the threads are for, as their names say."""
+
 _FAILED = "{} failed. This is an error of the program; its details are not for you."
 _TOO_LONG = "{} took longer than {:g} s and was given up; what it has done so far is not known."
 _DENIED = "{} was not run: it was not approved."
@@ -121,8 +124,7 @@ class _Work:
 
     def is_like(self, call: _Call) -> bool:
         """True for a call of the same function with the same arguments."""
-        first = self.calls[0].call
-        return first.name == call.call.name and (first.args or {}) == (call.call.args or {})
+        return self.callee is call.callee and (self.calls[0].call.args or {}) == (call.call.args or {})
 
 
 class Runner:
@@ -384,14 +386,14 @@ class Runner:
                 return [partial(self._notify, call)]
         work = _Work(call.callee, call, ToolContext(call.call, self._session()), self._update)
         self._works.append(work)
-        if work.is_approved:
-            self._slots.waiting.append(work)
-            return []
-        if self._approvals > self._slots.may_hang:
+        if not work.is_approved and self._approvals > self._slots.may_hang:
             return [partial(self._refuse, work, _OVERLOADED.format(work.callee.name))]
+        self._slots.waiting.append(work)
+        if work.is_approved:
+            return []
         self._approvals += 1
         self._move(call, RunEvent.ASKED)
-        return [partial(self._notify, call), partial(self._spawn, self._ask_for_approval, work, "approve")]
+        return [partial(self._notify, call), partial(self._spawn, self._ask_for_approval, work, _APPROVAL)]
 
     def _start(self, work: _Work) -> None:
         with self._lock:
@@ -403,7 +405,7 @@ class Runner:
                 return
         for call in calls:
             self._notify(call)
-        self._spawn(self._execute, work, "tool")
+        self._spawn(self._execute, work, _FUNCTION)
 
     def _spawn(self, target: Callable[[_Work], None], work: _Work, kind: str) -> None:
         run = self._origin.copy().run
@@ -414,6 +416,7 @@ class Runner:
         except RuntimeError:
             with self._lock:
                 self._slots.ended(work)
+                self._approvals -= kind == _APPROVAL
             self._refuse(work, _OVERLOADED.format(work.callee.name))
 
     def _time_out(self, work: _Work) -> None:
@@ -445,9 +448,7 @@ class Runner:
                 logger.exception("asking for the approval of %s failed; it is not run", work.callee.name)
         with self._changed:
             self._approvals -= 1
-            if granted and work.open_calls:
-                work.is_approved = True
-                self._slots.waiting.append(work)
+            work.is_approved = granted
             self._wake()
         if not granted:
             self._refuse(work, words)
