@@ -79,6 +79,18 @@ class Node:
     children: list[Node] = dataclasses.field(default_factory=list)
 
 
+Forest = pydantic.create_model(
+    "Forest",
+    trees=(list[pydantic.create_model("Tree", height=(int, ...))], ...),  # type: ignore[misc]
+)
+
+
+@dataclasses.dataclass
+class Tree:
+    forest: Forest | None = None  # type: ignore[valid-type]
+    branches: list[Tree] = dataclasses.field(default_factory=list)
+
+
 class Point(NamedTuple):
     x: int
     y: int = 0
@@ -340,6 +352,20 @@ def test_two_classes_of_one_name_stay_two() -> None:
     places = [schema["properties"][name]["properties"]["items"]["items"]["$ref"] for name in ("order", "parcel")]
     found = [list(schema["$defs"][place.rpartition("/")[2]]["properties"]) for place in places]
     assert found == [["price"], ["weight"]]
+
+
+def test_a_class_inside_one_of_its_name_stays_another() -> None:
+    schema = declaration(taking(Tree)).parameters_json_schema
+    inner = schema["$defs"]["Tree"]["properties"]["forest"]["anyOf"][0]["properties"]["trees"]["items"]["$ref"]
+    assert list(schema["$defs"][inner.rpartition("/")[2]]["properties"]) == ["height"]
+    assert made(Tree, {"forest": {"trees": [{"height": 3}]}}) == Tree(Forest.model_validate({"trees": [{"height": 3}]}))
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), object()], ids=str)
+def test_a_default_that_json_cannot_say_is_not_said(value: Any) -> None:
+    def look(far: float = value) -> None: ...
+
+    assert declaration(look).parameters_json_schema == {"type": "object", "properties": {"far": {"type": "number"}}}
 
 
 def test_a_class_that_contains_itself_is_referred_to() -> None:

@@ -305,12 +305,14 @@ class Forms:
         schema = dict(schema)
         brought: dict[str, Any] = schema.pop("$defs", {})
         names = {name: name for name in brought}
+        open_names = {each.name for each in self._open.values()}
         while True:
             renamed = {name: _renamed(item, names) for name, item in brought.items()}
-            other = next((n for n in brought if self.definitions.get(names[n], renamed[n]) != renamed[n]), None)
+            known = self.definitions
+            other = next((n for n in brought if names[n] in open_names or known.get(names[n], renamed[n]) != renamed[n]), None)
             if other is None:
                 break
-            taken = {*self.definitions, *names.values()}
+            taken = {*known, *names.values(), *open_names}
             names[other] = next(n for n in (f"{other}_{number}" for number in range(2, len(taken) + 3)) if n not in taken)
         self.definitions.update({names[name]: item for name, item in renamed.items()})
         moved: dict[str, Any] = _renamed(schema, names)
@@ -595,13 +597,12 @@ class Field(NamedTuple):
 
 
 def said_default(value: Any) -> dict[str, Any]:
-    """A default that JSON can say. None is left out: it says no more than that the value is not required."""
-    if value is None:
-        return {}
+    """A default that JSON can say. None is left out: it says no more than that the value is not required; NaN would be null."""
     try:
-        return {"default": plain(value)}
+        made = plain(value)
     except Unsayable:
         return {}
+    return {} if made is None else {"default": made}
 
 
 def _record(forms: Forms, hint: Any, where: str, fields: list[Field], build: Callable[..., Any]) -> Form:
