@@ -207,6 +207,13 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
         ),
         ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
         ({"audio": b"OggS" + bytes(8)}, "audio.data: is an Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
+        ({"audio": b"\0\0\0\x20ftypM4A " + bytes(8)}, "audio.data: is an MP4 file, and audio/pcm"),
+        ({"audio": (b"\xff\xf3\x84\xc4" + bytes(188)) * 4}, "audio.data: is an MP3 file, and audio/pcm"),
+        (
+            {"audio": base64.b64encode(bytes(range(240)))},
+            "is text, and audio/pcm;rate=16000 has no header; decode its base64 first",
+        ),
+        ({"audio": {"data": b"OggS" + bytes(8), "mime_type": "audio/wav"}}, "is an Ogg file, and audio/wav has a header"),
         ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
         ({"audio": "question.wav"}, f"not str; {BASE64}; a WAV file goes through stream_audio(path)"),
         ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),

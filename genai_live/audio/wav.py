@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from genai_live._arguments import file_path
 from genai_live.audio import encodings
-from genai_live.audio.buffers import is_buffer, sample_bytes
-from genai_live.audio.containers import WAV_MAGIC, is_wav, kind_of_file
+from genai_live.audio.buffers import is_buffer, plain_bytes, sample_bytes
+from genai_live.audio.containers import TEXT, WAV_MAGIC, is_wav, kind_of_file
 from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate
 from genai_live.errors import ConfigError
 
@@ -116,8 +116,8 @@ def read_wav(path: str | os.PathLike[str] | BinaryIO | bytes) -> WavData:
 
 def content_of(source: Any) -> tuple[bytes, str]:
     """All that is in a file, and its name for errors."""
-    if is_buffer(source) and is_wav(bytes(memoryview(source)[: _HEADER.size])):
-        return bytes(source), "the data"
+    if is_buffer(source) and kind_of_file(content := plain_bytes(source, "path")) not in (None, TEXT):  # else a path of bytes
+        return content, "the data"
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
         return _read(source), repr(name) if isinstance(name, str) else f"the {type(source).__name__}"
