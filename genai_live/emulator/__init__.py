@@ -29,6 +29,9 @@ server, control, programs               ``LiveEmulator``, its handle on a sessio
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.emulator import scenario as steps
 from genai_live.emulator.control import SessionControl
 from genai_live.emulator.listener import Ending
@@ -54,3 +57,6 @@ __all__ = [
     "start_if_asked",
     "steps",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
