@@ -131,6 +131,38 @@ def test_of_an_error_the_model_hears_that_there_was_one_and_the_caller_all_of_it
     assert session.tool_runs[-1] == seen[-1]
 
 
+class Wordless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class WordlessToolError(ToolError):
+    __str__ = Wordless.__str__
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (Wordless(), "book failed. This is an error of the program; its details are not for you."),
+        (WordlessToolError(), "its text cannot be had"),
+        (KeyboardInterrupt(), "book failed. This is an error of the program; its details are not for you."),
+        (SystemExit(1), "book failed. This is an error of the program; its details are not for you."),
+        (StopIteration(5), "book failed. This is an error of the program; its details are not for you."),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_whatever_a_function_raises_its_call_is_answered_once(raised: BaseException, told: str) -> None:
+    def book() -> None:
+        raise raised
+
+    with calling(book, double) as (service, session):
+        service.call(("c", "book", {}), ("d", "double", {"number": 1}))
+        assert service.answer_of("c")["response"] == {"error": told}
+        service.answer_of("d")
+        until(lambda: session.tool_runs[0].state is RunState.FAILED)
+    assert len(service.responses) == 2
+
+
 def test_a_tool_error_is_told_in_its_own_words() -> None:
     def book() -> None:
         raise ToolError("There is no seat left.")

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from genai_live._tracebacks import words_of
 from genai_live.errors import ConfigError, LiveError, ToolError
 from genai_live.tools.callee import Callee
 from genai_live.tools.calling import Calling
@@ -440,7 +441,7 @@ class Runner:
             work.values = work.callee.values(work.calls[0].call.args)  # no approval is asked for a call that would not run
             granted = self._asked(work)
         except ToolError as error:
-            words = str(error)
+            words = words_of(error)
         except BaseException as error:
             if work.context.cancelled.is_set() and not work.open_calls:
                 logger.info("the approval of %s ended after its call did: %s", work.callee.name, type(error).__name__)
@@ -467,6 +468,10 @@ class Runner:
     def _execute(self, work: _Work) -> None:
         try:
             self._call(work)
+        except BaseException as error:  # a defect of the library's own: the model waits for an answer all the same
+            logger.exception("the call of %s could not be answered", work.callee.name)
+            words = _FAILED.format(work.callee.name)
+            self._finish(work, RunEvent.RAISED, {"error": words}, error=f"{type(error).__name__}: {words_of(error)}")
         finally:
             with self._changed:
                 self._slots.ended(work)
@@ -484,7 +489,7 @@ class Runner:
             if work.values is None:
                 work.values = work.callee.values(work.calls[0].call.args)
         except ToolError as error:
-            self._finish(work, RunEvent.DENIED, {"error": str(error)}, error=str(error))
+            self._finish(work, RunEvent.DENIED, {"error": words_of(error)}, error=words_of(error))
             return
         except Exception:  # a class of the user's that arguments are made of
             logger.exception("the arguments of %s could not be made", name)
@@ -495,13 +500,13 @@ class Runner:
             result = work.calling.run(work.values)
             response, parts = self._response(work, result)
         except ToolError as error:
-            self._finish(work, RunEvent.RAISED, {"error": str(error)}, error=str(error))
+            self._finish(work, RunEvent.RAISED, {"error": words_of(error)}, error=words_of(error))
         except BaseException as error:  # SystemExit too: the model waits for an answer
             if work.context.cancelled.is_set() and not work.open_calls:
                 logger.info("the tool %s ended after its call did: %s", name, type(error).__name__)
                 return
             logger.exception("the tool %s raised %s; the session goes on", name, type(error).__name__)
-            words = f"{type(error).__name__}: {error}"
+            words = f"{type(error).__name__}: {words_of(error)}"
             self._finish(work, RunEvent.RAISED, {"error": _FAILED.format(name)}, error=words, traceback=traceback.format_exc())
         else:
             shown = work.latest if result is None and work.updates else result
