@@ -244,17 +244,30 @@ def test_calls_still_come_to_callbacks_and_to_iteration_in_their_place(shared: b
     assert seen == ["call", "two", ""]
 
 
-def test_a_function_sees_the_context_variables_of_the_thread_that_connected() -> None:
+def test_functions_approvals_and_on_run_see_the_context_variables_of_the_thread_that_connected() -> None:
     user = contextvars.ContextVar("user", default="nobody")
     user.set("Ada")
 
     def whose() -> str:
         return user.get()
 
-    with calling(whose) as (service, _):
+    @tool(approve=True)
+    def asked() -> str:
+        """Asked."""
+        return user.get()
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        seen.append(user.get())
+        return True
+
+    seen: list[str] = []
+    policy = ToolPolicy(approve=approve, on_run=lambda run: seen.append(user.get()))
+    with calling(whose, asked, run_tools=policy) as (service, session):
         user.set("Bob")
-        service.call(("c", "whose", {}))
-        assert service.wait_for()[0]["response"] == {"output": "Ada"}
+        service.call(("c", "whose", {}), ("d", "asked", {}))
+        assert [each["response"] for each in service.wait_for(2)] == [{"output": "Ada"}] * 2
+        until(lambda: all(run.state.is_end for run in session.tool_runs))
+    assert set(seen) == {"Ada"}
 
 
 def test_a_call_of_a_model_that_names_the_functions_home_is_understood() -> None:

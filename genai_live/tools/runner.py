@@ -327,7 +327,7 @@ class Runner:
                 call.telling = True
             try:
                 if on_run is not None:
-                    on_run(run)
+                    self._origin.copy().run(on_run, run)
             except KeyboardInterrupt:  # on the thread of a caller that closes
                 raise
             except BaseException:  # SystemExit too: other calls wait for this thread
