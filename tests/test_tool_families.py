@@ -13,7 +13,7 @@ import pytest
 from genai_live import Client, Session
 from genai_live.emulator import LiveEmulator, steps
 from genai_live.errors import ConfigError
-from genai_live.tools import RunState, ToolContext, tool
+from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolUpdate, tool
 from tests.waiting import PATIENCE, until
 
 MODELS = (
@@ -102,6 +102,45 @@ def test_a_generator_tells_its_updates_where_the_model_goes_on_meanwhile(model: 
     goes_on = behavior == "NON_BLOCKING" or (model.startswith("gemini-3.8") and not vertex)
     assert [response.get("willContinue") for response in responses] == ([True, False] if goes_on else [None])
     assert behavior in (None, "NON_BLOCKING")
+
+
+@pytest.mark.parametrize("model", ON_VERTEX)
+@pytest.mark.parametrize("behavior", [None, "NON_BLOCKING"])
+def test_on_vertex_ai_updates_are_for_on_run_alone_and_how_they_are_told_is_not_sent(model: str, behavior: str | None) -> None:
+    """It takes no ``willContinue``; the scheduling of the tool itself goes with the answer."""
+    results: list[Any] = []
+
+    @tool(scheduling="WHEN_IDLE", behavior=behavior)
+    def weather(city: str) -> Any:
+        """Weather."""
+        yield "looking"
+        yield ToolUpdate({"found": 1}, scheduling="SILENT")
+        return f"sunny in {city}"
+
+    policy = ToolPolicy(on_run=lambda run: results.append(run.result))
+    with talking_to(model, vertex=True, run_tools=policy, config={"tools": [weather]}) as (emulator, session):
+        turn = session.ask("What is the weather in Lisbon?", timeout=PATIENCE)
+        assert "sunny in Lisbon" in (turn.transcripts.output or turn.text)
+        (response,) = responses_of(emulator)
+        setup = emulator.received[0].message["setup"]
+    assert (response["scheduling"], "willContinue" in response) == ("WHEN_IDLE", False)
+    assert setup["tools"][0]["functionDeclarations"][0].get("behavior") == behavior
+    assert list(dict.fromkeys(str(each) for each in results)) == ["None", "looking", "{'found': 1}", "sunny in Lisbon"]
+
+
+@every_family
+def test_a_function_that_hangs_up_lets_the_model_say_goodbye(model: str, vertex: bool) -> None:
+    def weather(city: str, context: ToolContext) -> str:
+        """Weather."""
+        context.session.finish(PATIENCE)
+        return "bye"
+
+    with talking_to(model, vertex=vertex, config={"tools": [weather]}) as (_, session):
+        turn = session.ask("What is the weather in Lisbon?", timeout=PATIENCE)
+        assert "bye" in (turn.transcripts.output or turn.text)
+        until(lambda: session.close_info)
+        assert session.close_info is not None
+        assert session.close_info.clean
 
 
 def test_a_behavior_and_a_scheduling_that_the_family_refuses_are_refused_before_anything_is_dialled() -> None:
