@@ -20,7 +20,7 @@ from genai_live._client_messages.tool_list import tool_list
 from genai_live._validation import Checker, kind_of, not_endless, spelled, text_of, unknown_key
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.audio.buffers import is_buffer
-from genai_live.audio.containers import may_be_file
+from genai_live.audio.containers import FILE_BEGINNINGS, may_be_file
 from genai_live.errors import ConfigError
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
 
@@ -284,7 +284,7 @@ def audio_json(value: Any) -> Payload | None:
     if type(value) is Blob or type(value) is dict:
         fields = value if type(value) is dict else vars(value)
         data, mime_type = (fields.get("data"), fields.get("mime_type")) if len(fields) == 2 else (None, None)
-    if type(data) is not bytes or len(data) % SAMPLE_BYTES or may_be_file(data):
+    if type(data) is not bytes or len(data) % SAMPLE_BYTES or data[:4] in FILE_BEGINNINGS or may_be_file(data):
         return None
     if type(mime_type) is not str or not _is_sound(mime_type):
         return None

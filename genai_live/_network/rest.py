@@ -208,7 +208,7 @@ class _Request:
         except ValueError:
             data = None
         if not isinstance(data, dict):
-            return APIError(f"the answer is no JSON object ({address.safe_url})", answer.status, text)
+            return APIError(f"the answer is something other than a JSON object ({address.safe_url})", answer.status, text)
         return data
 
     def _serialised(self) -> bytes:

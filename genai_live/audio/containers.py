@@ -20,9 +20,8 @@ _KINDS: dict[bytes, str] = {
 }  # fmt: skip
 """By the first four bytes."""
 TEXT = "text"
-_looks_like_text = re.compile(rb"[\t\n\r -~]{64}").match
-_OPENINGS = b"{[<#"
-"""Of JSON, pages and lists."""
+_LETTERS = rb"[\t\n\r -~]{64}"
+_looks_like_text = re.compile(_LETTERS).match
 _TEXT_BYTES, _DIFFERENT = 64, 20
 """Letters at the beginning of a text, and how many different ones: base64 and pages of errors have more, a tone made of two
 bytes less. Samples of two letters each would be a roar of 8,000 to 32,000, all above zero."""
@@ -38,13 +37,8 @@ _MP3_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_0
 
 FILE_BEGINNINGS = frozenset((*WAV_MAGIC, *_KINDS))
 """The first four bytes that bare samples do not have: in a session that speaks for years they may, once."""
-
-
-def may_be_file(data: bytes) -> bool:
-    """False for what begins as samples do; a quick look, for sound that is sent many times a second."""
-    if data[:4] in FILE_BEGINNINGS or data[:1] == b"\xff" or data[_FTYP_AT] == b"ftyp":
-        return True
-    return (data[:2].isalnum() or data[:1] in _OPENINGS) and _is_text(data)
+may_be_file = re.compile(rb"\xff[\xe2\xe3\xf0-\xf3\xf8-\xfb]|....ftyp|" + _LETTERS, re.DOTALL).match
+"""A quick look at what does not begin so, for sound that is sent many times a second: frames, MP4, text."""
 
 
 def is_wav(data: bytes) -> bool:
