@@ -247,6 +247,9 @@ def _take_id(response: dict[str, Any], waiting: list[str | None], backend: Backe
 
 
 def _response(checker: Checker, value: Any, path: str) -> dict[str, Any]:
+    given = value.get("response") if isinstance(value, Mapping) else getattr(value, "response", None)
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError(f'must be a dict, not {type(given).__name__}; pass {{"output": x}}', f"{path}.response")
     response = checker.message(FunctionResponse, value, path)
     if not response.get("name"):
         raise ConfigError("is missing; it is the name of the call that this answers", f"{path}.name")
