@@ -15,7 +15,8 @@ STYLE = """
     .room { fill: #eef3fb; stroke: #6b8fc9; } .file { fill: #ffffff; stroke: #b9c2cc; } .layer { fill: none; stroke: #dfe4ea; }
     text { fill: #1d2733; } .name { fill: #5a6673; }
     @media (prefers-color-scheme: dark) {
-      .room { fill: #1d2a3d; } .file { fill: #14181d; } .layer { stroke: #39424c; } text { fill: #e3e8ee; } .name { fill: #a7b1bc; }
+      .room { fill: #1d2a3d; } .file { fill: #14181d; } .layer { stroke: #39424c; }
+      text { fill: #e3e8ee; } .name { fill: #a7b1bc; }
     }
 """
 
