@@ -22,6 +22,7 @@ from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.audio.buffers import is_buffer
 from genai_live.audio.containers import FILE_BEGINNINGS, may_be_file
 from genai_live.errors import ConfigError
+from genai_live.families import ModelFamily
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
 
 AUDIO_SUFFIX = b'"}}}'
@@ -73,6 +74,17 @@ def no_file_name(text: str) -> str:
         cure = f"pass pathlib.Path({text!r}) to have it spoken, or send_text its name"
         raise ConfigError(f"is the path of a WAV file, and a str is sent as text: {cure}", "content")
     return text
+
+
+def typed(text: str, backend: Backend, family: ModelFamily) -> dict[str, Any]:
+    """The message of a sentence that the user wrote, in the form that the session's model takes.
+
+    Raises:
+        ConfigError: not a str.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
+    return realtime_input(backend, text=text) if family.text_as_realtime_input else client_content(text, True, backend)
 
 
 def realtime_input(
