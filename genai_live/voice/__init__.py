@@ -30,6 +30,9 @@ Everything here stands on the public API of the library.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.voice.conversation import Conversation, ConversationStats
 from genai_live.voice.events import (
     AnswerLost,
@@ -90,3 +93,6 @@ __all__ = [
     "Utterance",
     "Waiting",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
