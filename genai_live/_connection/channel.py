@@ -259,6 +259,10 @@ class Channel(Generic[ServerMessage]):
         self._close_for_all()
         self._connection.abort(reason)
 
+    def give_up(self) -> None:
+        """Nobody is left to receive what came before the end. Any thread, never blocks."""
+        self._connection.give_up()
+
     def _move(self, change: Change) -> None:
         """Requires the lock."""
         self._state = MOVES.get((self._state, change), self._state)
@@ -349,6 +353,8 @@ class Channel(Generic[ServerMessage]):
             return NEVER
         if self._leave_by is None:
             self._leave_by = leave_by(now, protocol.time_left)
+        if self.delivery.paused:  # what the service said before its end lies unread: it is for the service to close
+            return NEVER
         if protocol.handle is None or (protocol.answer_due and now < self._leave_by):
             return self._leave_by if now < self._leave_by else NEVER
         with self._lock:
