@@ -109,7 +109,9 @@ class Channel(Generic[ServerMessage]):
         plan_for: Callable[[str | None], Plan] | None = None,
     ) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
-        self.delivery: Delivery[ServerMessage] = Delivery(protocol, callbacks, plan.options.queue_bytes, self)
+        self.delivery: Delivery[ServerMessage] = Delivery(
+            protocol, callbacks, plan.options.queue_bytes, self, plan.options.max_message_bytes
+        )
         self.dispatcher = self.delivery.dispatcher
         self.inbox: Inbox[ServerMessage] = self.delivery.inbox
         self._plan_for = plan_for

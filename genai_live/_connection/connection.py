@@ -30,7 +30,7 @@ from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
 from genai_live._network.frames import Violation
-from genai_live._network.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
+from genai_live._network.transport import BATCH_BYTES, INTERRUPTED, READ_BYTES, Transport, TransportLost, WriteTimedOut
 from genai_live._secret import redacted, without_frames
 from genai_live.errors import (
     NORMAL_CLOSURE,
@@ -48,11 +48,11 @@ _AUDIO = Sent.AUDIO
 """What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
 _UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
 """What leaves nothing to be noted when it goes out."""
-BATCH_BYTES = 512 * 1024
-"""Bytes after which what came is handed on, and other connections of the same reader get their turn. With half as many
-the receiver is woken more often; twice as many do not stay in a core's cache on a busy machine (docs/performance.md)."""
 BATCH_EVENTS = 8192
-"""Frames after which the same holds: 512 KiB of empty ones are 262,144. Bursts of small texts stay below it."""
+"""Frames after which a batch of ``BATCH_BYTES`` ends sooner: 512 KiB of empty ones are 262,144. Bursts of small texts stay below
+it."""
+BATCH_PART = 8
+"""The part of ``queue_bytes`` that one batch may be, at least one read: it is held beside what waits."""
 EVENT_BYTES = 128
 """Bytes that a frame costs which was read and not taken, beside its payload: two objects and its place among the others."""
 LAST_WORDS = 0.25
@@ -142,6 +142,7 @@ class Connection(Generic[ServerMessage]):
         self._retired = False
         self._caller_reports = self._opens_session
         """The caller of connect() decides on retries, and reports a failed attempt, unless Ctrl-C ended that thread."""
+        self._batch_bytes = min(BATCH_BYTES, max(READ_BYTES, options.queue_bytes / BATCH_PART))
         self._keepalive = KeepAlive(options.ping_interval, options.silence_limit)
 
     # Opening.
@@ -267,17 +268,17 @@ class Connection(Generic[ServerMessage]):
             self.needs_attention = True
 
     def _read(self) -> None:
-        """Takes what has arrived, one batch at most, and stops where so much waits to be received that the rest stays as it is."""
+        """Takes what has arrived, one batch at most; stops where so much waits to be received that the rest stays as it is."""
         assert self.transport is not None
         transport, left = self.transport, BATCH_EVENTS
-        heard = transport.bytes_read
+        heard, most = transport.bytes_read, self._batch_bytes
         if self._is_unsettled:
             self._look(time.monotonic())  # the silence up to now counts
         try:
             goes_on = True
-            while goes_on and left > 0 and transport.bytes_read < heard + BATCH_BYTES:
+            while goes_on and left > 0 and transport.bytes_read < heard + most:
                 if not self._arrived:
-                    self._arrived.extend(transport.read())
+                    self._arrived.extend(transport.read(most))
                 left -= len(self._arrived)
                 self._take_arrived()
                 goes_on = not self._arrived and (transport.has_rest if self._ending.is_over else transport.may_go_on)
@@ -375,8 +376,11 @@ class Connection(Generic[ServerMessage]):
         return min(self._keep_alive(now), ahead, NEVER if left is None else now + left)
 
     def _read_on(self, now: float) -> float:
-        """Takes what no selector tells of, once there is room for it: frames that were left, what came in one TLS record with the
-        answer to the upgrade. Returns when to look again: the receiver wakes the reader when it has caught up."""
+        """Takes what no selector tells of, once there is room for it; returns when to look again.
+
+        That is frames that were left, and what came in one TLS record with the answer to the upgrade. A receiver that has caught up
+        wakes the reader.
+        """
         if self._holding_back and self.delivery.still_full():
             return NEVER
         if self._has_unread:
@@ -673,10 +677,10 @@ class Connection(Generic[ServerMessage]):
         """Reads ahead, in a callback or before the reader runs: the messages on the way to the Close frame stay for later."""
         assert self.transport is not None
         transport, until = self.transport, time.monotonic() + LAST_WORDS
-        heard, room = -1, max(self.plan.options.queue_bytes // 2, BATCH_BYTES)
+        heard, room = -1, max(self.plan.options.queue_bytes / 2, BATCH_BYTES)
         while (transport.has_rest or heard != transport.bytes_read) and room > 0 and time.monotonic() < until:
             heard = transport.bytes_read
-            read = transport.read()
+            read = transport.read(READ_BYTES)
             self._arrived.extend(read)
             room -= sum(len(payload) + EVENT_BYTES for _, payload in read)
         payload = next((payload for opcode, payload in self._arrived if opcode == frames.CLOSE), None)

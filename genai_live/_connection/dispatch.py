@@ -48,20 +48,31 @@ class Dispatcher:
         copy of the first serves, where a failed connect() reports from its thread while the reader is still inside a callback."""
         self._soon: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         """What other threads want to be called by the reader."""
-        self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...], int]] = deque()
+        self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...], int, Callable[[], object] | None]] = deque()
         self._waiting_bytes = 0
         self._waiting_lock = threading.Lock()
         """Guards ``_waiting``, ``_running`` and ``_paused``: one job of the executor at a time keeps the order."""
         self._running = False
         self._paused = False
 
-    def call(self, function: Callable[..., object] | None, *arguments: Any, size: int = 0) -> None:
-        """Calls the function now, or hands it to the executor; never raises. ``size`` is what waits with it, in bytes."""
+    def call(
+        self,
+        function: Callable[..., object] | None,
+        *arguments: Any,
+        size: int = 0,
+        later: Callable[[], object] | None = None,
+    ) -> None:
+        """Calls the function now, or hands it to the executor; never raises. ``size`` is what waits with it, in bytes.
+
+        ``later`` makes its only argument when its turn has come.
+        """
         if function is None:
             return
         if self.callbacks.executor is not None:
-            self._hand_over(function, arguments, size)
+            self._hand_over(function, arguments, size, later)
             return
+        if later is not None:
+            arguments = (later(),)
         if self._soon:
             self.call_waiting()
         self._run(function, arguments)
@@ -71,7 +82,7 @@ class Dispatcher:
         if function is None:
             return
         if self.callbacks.executor is not None:
-            self._hand_over(function, arguments, 0)
+            self._hand_over(function, arguments, 0, None)
             return
         self._soon.append((function, arguments))
         if self._resume is not None:
@@ -82,9 +93,16 @@ class Dispatcher:
         while self._soon:
             self._run(*self._soon.popleft())
 
-    def _hand_over(self, function: Callable[..., object], arguments: tuple[Any, ...], size: int) -> None:
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the executor."""
+        return self._waiting_bytes
+
+    def _hand_over(
+        self, function: Callable[..., object], arguments: tuple[Any, ...], size: int, later: Callable[[], object] | None
+    ) -> None:
         with self._waiting_lock:
-            self._waiting.append((function, arguments, size))
+            self._waiting.append((function, arguments, size, later))
             self._waiting_bytes += size
             start = not self._running
             self._running = True
@@ -118,8 +136,8 @@ class Dispatcher:
                 if not self._waiting:
                     self._running = False
                     return
-                function, arguments, size = self._waiting.popleft()
-            self._run(function, arguments)
+                function, arguments, size, later = self._waiting.popleft()
+            self._run(function, arguments if later is None else (later(),))
             self._note_done(size)
 
     def _note_done(self, size: int) -> None:

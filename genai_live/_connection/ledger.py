@@ -32,6 +32,9 @@ SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
 
+MOST_REPORTS = 1_000
+"""Messages that complete a turn after its end, at most: the service sends a handful, a flood has no end."""
+
 
 class Asked(Enum):
     """What a question is made of."""
@@ -121,7 +124,7 @@ class Question:
 
     def report(self, message: LiveServerMessage | None = None) -> None:
         """Adds a late message to the turn, which may be in its user's hands already. Any thread; twice does no harm."""
-        if message is not None:
+        if message is not None and len(self.reports) < MOST_REPORTS:
             self.reports.append(message)
         if self.turn is not None:
             self.turn.complete(list(self.reports), self.count)

@@ -264,7 +264,7 @@ class FrameParser:
         return payload
 
     def _cut(self, buffer: bytes | bytearray, position: int, events: list[Event]) -> int:
-        """Appends the events of whole frames from ``position`` on; returns where the first begins that is not whole, or too many."""
+        """Appends the event of every whole frame from ``position`` on; returns where the first begins that was not cut."""
         size = len(buffer)
         while len(events) < EVENTS_AT_ONCE and not self._finished:
             start = position + SHORTEST_HEADER
