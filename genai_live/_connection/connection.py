@@ -281,6 +281,8 @@ class Connection(Generic[ServerMessage]):
                     self._arrived.extend(transport.read(most))
                 left -= len(self._arrived)
                 self._take_arrived()
+                if self.forked:
+                    return  # a callback forked, and returned in the child: the bytes are the parent's
                 goes_on = not self._arrived and (transport.has_rest if self._ending.is_over else transport.may_go_on)
             self.delivery.inbox.wake()
             if transport.failure is not None and not self._arrived:
@@ -378,8 +380,8 @@ class Connection(Generic[ServerMessage]):
     def _read_on(self, now: float) -> float:
         """Takes what no selector tells of, once there is room for it; returns when to look again.
 
-        That is frames that were left, and what came in one TLS record with the answer to the upgrade. A receiver that has caught up
-        wakes the reader.
+        That is frames that were left, and what came in one TLS record with the answer to the upgrade. A receiver that has caught
+        up wakes the reader.
         """
         if self._holding_back and self.delivery.still_full():
             return NEVER
