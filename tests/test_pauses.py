@@ -1,7 +1,7 @@
-"""Reading pauses while too much waits to be received; what one read brought beyond that lies where it is, and nothing of it is lost.
+"""Reading pauses while too much waits to be received; what a read brought beyond that stays where it is, and nothing is lost.
 
-One segment holds thousands of small frames here: the first few hundred fill the queue, the others lie behind them, and no byte
-follows that would wake a reader.
+One segment holds hundreds of small frames here: the first few fill the queue, the others lie behind them, and no byte follows
+that would wake a reader.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def connection_of(session: Session) -> Any:
 
 
 @pytest.mark.parametrize(("tls", "shared_reader"), TLS_AND_READER)
-def test_what_one_read_brought_beyond_the_bound_waits_and_is_delivered_without_another_byte(tls: bool, shared_reader: bool) -> None:
+def test_what_one_read_brought_beyond_the_bound_waits_and_is_delivered_without_another_byte(
+    tls: bool, shared_reader: bool
+) -> None:
     with paused(tls=tls, shared_reader=shared_reader) as (session, _):
         assert session.stats.waiting_bytes < QUEUE + 2 * ITEM_BYTES
         assert words_of(session) == WORDS
@@ -194,8 +196,8 @@ def test_an_end_that_waits_for_a_receiver_keeps_no_thread_when_the_session_is_dr
         pauses(session)
         peer.reset()
         assert beside(send_until_it_fails, session).exception(PATIENCE) is not None
-        until(lambda: session.close_info is not None)
         connection = connection_of(session)
+        until(lambda: connection.close_info is not None)
         assert not connection.ended.is_set()
         del session
         until(lambda: gc.collect() >= 0 and connection.ended.is_set())
@@ -284,7 +286,8 @@ def test_a_go_away_behind_the_pause_is_followed_when_all_before_it_was_received(
         peer = entrance.accept()
         peer.open()
         with connecting.result(PATIENCE) as session:
-            peer.send(frame(BINARY, update) + BURST + frame(BINARY, TURN_COMPLETE) + frame(BINARY, message(goAway={"timeLeft": "50s"})))
+            going_away = frame(BINARY, TURN_COMPLETE) + frame(BINARY, message(goAway={"timeLeft": "50s"}))
+            peer.send(frame(BINARY, update) + BURST + going_away)
             pauses(session)
             received = iter(session)
             assert next(received).session_resumption_update is not None
