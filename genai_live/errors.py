@@ -14,6 +14,8 @@
     ├── TurnLost (ConnectionError)           the turn was lost with a connection; the session goes on over another
     ├── NotConnected (ConnectionError)       the session is between two connections, and this needs one
     ├── OutboxFull                           too much waits for a connection; nothing was sent, the session goes on
+    ├── DeviceError                          microphone, loudspeaker or another end of sound failed
+    ├── EndFull                              too much sound waits to be played; this piece was not taken
     └── APIError                             the service refused or ended something, or was not reached
         ├── ServiceError                     a session was answered with an error message; it goes on unless the service ends it
         ├── ClientError                      a REST request was answered with HTTP 4xx: ``status`` and ``body``
@@ -53,6 +55,8 @@ __all__ = [
     "ConnectionLost",
     "CredentialsError",
     "DecodeError",
+    "DeviceError",
+    "EndFull",
     "ErrorKind",
     "ForkedSession",
     "HandshakeRejected",
@@ -272,6 +276,16 @@ class NotConnected(LiveError, ConnectionError):
 
 class OutboxFull(LiveError):
     """The session is reconnecting and its outbox is full; nothing was sent."""
+
+    retryable = True
+
+
+class DeviceError(LiveError):
+    """A microphone, a loudspeaker or another end of sound cannot be opened, or is gone; the session is not touched."""
+
+
+class EndFull(LiveError):
+    """Ten minutes of sound wait to be played; this piece was not taken."""
 
     retryable = True
 

@@ -22,6 +22,8 @@ EXAMPLES = [
     errors.TurnLost(INFO, ("partial",)),
     errors.NotConnected("words"),
     errors.OutboxFull("words"),
+    errors.DeviceError("the microphone cannot be opened"),
+    errors.EndFull("ten minutes of sound wait"),
     errors.NotAsync([], "for"),
     errors.APIError("words", 200, "body"),
     errors.ClientError("words", 403, "body"),

@@ -11,6 +11,7 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "genai_live"
 
 ELSEWHERE: dict[str, str] = {
+    "__main__": "test_cli",
     "_client_messages/bare_bytes": "test_first_mistakes test_inputs",
     "_client_messages/contents": "test_inputs",
     "_client_messages/family_checks": "test_families",
@@ -59,6 +60,8 @@ ELSEWHERE: dict[str, str] = {
     "live": "test_session test_connect_phases",
     "reconnection": "test_reconnecting test_arguments",
     "testing": "test_emulator_guide",
+    "voice/events": "test_conversation",
+    "voice/sound_end": "test_conversation",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 

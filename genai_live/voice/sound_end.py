@@ -1,0 +1,105 @@
+"""What a pair of ears and a mouth is to a conversation. Plain data and a protocol: no thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+HELD_SECONDS = 600.0
+"""Seconds of sound that an end holds: answers come faster than they are spoken, and the longest recorded ones take minutes."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Samples per second of the 16-bit little-endian mono PCM that an end feeds and plays, in Hz."""
+
+    input: int
+    output: int
+
+
+@dataclass(frozen=True)
+class Press:
+    """The button for talking was pressed."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """The button for talking was released."""
+
+
+@dataclass(frozen=True)
+class Mute:
+    """The microphone was switched off."""
+
+
+@dataclass(frozen=True)
+class Unmute:
+    """The microphone was switched on."""
+
+
+@dataclass(frozen=True)
+class Text:
+    """A sentence was typed."""
+
+    text: str
+
+
+Control = Press | Release | Mute | Unmute | Text
+"""What a person at the end does beside speaking."""
+
+
+@runtime_checkable
+class SoundEnd(Protocol):
+    """A pair of ears and a mouth: devices, files, a page, or your own.
+
+    ``genai_live.testing`` has the test that each end must pass.
+    """
+
+    def open(
+        self,
+        feed: Callable[[bytes], None],
+        control: Callable[[Control], None],
+        ended: Callable[[Exception | None], None],
+    ) -> Rates:
+        """Blocks until sound flows; called once.
+
+        Args:
+            feed: takes 16-bit mono PCM of ``Rates.input``; called from one thread of the end, a device's callback included; takes
+                no lock and returns in microseconds.
+            control: takes what the person at the end does; called from a thread of the end.
+            ended: called once, with the reason, or None when the end has nothing more to say and hung up.
+
+        Raises:
+            DeviceError: no sound can flow; the sentence says what to do.
+        """
+        ...
+
+    def play(self, pcm: bytes) -> None:
+        """Appends 16-bit mono PCM of ``Rates.output`` to what is to be heard; never blocks.
+
+        Raises:
+            EndFull: ten minutes of sound wait already.
+        """
+        ...
+
+    def end_of_answer(self) -> None:
+        """Says that the answer is complete: what runs empty from now on is no underrun. Never blocks."""
+        ...
+
+    def flush(self) -> None:
+        """Drops all that was not heard yet; returns at once."""
+        ...
+
+    @property
+    def played(self) -> float:
+        """Seconds heard since ``open``, as last known; never falls."""
+        ...
+
+    def show(self, event: object) -> None:
+        """Is told every event of the conversation, in order; never blocks. A page shows transcripts, devices ignore it."""
+        ...
+
+    def close(self, timeout: float) -> None:
+        """Ends it within ``timeout`` seconds; idempotent, from any thread."""
+        ...
