@@ -471,11 +471,12 @@ class Connection(Generic[ServerMessage]):
             self.delivery.dispatcher.call(callbacks.on_error, self._ending.failure if opening else self.end_error())
         self.delivery.dispatcher.call(callbacks.on_close, info)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Ends the connection for a defect of this library: reported like every other end, never a silent stop."""
         if isinstance(error, TooManyConnections):  # no defect
             self._lose(frames.ABNORMAL, str(error))
             return
+        self._given_up = True
         logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 

@@ -121,7 +121,10 @@ class Dispatcher:
         assert self.callbacks.executor is not None
         try:
             job = self.callbacks.executor.submit(self._run_waiting)
-        except RuntimeError:  # the executor was shut down before the session: the reader thread does its work
+        except BaseException as error:
+            # Shut down before the session, or one that fails: the reader thread does its work.
+            if not isinstance(error, RuntimeError):
+                logger.error("the executor raised %s; the reader calls back in its place", type(error).__name__, exc_info=error)
             self._run_waiting()
         else:
             job.add_done_callback(self._run_if_cancelled)
