@@ -18,6 +18,7 @@ from genai_live._network import frames
 from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
 from genai_live.errors import ServiceError
+from genai_live.types import LiveServerToolCall
 from genai_live.types._server_messages import ServerMessage
 
 logger = logging.getLogger("genai_live")
@@ -32,8 +33,8 @@ ERROR_BYTES = 1024
 """Bytes that a message which could not be decoded costs beside those of any other: it waits as an object, with its error."""
 TURN_BYTES = 2048
 """Bytes that the end of a turn costs beside those of any other message: the record of its question (sys.getsizeof, 3.11)."""
-CALL_BYTES = 160
-"""Bytes that the note of a call costs which an executor's callback is about to see."""
+CALL_BYTES = 256
+"""Bytes that it costs to know of an open call: its id, in the table of all and in its question's."""
 CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
 
@@ -113,7 +114,7 @@ class Delivery(Generic[ServerMessage]):
         mark = self.protocol.mark
         if mark is not self._last_mark:
             self._last_mark = mark
-            self._note_mark(message, mark)
+            size += self._note_mark(message, mark)
         if self._on_message is not None:
             self._call_back(self._on_message, message, payload, mark)
             return
@@ -123,8 +124,9 @@ class Delivery(Generic[ServerMessage]):
             size += ERROR_BYTES
         elif self._waiting >= self._few or (size > self._few and _json.objects_bytes(payload) > size):
             kept = payload
-        if mark.ends:
-            size += TURN_BYTES
+        call: LiveServerToolCall | None = message.__dict__.get("tool_call")
+        if call is not None:
+            size += CALL_BYTES * len(call.function_calls or ())
         self._waiting = inbox.put(kept, size, mark)
         if self._waiting >= inbox.limit_bytes and inbox.pause_if_full():
             self._pause()
@@ -202,7 +204,8 @@ class Delivery(Generic[ServerMessage]):
         if self._on_message is None and self.inbox.pause_if_full():
             self._pause()
 
-    def _note_mark(self, message: ServerMessage, mark: Mark) -> None:
+    def _note_mark(self, message: ServerMessage, mark: Mark) -> int:
+        """Returns the bytes that the mark itself costs."""
         self.pass_on_notes()
         if mark.ends:
             message.__dict__["ends_turn"] = True
@@ -211,6 +214,7 @@ class Delivery(Generic[ServerMessage]):
         if message.error is not None:
             self.dispatcher.call(self.dispatcher.callbacks.on_error, message.error, size=ITEM_BYTES + ERROR_BYTES)
             self._last_mark = None
+        return TURN_BYTES if mark.ends else 0
 
     def _call_back(
         self, on_message: Callable[[ServerMessage], object], message: ServerMessage, payload: bytes | bytearray, mark: Mark

@@ -124,7 +124,8 @@ class Dispatcher:
         except BaseException as error:
             # Shut down before the session, or one that fails: the reader thread does its work.
             if not isinstance(error, RuntimeError):
-                logger.error("the executor raised %s; the reader calls back in its place", type(error).__name__, exc_info=error)
+                with contextlib.suppress(BaseException):  # as in _report
+                    logger.exception("the executor raised %s; the reader calls back in its place", type(error).__name__)
             self._run_waiting()
         else:
             job.add_done_callback(self._run_if_cancelled)

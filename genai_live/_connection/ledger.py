@@ -31,6 +31,8 @@ SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
 
+MOST_CALLS = 10_000
+"""Open calls, and ids of calls that were made, beyond which the oldest is forgotten: a flood of calls has no end."""
 MOST_REPORTS = 1_000
 """Messages that complete a turn after its end, at most: the service sends a handful, a flood has no end."""
 
@@ -277,7 +279,7 @@ class Ledger:
         self._asked_meanwhile = False
         """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
-        self._told_calls: set[str] = set()
+        self._told_calls: dict[str, None] = {}
         """Ids of all calls of this conversation."""
         self._lost_calls: set[str] = set()
         self._answered: dict[str, Answered] = {}
@@ -496,8 +498,8 @@ class Ledger:
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
         lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
-        self._lost_calls |= self._told_calls
-        self._told_calls = set()
+        self._lost_calls |= self._told_calls.keys()
+        self._told_calls = {}
         self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
@@ -655,12 +657,16 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
-            self._told_calls.add(call_id)
+            self._told_calls[call_id] = None
             if question is not None and call_id not in self.noted_calls.over:
                 if call_id in self.noted_calls.owned:
                     question.owned.add(call_id)
                 question.calls.add(call_id)
                 self.pending[call_id] = question
+        while len(self._told_calls) > MOST_CALLS:
+            del self._told_calls[next(iter(self._told_calls))]
+        if len(self.pending) > MOST_CALLS:
+            self._note_cancelled(tuple(self.pending)[:-MOST_CALLS])
 
     def _note_cancelled(self, ids: list[str] | tuple[str, ...]) -> None:
         for call_id in ids:
