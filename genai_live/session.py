@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from genai_live import _json, _public
-from genai_live._arguments import came
+from genai_live._arguments import came, number_from_0
 from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_tools
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
+from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
+from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer
-from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
+from genai_live._message_stream import CLOSE_TIMEOUT, MessageIterator, MessageStream, Reserved, Stats, TurnIterator
 from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
 from genai_live._streaming.sound_hold import SoundHold
@@ -69,8 +74,10 @@ class Session(MessageStream[LiveServerMessage]):
         deadline: Deadline | None = None,
         runner: Runner | None = None,
         non_blocking: frozenset[str] = frozenset(),
+        setup: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(channel, model)
+        self._setup: Mapping[str, Any] = MappingProxyType(setup or {})
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
         self._api_client = api_client
@@ -78,8 +85,12 @@ class Session(MessageStream[LiveServerMessage]):
         self._hold = SoundHold(channel, non_blocking) if self._known_model.family.refuses_sound_in_calls else None
         self._outlet = self._hold or channel
         """What messages of the user's go to."""
-        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection)
-        family = self._known_model.family
+        backend, family = api_client.backend, self._known_model.family
+
+        def text_json(text: str) -> bytes:
+            return _json.dumps(inputs.typed(text, backend, family))
+
+        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection, text_json=text_json)
         goes_on = bool(non_blocking) or family.default_behavior == "NON_BLOCKING"
         self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
         self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
@@ -161,9 +172,11 @@ class Session(MessageStream[LiveServerMessage]):
     def send_tool_response(self, *, function_responses: Any) -> None:
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
+        A response without an id is that of the only call of its name that waits for one.
+
         Raises:
-            ConfigError: an id, name or response is missing, the model's family refuses ``scheduling``, or with ``run_tools`` the
-                call is one that its function answers; nothing was sent.
+            ConfigError: a name or response is missing, or an id that nothing else tells, the model's family refuses
+                ``scheduling``, or with ``run_tools`` the call is one that its function answers; nothing was sent.
             SessionClosed: the session has ended.
         """
         responses = self._answers.checked(function_responses)
@@ -225,6 +238,8 @@ class Session(MessageStream[LiveServerMessage]):
         of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
         thread that pulled it, when the stream is over; one that blocks, when it returns.
 
+        A ``SoundFeed`` is handed its sound, by a thread that must not wait, and sent as it comes; it needs ``wait=False``.
+
         ``end`` sends the server, after the last chunk, the end of the sound, where it detects speech by itself; for a source
         that fails none is sent. The handle has ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
@@ -234,6 +249,21 @@ class Session(MessageStream[LiveServerMessage]):
             Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
         return stream_audio(self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self)
+
+    def call_later(self, seconds: float, function: Callable[[], object]) -> None:
+        """Has ``function`` called once in ``seconds``, on the thread that paces this session's sound; returns at once.
+
+        That is the reader which sessions share, or one thread for all sessions of the process: the function must not block. It
+        is called also when the session has ended meanwhile, in the context of this call; what it raises is logged.
+
+        Raises:
+            ConfigError: ``seconds`` is no number from 0 up.
+            ForkedSession: in a child of the process that opened the session.
+        """
+        number_from_0(seconds, "seconds")
+        if self._connection.forked:
+            self._connection.check_usable()
+        (self._connection.pacing or pacing_thread).pace(Later(time.monotonic() + seconds, function))
 
     # Receiving: one thread at a time, never a callback.
 
@@ -246,11 +276,30 @@ class Session(MessageStream[LiveServerMessage]):
         Raises:
             ReceiveTimeout: the turn did not end in time; the session is still usable.
             SessionClosed: the session has ended, by the server in mid-turn or by the network.
-            WrongThread: called from a callback, or while another thread receives.
+            WrongThread: called from a callback or a function of ``run_tools``, or while another thread receives.
         """
         self._check_receiver()
         closings = self._protocol.ledger.closings
         return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end, closings)
+
+    def reserve(self, holder: str) -> Reserved[LiveServerMessage]:
+        """Makes the caller the one receiver until ``release``; meanwhile WrongThread names ``holder`` to all else that receives.
+
+        For what receives in the place of the user, such as a voice conversation: iterating over what this returns gives every
+        message. Sending stays free.
+
+        Raises:
+            WrongThread: another thread receives, or somebody has reserved it already.
+        """
+        self._check_receiver()
+        messages = MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
+        reserved = Reserved(messages, holder, self._unreserve)
+        self._reserved = reserved
+        return reserved
+
+    def _unreserve(self, reserved: object) -> None:
+        if self._reserved is reserved:
+            self._reserved = None
 
     def collect(
         self,
@@ -269,7 +318,7 @@ class Session(MessageStream[LiveServerMessage]):
             TurnLost: the turn is lost with its connection; the session goes on over another one.
             ServiceError: the service answered with an error.
             SessionClosed: the session ended before the turn did.
-            WrongThread: called from a callback, or while another thread receives.
+            WrongThread: called from a callback or a function of ``run_tools``, or while another thread receives.
         """
         self._check_receiver()
         return self._given(None, Deadline.of(timeout), until, on_update)
@@ -284,7 +333,8 @@ class Session(MessageStream[LiveServerMessage]):
     ) -> Turn:
         """Asks, waits for the answer and returns it: always that to this question, whatever was left of earlier ones.
 
-        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
+        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time. A
+        str is text: one that is the path of a WAV file is refused.
         ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
         (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
         can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
@@ -295,7 +345,7 @@ class Session(MessageStream[LiveServerMessage]):
         it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
-            ConfigError: a shape that the service does not take; nothing was sent.
+            ConfigError: a shape that the service does not take, or the path of a WAV file as a str; nothing was sent.
             ReceiveTimeout, TurnLost, ServiceError, SessionClosed, WrongThread: as ``collect``.
         """
         self._check_receiver()
@@ -341,7 +391,7 @@ class Session(MessageStream[LiveServerMessage]):
         if isinstance(content, (Audio, Path)):
             return self._spoken(content, deadline)
         if isinstance(content, str):
-            message = self._text_message(content)
+            message = self._text_message(inputs.no_file_name(content))
         else:
             message = inputs.client_content(content, True, self._api_client.backend, "content")
         question = self._protocol.ledger.asked(Asked.CONTENT)
@@ -375,9 +425,19 @@ class Session(MessageStream[LiveServerMessage]):
         """Ends politely: says that no more speech comes, lets the answer arrive, then closes. What arrives can still be received.
 
         Waits up to ``timeout`` seconds for the end of the answer, and for functions that run because of ``run_tools``: their
-        answers go out. In a callback it cannot wait, and closes at once.
+        answers go out. In a callback it cannot wait, and closes at once. In a function of ``run_tools`` it returns at once, and
+        the session ends when that function's answer has gone out and the model's has come, at the latest after ``timeout``.
         """
         deadline = Deadline.of(timeout)
+        if not self._connection.is_answering:
+            self._finish(deadline)
+            return
+        try:
+            threading.Thread(target=self._finish, args=(deadline,), name="genai-live-finish", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self.close()
+
+    def _finish(self, deadline: Deadline) -> None:
         channel = self._connection
         if channel.close_info is None and not channel.forked and not channel.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing
@@ -436,6 +496,11 @@ class Session(MessageStream[LiveServerMessage]):
         return () if self._runner is None else self._runner.runs
 
     @property
+    def setup(self) -> Mapping[str, Any]:
+        """The members of the setup message as it was sent, in the wire's spelling; not to be changed."""
+        return self._setup
+
+    @property
     def setup_complete(self) -> LiveServerSetupComplete | None:
         """The server's answer to the setup."""
         return self._protocol.setup_complete
@@ -458,13 +523,7 @@ class Session(MessageStream[LiveServerMessage]):
     # Inside.
 
     def _text_message(self, text: str) -> dict[str, Any]:
-        """What the user wrote, in the form that the session's model takes."""
-        backend = self._api_client.backend
-        if not isinstance(text, str):
-            raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
-        if self._known_model.family.text_as_realtime_input:
-            return inputs.realtime_input(backend, text=text)
-        return inputs.client_content(text, True, backend)
+        return inputs.typed(text, self._api_client.backend, self._known_model.family)
 
     def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
         """Sends the conversation that the session goes on with; a session that did not get it is closed."""
