@@ -33,7 +33,7 @@ ERROR_BYTES = 1024
 """Bytes that a message which could not be decoded costs beside those of any other: it waits as an object, with its error."""
 TURN_BYTES = 2048
 """Bytes that the end of a turn costs beside those of any other message: the record of its question (sys.getsizeof, 3.11)."""
-CALL_BYTES = 256
+CALL_BYTES = 384
 """Bytes that it costs to know of an open call: its id, in the table of all and in its question's."""
 CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
