@@ -89,6 +89,11 @@ class Transport:
     writability and calls ``flush``.
     """
 
+    may_go_on = False
+    """True when another ``read`` would return more, as far as is known; the reader thread's, as the next one."""
+    has_rest = False
+    """True when something was received that ``read`` has not returned: its messages, or what they begin with."""
+
     def __init__(self, websocket: websocket.WebSocket, max_message_bytes: int, want_write: Callable[[], None]) -> None:
         sock = websocket.sock
         assert sock is not None
@@ -106,10 +111,6 @@ class Transport:
         self._burst = NEVER if self._pending is None else _BURST_RECORDS
         """Reads in a row from which that does not hold: a TLS record ends where the peer's write did, with another behind it.
         To stop there costs wake-ups (docs/performance.md)."""
-        self.may_go_on = False
-        """True when another ``read`` would return more, as far as is known; the reader thread's, as the next one."""
-        self.has_rest = False
-        """True when something was received that ``read`` has not returned: its messages, or what they begin with."""
         self._in_a_row = 0
         """Reads that brought something, since the last one behind which nothing more was expected."""
         self.failure: TransportLost | Violation | None = None
