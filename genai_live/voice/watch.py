@@ -12,24 +12,24 @@ FIRST_BLOCK = 5.0
 LOST_AFTER = 0.8
 """Seconds without a block after the first: on a busy machine gaps of 0.13 s were seen, and within a second it must be told."""
 
-_SLEPT = 0.25
-"""Seconds between two looks that show that this process did not run (a debugger, a stopped job, a laptop whose lid was closed):
-blocks cannot have come meanwhile, so the time does not count."""
+_LONGEST_LOOK = 0.05
+"""Seconds that count between two looks, which are 0.01 s apart: in what is longer this process did not run (a machine without a
+free processor, a stopped job, a laptop whose lid was closed), and blocks could not come either."""
 
 
 class Watch:
     """One stream; ``look`` is called every few milliseconds."""
 
     def __init__(self, now: float) -> None:
-        self._last = self._looked = now
+        self._looked = now
+        self._silent = 0.0
         self.flows = False
         """True from the first block on."""
 
     def look(self, now: float, blocks: int) -> bool:
         """Takes in how many blocks came since the last look; True when the stream is lost."""
-        if blocks:
-            self.flows, self._last = True, now
-        elif now - self._looked > _SLEPT:
-            self._last += now - self._looked
+        self._silent += min(now - self._looked, _LONGEST_LOOK)
         self._looked = now
-        return now - self._last > (LOST_AFTER if self.flows else FIRST_BLOCK)
+        if blocks:
+            self.flows, self._silent = True, 0.0
+        return self._silent > (LOST_AFTER if self.flows else FIRST_BLOCK)
