@@ -12,7 +12,6 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS, Resampler
@@ -35,22 +34,6 @@ _WINDOW = 20
 """Pairs between two looks at their distance, of which the median counts: the clocks of drivers are some milliseconds wrong."""
 _TOLERATED = 2
 """Frames of wrong distance that are corrected; the canceller follows less by itself, and faster."""
-
-
-@dataclass(frozen=True)
-class EchoStats:
-    """What the canceller does, from the newest ten seconds in which the loudspeaker was heard; None before there were any."""
-
-    delay: float | None
-    """Seconds between a sound on its way to the loudspeaker and its echo on its way from the microphone."""
-    heard: float | None
-    """dBFS of the echo in the microphone: the median of its frames."""
-    left: float | None
-    """dBFS that is left of it."""
-    removed: float | None
-    """dB by which it was lowered."""
-    cost: float
-    """Processor seconds for each second of sound."""
 
 
 class EchoCanceller:
@@ -95,14 +78,17 @@ class EchoCanceller:
         return cleaned
 
     @property
-    def stats(self) -> EchoStats:
-        """The figures now; any thread."""
+    def stats(self) -> dict[str, float | None]:
+        """The figures now, as ``DeviceStats`` has them; any thread."""
         levels = list(self._levels)
+        heard, left, removed = (
+            statistics.median(each) if levels else None
+            for each in ([a for a, _ in levels], [b for _, b in levels], [a - b for a, b in levels])
+        )
         cost = self._seconds / (self._frames / FRAMES_PER_SECOND) if self._frames else 0.0
-        if not levels:
-            return EchoStats(self._delay, None, None, None, cost)
-        heard, left = (statistics.median(each) for each in zip(*levels, strict=True))
-        return EchoStats(self._delay, heard, left, statistics.median(a - b for a, b in levels), cost)
+        return {
+            "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed, "echo_cost": cost,
+        }  # fmt: skip
 
     def _clean(self, heard: Frame, played: Frame) -> bytes:
         near, far = (self._numpy.frombuffer(each.pcm, dtype="<i2") for each in (heard, played))
