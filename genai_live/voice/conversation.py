@@ -52,6 +52,8 @@ ECHO_TAIL = 0.2
 """Seconds for which a half-duplex microphone stays shut after the last sound: rooms ring on."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that ``close`` takes at the most, for the end and for the session together."""
+STREAM_ENDS_WITHIN = 0.2
+"""Seconds that the microphone's stream has to say that no more sound comes, before the session is closed."""
 _HOLDER = "a Conversation"
 _RECEIVER = "genai-live-voice"
 
@@ -236,6 +238,8 @@ class Conversation:
         self._hears = True
         """False while what the end feeds is not for the model: an open button."""
         self._muted = False
+        self._shut = False
+        """True while the stream passes over what it is fed: a muted microphone, half duplex."""
         self._shut_until = 0.0
         """Half duplex: until when the microphone stays shut, in seconds of the conversation."""
         self._looking = False
@@ -351,6 +355,8 @@ class Conversation:
 
     def _hear_chunk(self, chunk: bytes) -> None:
         """The thread that sends."""
+        if self._shut:
+            return
         now = self._now()
         self._dialogue.ears.hear(chunk, now)
         if self._recorder is not None:
@@ -379,7 +385,7 @@ class Conversation:
         act(self._now())
         if not self._stopped:
             self._shut_or_open()
-            if self._dialogue.wants_look or (self._stream.muted and not self._muted):
+            if self._dialogue.wants_look or (self._shut and not self._muted):
                 self._look_later()
 
     def _handle_message(self, message: LiveServerMessage, now: float) -> None:
@@ -414,16 +420,17 @@ class Conversation:
 
     def _shut_or_open(self) -> None:
         """Has the microphone heard, or not: as the user wishes, and half duplex asks for."""
+        has_button = self._settings.turn_taking == "push_to_talk"
+        if has_button:
+            self._hears, self._shut = self._dialogue.pressed and not self._muted, False
+            return
         now = self._now()
-        if self._half_duplex and self._settings.turn_taking == "automatic":
-            if self._dialogue.is_playing:
-                self._shut_until = now + ECHO_TAIL
-            shut = now < self._shut_until
-        else:
-            shut = False
-        self._hears = not self._muted and (self._dialogue.pressed or self._settings.turn_taking == "automatic")
-        if self._stream.muted is not (shut or self._muted):
-            (self._stream.mute if shut or self._muted else self._stream.unmute)()
+        if self._half_duplex and self._dialogue.is_playing:
+            self._shut_until = now + ECHO_TAIL
+        shut = self._muted or now < self._shut_until
+        if shut is not self._shut:
+            self._shut = shut
+            (self._stream.mute if shut else self._stream.unmute)()
 
     def _meter(self) -> None:
         self._post(self._tell_levels)
@@ -432,7 +439,7 @@ class Conversation:
 
     def _tell_levels(self, now: float) -> None:
         self._note_heard(now, self._end.played)
-        level = self._dialogue.ears.level if self._hears else SILENCE_DBFS
+        level = self._dialogue.ears.level if self._hears and not self._shut else SILENCE_DBFS
         self._tell(Level(now, level, loudness(self._metered)))
         self._metered = b""
 
@@ -626,6 +633,8 @@ class Conversation:
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
         self._stream.cancel()
+        with suppress(LiveError):
+            self._stream.wait(STREAM_ENDS_WITHIN)
         try:
             left = deadline.left()
             self._end.close(CLOSE_TIMEOUT if left is None else left)
