@@ -66,6 +66,26 @@ def test_an_echo_is_at_least_35_db_below_what_the_microphone_hears(gain: float, 
     assert level_dbfs(left[second:]) < level_dbfs(heard[second:]) - 35
 
 
+@pytest.mark.parametrize("lost", [-4, -2, -1, 1, 2, 4])
+def test_where_a_card_lost_sound_no_echo_is_heard_while_the_canceller_finds_it_anew(lost: int) -> None:
+    played = speech()
+    heard, given = pcm(echo_of(played, 1.0, 0.06)), pcm(played)
+    canceller = EchoCanceller(RATE)
+    half = 500 * FRAME_BYTES
+    cleaned(heard[:half], given[:half], canceller)
+    canceller.disturbed()
+    missing = (bytes(-lost * FRAME_BYTES) + given[half:]) if lost < 0 else given[half + lost * FRAME_BYTES :]
+    assert loudest(cleaned(heard[half:], missing, canceller)) < -45
+
+
+def test_a_voice_is_heard_again_two_seconds_after_sound_was_lost_whatever_the_canceller_does() -> None:
+    voice = pcm(speech())
+    canceller = EchoCanceller(RATE)
+    canceller.disturbed()
+    left = cleaned(voice, pcm(speech()[::-1]), canceller)
+    assert level_dbfs(left[3 * 2 * RATE :]) > level_dbfs(voice) - 10
+
+
 @pytest.mark.parametrize("delay", [0.02, 0.06])
 def test_no_echo_is_loud_enough_to_count_as_speech_not_even_that_of_the_first_word(delay: float) -> None:
     played = speech()

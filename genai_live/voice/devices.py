@@ -232,7 +232,7 @@ class Devices:
     def _take_played(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_played"] += 1
-            self._counts["underflows"] += block.late
+            self._note_late(block, "underflows")
             if block.answer or block.flushes > self._flushes_seen:
                 self._on_the_way.append(block)
                 self._flushes_seen = block.flushes
@@ -245,10 +245,16 @@ class Devices:
             self._heard_frames += block.answer
             self._flushes = block.flushes
 
+    def _note_late(self, block: Block, count: str) -> None:
+        if block.late:
+            self._counts[count] += 1
+            if self._echo is not None:
+                self._echo.disturbed()
+
     def _take_heard(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_heard"] += 1
-            self._counts["overflows"] += block.late
+            self._note_late(block, "overflows")
             pcm = mono(block.pcm or b"", form.channels)
             if self._to_input is not None:
                 pcm = self._to_input.feed(pcm)

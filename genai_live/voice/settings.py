@@ -78,7 +78,9 @@ def _fields(value: Any, path: str) -> dict[str, Any]:
         return dict(value)
     if not hasattr(value, "__dict__"):
         raise ConfigError(f"must be a dict or an object of genai_live.types, not {came(value)}", path)
-    return {name: held for name, held in vars(value).items() if held is not None}
+    held = dict(vars(value))
+    unknown = held.pop("extra", None) or {}  # fields that this library does not know, which go to the service as they are
+    return {**{name: each for name, each in held.items() if each is not None}, **unknown}
 
 
 def _key(fields: Mapping[str, Any], name: str) -> str:
