@@ -314,7 +314,6 @@ LOSSES: dict[str, Callable[[SoundServer], None]] = {
 }
 
 
-@pytest.mark.waits
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_loss_is_told_within_a_second_and_neither_close_nor_the_end_of_the_process_hangs(loss: str) -> None:
     more = """
@@ -342,7 +341,6 @@ def test_a_process_that_forgets_to_close_ends() -> None:
         assert program.wait() < 2.0
 
 
-@pytest.mark.waits
 def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
     with SoundServer() as server, Program(server, "lost.wait()") as program:
         server.end(signal.SIGKILL)
@@ -351,7 +349,6 @@ def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
         assert program.wait() < 2.0
 
 
-@pytest.mark.waits
 @pytest.mark.parametrize("hanging", ["abort", "close"])
 def test_a_driver_that_hangs_neither_holds_close_nor_the_end_of_the_process(hanging: str) -> None:
     before = f"""
@@ -401,13 +398,11 @@ def without(before: str, tmp_path: Path) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-@pytest.mark.waits
 def test_a_machine_without_a_sound_card_is_told_what_to_do(tmp_path: Path) -> None:
     words = without("", tmp_path)
     assert words.startswith("genai_live.errors.DeviceError: there is no microphone: connect one, or let this user have sound")
 
 
-@pytest.mark.waits
 def test_a_machine_without_portaudio_is_told_what_to_install(tmp_path: Path) -> None:
     words = without("import ctypes.util\nctypes.util.find_library = lambda name: None", tmp_path)
     assert words.endswith(

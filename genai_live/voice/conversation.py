@@ -33,7 +33,7 @@ from genai_live.voice.mailbox import Mailbox
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, lacks
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -222,8 +222,8 @@ class Conversation:
         levels: bool,
         on_event: Callable[[Event], object] | None,
     ) -> None:
-        if not isinstance(end, SoundEnd):
-            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), not {came(end)}", "end")
+        if missing := lacks(end):
+            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), and {came(end)} has no {missing}", "end")
         if on_event is not None and not callable(on_event):
             raise ConfigError(f"must be a function that takes an event, not {came(on_event)}", "on_event")
         self._end = end
@@ -253,8 +253,8 @@ class Conversation:
         self._close_info: CloseInfo | None = None
         self._metered = b""
         """What was heard since the last level."""
-        self._said: set[tuple[str, float]] = set()
-        """Speaker and beginning of the utterances that the recorder has."""
+        self._said: set[Utterance] = set()
+        """What the recorder has."""
         self._is_open = False
         self._wants_close = False
         """True when session or end were over before it was open."""
@@ -455,9 +455,8 @@ class Conversation:
 
     def _record(self, utterances: tuple[Utterance, ...]) -> None:
         if self._recorder is not None:
-            new = [each for each in utterances if (each.speaker, each.begin) not in self._said]
-            self._said |= {(each.speaker, each.begin) for each in new}
-            self._recorder.say(new)
+            self._recorder.say([each for each in utterances if each not in self._said])
+            self._said.update(utterances)
 
     def _call(self, function: Callable[[Event], object], event: Event) -> None:
         try:
