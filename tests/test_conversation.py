@@ -227,8 +227,9 @@ def test_runs_of_tools_are_told_as_they_change() -> None:
     seen: list[str] = []
     end = HandEnd(eager=True)
     policy = {"on_run": lambda run: seen.append(str(run.state))}
-    with client_of(hears=["please call get_time"]) as client, talking(
-        end, client, config={"tools": [get_time]}, run_tools=policy
+    with (
+        client_of(hears=["please call get_time"]) as client,
+        talking(end, client, config={"tools": [get_time]}, run_tools=policy),
     ):
         end.speak(1.0)
         end.wait(lambda: told(end, TurnEnded))
