@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -241,13 +242,12 @@ def place(card: SoundServer) -> Iterator[Place]:
 class Command:
     """A program in a terminal of so many columns, or with pipes; what it wrote."""
 
-    def __init__(
-        self, card: SoundServer, *command: str, columns: int | None = None, folder: Path | None = None, **more: str
-    ) -> None:
-        environment = {**card.environment, **more, "COLUMNS": str(columns or 80), "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
+    def __init__(self, place: Place, *command: str, columns: int | None = None, folder: Path | None = None, **more: str) -> None:
+        environment = {**place.environment, **more, "COLUMNS": str(columns or 80), "TERM": "xterm", "PYTHONIOENCODING": "utf-8"}
         environment.pop("GENAI_LIVE_MODEL", None)
         self._written = bytearray()
         self._changed = threading.Condition()
+        self._ended = False
         self._terminal: int | None = None
         pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         if columns is not None:
@@ -269,7 +269,8 @@ class Command:
 
     def wait_for(self, pattern: str) -> None:
         with self._changed:
-            assert self._changed.wait_for(lambda: re.search(pattern, self.written), PATIENCE), self.written[-2_000:]
+            self._changed.wait_for(lambda: self._ended or re.search(pattern, self.written), PATIENCE)
+        assert re.search(pattern, self.written), self.written[-2_000:]
 
     def type(self, keys: str) -> None:
         assert self._terminal is not None
@@ -281,16 +282,14 @@ class Command:
         return self.process.wait(PATIENCE)
 
     def _read(self, source: int) -> None:
-        while True:
-            try:
-                piece = os.read(source, 65_536)
-            except OSError:  # a terminal whose program has ended
-                return
-            if not piece:
-                return
-            with self._changed:
-                self._written += piece
-                self._changed.notify_all()
+        with contextlib.suppress(OSError):  # a terminal whose program has ended
+            while piece := os.read(source, 65_536):
+                with self._changed:
+                    self._written += piece
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
 
     def __enter__(self) -> Command:
         return self
@@ -326,10 +325,8 @@ def test_devices_lists_what_there_is(card: SoundServer) -> None:
 
 @WITH_SOUND
 @pytest.mark.parametrize("columns", [80, 40])
-def test_a_conversation_is_shown_while_it_goes_and_summed_up_after_ctrl_c(
-    card: SoundServer, columns: int, tmp_path: Path
-) -> None:
-    with Command(card, *VOICE, "--record", "call.wav", columns=columns, folder=tmp_path) as command:
+def test_a_conversation_is_shown_while_it_goes_and_summed_up_after_ctrl_c(place: Place, columns: int, tmp_path: Path) -> None:
+    with Command(place, *VOICE, "--record", "call.wav", columns=columns, folder=tmp_path) as command:
         command.wait_for("listening")
         place.speak()
         command.wait_for("speaking")
@@ -370,11 +367,10 @@ def test_with_no_color_there_are_no_colours(place: Place) -> None:
 
 
 @WITH_SOUND
-def test_with_push_to_talk_the_space_bar_says_when_one_speaks(card: SoundServer, tmp_path: Path) -> None:
-    (tmp_path / "my_voice_tools.py").write_text(
-        'def get_weather(city: str) -> str:\n    """The weather."""\n    return "sunny"\n'
-    )
-    with Command(card, *VOICE, "--push-to-talk", "--tool", "my_voice_tools:get_weather", columns=80, folder=tmp_path) as command:
+def test_with_push_to_talk_the_space_bar_says_when_one_speaks(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "my_voice_tools.py").write_text("def get_weather(city: str) -> str:\n    return 'sunny'\n")
+    options = ["--push-to-talk", "--tool", "my_voice_tools:get_weather"]
+    with Command(place, *VOICE, *options, columns=80, folder=tmp_path) as command:
         command.wait_for("listening")
         command.type(" ")
         command.wait_for("hearing")
@@ -411,7 +407,7 @@ def test_talk_without_a_file_is_voice(place: Place) -> None:
 @WITH_SOUND
 def test_the_sample_prints_what_both_sides_say(place: Place) -> None:
     with Command(place, sys.executable, "-u", "-W", "error", str(SAMPLE)) as command:
-        place.emulator.wait_for("audio", PATIENCE)
+        place.emulator.wait_for("realtimeInput.audio", PATIENCE)
         place.speak()
         command.wait_for("You:   Hi")
         command.wait_for("Model: .*You said: Hi")
