@@ -58,7 +58,8 @@ REACHES: dict[str, set[str]] = {
         "sock._sslobj",  # its write is one step of C, where SSLSocket.send is Python that Ctrl-C may interrupt
     },
     "voice/leaving.py": {
-        "sounddevice._exit_handler", "self._sounddevice._exit_handler",  # it waits for ever where a sound card hangs
+        "sounddevice._exit_handler",
+        "self._sounddevice._exit_handler",  # it waits for ever where a sound card hangs
         "self._sounddevice._libname",  # the library that must not be unloaded while a thread runs in it
     },
 }
