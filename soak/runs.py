@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from genai_live import Session, errors
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from soak.loudspeakers import loudspeakers
 from soak.measuring import Result, growth, resident_bytes, resources, settled
 from soak.numbers import numbers
 from soak.relay import Relay
@@ -269,6 +270,6 @@ def _texts(session: Session, back: threading.Semaphore, counted: Counter[str]) -
 
 
 RUNS: dict[str, Callable[[float, int], Result]] = {
-    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals)
+    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals, loudspeakers)
 }
 """Each takes the minutes that a run takes whose length is free, and the seed of its chance."""

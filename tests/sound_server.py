@@ -40,6 +40,9 @@ def missing() -> str:
     return ", ".join(names)
 
 
+QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
+"""Speech of 4.6 s, to say into the microphone."""
+
 WITH_SOUND = pytest.mark.skipif(
     sys.platform != "linux" or bool(missing()), reason=f"a private sound server needs Linux and {missing() or 'nothing else'}"
 )

@@ -39,11 +39,10 @@ from genai_live.voice import (
     UserWords,
     Waiting,
 )
-from tests.sound_server import WITH_SOUND, SoundServer
+from tests.sound_server import QUESTION, WITH_SOUND, SoundServer
 from tests.waiting import PATIENCE
 
 PLAIN = look_for("utf-8", colour=False)
-QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
 SAMPLE = Path(__file__).parent.parent / "samples" / "voice.py"
 
 

@@ -21,12 +21,11 @@ from genai_live.audio import Audio, level_dbfs
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.testing import check_sound_end
 from genai_live.voice import Devices, Rates, sound_devices
-from tests.sound_server import MONITOR_RATE, WITH_SOUND, Hearing, SoundServer, settings
+from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Hearing, SoundServer, settings
 from tests.waiting import PATIENCE, until
 
 pytestmark = WITH_SOUND
 
-QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
 BLOCK = MONITOR_RATE // 100
 """Samples of 10 ms."""
 RINGING = 120
