@@ -39,7 +39,7 @@ def loudspeakers(minutes: float, seed: int) -> Result:
                     until(lambda played=played: devices.played > played + 2)
                     card.speak(QUESTION).wait()
                     spoken_over += 1
-                    until(lambda: _interruptions(events) >= spoken_over)
+                    until(lambda wanted=spoken_over: _interruptions(events) >= wanted)
                     until(lambda: conversation.state is ConversationState.SPEAKING)
                 until(lambda: conversation.state is ConversationState.LISTENING)
             stats, heard = devices.stats, conversation.stats.heard
