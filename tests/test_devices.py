@@ -348,6 +348,27 @@ def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
         assert program.wait() < 2.0
 
 
+def test_a_child_of_a_process_that_talks_ends_and_leaves_the_sound_to_its_parent() -> None:
+    more = """
+    import os
+    child = os.fork()
+    if child == 0:
+        sys.exit(0)
+    began = time.monotonic()
+    assert os.waitpid(child, 0)[1] == 0
+    tell(child=time.monotonic() - began)
+    before = devices.stats["blocks_heard"]
+    while devices.stats["blocks_heard"] < before + 10:
+        time.sleep(0.01)
+    devices.close(1.0)
+    """
+    with SoundServer() as server, Program(server, more) as program:
+        assert program.next()["leaves"]  # the child's
+        assert program.next()["child"] < 2.0
+        assert program.next()["leaves"]
+        assert program.wait() < 2.0
+
+
 @pytest.mark.parametrize("hanging", ["abort", "close"])
 def test_a_driver_that_hangs_neither_holds_close_nor_the_end_of_the_process(hanging: str) -> None:
     before = f"""

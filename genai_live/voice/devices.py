@@ -121,7 +121,11 @@ class Devices:
         self._thread = threading.Thread(target=self._run, name="genai-live-devices", daemon=True)
         leaving.opened(sounddevice, self.close)
         self._thread.start()
-        in_time = self._ready.wait(_OPENING)
+        try:
+            in_time = self._ready.wait(_OPENING)
+        except BaseException:  # Ctrl-C
+            self.close(_CLOSING)
+            raise
         if self._failure is None and in_time and self._loudspeaker is not None:
             return Rates(INPUT_RATE, self._loudspeaker.form.rate)
         self.close(_CLOSING)
