@@ -20,9 +20,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from genai_live.audio import Audio
@@ -77,6 +79,8 @@ class Talk:
 
     async def run(self):
         client = genai.Client(api_key="key", http_options={"base_url": sys.argv[1]})
+        client._api_client._websocket_base_url = lambda _=None: sys.argv[1].replace("http", "ws", 1)  # without TLS
+        client._api_client._websocket_ssl_ctx = {}
         async with client.aio.live.connect(model="m", config={"response_modalities": ["AUDIO"]}) as self.session:
             self.heard, self.said = asyncio.Queue(maxsize=5), asyncio.Queue()
             await asyncio.gather(self.listen(), self.send(), self.receive(), self.play())
@@ -104,8 +108,13 @@ class Wire:
         connection.recv()
         connection.send(json.dumps({"setupComplete": {}}).encode())
         self._connection = connection
+        with suppress(ConnectionClosed):  # the program is killed
+            self._listen(connection)
+
+    def _listen(self, connection: ServerConnection) -> None:
         for raw in connection:
-            sound = json.loads(raw).get("realtimeInput", {})
+            message = json.loads(raw)
+            sound = message.get("realtimeInput") or message.get("realtime_input") or {}
             sound = sound.get("audio") or (sound.get("mediaChunks") or [{}])[0]
             if "data" in sound:
                 self.came.append((time.monotonic(), base64.b64decode(sound["data"].replace("-", "+").replace("_", "/"))))

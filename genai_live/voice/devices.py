@@ -73,6 +73,9 @@ class Devices:
         block_ms: milliseconds of one block; 10 is best for most sound cards.
     """
 
+    feeds_promptly = True
+    """Its thread is no device's callback: it may take a lock, so that each chunk goes out at once."""
+
     def __init__(
         self,
         input: int | str | None = None,
