@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
-from tests.test_layers import LAYERS, PACKAGE
+from tests.house import LAYERS, PACKAGE, ROOT
 
-PICTURE = Path(__file__).parent.parent / "docs" / "house.svg"
+PICTURE = ROOT / "docs" / "house.svg"
 WIDTH, MARGIN, BOX, GAP, LETTER = 900, 130, 30, 8, 8.2
 """Units of the picture: its width, room for the layers' names, a box's height, the space between two, a letter's width."""
 STYLE = """
     .room { fill: #eef3fb; stroke: #6b8fc9; } .file { fill: #ffffff; stroke: #b9c2cc; } .layer { fill: none; stroke: #dfe4ea; }
     text { fill: #1d2733; } .name { fill: #5a6673; }
     @media (prefers-color-scheme: dark) {
-      .room { fill: #1d2a3d; } .file { fill: #14181d; } .layer { stroke: #39424c; } text { fill: #e3e8ee; } .name { fill: #a7b1bc; }
+      .room { fill: #1d2a3d; } .file { fill: #14181d; } .layer { stroke: #39424c; }
+      text { fill: #e3e8ee; } .name { fill: #a7b1bc; }
     }
 """
 
