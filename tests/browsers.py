@@ -6,6 +6,7 @@ A missing Chromium is a skip, and a failure with GENAI_LIVE_TEST_BROWSER=require
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -27,15 +28,17 @@ def microphone(wav: Path) -> tuple[str, ...]:
 
 
 class Browser:
-    """A browser, until ``close``; usable from one thread."""
+    """A browser, until ``close`` or the end of its block; usable from one thread."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, **environment: str) -> None:
         executable = next(filter(None, map(shutil.which, PROGRAMS)), None)
         if executable is None:
             pytest.skip("the browser chromium is not installed")
         settings = json.dumps({"executable": executable, "args": [*QUIET, *options]})
         command = [node_with_packages(), str(FOLDER / "browser.mjs"), settings]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
+        )
         self._pages = 0
         self.version = self._answer()
 
@@ -45,6 +48,12 @@ class Browser:
         page = Page(self, self._pages)
         page.ask("open", url=url, patience=PATIENCE * 1000, **options)
         return page
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def ask(self, **request: Any) -> Any:
         assert self._process.stdin is not None
@@ -82,7 +91,7 @@ class Page:
 
     def until(self, expression: str) -> Any:
         """Waits until an expression is true, and returns its value."""
-        return self.ask("until", expression=expression)
+        return self.ask("until", expression=expression, patience=PATIENCE * 1000)
 
     def click(self, selector: str) -> None:
         self.ask("click", selector=selector)

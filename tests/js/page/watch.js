@@ -8,6 +8,22 @@ for (const type of ["statechange", "words", "interrupted", "turnended", "problem
   addEventListener(type, ({ detail }) => window.told.push([type, detail]));
 }
 
+if (location.hash === "#unprocessed") {
+  // Levels can be compared only where the browser changes none.
+  const devices = navigator.mediaDevices;
+  const ask = devices.getUserMedia.bind(devices);
+  devices.getUserMedia = () => ask({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
+}
+
+window.tracks = [];
+const Source = window.MediaStreamAudioSourceNode;
+window.MediaStreamAudioSourceNode = class extends Source {
+  constructor(context, options) {
+    super(context, options);
+    window.tracks.push(...options.mediaStream.getAudioTracks());
+  }
+};
+
 window.heard = []; // Int16 samples
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {
