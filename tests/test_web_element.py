@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers import FAKE_DEVICES, Browser, Page, microphone
+from tests.browsers import FAKE_DEVICES, Browser, Firefox, Page, microphone, sound_server
 from tests.node_programs import FOLDER, node_with_packages
 from tests.voice_pages import INPUT_RATE, OUTPUT_RATE, STATIC, PageServer, Visit, numbered, page_server
 from tests.waiting import PATIENCE, until
@@ -123,11 +123,19 @@ def loudness(samples: array[int]) -> float:
     return math.sqrt(sum(each * each for each in samples) / len(samples))
 
 
+def pitch(samples: array[int]) -> float:
+    """Hz of a tone."""
+    return sum((one < 0) != (other < 0) for one, other in zip(samples, samples[1:], strict=False)) / 2 / len(samples) * INPUT_RATE
+
+
 # Speaking
 
 
-def test_the_microphone_arrives_at_16_khz_in_messages_of_40_ms_as_loud_as_it_is(browser: Browser, server: PageServer) -> None:
-    page = opened(browser, f"{server.url}#unprocessed")
+@pytest.mark.parametrize(("how", "rates"), [("unprocessed", {16_000}), ("refusing", {44_100, 48_000})])
+def test_the_microphone_arrives_at_16_khz_in_messages_of_40_ms_as_loud_as_it_is(
+    browser: Browser, server: PageServer, how: str, rates: set[int]
+) -> None:
+    page = opened(browser, f"{server.url}#{how}")  # refusing: the browser connects it to no context of another rate
     visit = talking(page, server)
     until(lambda: len(visit.messages) >= 50)
     assert {len(each) for each in visit.messages} == {1280}
@@ -136,8 +144,8 @@ def test_the_microphone_arrives_at_16_khz_in_messages_of_40_ms_as_loud_as_it_is(
     loud = [block for block in blocks if loudness(block) > LOUDNESS / 2]
     assert 0.5 <= len(loud) / len(blocks) <= 0.7  # three tenths of each half second
     assert abs(sorted(map(loudness, loud))[len(loud) // 2] / (LOUDNESS / math.sqrt(2)) - 1) < 0.03
-    crossings = sum((one < 0) != (other < 0) for block in loud[1:-1] for one, other in zip(block, block[1:], strict=False))
-    assert abs(crossings / 2 / (len(loud[1:-1]) / 50) / TONE - 1) < 0.05
+    assert abs(pitch(array("h", b"".join(map(bytes, loud[1:-1])))) / TONE - 1) < 0.05
+    assert page.evaluate(f"{ELEMENT}.stats.captureRate") in rates
     leave(page)
 
 
@@ -394,6 +402,14 @@ def test_a_microphone_that_is_pulled_out_is_told(page: Page, server: PageServer)
     until(visit.gone.is_set)
 
 
+def test_a_browser_that_starts_no_sound_is_told(browser: Browser, server: PageServer) -> None:
+    page = opened(browser, f"{server.url}#silent")  # as Firefox does without a loudspeaker
+    page.click(PRIMARY)
+    assert problem(page) == "The browser starts no sound. Connect a loudspeaker or headphones, then try again."
+    assert server.no_visit()
+    leave(page)
+
+
 def test_a_page_that_is_not_secure_is_told(browser: Browser, server: PageServer) -> None:
     page = opened(browser, f"http://far.test:{server.port}/")
     page.click(PRIMARY)
@@ -404,6 +420,24 @@ def test_a_page_that_is_not_secure_is_told(browser: Browser, server: PageServer)
 def test_the_words_are_the_pages_to_replace(page: Page) -> None:
     page.evaluate(f"{ELEMENT}.sentences = {{start: 'Sprechen'}}")
     assert page.evaluate(f"{SHADOW}.querySelector('.primary').ariaLabel") == "Sprechen"
+
+
+# Firefox
+
+
+def test_firefox_connects_its_microphone_and_plays(server: PageServer, tmp_path: Path) -> None:
+    with sound_server(tmp_path, TONE) as sound, Firefox({}, PULSE_SERVER=sound) as browser:
+        page = browser.page(f"{server.url}#unprocessed")
+        page.until(f"{ELEMENT}.state === 'idle'")
+        visit = talking(page, server)
+        until(lambda: len(visit.messages) >= 25)
+        assert abs(pitch(visit.sound[INPUT_RATE // 2 :]) / TONE - 1) < 0.02
+        visit.play(numbered(OUTPUT_RATE))
+        visit.tell("end_of_answer")
+        until(lambda: visit.played == 1.0)
+        page.until(f"window.heard.length > {OUTPUT_RATE}")
+        assert heard(page)[:OUTPUT_RATE] == list(numbered(OUTPUT_RATE))
+        assert [each for each in page.evaluate("window.violations") if "favicon" not in each] == []
 
 
 # Keys
