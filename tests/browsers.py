@@ -1,5 +1,5 @@
-"""Real browsers, driven one request at a time: Chromium with a fake microphone (``tests/js/browser.mjs``), Firefox with a private sound
-server (``tests/js/firefox.mjs``).
+"""Real browsers, driven one request at a time: Chromium with a fake microphone (``tests/js/browser.mjs``), Firefox with a sound card
+without hardware (``tests/js/firefox.mjs``).
 
 A missing one is a skip, and a failure with GENAI_LIVE_TEST_BROWSER=required (tests/needs.py).
 """
@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from tests.node_programs import FOLDER, node_with_packages
+from tests.sound_server import SoundServer
 from tests.waiting import PATIENCE, until
 
 OTHER_NAMES = ("chromium-browser", "google-chrome", "chrome")
@@ -98,21 +99,12 @@ class Firefox(Browser):
 
 
 @contextmanager
-def sound_server(folder: Path, tone: int) -> Iterator[str]:
-    """A private PulseAudio with a loudspeaker, and a microphone of 48,000 Hz that hears a tone; yields its PULSE_SERVER."""
-    if shutil.which("pulseaudio") is None:
-        pytest.skip("the sound server that the browser firefox-esr needs, pulseaudio, is not installed")
-    socket = folder / "native"
-    script = folder / "sound.pa"
-    script.write_text(
-        "load-module module-null-sink rate=48000\n"
-        f"load-module module-sine-source rate=48000 frequency={tone}\n"
-        "set-default-source sine_input\n"
-        f"load-module module-native-protocol-unix auth-anonymous=1 socket={socket}\n"
-    )
-    command = ["pulseaudio", "-n", "--exit-idle-time=-1", "--daemonize=no", "--use-pid-file=no", "-F", str(script)]
-    own = {name: str(folder) for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH")}
-    process = subprocess.Popen(command, env={**os.environ, **own}, stderr=subprocess.DEVNULL)
+def pulse_of(card: SoundServer) -> Iterator[str]:
+    """The way of Firefox to a sound card without hardware, as a PULSE_SERVER."""
+    if shutil.which("pipewire-pulse") is None:
+        pytest.skip("the way of the browser firefox-esr to sound, pipewire-pulse, is not installed")
+    socket = Path(card.variables["XDG_RUNTIME_DIR"], "pulse", "native")
+    process = subprocess.Popen(["pipewire-pulse"], env=card.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until(socket.exists)
         yield f"unix:{socket}"
