@@ -165,6 +165,23 @@ def test_the_first_message_has_the_token_and_asks_for_no_conversation(page: Page
     assert talking(page, server).start == {"event": "start", "version": 1, "token": "signed", "conversation": None}
 
 
+def test_a_page_may_name_another_socket_and_bring_its_token(page: Page, server: PageServer) -> None:
+    page.evaluate(f"{ELEMENT}.setAttribute('socket', 'ws://127.0.0.1:{server.port}/voice/?from=page')")
+    page.evaluate(f"{ELEMENT}.setAttribute('token', 'mine')")
+    assert talking(page, server).start["token"] == "mine"
+    assert "/voice/token" not in server.asked
+
+
+def test_a_program_of_the_page_starts_and_learns_how_it_went(page: Page, server: PageServer) -> None:
+    page.evaluate(f"void (window.started = {ELEMENT}.start())")
+    server.visit().begin()
+    assert page.evaluate("window.started") == "listening"
+    page.evaluate(f"{ELEMENT}.stop()")
+    page.evaluate(f"void (window.started = {ELEMENT}.start())")
+    server.visit().refuse("full", 1013)
+    assert page.evaluate("window.started") == "failed"
+
+
 def test_nothing_is_sent_while_the_microphone_is_off(page: Page, server: PageServer) -> None:
     visit = talking(page, server)
     until(lambda: visit.messages)
