@@ -160,7 +160,7 @@ class Reader:
         """Requires the start lock. Makes the thread look at what is new, or starts it; RuntimeError when that cannot be done."""
         if self._thread is None:
             self._start_thread(self._run)
-        else:
+        elif not self.is_current:  # which looks at its timetable before it waits; to wake costs a look at every connection
             self.wake()
 
     def _start_thread(self, work: Callable[[], None]) -> None:

@@ -2,7 +2,7 @@
 
 A map, from the bottom up:
 
-=============  =======================================================================================
+=============  ==========================================================================================
 sound_end      what a pair of ears and a mouth is: the protocol ``SoundEnd``, its rates, its controls
 events         what happens in a conversation, as frozen values, in the order in which it happened
 sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
@@ -11,15 +11,31 @@ watch          when a stream counts as lost
 echo           the loudspeaker's sound taken out of the microphone's
 leaving        how a process ends although a sound card hangs
 devices        ``Devices``: the five above as an end
-=============  =======================================================================================
+event_queue    events on their way to who iterates, bounded
+states         what a conversation does, moved by one table
+settings       the setup of a spoken session: completed before dialling, or read off an open session
+detection      when the user stopped speaking, by loudness: for figures
+playback       how much of the model's sound is queued, at the end, heard
+latency        how long answers took
+transcript     what both sides said, and the history that another session goes on from
+answers        one answer of the model's, from the question to the last sample
+dialogue       what becomes of messages, acts and time: all decisions, without threads and clock
+mouth          the model's sound on its way to the end, converted
+mailbox        one thing at a time, and nobody waits
+growing_wav    a WAV file that is right at every moment
+recorder       both sides as one stereo WAV, and the transcript
+conversation   ``Conversation``: the threads, the session, the end
+files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
+end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
+=============  ==========================================================================================
 
 Everything here stands on the public API of the library.
 """
 
 from __future__ import annotations
 
+from genai_live.voice.conversation import Conversation, ConversationStats
 from genai_live.voice.devices import Devices, DeviceStats
-from genai_live.voice.echo import EchoStats
 from genai_live.voice.events import (
     AnswerLost,
     ConversationState,
@@ -39,28 +55,38 @@ from genai_live.voice.events import (
     Utterance,
     Waiting,
 )
+from genai_live.voice.files import Files
+from genai_live.voice.latency import Latencies
+from genai_live.voice.recorder import FileRecorder, MemoryRecorder, Recorder
 from genai_live.voice.sound_cards import SoundDevice, sound_devices
-from genai_live.voice.sound_end import Control, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [
     "AnswerLost",
     "Control",
+    "Conversation",
     "ConversationState",
+    "ConversationStats",
     "DeviceChanged",
     "DeviceStats",
     "Devices",
-    "EchoStats",
     "Ended",
     "Event",
+    "FileRecorder",
+    "Files",
     "Interrupted",
+    "Latencies",
     "Latency",
     "Level",
+    "MemoryRecorder",
     "ModelWords",
+    "Moved",
     "Mute",
     "Press",
     "Rates",
     "Reconnected",
     "Reconnecting",
+    "Recorder",
     "Release",
     "SoundDevice",
     "SoundEnd",
