@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import subprocess
 import wave
 from array import array
@@ -24,7 +25,8 @@ from tests.sound_server import WITH_SOUND, SoundServer
 from tests.voice_pages import INPUT_RATE, OUTPUT_RATE, STATIC, PageServer, Visit, numbered, page_server
 from tests.waiting import PATIENCE, until
 
-GUIDE = Path(__file__).parent.parent / "docs" / "web-element.md"
+ROOT = Path(__file__).parent.parent
+GUIDE = ROOT / "docs" / "web-element.md"
 PURE = sorted(FOLDER.glob("element/*.test.mjs"))
 
 ELEMENT = "document.querySelector('genai-live-voice')"
@@ -37,13 +39,23 @@ FILE_RATE = 48_000
 FILE_SECONDS = 20
 
 
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which node takes the page's modules for modules, as a browser does; older ones need to be told."""
+    folder = tmp_path_factory.mktemp("modules")
+    for place in (STATIC, PURE[0].parent):
+        shutil.copytree(place, folder / place.relative_to(ROOT))
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
 @pytest.mark.parametrize("file", PURE, ids=lambda file: file.name.partition(".")[0])
-def test_the_decisions_of_the_page_hold_without_a_browser(file: Path) -> None:
-    done = subprocess.run(
-        [node_with_packages(), "--test", str(file)], capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+def test_the_decisions_of_the_page_hold_without_a_browser(file: Path, modules: Path) -> None:
+    command = [node_with_packages(), "--test", str(modules / file.relative_to(ROOT))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout
-    assert "# fail 0" in done.stdout or "ℹ fail 0" in done.stdout
+    assert re.search(r"\bfail 0\b", done.stdout)
+    assert re.search(r"\bpass [1-9]", done.stdout)
 
 
 # Pages
