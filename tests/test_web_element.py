@@ -517,6 +517,18 @@ def test_a_button_that_is_held_down_by_the_keyboard_talks(page: Page, server: Pa
     in_state(page, "ended")
 
 
+def test_a_button_that_is_held_down_by_the_mouse_talks_and_goes_on_beside_it(page: Page, server: PageServer) -> None:
+    visit = talking(page, server, "push_to_talk")
+    page.mouse("down", PRIMARY)
+    until(lambda: visit.messages)
+    assert page.evaluate(f"{SHADOW}.querySelector('.primary').ariaPressed") == "true"
+    page.mouse("up", "genai-live-voice .status")
+    until(lambda: visit.of("release"))
+    assert [each["event"] for each in visit.said] == ["press", "release"]
+    page.click("genai-live-voice [part~=leave]")
+    in_state(page, "ended")
+
+
 def test_a_button_that_is_pressed_when_the_socket_is_lost_is_pressed_on_the_next(page: Page, server: PageServer) -> None:
     visit = talking(page, server, "push_to_talk")
     page.evaluate(f"{ELEMENT}.focus()")
