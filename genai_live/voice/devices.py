@@ -168,7 +168,10 @@ class Devices:
             leaving.closed(self.close)
             return
         leaving.hangs()
-        _log.warning("a sound card did not let go within %.1f s; it is left to the end of the process", min(timeout, _CLOSING))
+        if self._failure is None:  # else it was told
+            _log.warning(
+                "a sound card did not let go within %.1f s; it is left to the end of the process", min(timeout, _CLOSING)
+            )
 
     @property
     def stats(self) -> DeviceStats:
