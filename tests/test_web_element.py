@@ -411,10 +411,10 @@ def test_a_conversation_that_ends_because_nobody_speaks_says_so_and_may_go_on(pa
     assert server.visit().start["conversation"] == "c1"
 
 
-def test_a_token_that_is_refused_is_told_without_a_socket(page: Page, server: PageServer) -> None:
+def test_a_visitor_who_is_given_no_token_is_told_without_a_socket(page: Page, server: PageServer) -> None:
     server.token = (403, {})
     page.click(PRIMARY)
-    assert problem(page) == "This page has expired. Reload it, then try again."
+    assert problem(page) == "You may not talk here. Log in, then try again."
     assert server.no_visit()
 
 
