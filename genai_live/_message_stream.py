@@ -123,7 +123,7 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         In a forked child it closes the descriptor only: the session stays the parent's.
 
         Raises:
-            ConfigError: ``timeout`` is no number.
+            ConfigError: ``timeout`` is not a number.
         """
         self._connection.close(Deadline.of(timeout))
 

@@ -185,7 +185,7 @@ class Sound:
 
     def __init__(self) -> None:
         self.sent = False
-        """True when there was some. A microphone sends silence, too: it is no question by itself."""
+        """True when there was some. A microphone sends silence, too: it is not a question by itself."""
         self.ended = False
         """True when the end of the sound was sent after that."""
 

@@ -253,7 +253,7 @@ class BidiProtocol(Generic[ServerMessage]):
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload that ``receive`` has understood. Any thread.
 
-        What a signal handler raises there passes through: it is no fault of the message.
+        What a signal handler raises there passes through: it is not a fault of the message.
         """
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)

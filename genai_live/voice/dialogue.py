@@ -351,7 +351,7 @@ class Dialogue:
                 answer.stretches.append(stretch)
 
     def _complete_sound(self, answer: Answer) -> None:
-        """Nothing follows, at the least for a while: running empty is no fault."""
+        """Nothing follows, at the least for a while: running empty is not a fault."""
         if self._sound_is_open:
             self._sound_is_open = False
             self._hand_over(answer, self._mouth.end_of_answer())
