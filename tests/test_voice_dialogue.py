@@ -56,9 +56,10 @@ class Talk:
     def end_of_answer(self) -> float:
         return 0.0
 
-    def flush(self) -> None:
+    def flush(self) -> tuple[float, int]:
         del self.pcm[self.heard :]
         self.flushed += 1
+        return self.heard / 2 / RATE_OUT, self.flushed if self.confirms else 0
 
     @property
     def held(self) -> float:

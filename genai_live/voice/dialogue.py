@@ -68,8 +68,8 @@ class Mouth(Protocol):
     def end_of_answer(self) -> float:
         """Tells the end that nothing follows; returns the seconds of what it still was handed."""
 
-    def flush(self) -> None:
-        """Has the end drop what was not heard."""
+    def flush(self) -> tuple[float, int]:
+        """Has the end drop what was not heard; returns its ``played`` and ``flushes`` right after."""
 
 
 class Dialogue:
@@ -403,7 +403,7 @@ class Dialogue:
         """Empties what is queued, in one step. An answer that the service still makes is cut; another one is over."""
         cut = self.playback.cut()
         if cut:
-            self._mouth.flush()
+            self.playback.look(*self._mouth.flush())
         self._sound_is_open = False
         answer = self._answer
         hit = [each for each in self._unheard() if any(stretch in cut for stretch in each.stretches)]
@@ -434,7 +434,7 @@ class Dialogue:
         answer, self._cut = self._cut, None
         if answer is None:
             return
-        if answer.generated and answer.heard >= answer.seconds > 0:
+        if not answer.flows and answer.heard >= answer.seconds > 0:
             answer.cut = False  # all of it was heard
             self.interruptions -= 1
             return
