@@ -192,7 +192,7 @@ def test_a_tool_whose_module_lacks_something_names_that(tmp_path: Path, monkeypa
 def test_the_space_bar_needs_a_keyboard(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys.stdin, "isatty", lambda: False, raising=False)
     assert cli.main(["voice", "--emulator", "--push-to-talk"]) == cli.MISUNDERSTOOD
-    assert "stdin is no terminal" in capsys.readouterr().err
+    assert "stdin is not a terminal" in capsys.readouterr().err
 
 
 # On a sound card without hardware

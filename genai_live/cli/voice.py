@@ -46,7 +46,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
     if arguments.push_to_talk and not sys.stdin.isatty():
-        raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is no terminal")
+        raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is not a terminal")
     if arguments.record is not None:
         check_writable(arguments.record, force=arguments.force)
     tools = own_tools.load(arguments.tool)

@@ -74,7 +74,7 @@ class Devices:
     """
 
     feeds_promptly = True
-    """Its thread is no device's callback: it may take a lock, so that each chunk goes out at once."""
+    """Its thread is not a device's callback: it may take a lock, so that each chunk goes out at once."""
 
     def __init__(
         self,

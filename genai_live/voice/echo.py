@@ -29,7 +29,7 @@ _RINGING = 30
 _REMEMBERED = 1_000
 """Frames of echo of which the figures are made: ten seconds."""
 _LONGEST_WAIT = 15
-"""Frames that wait for their partner before they go without: the loudspeaker hangs, which is no reason to hear nothing."""
+"""Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
 """Pairs between two looks at their distance, of which the median counts: the clocks of drivers are some milliseconds wrong."""
 _STRANGE = 3
