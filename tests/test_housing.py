@@ -70,14 +70,17 @@ ELSEWHERE: dict[str, str] = {
     "voice/files": "test_voice_ends",
     "voice/growing_wav": "test_voice_recorder",
     "voice/latency": "test_voice_parts",
+    "voice/leaving": "test_devices",
     "voice/mailbox": "test_voice_parts",
     "voice/microphone": "test_conversation",
     "voice/mouth": "test_conversation",
     "voice/playback": "test_voice_parts",
     "voice/recorder": "test_voice_recorder",
     "voice/settings": "test_conversation",
+    "voice/sound_cards": "test_devices",
     "voice/sound_end": "test_voice_ends",
     "voice/states": "test_voice_dialogue",
+    "voice/streams": "test_devices",
     "voice/transcript": "test_voice_dialogue",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""

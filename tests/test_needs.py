@@ -13,7 +13,9 @@ pytest_plugins = ["pytester"]
     ("reason", "need"),
     [
         ("Skipped: the program espeak-ng is not installed", "SPEECH"),
+        ("Skipped: a private sound server needs Linux and pw-play", "SOUND"),
         ("Skipped: node and npm are not installed", "NODE"),
+        ("Skipped: the browser chromium is not installed", "BROWSER"),
         ("Skipped: needs the right to make network namespaces", "NAMESPACES"),
         ("Skipped: the platform has no fork", "PLATFORM"),
         ("Skipped: the standard library has had no audioop since Python 3.13", "PLATFORM"),
@@ -28,7 +30,8 @@ def test_a_skip_is_for_want_of_the_need_that_its_reason_names(reason: str, need:
 @pytest.mark.parametrize("need", [*NEEDS, "PACKAGES"])
 def test_a_need_that_is_not_required_is_no_complaint(need: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(f"GENAI_LIVE_TEST_{need}", raising=False)
-    reasons = {need_of(reason): reason for reason in ("espeak-ng", "npm", "network namespaces", "fork", "numpy")}
+    each = ("espeak-ng", "npm", "network namespaces", "fork", "numpy", "sound server", "the browser chromium")
+    reasons = {need_of(reason): reason for reason in each}
     assert complaint(reasons[need]) == ""
 
 

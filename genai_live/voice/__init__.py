@@ -5,6 +5,12 @@ A map, from the bottom up:
 =============  ==========================================================================================
 sound_end      what a pair of ears and a mouth is: the protocol ``SoundEnd``, its rates, its controls
 events         what happens in a conversation, as frozen values, in the order in which it happened
+sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
+streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
+watch          when a stream counts as lost
+echo           the loudspeaker's sound taken out of the microphone's
+leaving        how a process ends although a sound card hangs
+devices        ``Devices``: the five above as an end
 event_queue    events on their way to who iterates, bounded
 states         what a conversation does, moved by one table
 settings       the setup of a spoken session: completed before dialling, or read off an open session
@@ -34,6 +40,7 @@ from typing import TYPE_CHECKING
 
 from genai_live import _public
 from genai_live.voice.conversation import Conversation, ConversationStats
+from genai_live.voice.devices import Devices, DeviceStats
 from genai_live.voice.events import (
     AnswerLost,
     ConversationState,
@@ -56,6 +63,7 @@ from genai_live.voice.events import (
 from genai_live.voice.files import Files
 from genai_live.voice.latency import Latencies
 from genai_live.voice.recorder import FileRecorder, MemoryRecorder, Recorder
+from genai_live.voice.sound_cards import SoundDevice, sound_devices
 from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [
@@ -65,6 +73,8 @@ __all__ = [
     "ConversationState",
     "ConversationStats",
     "DeviceChanged",
+    "DeviceStats",
+    "Devices",
     "Ended",
     "Event",
     "FileRecorder",
@@ -83,6 +93,7 @@ __all__ = [
     "Reconnecting",
     "Recorder",
     "Release",
+    "SoundDevice",
     "SoundEnd",
     "StateChanged",
     "Text",
@@ -92,6 +103,7 @@ __all__ = [
     "UserWords",
     "Utterance",
     "Waiting",
+    "sound_devices",
 ]
 
 if not TYPE_CHECKING:
