@@ -177,6 +177,19 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         state = f"closed: {self.close_info}" if self.close_info else self._connection.protocol.phase.value
         return f"<{type(self).__name__} {self._model} {state}>"
 
+    def _repr_html_(self) -> str:
+        from dataclasses import asdict
+
+        from genai_live import _html
+
+        stats = self.stats
+        line = f"{repr(self)[1:-1]} · {_html.counted(stats.messages_received, 'message')} received"
+        return _html.box(_html.folded(line, _html.rows({**self._details(), **asdict(stats)})))
+
+    def _details(self) -> dict[str, object]:
+        """What a notebook shows of it beside its counters."""
+        return {"ended": self.close_info}
+
 
 class MessageIterator(Synchronous, Generic[ServerMessage]):
     """Iterates over messages up to the end of the session.
@@ -200,6 +213,10 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
 
     def __iter__(self) -> Iterator[ServerMessage]:
         return self
+
+    def __repr__(self) -> str:
+        state = "over" if self._over else f"{self._inbox.waiting_messages} waiting"
+        return f"<{type(self).__name__} {state}>"
 
     def __next__(self) -> ServerMessage:  # noqa: PLR0912 # one way for a message, and few calls on it
         if self._over:

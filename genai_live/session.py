@@ -457,6 +457,16 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Inside.
 
+    def _details(self) -> dict[str, object]:
+        usage, resumption = self.usage, self.resumption
+        return {
+            **super()._details(),
+            "session id": self.session_id,
+            "tokens": None if usage is None else usage.total_token_count,
+            "can be resumed": resumption.handle is not None,
+            "calls run": len(self.tool_runs),
+        }
+
     def _text_message(self, text: str) -> dict[str, Any]:
         """What the user wrote, in the form that the session's model takes."""
         backend = self._api_client.backend

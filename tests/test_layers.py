@@ -19,7 +19,8 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks", "_version",
+        "_elsewhere", "_field_docs", "_html", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks",
+        "_version",
     },
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
@@ -27,7 +28,9 @@ LAYERS: dict[str, set[str]] = {
     "settings": {"_settings", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
-    "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
+    "session": {
+        "_turn_html", "turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions",
+    },
     "client": {"live", "tokens", "client", "__init__"},
     "voice": {"voice"},
     "emulator": {"emulator"},

@@ -163,3 +163,9 @@ class AudioStream:
         sent, total = self.progress
         state = "cancelled" if self.cancelled else "failed" if self.error else "done" if self.done else "streaming"
         return f"AudioStream({state}, {sent:.2f} s" + (f" of {total:.2f} s)" if total is not None else ")")
+
+    def _repr_html_(self) -> str:
+        from genai_live import _html
+
+        details = {"level of the last chunk": f"{self.level:.1f} dBFS", "muted": self.muted, "error": self.error}
+        return _html.box(_html.folded(repr(self), _html.rows(details)))
