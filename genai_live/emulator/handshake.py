@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 
 from genai_live import _json
 from genai_live._deadline import Deadline
-from genai_live.emulator.live_session import LiveSession
-from genai_live.emulator.music_session import MusicSession
-from genai_live.emulator.request import Answer, Credential, Request, Route, find_credential, find_route, is_served
-from genai_live.emulator.scenario import IgnoreUpgrade, RefuseUpgrade, Scenario, Script
-from genai_live.emulator.scenario_actions import run_step
-from genai_live.emulator.scenario_player import ScenarioPlayer
-from genai_live.emulator.scenario_runs import NO_SESSION, ScenarioRuns
-from genai_live.emulator.server_state import ServerState
-from genai_live.emulator.session import Session
-from genai_live.emulator.tokens import EXPIRED_KEY, INVALID_KEY, TokenRefused
-from genai_live.emulator.validation import Refused
+from genai_live.emulator.script.scenario import IgnoreUpgrade, RefuseUpgrade, Scenario, Script
+from genai_live.emulator.script.scenario_actions import run_step
+from genai_live.emulator.script.scenario_player import ScenarioPlayer
+from genai_live.emulator.script.scenario_runs import NO_SESSION, ScenarioRuns
+from genai_live.emulator.server.request import Answer, Credential, Request, Route, find_credential, find_route, is_served
+from genai_live.emulator.server.validation import Refused
+from genai_live.emulator.session.live_session import LiveSession
+from genai_live.emulator.session.music_session import MusicSession
+from genai_live.emulator.session.server_state import ServerState
+from genai_live.emulator.session.session import Session
+from genai_live.emulator.session.tokens import EXPIRED_KEY, INVALID_KEY, TokenRefused
 
 if TYPE_CHECKING:
-    from genai_live.emulator.connection import Connection
+    from genai_live.emulator.server.connection import Connection
 
 MISSING_KEY = (
     "Method doesn't allow unregistered callers (callers without established identity). "
