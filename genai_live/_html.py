@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import html
+import weakref
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
 from typing import Any
@@ -48,11 +49,10 @@ def box(*pieces: str) -> str:
     return f'<div class="genai-live" style="{_BOX}">{"".join(pieces)}</div>'
 
 
-def said(who: str, words: str, note: str = "") -> str:
+def said(who: str, words: str) -> str:
     """A line of a conversation; a text of any script and direction, its own line breaks kept."""
-    after = f" <i>({escaped(note)})</i>" if note else ""
     text = escaped(shortened(words, LONGEST_TEXT))
-    return f'<div dir="auto" style="{_WORDS}"><b>{escaped(who)}:</b> {text}{after}</div>'
+    return f'<div dir="auto" style="{_WORDS}"><b>{escaped(who)}:</b> {text}</div>'
 
 
 def faint(words: str) -> str:
@@ -115,3 +115,23 @@ def in_base64(size: int) -> int:
 def counted(number: int, noun: str) -> str:
     """``1 message``, ``2 messages``."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
+# An object that was shown while it came is one line at the end of the same cell, so that a notebook has one copy of it.
+
+_SHOWN: list[weakref.ref[object]] = []
+
+
+def note_shown(obj: object) -> None:
+    """This cell has shown all of it."""
+    _SHOWN.append(weakref.ref(obj))
+
+
+def is_shown(obj: object) -> bool:
+    """True until the end of the cell that has shown it."""
+    return any(ref() is obj for ref in _SHOWN)
+
+
+def forget_shown() -> None:
+    """The cell is over."""
+    _SHOWN.clear()

@@ -14,9 +14,8 @@ from genai_live._connection.inbox import GIVEN, Inbox
 from genai_live._connection.ledger import Mark, Question
 from genai_live._deadline import Deadline
 from genai_live._gathering import close_info_of, with_messages
-from genai_live._secret import without_frames
 from genai_live._synchronous import Synchronous
-from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
+from genai_live._tracebacks import LEAVES_A_SESSION_OPEN, bare
 from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, ServiceError, TurnLost, WrongThread
 from genai_live.types import LiveServerMessage
 from genai_live.types._server_messages import ServerMessage
@@ -264,7 +263,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
     def _failed(self, error: BaseException, item: object) -> BaseException | None:
         """The error in place of this one, if the caller is to get another; what was not handed over is there for the next."""
         if isinstance(error, (TurnLost, ServiceError)):
-            return without_frames(error)
+            return bare(error)
         self._over = False
         self._inbox.take_back(item)
         if isinstance(error, TimeoutError):
@@ -272,7 +271,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
                 f"{self.missing} within {self.deadline.seconds:g} s;"
                 " the session is still open, so receive again or use a longer timeout"
             )
-        return without_frames(error) if isinstance(error, LEAVES_A_SESSION_OPEN) else None
+        return bare(error) if isinstance(error, LEAVES_A_SESSION_OPEN) else None
 
     def _look(self, message: ServerMessage | None, mark: Mark, item: object) -> None:
         """Called for what may end a turn."""

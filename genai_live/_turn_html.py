@@ -49,7 +49,9 @@ def html_of(turn: Any, largest: int | None = _html.LARGEST, *, question: str = "
 
     ``question`` is what was asked in text, which is in no transcript.
     """
-    before = conversation(turn, question)
+    before = words_of(turn, question)
+    if not (turn.text or turn.transcripts.output):
+        before += _html.faint(_without_words(turn))
     after = tools(turn) + _html.faint(tokens(turn)) + _html.folded("Details", _details(turn))
     left = None if largest is None else largest - _html.size_of(before, after)
     pictures = "".join(_pictures(turn, left))
@@ -59,17 +61,13 @@ def html_of(turn: Any, largest: int | None = _html.LARGEST, *, question: str = "
     return _html.box(before, pictures, sound, after)
 
 
-def conversation(turn: Any, question: str = "") -> str:
+def words_of(turn: Any, question: str = "") -> str:
     """What both sides said."""
-    lines = [("You", question or turn.transcripts.input)]
-    note = "interrupted" if turn.interrupted else ""
-    lines += [("Model", words) for words in (turn.text, turn.transcripts.output) if words]
-    shown = [(who, words) for who, words in lines if words]
-    notes = [""] * (len(shown) - 1) + [note] if shown and shown[-1][0] == "Model" else [""] * len(shown)
-    html = "".join(_html.said(who, words, each) for (who, words), each in zip(shown, notes, strict=True))
-    if not any(who == "Model" for who, _ in shown):
-        html += _html.faint(_without_words(turn))
-    return html
+    lines = [_html.said("Model", words) for words in (turn.text, turn.transcripts.output) if words]
+    if lines and turn.interrupted:
+        lines.append(_html.faint("interrupted"))
+    asked = question or turn.transcripts.input
+    return "".join([_html.said("You", asked), *lines] if asked else lines)
 
 
 def _without_words(turn: Any) -> str:

@@ -91,9 +91,9 @@ class Turn:
         return _turn_html.line_of(self)
 
     def _repr_html_(self) -> str:
-        from genai_live import _turn_html
+        from genai_live import _html, _turn_html
 
-        return _turn_html.html_of(self)
+        return _html.box(_html.faint(f"{self!r}: above")) if _html.is_shown(self) else _turn_html.html_of(self)
 
     @property
     def images(self) -> tuple[Blob, ...]:

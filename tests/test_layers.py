@@ -19,8 +19,8 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_elsewhere", "_field_docs", "_html", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks",
-        "_version",
+        "_elsewhere", "_field_docs", "_folding", "_html", "_json", "_process", "_public", "_secret", "_synchronous",
+        "_tracebacks", "_version",
     },
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
@@ -29,10 +29,12 @@ LAYERS: dict[str, set[str]] = {
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
     "session": {
-        "_turn_html", "turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions",
+        "_turn_html", "turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music",
+        "_open_sessions",
     },
     "client": {"live", "tokens", "client", "__init__"},
     "voice": {"voice"},
+    "notebook": {"notebook"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
 }  # fmt: skip
@@ -62,7 +64,7 @@ REACHES: dict[str, set[str]] = {
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools", "voice")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "notebook", "emulator", "tools", "voice")
 EMULATOR = ("emulator", "emulator.server", "emulator.model", "emulator.session", "emulator.script")
 """Packages with a map in their docstring."""
 

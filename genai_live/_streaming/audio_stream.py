@@ -10,6 +10,7 @@ from genai_live._streaming.pace import pace_of
 from genai_live._streaming.sending import Sending
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import open_source
+from genai_live._tracebacks import letting_go
 from genai_live.audio import INPUT_RATE, level_dbfs
 from genai_live.errors import ConfigError, LiveError, WrongThread
 
@@ -118,6 +119,7 @@ class AudioStream:
         """Level in dBFS of the chunk that was sent last; silence before the first."""
         return level_dbfs(self._sending.latest)
 
+    @letting_go
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early.
 
