@@ -34,6 +34,7 @@ LAYERS: dict[str, set[str]] = {
     },
     "client": {"live", "tokens", "client", "__init__"},
     "voice": {"voice"},
+    "web": {"web"},
     "notebook": {"notebook"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
