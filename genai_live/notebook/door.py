@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable
 from http import HTTPStatus
@@ -76,7 +77,7 @@ class Door:
         self._server.shutdown()
         for connection in tuple(self._open):
             with contextlib.suppress(OSError):
-                connection.socket.close()
+                connection.socket.shutdown(socket.SHUT_RDWR)
         if threading.current_thread() is not self._thread:
             self._thread.join(_CLOSING)
 
