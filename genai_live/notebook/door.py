@@ -1,6 +1,6 @@
 """The way from a notebook's page straight to its kernel: a WebSocket server on this machine, on a thread of its own.
 
-Jupyter hands a page's messages to a kernel when no cell runs, on most versions. What comes here is handled while a cell runs, too.
+Jupyter hands a page's messages to a kernel when no cell runs, on most versions. What comes here is handled at once.
 Each socket is served by a thread of the server's.
 """
 

@@ -1,4 +1,4 @@
-"""The widget as Jupyter knows it: its model in the kernel. Imported when a widget is made; its methods run on the kernel's threads."""
+"""The widget as Jupyter knows it: its model in the kernel. Imported when a widget is made; runs on the kernel's threads."""
 
 from __future__ import annotations
 

@@ -18,10 +18,11 @@ from genai_live._arguments import came
 from genai_live.audio import Audio
 from genai_live.errors import ConfigError, LiveError
 from genai_live.notebook import cells
-from genai_live.notebook.taped_end import Tape, TapedEnd
+from genai_live.notebook.tape import Tape
+from genai_live.notebook.taped_end import TapedEnd
 from genai_live.voice import Conversation, Event, TurnEnded, Utterance
-from genai_live.voice.settings import completed
-from genai_live.web import BrowserEnd
+from genai_live.voice.settings import Settings, completed
+from genai_live.web.browser_end import BrowserEnd
 
 if TYPE_CHECKING:
     from genai_live.notebook.comm_socket import CommSocket
@@ -65,10 +66,9 @@ class VoiceWidget:
         half_duplex: bool = False,
         run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
     ) -> None:
-        given = {"model": model, "config": config, "turn_taking": None if turn_taking == "automatic" else turn_taking}
-        given["run_tools"] = run_tools or None
+        options: dict[str, Any] = {"model": model, "config": config, "turn_taking": turn_taking, "run_tools": run_tools}
         if isinstance(source, Session):
-            named = [name for name, value in given.items() if value is not None]
+            named = [name for name, value in options.items() if value not in (None, False, "automatic")]
             if named:
                 raise ConfigError("goes with a client: a session that is open has its own", named[0])
         elif not isinstance(source, Client):
@@ -78,8 +78,8 @@ class VoiceWidget:
         else:
             completed(config, turn_taking)  # what is wrong with it is said here, and not to a page
         self._source = source
-        self._options = {"model": model, "config": config, "turn_taking": turn_taking, "run_tools": run_tools}
-        self._turn_taking: str = turn_taking
+        self._options = options
+        self._turn_taking = turn_taking if isinstance(source, Client) else Settings.of(source.setup).turn_taking
         self._half_duplex = half_duplex
         self._token = secrets.token_urlsafe(24)
         self._tape = Tape()
@@ -131,7 +131,7 @@ class VoiceWidget:
 
     @property
     def recording(self) -> Audio:
-        """The newest 10 minutes as they were heard: the user on the left channel, the model on the right, 16,000 Hz."""
+        """The newest 10 minutes as they were heard: the user on the left channel, the model on the right, 24,000 Hz."""
         return self._tape.audio()
 
     def __repr__(self) -> str:
