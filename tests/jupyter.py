@@ -1,0 +1,126 @@
+"""A real Jupyter server, and notebooks of it in a real browser: JupyterLab or Notebook 7, whichever a test asks for.
+
+Its settings, files and kernels are in a folder of the test's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browsers import Browser, Page
+from tests.waiting import PATIENCE, until
+
+ROOT = Path(__file__).parent.parent
+FRONT_ENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
+"""Under which address each front end opens a file."""
+EXPOSED = ("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True")
+SETTINGS = {"@jupyterlab/apputils-extension": {"notification.jupyterlab-settings": {"fetchNews": "false"}}}
+
+
+class Jupyter:
+    """A server, without a token, in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        for package in ("jupyterlab", "notebook", "anywidget"):
+            pytest.importorskip(package, reason=f"{package} is in the extra test-all")
+        self.folder = folder / "files"
+        self._runtime = folder / "runtime"
+        self.folder.mkdir()
+        settings = folder / "lab" / "settings" / "@jupyterlab" / "apputils-extension"
+        settings.mkdir(parents=True)
+        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+        self._log = (folder / "jupyter.log").open("w")
+        environment = {
+            **os.environ,
+            "JUPYTER_CONFIG_DIR": str(folder / "config"),
+            "JUPYTER_DATA_DIR": str(folder / "data"),
+            "JUPYTER_RUNTIME_DIR": str(self._runtime),
+            "JUPYTERLAB_SETTINGS_DIR": str(folder / "lab" / "settings"),
+            "JUPYTERLAB_WORKSPACES_DIR": str(folder / "lab" / "workspaces"),
+            "PYTHONPATH": str(ROOT),
+        }
+        options = ["--no-browser", "--allow-root", "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port=0"]
+        command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={self.folder}", *EXPOSED]
+        self._process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)
+        until(lambda: any(self._runtime.glob("jpserver-*.json")) or self._process.poll() is not None)
+        (found,) = self._runtime.glob("jpserver-*.json")
+        self.url = json.loads(found.read_text())["url"]
+
+    def write(self, name: str, *cells: str) -> Path:
+        """A notebook with these cells."""
+        sources = [textwrap.dedent(cell).strip() for cell in cells]
+        made = [
+            {"cell_type": "code", "id": f"cell-{at}", "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+            for at, source in enumerate(sources)
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        file = self.folder / name
+        file.write_text(json.dumps({"cells": made, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+        return file
+
+    def close(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(PATIENCE)
+        self._log.close()
+
+
+class OpenNotebook:
+    """A notebook in a page of a browser."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def run(self, *numbers: int) -> None:
+        """Has cells run one after the other, without waiting for them."""
+        self.page.evaluate(f"({RUN})({json.dumps(numbers)})")
+
+    def command(self, name: str, **arguments: Any) -> None:
+        self.page.evaluate(f"jupyterapp.commands.execute({json.dumps(name)}, {json.dumps(arguments)}).then(() => null)")
+
+    def outputs(self, number: int) -> str:
+        """The text of a cell's outputs."""
+        return str(self.page.evaluate(f"({CELL})({number}).querySelector('.jp-Cell-outputArea')?.innerText ?? ''"))
+
+    def until_done(self, number: int) -> None:
+        """Waits until a cell has run."""
+        self.page.until(f"({PROMPT})({number}).match(/\\[\\d+\\]/)")
+
+
+CELL = "(number) => document.querySelectorAll('.jp-Notebook .jp-Cell')[number]"
+PROMPT = f"(number) => ({CELL})(number).querySelector('.jp-InputPrompt').innerText"
+RUN = """async (numbers) => {
+  const panel = jupyterapp.shell.currentWidget;
+  await panel.context.ready;
+  await panel.sessionContext.ready;
+  for (const number of numbers) {
+    panel.content.activeCellIndex = number;
+    jupyterapp.commands.execute("notebook:run-cell");
+  }
+}"""
+
+
+@contextmanager
+def opened(browser: Browser, jupyter: Jupyter, name: str, front_end: str = "lab", **options: Any) -> Iterator[OpenNotebook]:
+    """A notebook in a page, whose kernel is ready."""
+    page = browser.page(f"{jupyter.url}{FRONT_ENDS[front_end]}{name}", **options)
+    try:
+        page.until("typeof jupyterapp !== 'undefined' && jupyterapp.shell?.currentWidget?.content?.widgets?.length > 0")
+        page.until("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+        yield OpenNotebook(page)
+    finally:
+        page.close()
