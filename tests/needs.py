@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 NEEDS: Mapping[str, str] = {
     "PLATFORM": r"\bplatform\b|\bsystem\b|\bfork\b|\bsignals\b|/proc|standard library",
+    "BROWSER": r"\bbrowser\b",
     "NODE": r"\bnode\b|\bnpm\b",
     "SPEECH": r"espeak-ng|pocketsphinx",
     "NAMESPACES": r"network namespaces",

@@ -30,6 +30,7 @@ LAYERS: dict[str, set[str]] = {
     "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
     "client": {"live", "tokens", "client", "__init__"},
     "voice": {"voice"},
+    "web": {"web"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli"},
 }  # fmt: skip

@@ -14,6 +14,7 @@ pytest_plugins = ["pytester"]
     [
         ("Skipped: the program espeak-ng is not installed", "SPEECH"),
         ("Skipped: node and npm are not installed", "NODE"),
+        ("Skipped: the browser chromium is not installed", "BROWSER"),
         ("Skipped: needs the right to make network namespaces", "NAMESPACES"),
         ("Skipped: the platform has no fork", "PLATFORM"),
         ("Skipped: the standard library has had no audioop since Python 3.13", "PLATFORM"),

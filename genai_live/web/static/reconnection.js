@@ -1,0 +1,33 @@
+// Whether a socket that closed is opened again, and when. Pure.
+
+/** Milliseconds before each attempt after a loss, in a conversation and before one; after the last the page gives up. */
+export const PAUSES = {
+  within: [250, 500, 1000, 2000, 4000, 8000, 8000, 8000, 8000, 8000, 8000],
+  before: [500, 1500],
+};
+const SPREAD = 0.3; // of a pause, by chance: all pages lose a server in the same moment
+
+const RESTART = 1012;
+const FULL = 1013;
+const AGAIN = { busy: "within" }; // refusals that pass: another worker still holds the conversation
+
+/** What the close codes of RFC 6455 mean here; any other is a loss. */
+const ENDS = { 1000: "ended", 1008: "refused", 1011: "server" };
+
+/**
+ * What follows a close.
+ *
+ * @param {{code: number, refusal: ?string, started: boolean, attempt: number}} close `refusal`: the reason that the server gave;
+ *   `started`: whether there is a conversation to come back to; `attempt`: losses in a row before this one
+ * @param {() => number} chance from 0 to 1
+ * @returns {{again: number} | {ended: true} | {problem: string}} `again`: milliseconds until the next attempt
+ */
+export function afterClose({ code, refusal, started, attempt }, chance = Math.random) {
+  if (code === 1000 && !refusal) return { ended: true };
+  if (code === FULL && !started) return { problem: "full" };
+  if (code in ENDS && !AGAIN[refusal]) return { problem: refusal ?? ENDS[code] };
+  if (code === RESTART && attempt === 0) return { again: 0 };
+  const pause = PAUSES[started || AGAIN[refusal] ? "within" : "before"][attempt];
+  if (pause === undefined) return { problem: code === FULL ? "full" : refusal ?? (started ? "lost" : "unreachable") };
+  return { again: pause * (1 + SPREAD * chance()) };
+}

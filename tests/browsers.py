@@ -1,0 +1,103 @@
+"""A real Chromium with a fake microphone: ``tests/js/browser.mjs`` drives it, one request at a time.
+
+A missing Chromium is a skip, and a failure with GENAI_LIVE_TEST_BROWSER=required (tests/needs.py).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.node_programs import FOLDER, node_with_packages
+from tests.waiting import PATIENCE
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
+FAKE_DEVICES = "--use-fake-device-for-media-stream"
+
+
+def microphone(wav: Path) -> tuple[str, ...]:
+    """Options for a microphone that every page may use, and that plays ``wav`` once from when it is opened."""
+    return FAKE_DEVICES, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={wav}%noloop"
+
+
+class Browser:
+    """A browser, until ``close``; usable from one thread."""
+
+    def __init__(self, *options: str) -> None:
+        executable = next(filter(None, map(shutil.which, PROGRAMS)), None)
+        if executable is None:
+            pytest.skip("the browser chromium is not installed")
+        settings = json.dumps({"executable": executable, "args": [*QUIET, *options]})
+        command = [node_with_packages(), str(FOLDER / "browser.mjs"), settings]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._pages = 0
+        self.version = self._answer()
+
+    def page(self, url: str, **options: Any) -> Page:
+        """A page in a profile of its own; options are those of playwright's ``newContext``."""
+        self._pages += 1
+        page = Page(self, self._pages)
+        page.ask("open", url=url, patience=PATIENCE * 1000, **options)
+        return page
+
+    def ask(self, **request: Any) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request) + "\n")
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> Any:
+        assert self._process.stdout is not None
+        answer = json.loads(self._process.stdout.readline() or '{"error": "the browser did not start, or is gone"}')
+        assert "error" not in answer, answer["error"]
+        return answer["result"]
+
+    def close(self) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait(PATIENCE)
+        self._process.stdout.close()
+
+
+class Page:
+    """One page of a browser."""
+
+    def __init__(self, browser: Browser, number: int) -> None:
+        self._browser = browser
+        self._number = number
+
+    def ask(self, act: str, **details: Any) -> Any:
+        return self._browser.ask(act=act, page=self._number, **details)
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a JavaScript expression; a promise is waited for."""
+        return self.ask("evaluate", expression=expression)
+
+    def until(self, expression: str) -> Any:
+        """Waits until an expression is true, and returns its value."""
+        return self.ask("until", expression=expression)
+
+    def click(self, selector: str) -> None:
+        self.ask("click", selector=selector)
+
+    def key(self, how: str, key: str) -> None:
+        """``how`` is down, up or press."""
+        self.ask(how, key=key)
+
+    def screenshot(self, path: Path, selector: str = "body") -> None:
+        self.ask("screenshot", path=str(path), selector=selector)
+
+    def said(self) -> list[str]:
+        """Errors on the page's console."""
+        said: list[str] = self.ask("said")
+        return said
+
+    def close(self) -> None:
+        self.ask("close")

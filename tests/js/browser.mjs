@@ -1,0 +1,44 @@
+// A real browser on a leash of lines: each line of stdin is a request in JSON, each line of stdout its answer. tests/browsers.py holds it.
+// node browser.mjs '{"executable": ..., "args": [...]}'
+
+import readline from "node:readline";
+import { chromium } from "playwright-core";
+
+const { executable, args } = JSON.parse(process.argv[2]);
+const browser = await chromium.launch({ executablePath: executable, args, handleSIGINT: false });
+const pages = new Map();
+
+/** What is answered for each request. */
+const ACTS = {
+  async open({ page, url, patience, ...options }) {
+    const context = await browser.newContext(options);
+    context.setDefaultTimeout(patience);
+    const opened = await context.newPage();
+    const said = [];
+    opened.on("console", (message) => message.type() === "error" && said.push(message.text()));
+    opened.on("pageerror", (error) => said.push(`${error}`));
+    pages.set(page, { page: opened, said });
+    await opened.goto(url);
+  },
+  said: ({ page }) => pages.get(page).said,
+  evaluate: ({ page, expression }) => pages.get(page).page.evaluate(expression),
+  until: ({ page, expression }) => pages.get(page).page.waitForFunction(expression).then((handle) => handle.jsonValue()),
+  click: ({ page, selector }) => pages.get(page).page.click(selector),
+  down: ({ page, key }) => pages.get(page).page.keyboard.down(key),
+  up: ({ page, key }) => pages.get(page).page.keyboard.up(key),
+  press: ({ page, key }) => pages.get(page).page.keyboard.press(key),
+  offline: ({ page, offline }) => pages.get(page).page.context().setOffline(offline),
+  screenshot: ({ page, path, selector }) => pages.get(page).page.locator(selector).screenshot({ path }).then(() => null),
+  close: ({ page }) => pages.get(page).page.context().close(),
+};
+
+console.log(JSON.stringify({ result: browser.version() }));
+for await (const line of readline.createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line);
+  try {
+    console.log(JSON.stringify({ result: (await ACTS[request.act](request)) ?? null }));
+  } catch (error) {
+    console.log(JSON.stringify({ error: `${error.message}` }));
+  }
+}
+await browser.close();

@@ -1,0 +1,25 @@
+// What a test asks of a page: violations of its policy, the element's events, and every sample that goes to the loudspeaker.
+
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
+
+window.told = [];
+for (const type of ["statechange", "words", "interrupted", "turnended", "problem", "serverevent"]) {
+  addEventListener(type, ({ detail }) => window.told.push([type, detail]));
+}
+
+window.heard = []; // Int16 samples
+const connect = AudioNode.prototype.connect;
+AudioNode.prototype.connect = function (target, ...rest) {
+  const result = connect.call(this, target, ...rest);
+  if (target instanceof AudioDestinationNode && this.context.sampleRate === 24000) tap(this);
+  return result;
+};
+
+async function tap(node) {
+  await node.context.audioWorklet.addModule("/tap-worklet.js");
+  const recorder = new AudioWorkletNode(node.context, "tap");
+  recorder.port.onmessage = ({ data }) => window.heard.push(...data);
+  connect.call(node, recorder);
+  connect.call(recorder, node.context.destination);
+}
