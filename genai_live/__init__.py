@@ -31,6 +31,7 @@ from genai_live._field_docs import documented
 from genai_live._message_stream import Stats
 from genai_live._network.dial import WebSocketFactory
 from genai_live._streaming.audio_stream import AudioStream
+from genai_live._streaming.sound_feed import SoundFeed
 from genai_live._version import __version__
 from genai_live.api_client import ApiClient
 from genai_live.audio import Audio
@@ -52,6 +53,7 @@ __all__ = [
     "LiveCallbacks",
     "ReconnectPolicy",
     "Session",
+    "SoundFeed",
     "Turn",
     "TurnLost",
     "WebSocketFactory",

@@ -67,6 +67,8 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
     def __init__(self, channel: Channel[ServerMessage], model: str) -> None:
         self._connection: Channel[ServerMessage] = channel
         self._model = model
+        self._reserved: Reserved[ServerMessage] | None = None
+        """Who alone may receive, while somebody does."""
         self._end_seen = False
         """True once receive() has ended quietly because the session did: the next call must not look like an empty turn."""
 
@@ -77,9 +79,33 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         self._check_receiver()
         return MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
 
+    def reserve(self, holder: str) -> Reserved[ServerMessage]:
+        """Makes the caller the one receiver until ``release``: all else that receives raises WrongThread, which names ``holder``.
+
+        For what receives in the place of the user, such as a voice conversation. Sending stays free.
+
+        Raises:
+            WrongThread: another thread receives, or somebody has reserved it already.
+        """
+        self._check_receiver()
+        messages: MessageIterator[ServerMessage] = MessageIterator(
+            self._connection, Deadline(None), "", self._raise_unless_clean
+        )
+        reserved: Reserved[ServerMessage] = Reserved(messages, holder, self._unreserve)
+        self._reserved = reserved
+        return reserved
+
+    def _unreserve(self, reserved: object) -> None:
+        if self._reserved is reserved:
+            self._reserved = None
+
     def _check_receiver(self) -> None:
         if self._connection.forked:
             self._connection.check_usable()
+        if self._reserved is not None:
+            raise WrongThread(
+                f"{self._reserved.holder} receives from this session: read what it gives, or close it first; sending stays free"
+            )
         if self._connection.is_reader_thread:
             raise WrongThread(
                 "receiving in a callback would wait for its own thread:"
@@ -244,6 +270,11 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
         finally:
             del failure  # it has this frame now, and would keep itself alive
 
+    def stop(self) -> None:
+        """Ends the iteration quietly, also one that waits. Any thread; never blocks."""
+        self._over = True
+        self._inbox.nudge()
+
     def _failed(self, error: BaseException, item: object) -> BaseException | None:
         """The error in place of this one, if the caller is to get another; what was not handed over is there for the next."""
         if isinstance(error, (TurnLost, ServiceError)):
@@ -259,6 +290,24 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
 
     def _look(self, message: ServerMessage | None, mark: Mark, item: object) -> None:
         """Called for what may end a turn."""
+
+
+class Reserved(Synchronous, Generic[ServerMessage]):
+    """The right to receive from a session, for one holder; iterating over it yields every message until ``release``."""
+
+    def __init__(self, messages: MessageIterator[ServerMessage], holder: str, let_go: Callable[[Any], None]) -> None:
+        self.holder = holder
+        """Who receives, as the beginning of a sentence."""
+        self._messages: MessageIterator[ServerMessage] = messages
+        self._let_go: Callable[[Any], None] = let_go
+
+    def __iter__(self) -> Iterator[ServerMessage]:
+        return self._messages
+
+    def release(self) -> None:
+        """Ends the reservation; the iteration ends quietly, also one that waits. Idempotent, any thread; never blocks."""
+        self._messages.stop()
+        self._let_go(self)
 
 
 class TurnIterator(MessageIterator[LiveServerMessage]):

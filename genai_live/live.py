@@ -193,6 +193,7 @@ class Live(Synchronous):
                 deadline=deadline,
                 runner=runner,
                 non_blocking=setup.non_blocking,
+                setup=setup.fields,
             )
             self._sessions.add(session, channel)
             return session

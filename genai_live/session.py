@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from genai_live import _json, _public
-from genai_live._arguments import came
+from genai_live._arguments import came, number_from_0
 from genai_live._client_messages import inputs
 from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_tools
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
+from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
+from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer
 from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
@@ -69,8 +73,10 @@ class Session(MessageStream[LiveServerMessage]):
         deadline: Deadline | None = None,
         runner: Runner | None = None,
         non_blocking: frozenset[str] = frozenset(),
+        setup: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(channel, model)
+        self._setup: Mapping[str, Any] = MappingProxyType(setup or {})
         assert isinstance(channel.protocol, LiveProtocol)
         self._protocol = channel.protocol
         self._api_client = api_client
@@ -78,8 +84,12 @@ class Session(MessageStream[LiveServerMessage]):
         self._hold = SoundHold(channel, non_blocking) if self._known_model.family.refuses_sound_in_calls else None
         self._outlet = self._hold or channel
         """What messages of the user's go to."""
-        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection)
-        family = self._known_model.family
+        backend, family = api_client.backend, self._known_model.family
+
+        def text_json(text: str) -> bytes:
+            return _json.dumps(inputs.typed(text, backend, family))
+
+        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection, text_json=text_json)
         goes_on = bool(non_blocking) or family.default_behavior == "NON_BLOCKING"
         self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
         self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
@@ -225,6 +235,8 @@ class Session(MessageStream[LiveServerMessage]):
         of its own, up to 25 chunks ahead, with the context variables of the thread that connected. A generator is closed by the
         thread that pulled it, when the stream is over; one that blocks, when it returns.
 
+        A ``SoundFeed`` is handed its sound, by a thread that must not wait, and sent as it comes; it needs ``wait=False``.
+
         ``end`` sends the server, after the last chunk, the end of the sound, where it detects speech by itself; for a source
         that fails none is sent. The handle has ``done`` and ``progress``, and can ``mute`` and ``cancel``.
 
@@ -234,6 +246,21 @@ class Session(MessageStream[LiveServerMessage]):
             Exception: whatever an iterable raises (``wait=True``; otherwise the log, ``on_error`` and the handle have it).
         """
         return stream_audio(self._sound, source, rate=rate, chunk_ms=chunk_ms, realtime=realtime, wait=wait, end=end, owner=self)
+
+    def call_later(self, seconds: float, function: Callable[[], object]) -> None:
+        """Has ``function`` called once in ``seconds``, on the thread that paces this session's sound; returns at once.
+
+        That is the reader which sessions share, or one thread for all sessions of the process: the function must not block. It
+        is called also when the session has ended meanwhile, in the context of this call; what it raises is logged.
+
+        Raises:
+            ConfigError: ``seconds`` is no number from 0 up.
+            ForkedSession: in a child of the process that opened the session.
+        """
+        number_from_0(seconds, "seconds")
+        if self._connection.forked:
+            self._connection.check_usable()
+        (self._connection.pacing or pacing_thread).pace(Later(time.monotonic() + seconds, function))
 
     # Receiving: one thread at a time, never a callback.
 
@@ -436,6 +463,11 @@ class Session(MessageStream[LiveServerMessage]):
         return () if self._runner is None else self._runner.runs
 
     @property
+    def setup(self) -> Mapping[str, Any]:
+        """The members of the setup message as it was sent, in the wire's spelling; not to be changed."""
+        return self._setup
+
+    @property
     def setup_complete(self) -> LiveServerSetupComplete | None:
         """The server's answer to the setup."""
         return self._protocol.setup_complete
@@ -458,13 +490,7 @@ class Session(MessageStream[LiveServerMessage]):
     # Inside.
 
     def _text_message(self, text: str) -> dict[str, Any]:
-        """What the user wrote, in the form that the session's model takes."""
-        backend = self._api_client.backend
-        if not isinstance(text, str):
-            raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
-        if self._known_model.family.text_as_realtime_input:
-            return inputs.realtime_input(backend, text=text)
-        return inputs.client_content(text, True, backend)
+        return inputs.typed(text, self._api_client.backend, self._known_model.family)
 
     def _send_history(self, history: dict[str, Any], deadline: Deadline | None) -> None:
         """Sends the conversation that the session goes on with; a session that did not get it is closed."""

@@ -21,6 +21,7 @@ from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.audio.buffers import is_buffer
 from genai_live.audio.containers import FILE_BEGINNINGS
 from genai_live.errors import ConfigError
+from genai_live.families import ModelFamily
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
 
 AUDIO_SUFFIX = b'"}}}'
@@ -58,6 +59,17 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
     if turn_complete is not None:
         content["turnComplete"] = flag(turn_complete, "turn_complete")
     return {"clientContent": content}
+
+
+def typed(text: str, backend: Backend, family: ModelFamily) -> dict[str, Any]:
+    """The message of a sentence that the user wrote, in the form that the session's model takes.
+
+    Raises:
+        ConfigError: not a str.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
+    return realtime_input(backend, text=text) if family.text_as_realtime_input else client_content(text, True, backend)
 
 
 def realtime_input(

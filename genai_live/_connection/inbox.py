@@ -137,6 +137,11 @@ class Inbox(Generic[ServerMessage]):
         self._messages.append(None)
         self.wake()
 
+    def nudge(self) -> None:
+        """Has the receiver look up from its wait: a note comes that is about nothing. Any thread; never blocks."""
+        self._messages.append((None, SESSION, self._put_bytes, 0))
+        self.wake()
+
     def pause_if_full(self) -> bool:
         """True when the bound is reached: the reader stops reading until ``resume`` is called."""
         # Set before counting: a receiver that empties the queue from here on sees it, and calls ``resume``. Only the reader takes

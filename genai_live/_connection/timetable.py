@@ -5,9 +5,11 @@ Without thread or clock; the owner of a timetable guards it.
 
 from __future__ import annotations
 
+import contextvars
 import heapq
 import itertools
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from genai_live._deadline import NEVER
@@ -24,6 +26,22 @@ class Timed(Protocol):
 
     def step(self, now: float) -> float | None:
         """Does what is due at ``now`` (monotonic seconds) without blocking; returns when to come again, None when it is over."""
+
+
+class Later:
+    """A function that is called once, at ``due`` (monotonic seconds), in the context variables of the thread that made this."""
+
+    def __init__(self, due: float, function: Callable[[], object]) -> None:
+        self._due = due
+        self._function = function
+        self._context = contextvars.copy_context()
+
+    def step(self, now: float) -> float | None:
+        """As ``Timed.step``."""
+        if now + EARLY < self._due:
+            return self._due
+        self._context.run(self._function)
+        return None
 
 
 class Pacing(Protocol):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from genai_live._arguments import came, flag
 from genai_live._deadline import Deadline
-from genai_live._streaming.pace import pace_of
+from genai_live._streaming.pace import AtOnce, Pace, pace_of
 from genai_live._streaming.sending import Sending
+from genai_live._streaming.sound_feed import Fed, SoundFeed
 from genai_live._streaming.sound_sink import SoundSink
-from genai_live._streaming.sound_source import open_source
+from genai_live._streaming.sound_source import SoundSource, open_source
 from genai_live.audio import INPUT_RATE, level_dbfs
+from genai_live.audio.pcm import check_chunk_ms
 from genai_live.errors import ConfigError, LiveError, WrongThread
 
 _OWN_THREAD = (
@@ -57,8 +59,16 @@ def stream_audio(
     flag(wait, "wait")
     flag(end, "end")
     sink.check_usable()
-    opened = open_source(source, rate, chunk_ms)
-    sending = Sending(sink, opened, pace_of(realtime, chunk_ms, may_block=opened.may_block), end=end, owner=owner)
+    if isinstance(source, SoundFeed):
+        if wait:
+            raise ConfigError("is handed sound by other threads, so it is streamed with wait=False", "source")
+        check_chunk_ms(chunk_ms)
+        fed: Fed | None = Fed(source, chunk_ms, sink.send_mark)
+        opened, pace = SoundSource(iter(()), None, may_block=True), cast("Pace", AtOnce())
+    else:
+        fed, opened = None, open_source(source, rate, chunk_ms)
+        pace = pace_of(realtime, chunk_ms, may_block=opened.may_block)
+    sending = Sending(sink, opened, pace, end=end, owner=owner, fed=fed)
     try:
         sink.claim(sending)
         if wait:

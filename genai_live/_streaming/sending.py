@@ -15,6 +15,7 @@ from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
 from genai_live._flag import Flag
 from genai_live._streaming.pace import Pace
+from genai_live._streaming.sound_feed import Fed
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import Pulled, PulledAhead, SoundSource, pull
 from genai_live.audio import SAMPLE_BYTES
@@ -28,14 +29,13 @@ _UNSENT_LIMIT = 65_536
 _UNSENT_RETRY = 0.02
 """Seconds after which a stream that paused for the network looks again; half of a usual chunk."""
 
-_STARVED_LOOK = 0.5
-"""Seconds between two looks at the session of a stream whose source has nothing: it may have ended meanwhile."""
-
 
 class Sending:
     """One thread sends, by ``run`` or by ``step``; any other may look, ``cancel`` and set ``muted``."""
 
-    def __init__(self, sink: SoundSink, source: SoundSource, pace: Pace, *, end: bool, owner: object = None) -> None:
+    def __init__(
+        self, sink: SoundSink, source: SoundSource, pace: Pace, *, end: bool, owner: object = None, fed: Fed | None = None
+    ) -> None:
         self.sink = sink
         self.source = source
         self.muted = False
@@ -57,7 +57,7 @@ class Sending:
         self._end = end and sink.automatic_detection
         self._end_told = True
         """True when the server waits for no more sound: nothing was sent yet, or the end was."""
-        self._pulled: PulledAhead | None = None
+        self._pulled: PulledAhead | Fed | None = fed
         self._owner = owner
         """Kept alive until all is sent: a session that is dropped ends."""
 
@@ -89,7 +89,9 @@ class Sending:
         """
         pacing = self.sink.pacing or pacing_thread
         try:
-            if self.source.may_block:
+            if isinstance(self._pulled, Fed):
+                self._pulled.wake_by(lambda: pacing.hurry(self))
+            elif self.source.may_block:
                 self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
             self.pacing = pacing
             pacing.pace(self)
@@ -140,7 +142,8 @@ class Sending:
             pulled = self._pull(now)
             if pulled is None:  # the source has nothing yet, and wakes this stream when it has
                 self.sink.check_usable()
-                return now + _STARVED_LOOK
+                assert self._pulled is not None
+                return now + self._pulled.look_after()
             if not pulled.chunk:
                 return None
             self._held = pulled.chunk

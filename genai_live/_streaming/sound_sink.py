@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import contextvars
+from collections.abc import Callable
 from typing import Protocol
 
 from genai_live import _json
 from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END, AUDIO_SUFFIX, audio_prefix
 from genai_live._client_messages.sounds import PCM_MIME_TYPE
-from genai_live._connection.protocol import Sent
+from genai_live._connection.protocol import ACTIVITY_START, Sent
 from genai_live._connection.timetable import Pacing
 from genai_live.errors import CloseInfo, ConfigError, LiveError
 
 _PREFIX = audio_prefix(PCM_MIME_TYPE)
 _UNDER_WAY = "under way"
 _SECOND_STREAM = "this session is already streaming, and two sounds at once are noise: wait for the first, or cancel it"
+
+
+Mark = str | Sent
+"""What stands between sounds: a typed sentence, or the beginning or end of an activity."""
+_MARKS = {
+    Sent.ACTIVITY_START: ACTIVITY_START,
+    Sent.ACTIVITY_END: _json.dumps({"realtimeInput": {"activityEnd": {}}}),
+}
 
 
 class Backlog(Protocol):
@@ -65,8 +74,12 @@ class Stream(Protocol):
 class SoundSink:
     """One session's door for sound. Each session owns one; one stream at a time has it."""
 
-    def __init__(self, outlet: Outlet, *, automatic_detection: bool) -> None:
+    def __init__(
+        self, outlet: Outlet, *, automatic_detection: bool, text_json: Callable[[str], bytes] = lambda _: b""
+    ) -> None:
         self._outlet = outlet
+        self._text_json = text_json
+        """The message of a typed sentence, in the form that the session's model takes."""
         self.automatic_detection = automatic_detection
         """True when the server detects speech by itself, and so needs the end of the sound."""
         self.context = contextvars.copy_context()
@@ -121,6 +134,13 @@ class SoundSink:
     def send(self, pcm: bytes, *, wait: bool) -> None:
         """Sends PCM16 mono at 16,000 Hz; ``wait=False`` never blocks. Raises the session's error once it has ended."""
         self._outlet.send(b"".join((_PREFIX, _json.b64encode(pcm), AUDIO_SUFFIX)), Sent.AUDIO, wait=wait)
+
+    def send_mark(self, mark: Mark) -> None:
+        """Sends what is done beside speaking; never blocks, raises as ``send``."""
+        if isinstance(mark, str):
+            self._outlet.send(self._text_json(mark), Sent.QUESTION, wait=False)
+        else:
+            self._outlet.send(_MARKS[mark], mark, wait=False)
 
     def send_end(self, *, wait: bool) -> None:
         """Says that no sound comes for a while (audioStreamEnd); as ``send``."""

@@ -33,6 +33,9 @@ logger = logging.getLogger("genai_live")
 PULLED_AHEAD = 25
 """Chunks (1 s at 40 ms) that are pulled from a caller's iterable before they are sent; then it has to wait."""
 
+_STARVED_LOOK = 0.5
+"""Seconds between two looks at the session of a stream whose source has nothing: it may have ended meanwhile."""
+
 _READ_BYTES = 4_096
 """At most so much is asked of a pipe at once: 128 ms of 16 kHz mono."""
 
@@ -176,6 +179,10 @@ class PulledAhead:
                 raise self._error
             self._starved = True
             return None
+
+    def look_after(self) -> float:
+        """Seconds until the next look, after one that found nothing; ``wake`` may come before."""
+        return _STARVED_LOOK
 
     def stop(self) -> None:
         """The iterable is not asked for more, and closed once it returns."""

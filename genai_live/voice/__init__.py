@@ -2,16 +2,29 @@
 
 A map, from the bottom up:
 
-=============  =======================================================================================
+=============  ==========================================================================================
 sound_end      what a pair of ears and a mouth is: the protocol ``SoundEnd``, its rates, its controls
 events         what happens in a conversation, as frozen values, in the order in which it happened
-=============  =======================================================================================
+event_queue    events on their way to who iterates, bounded
+states         what a conversation does, moved by one table
+settings       the setup of a spoken session: completed before dialling, or read off an open session
+detection      when the user stopped speaking, by loudness: for figures
+playback       how much of the model's sound is queued, at the end, heard
+latency        how long answers took
+transcript     what both sides said, and the history that another session goes on from
+answers        one answer of the model's, from the question to the last sample
+dialogue       what becomes of messages, acts and time: all decisions, without threads and clock
+mouth          the model's sound on its way to the end, converted
+mailbox        one thing at a time, and nobody waits
+conversation   ``Conversation``: the threads, the session, the end
+=============  ==========================================================================================
 
 Everything here stands on the public API of the library.
 """
 
 from __future__ import annotations
 
+from genai_live.voice.conversation import Conversation, ConversationStats
 from genai_live.voice.events import (
     AnswerLost,
     ConversationState,
@@ -31,19 +44,24 @@ from genai_live.voice.events import (
     Utterance,
     Waiting,
 )
-from genai_live.voice.sound_end import Control, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.latency import Latencies
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [
     "AnswerLost",
     "Control",
+    "Conversation",
     "ConversationState",
+    "ConversationStats",
     "DeviceChanged",
     "Ended",
     "Event",
     "Interrupted",
+    "Latencies",
     "Latency",
     "Level",
     "ModelWords",
+    "Moved",
     "Mute",
     "Press",
     "Rates",

@@ -49,7 +49,10 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds from the end of the user's speech; None for what never came, or when no end of speech was seen."""
+    """Seconds from the end of the user's question; None for what never came, or when no end was seen.
+
+    That is the end of speech as the microphone heard it, the button's release, or the moment at which text was sent.
+    """
 
     first_message: float | None = None
     first_sound: float | None = None
@@ -147,7 +150,7 @@ class Level(Event):
 
 @dataclass(frozen=True)
 class Waiting(Event):
-    """The model owes an answer for ``seconds`` already."""
+    """The model owes an answer for ``seconds`` already: after 2, and whenever the wait has doubled (4, 8, 16 ...)."""
 
     seconds: float
 

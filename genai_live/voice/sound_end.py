@@ -45,8 +45,16 @@ class Text:
     text: str
 
 
-Control = Press | Release | Mute | Unmute | Text
-"""What a person at the end does beside speaking."""
+@dataclass(frozen=True)
+class Moved:
+    """Sound goes through another device now; the conversation tells it as ``DeviceChanged``."""
+
+    old: str
+    new: str
+
+
+Control = Press | Release | Mute | Unmute | Text | Moved
+"""What a person at the end does beside speaking, and what becomes of the end."""
 
 
 @runtime_checkable
@@ -88,7 +96,16 @@ class SoundEnd(Protocol):
         ...
 
     def flush(self) -> None:
-        """Drops all that was not heard yet; returns at once."""
+        """Drops all that was not heard yet; returns at once. Called only after something was played."""
+        ...
+
+    @property
+    def flushes(self) -> int:
+        """How many calls of ``flush`` have taken effect, as last known; ``played`` then counts all that was heard until each.
+
+        An end that falls silent within ``flush`` counts there; one whose silence comes later (a device's next block, a page's
+        report) counts when it knows.
+        """
         ...
 
     @property

@@ -1,0 +1,172 @@
+"""A microphone that hands its sound in: a source of ``stream_audio``. Fed by any thread, taken by the thread that sends."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+
+from genai_live import _arguments
+from genai_live._connection.protocol import Sent
+from genai_live._streaming.sound_sink import Mark
+from genai_live._streaming.sound_source import Pulled
+from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
+from genai_live.audio.pcm import check_rate, chunk_bytes
+
+KEEP = 10.0
+"""Seconds of sound that wait for a network that takes none; nobody speaks for longer to something that does not react."""
+_EARLY_LOOK = 0.002
+"""Seconds before a chunk's time from its predecessor at which it is looked for: a clock that is fast is followed so."""
+_NEXT_LOOK = 0.005
+"""Seconds until the next look for a chunk that is late: what sound waits at the most before it is sent."""
+_IDLE_LOOK = 0.02
+"""The same when nothing has come for a while: a muted microphone, a button that is not pressed."""
+_IDLE_LOOKS = 40
+"""Looks in a row that found nothing, from which that is so: 0.2 s."""
+
+
+class SoundFeed:
+    """A source of ``session.stream_audio(feed, wait=False)`` that sound is handed to, by threads that must not wait.
+
+    ``feed`` takes no lock and wakes nobody, so that a sound card's own thread may call it: the thread that paces the session's
+    sound looks for it, every 5 ms while it is due. What is done beside speaking keeps its place between the sounds.
+
+    Args:
+        rate: Of what is fed, in Hz; other rates than 16,000 are converted. May be set until it is streamed.
+        on_chunk: Called with each chunk (16 kHz mono) before it is sent, on the thread that sends; it must not block.
+    """
+
+    def __init__(self, rate: int = INPUT_RATE, *, on_chunk: Callable[[bytes], object] | None = None) -> None:
+        self.rate = check_rate(rate)
+        self.keep = KEEP
+        """Seconds of sound that may wait to be sent; what is older is dropped."""
+        self.paused = False
+        """True while nothing is to be sent: it waits, as far as ``keep`` allows."""
+        self.on_chunk = on_chunk
+        self._fed = 0
+        """Bytes that were fed so far. Written by the thread that feeds."""
+        self._dropped = 0
+        """Bytes of them that were dropped. Likewise."""
+        self._taken = 0
+        """Bytes of them that were sent, or are about to be. Written by the thread that sends."""
+        self._sounds: deque[tuple[int, bytes]] = deque()
+        """Each with the bytes that were fed as of its end. Both threads take from its front: single steps, so no lock."""
+        self._marks: deque[tuple[int, Mark | None]] = deque()
+        """What stands between sounds, each with the bytes that were fed before it; None for the end."""
+        self.wake: Callable[[], object] = lambda: None
+        """Has the thread that sends look at once; set while it is streamed."""
+
+    # Any thread; ``feed`` one at a time.
+
+    def feed(self, pcm: bytes) -> None:
+        """Adds 16-bit mono PCM at ``rate``. Never blocks, takes no lock."""
+        self._fed += len(pcm)
+        self._sounds.append((self._fed, pcm))
+        limit = self._fed - int(self.keep * self.rate) * SAMPLE_BYTES
+        while (sounds := self._sounds) and sounds[0][0] < limit:
+            with suppress(IndexError):  # the thread that sends was faster
+                self._dropped += len(sounds.popleft()[1])
+
+    def begin_activity(self) -> None:
+        """The user begins to speak, where the service does not detect it (activityStart)."""
+        self._mark(Sent.ACTIVITY_START)
+
+    def end_activity(self) -> None:
+        """The user has spoken (activityEnd)."""
+        self._mark(Sent.ACTIVITY_END)
+
+    def send_text(self, text: str) -> None:
+        """Sends what the user typed, as ``Session.send_text``, behind the sound that was fed before.
+
+        Raises:
+            ConfigError: not a str.
+        """
+        self._mark(_arguments.text(text, "text"))
+
+    def end(self) -> None:
+        """Ends the stream behind what was fed."""
+        self._mark(None)
+
+    @property
+    def waiting(self) -> float:
+        """Seconds of sound that wait to be sent."""
+        return max(0, self._fed - self._dropped - self._taken) / SAMPLE_BYTES / self.rate
+
+    @property
+    def dropped(self) -> float:
+        """Seconds of sound that were dropped, because they waited for longer than ``keep``."""
+        return self._dropped / SAMPLE_BYTES / self.rate
+
+    def _mark(self, mark: Mark | None) -> None:
+        self._marks.append((self._fed, mark))
+        self.wake()
+
+
+class Fed:
+    """What a stream takes from a feed; the thread that sends."""
+
+    def __init__(self, feed: SoundFeed, chunk_ms: float, send_mark: Callable[[Mark], object]) -> None:
+        self._feed = feed
+        self._send_mark = send_mark
+        self._resampler = None if check_rate(feed.rate) == INPUT_RATE else Resampler(feed.rate)
+        self._chunk_bytes = chunk_bytes(INPUT_RATE, chunk_ms)
+        self._chunk_seconds = chunk_ms / 1000
+        self._buffer = bytearray()
+        """Taken, and less than a chunk."""
+        self._misses = 0
+
+    def take(self) -> Pulled | None:
+        """The next chunk; an empty one is the end; None when it has not come yet. Sends what stands before it."""
+        feed = self._feed
+        if feed.paused:
+            return None
+        while True:
+            if len(self._buffer) >= self._chunk_bytes:
+                return self._cut(self._chunk_bytes)
+            first = feed._sounds[0] if feed._sounds else None  # another step of the same work
+            mark = feed._marks[0] if feed._marks else None
+            if mark is not None and (first is None or mark[0] <= first[0] - len(first[1])):
+                if self._buffer:
+                    return self._cut(len(self._buffer))
+                feed._marks.popleft()
+                if mark[1] is None:
+                    return Pulled(b"", 0.0, 0.0)
+                self._send_mark(mark[1])
+            elif first is None:
+                self._misses += 1
+                return None
+            else:
+                self._take_sound()
+
+    def _take_sound(self) -> None:
+        feed = self._feed
+        try:
+            _, pcm = feed._sounds.popleft()
+        except IndexError:  # it was just dropped
+            return
+        feed._taken += len(pcm)
+        self._buffer += pcm if self._resampler is None else self._resampler.feed(pcm)
+
+    def _cut(self, size: int) -> Pulled:
+        self._misses = 0
+        chunk = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        if self._feed.on_chunk is not None:
+            self._feed.on_chunk(chunk)
+        now = time.monotonic()
+        return Pulled(chunk, now, now)
+
+    def look_after(self) -> float:
+        """Seconds until the next look, after one that found nothing."""
+        if self._feed.paused or self._misses > _IDLE_LOOKS:
+            return _IDLE_LOOK
+        return _NEXT_LOOK if self._misses > 1 else max(_NEXT_LOOK, self._chunk_seconds - _EARLY_LOOK)
+
+    def wake_by(self, wake: Callable[[], object]) -> None:
+        """Has ``wake`` called for what should not wait for the next look."""
+        self._feed.wake = wake
+
+    def stop(self) -> None:
+        """Nothing is taken any more."""
+        self._feed.wake = lambda: None

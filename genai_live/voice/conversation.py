@@ -1,0 +1,621 @@
+"""``Conversation``: a session between a pair of ears and a mouth. It has no thread of its own, and nothing in it blocks.
+
+Messages come on the session's reader, time and the microphone's chunks on the thread that paces the session's sound, acts of
+the user on the end's thread or the caller's. All of them go through one ``Mailbox``, so that they are handled one at a time, by
+whichever thread is there; ``Dialogue`` decides. A session that was opened elsewhere has no callback free: one thread receives.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from genai_live import Session, SoundFeed
+from genai_live._arguments import came, flag
+from genai_live._deadline import Deadline
+from genai_live.audio import SILENCE_DBFS
+from genai_live.callbacks import LiveCallbacks
+from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SessionClosed
+from genai_live.reconnection import ReconnectPolicy
+from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
+from genai_live.voice.detection import loudness
+from genai_live.voice.dialogue import Dialogue
+from genai_live.voice.event_queue import EventQueue
+from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, Utterance
+from genai_live.voice.latency import Latencies
+from genai_live.voice.mailbox import Mailbox
+from genai_live.voice.mouth import Mouth
+from genai_live.voice.settings import Settings, completed
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+
+if TYPE_CHECKING:
+    from genai_live import Client
+    from genai_live._message_stream import Reserved
+    from genai_live.tools import ToolPolicy, ToolRun
+
+logger = logging.getLogger("genai_live")
+
+LOOK = 0.02
+"""Seconds between two looks at the end while something is to be heard: latencies and states are right to so much."""
+METER = 0.1
+"""Seconds between two levels."""
+KEPT_WHILE_DOWN = 2.0
+"""Seconds of the microphone that wait for the next connection: older speech is answered too late to be a conversation."""
+ECHO_TAIL = 0.2
+"""Seconds for which a half-duplex microphone stays shut after the last sound: rooms ring on."""
+CLOSE_TIMEOUT = 2.0
+"""Seconds that ``close`` takes at the most, for the end and for the session together."""
+_HOLDER = "a Conversation"
+_RECEIVER = "genai-live-voice"
+
+
+@dataclass(frozen=True)
+class ConversationStats:
+    """Counters of a conversation, as they stood when asked for; lengths in seconds."""
+
+    turns: int
+    interruptions: int
+    sent: float
+    """Sound of the microphone that was sent, or passed over while muted."""
+    input_dropped: float
+    """Sound of the microphone that was dropped because the session had no connection, or the network took none."""
+    heard: float
+    """Sound of the model that was heard."""
+    waiting: float
+    """Sound of the model that waits at the end."""
+    refused: float
+    """Sound of the model that the end was too full to take."""
+    underruns: int
+    """How often the end ran empty in the middle of an answer."""
+    events_dropped: int
+    """Events that nobody has seen because 1,000 waited already."""
+    end: Mapping[str, Any] = field(default_factory=dict)
+    """What the end counts; empty where it counts nothing."""
+
+
+class Conversation:
+    """A spoken conversation over a session that is open already, and stays open afterwards.
+
+    Blocks until the end has sound. While it is open it is the session's one receiver: ``ask``, ``collect``, ``receive`` and
+    iteration raise WrongThread; sending stays free. It reads turn taking off the session.
+
+    Args:
+        session: Open, and answering in AUDIO.
+        end: The pair of ears and the mouth.
+        half_duplex: True sends nothing of the microphone while the answer is heard, and 0.2 s longer, against echo.
+        record: Path of a stereo WAV to write, the user left, the model right; the transcript is written beside it.
+        levels: True adds the event Level, ten times a second.
+        on_event: Called with each event, in order, in the place of iteration, on the thread that brought it: it must not block.
+
+    Raises:
+        ConfigError: the session answers in text.
+        DeviceError: the end has no sound.
+        WrongThread: another thread receives from the session.
+        SessionClosed: the session has ended.
+    """
+
+    _reserved: Reserved[LiveServerMessage] | None = None
+    """The right to receive from the session."""
+    _receiver: threading.Thread | None = None
+    """The thread that does, where the session has no callback for it."""
+
+    def __init__(
+        self,
+        session: Session,
+        end: SoundEnd,
+        *,
+        half_duplex: bool = False,
+        record: str | os.PathLike[str] | None = None,
+        levels: bool = False,
+        on_event: Callable[[Event], object] | None = None,
+    ) -> None:
+        if not isinstance(session, Session):
+            raise ConfigError(f"must be an open Live session, not {came(session)}", "session")
+        self._prepare(end, half_duplex=half_duplex, record=record, levels=levels, on_event=on_event)
+        self._owns = False
+        settings = Settings.of(session.setup)
+        reserved = session.reserve(_HOLDER)
+        try:
+            rates = self._open_end()
+            self._begin(session, rates, settings)
+        except BaseException:
+            reserved.release()
+            raise
+        self._reserved = reserved
+        self._receiver = threading.Thread(target=self._receive, args=(reserved,), name=_RECEIVER, daemon=True)
+        self._receiver.start()
+
+    @classmethod
+    def connect(
+        cls,
+        client: Client,
+        end: SoundEnd,
+        *,
+        model: str,
+        config: LiveConnectConfig | Mapping[str, Any] | None = None,
+        turn_taking: str = "automatic",
+        half_duplex: bool = False,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
+        reconnect: bool | ReconnectPolicy | Mapping[str, Any] = True,
+        record: str | os.PathLike[str] | None = None,
+        levels: bool = False,
+        on_event: Callable[[Event], object] | None = None,
+        timeout: float | None = 30.0,
+        resume: str | None = None,
+        history: Any = None,
+        extra_setup: Mapping[str, Any] | None = None,
+    ) -> Conversation:
+        """Opens the end and a session of its own, and begins to talk. Blocks; Ctrl-C gives up.
+
+        The config is completed: AUDIO, transcripts of both sides, and for ``push_to_talk`` no detection of speech by the
+        service. It has no thread of its own, so that hundreds share one reader (``Client(shared_reader=True)``). What is not
+        said here is as for ``Live.connect`` and for a conversation over an open session.
+
+        Args:
+            client: Opens the session.
+            end: The pair of ears and the mouth.
+            model: The model's name.
+            config: As for ``Live.connect``.
+            turn_taking: ``"automatic"``: the service hears when the user speaks; ``"push_to_talk"``: a button says it.
+            half_duplex: As above.
+            run_tools: As for ``Live.connect``; each change of a run is the event ToolRunChanged.
+            reconnect: As for ``Live.connect``.
+            record: As above.
+            levels: As above.
+            on_event: As above.
+            timeout: Seconds for connecting.
+            resume: As for ``Live.connect``.
+            history: As for ``Live.connect``; ``Conversation.history()`` gives it.
+            extra_setup: As for ``Live.connect``.
+
+        Raises:
+            ConfigError: the arguments cannot work, or contradict each other; nothing was dialled.
+            DeviceError: the end has no sound; nothing was dialled.
+            ConnectError: or one of its kinds; the end is closed again.
+        """
+        full = completed(config, turn_taking)
+        self = cls.__new__(cls)
+        self._prepare(end, half_duplex=half_duplex, record=record, levels=levels, on_event=on_event)
+        self._owns = True
+        policy = self._told_of_runs(run_tools)
+        rates = self._open_end()
+        try:
+            session = client.live.connect(
+                model=model,
+                config=full,
+                callbacks=LiveCallbacks(on_message=self._take_message, on_error=self._note_error, on_close=self._note_close),
+                timeout=timeout,
+                resume=resume,
+                reconnect=reconnect,
+                history=history,
+                extra_setup=extra_setup,
+                run_tools=policy,
+            )
+        except BaseException:
+            end.close(CLOSE_TIMEOUT)
+            raise
+        try:
+            self._reserved = session.reserve(_HOLDER)
+            self._begin(session, rates, Settings.of(session.setup))
+        except BaseException:
+            session.close()
+            raise
+        return self
+
+    # Opening: the caller's thread.
+
+    def _prepare(
+        self,
+        end: SoundEnd,
+        *,
+        half_duplex: bool,
+        record: str | os.PathLike[str] | None,
+        levels: bool,
+        on_event: Callable[[Event], object] | None,
+    ) -> None:
+        if not isinstance(end, SoundEnd):
+            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), not {came(end)}", "end")
+        if on_event is not None and not callable(on_event):
+            raise ConfigError(f"must be a function that takes an event, not {came(on_event)}", "on_event")
+        self._end = end
+        self._half_duplex = flag(half_duplex, "half_duplex")
+        self._levels = flag(levels, "levels")
+        self._on_event = on_event
+        self._zero = time.monotonic()
+        self._events = EventQueue()
+        self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
+        self._feed = SoundFeed(on_chunk=self._hear_chunk)
+        self._keep = self._feed.keep
+        self._hears = True
+        """False while what the end feeds is not for the model: an open button."""
+        self._muted = False
+        self._shut_until = 0.0
+        """Half duplex: until when the microphone stays shut, in seconds of the conversation."""
+        self._looking = False
+        """True while a look is on its way."""
+        self._stopped = False
+        """True once nothing is handled any more."""
+        self._closer = threading.Lock()
+        """Whoever gets it, without waiting, closes the end and the session."""
+        self._error: Exception | None = None
+        """What ended the session, or the end."""
+        self._close_info: CloseInfo | None = None
+        self._is_open = False
+        self._wants_close = False
+        """True when session or end were over before it was open."""
+
+    def _told_of_runs(self, run_tools: bool | ToolPolicy | Mapping[str, Any]) -> bool | ToolPolicy:
+        if run_tools is False or run_tools is None:
+            return False
+        from genai_live.tools import ToolPolicy
+
+        policy = ToolPolicy.of(run_tools)
+        if policy is None:
+            return False
+        theirs = policy.on_run
+
+        def on_run(run: ToolRun) -> None:
+            self._post(lambda now: self._dialogue.run(run, now))
+            if theirs is not None:
+                theirs(run)
+
+        return replace(policy, on_run=on_run)
+
+    def _open_end(self) -> Rates:
+        return self._end.open(self._hear, self._control, self._note_end)
+
+    def _begin(self, session: Session, rates: Rates, settings: Settings) -> None:
+        try:
+            self._session = session
+            self._settings = settings
+            self._feed.rate = rates.input
+            self._mouth = Mouth(self._end, rates.output, remembers=self._levels)
+            has_button = settings.turn_taking == "push_to_talk"
+            self._dialogue = Dialogue(
+                self._mouth, self._tell, interruptible=settings.interruptible, has_button=has_button
+            )
+            self._hears = not has_button
+            self._stream = session.stream_audio(self._feed, wait=False)
+            self._dialogue.open(self._now())
+            self._mailbox.open()
+            self._look_later()
+            if self._levels:
+                session.call_later(METER, self._meter)
+            self._is_open = True
+            if self._wants_close:
+                self._close_soon()
+        except BaseException:
+            self._end.close(CLOSE_TIMEOUT)
+            raise
+
+    # What comes: the session's thread, the end's, the caller's.
+
+    def _take_message(self, message: LiveServerMessage) -> None:
+        self._post(lambda now: self._handle_message(message, now))
+
+    def _receive(self, messages: Reserved[LiveServerMessage]) -> None:
+        """The thread of a conversation over a session that was open already."""
+        try:
+            for message in messages:
+                self._take_message(message)
+        except LiveError as error:
+            self._note_error(error)
+        info = self._session.close_info
+        if info is not None:
+            self._note_close(info)
+
+    def _note_error(self, error: LiveError) -> None:
+        if isinstance(error, SessionClosed):
+            self._error = error
+
+    def _note_close(self, info: CloseInfo) -> None:
+        self._close_info = info
+        self._close_soon()
+
+    def _note_end(self, error: Exception | None) -> None:
+        """The end has nothing more to say."""
+        self._error = self._error or error
+        self._close_soon()
+
+    def _hear(self, pcm: bytes) -> None:
+        """The end's ears; a device's callback may be calling."""
+        if self._hears:
+            self._feed.feed(pcm)
+
+    def _hear_chunk(self, chunk: bytes) -> None:
+        """The thread that sends."""
+        self._dialogue.ears.hear(chunk, self._now())
+
+    def _control(self, control: Control) -> None:
+        if isinstance(control, Text):
+            self.send_text(control.text)
+        elif isinstance(control, Moved):
+            self._post(lambda now: self._tell(DeviceChanged(now, control.old, control.new)))
+        else:
+            _CONTROLS[type(control)](self)
+
+    # Handling: one thread at a time, whichever is there.
+
+    def _now(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self._zero
+
+    def _post(self, act: Callable[[float], object]) -> None:
+        self._mailbox.post(act)
+
+    def _handle(self, act: Callable[[float], object]) -> None:
+        if self._stopped and act != self._tell_end:
+            return
+        act(self._now())
+        if not self._stopped:
+            self._shut_or_open()
+            if self._dialogue.wants_look or (self._stream.muted and not self._muted):
+                self._look_later()
+
+    def _handle_message(self, message: LiveServerMessage, now: float) -> None:
+        if message.reconnecting is not None:
+            self._feed.keep, self._feed.paused = KEPT_WHILE_DOWN, True
+        elif message.reconnected is not None:
+            self._feed.keep, self._feed.paused = self._keep, False
+        self._dialogue.message(message, now)
+
+    def _look_later(self) -> None:
+        if not self._looking:
+            self._looking = True
+            self._session.call_later(LOOK, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        self._post(lambda now: self._dialogue.look(now, self._end.played, self._end.flushes))
+
+    def _shut_or_open(self) -> None:
+        """Has the microphone heard, or not: as the user wishes, and half duplex asks for."""
+        now = self._now()
+        if self._half_duplex and self._settings.turn_taking == "automatic":
+            if self._dialogue.is_playing:
+                self._shut_until = now + ECHO_TAIL
+            shut = now < self._shut_until
+        else:
+            shut = False
+        self._hears = not self._muted and (self._dialogue.pressed or self._settings.turn_taking == "automatic")
+        if self._stream.muted is not (shut or self._muted):
+            (self._stream.mute if shut or self._muted else self._stream.unmute)()
+
+    def _meter(self) -> None:
+        self._post(self._tell_levels)
+        if not self._stopped:
+            self._session.call_later(METER, self._meter)
+
+    def _tell_levels(self, now: float) -> None:
+        heard = self._mouth.take_heard(self._end.played, cutting=self._dialogue.playback.is_cutting)
+        level = self._dialogue.ears.level if self._hears else SILENCE_DBFS
+        self._tell(Level(now, level, loudness(heard)))
+
+    def _tell(self, event: Event) -> None:
+        """Gives an event to whoever wants it."""
+        if self._on_event is None:
+            self._events.put(event)
+        else:
+            self._call(self._on_event, event)
+        self._call(self._end.show, event)
+
+    def _call(self, function: Callable[[Event], object], event: Event) -> None:
+        try:
+            function(event)
+        except Exception:
+            logger.exception("%s failed for an event of a conversation; it goes on", getattr(function, "__qualname__", function))
+
+    # What the user does. Any thread; returns at once.
+
+    def mute(self) -> None:
+        """Sends nothing of the microphone from now on, as a switch does; the service is notified where it detects speech."""
+        self._post(lambda now: self._switch(muted=True))
+
+    def unmute(self) -> None:
+        """Sends again what comes from now on."""
+        self._post(lambda now: self._switch(muted=False))
+
+    def _switch(self, *, muted: bool) -> None:
+        self._muted = muted
+
+    def press(self) -> None:
+        """Begins to speak, with ``push_to_talk``: an answer that is heard stops at once. Nothing happens while it is pressed.
+
+        Raises:
+            ConfigError: the service detects speech by itself.
+        """
+        self._check_button()
+        self._post(self._handle_press)
+
+    def release(self) -> None:
+        """Ends what ``press`` has begun, and asks for the answer.
+
+        Raises:
+            ConfigError: the service detects speech by itself.
+        """
+        self._check_button()
+        self._post(self._handle_release)
+
+    def _check_button(self) -> None:
+        if self._settings.turn_taking != "push_to_talk":
+            raise ConfigError("the button needs turn_taking='push_to_talk': in this conversation the service detects speech")
+
+    def _handle_press(self, now: float) -> None:
+        if not self._dialogue.pressed:
+            self._feed.begin_activity()
+            self._dialogue.press(now)
+
+    def _handle_release(self, now: float) -> None:
+        if self._dialogue.pressed:
+            self._dialogue.release(now)
+            self._hears = False
+            self._feed.end_activity()
+
+    def send_text(self, text: str) -> None:
+        """Asks what the user typed; an answer that is heard stops. Goes out behind the sound that was heard before.
+
+        Raises:
+            ConfigError: not a str.
+        """
+        if not isinstance(text, str):
+            raise ConfigError(f"must be a str, not {came(text)}", "text")
+        self._post(lambda now: self._handle_text(text, now))
+
+    def _handle_text(self, text: str, now: float) -> None:
+        self._dialogue.ask(text, now)
+        self._feed.send_text(text)
+
+    def interrupt(self) -> None:
+        """Stops the answer that is heard, and drops the rest of it.
+
+        The service is not told: the protocol has no word for it but the user's own speech, text or button, which follow as a
+        rule. So it takes the whole answer as said.
+        """
+        self._post(self._dialogue.silence)
+
+    # What there is to see. Any thread, never blocks, but for iteration and ``wait``.
+
+    def __iter__(self) -> Iterator[Event]:
+        """Yields events as they happen, and ends after Ended. Blocks; Ctrl-C interrupts it.
+
+        Each event goes to one iterator. With ``on_event`` there is only the last one.
+        """
+        while (event := self._events.take()) is not None:
+            yield event
+
+    def wait(self, timeout: float | None = None) -> Ended:
+        """Waits for the end of the conversation, ``timeout`` seconds at most. Takes no event from who iterates.
+
+        Raises:
+            ReceiveTimeout: it goes on.
+        """
+        if not Deadline.of(timeout).wait(self._events.over):
+            raise ReceiveTimeout(f"the conversation did not end within {timeout:g} s; it goes on")
+        ended = self._events.ended
+        assert ended is not None
+        return ended
+
+    @property
+    def session(self) -> Session:
+        """The session underneath: sending is free."""
+        return self._session
+
+    @property
+    def turn_taking(self) -> str:
+        """``"automatic"`` or ``"push_to_talk"``."""
+        return self._settings.turn_taking
+
+    @property
+    def state(self) -> ConversationState:
+        """What it does now."""
+        return self._dialogue.state
+
+    @property
+    def muted(self) -> bool:
+        """True between ``mute`` and ``unmute``."""
+        return self._muted
+
+    @property
+    def transcript(self) -> tuple[Utterance, ...]:
+        """What both sides said so far; of an answer that was cut short as much as was heard."""
+        return self._dialogue.transcript.read()
+
+    def history(self) -> list[Content]:
+        """The transcript as ``connect(history=...)`` takes it."""
+        return self._dialogue.transcript.history()
+
+    @property
+    def latency(self) -> Latencies:
+        """How fast the newest 1,000 answers were."""
+        return self._dialogue.latencies.summary()
+
+    @property
+    def stats(self) -> ConversationStats:
+        """Counters, as they stand now."""
+        dialogue, counted = self._dialogue, getattr(self._end, "stats", None)
+        return ConversationStats(
+            turns=dialogue.turns,
+            interruptions=dialogue.interruptions,
+            sent=self._stream.progress.sent,
+            input_dropped=self._feed.dropped,
+            heard=self._end.played,
+            waiting=dialogue.playback.waiting,
+            refused=self._mouth.refused,
+            underruns=dialogue.playback.underruns,
+            events_dropped=self._events.dropped,
+            end=dict(counted) if isinstance(counted, Mapping) else {},
+        )
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self.state} {self._now():.1f} s>"
+
+    # Ending.
+
+    def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
+        """Ends the conversation now, within ``timeout`` seconds: the end, then the session, if it is its own.
+
+        Idempotent, from any thread; in a callback of the conversation it returns at once, and another thread closes.
+        """
+        deadline = Deadline.of(timeout)
+        if self._mailbox.is_current:
+            self._close_soon()
+            return
+        if self._closer.acquire(blocking=False):
+            self._close(deadline)
+        deadline.wait(self._events.over)
+
+    def _close_soon(self) -> None:
+        """Closes on a thread of its own: those that come here must not block."""
+        self._wants_close = True
+        if self._is_open and self._closer.acquire(blocking=False):
+            threading.Thread(target=self._close, args=(Deadline(CLOSE_TIMEOUT),), name=f"{_RECEIVER}-close", daemon=True).start()
+
+    def _close(self, deadline: Deadline) -> None:
+        self._post(self._stop)
+        self._stream.cancel()
+        try:
+            left = deadline.left()
+            self._end.close(CLOSE_TIMEOUT if left is None else left)
+        except Exception:
+            logger.exception("an end of sound could not be closed")
+        if self._reserved is not None:
+            self._reserved.release()
+        if self._receiver is not None and self._receiver is not threading.current_thread():
+            self._receiver.join(deadline.left())
+        if self._owns:
+            left = deadline.left()
+            with suppress(LiveError):
+                self._session.close(CLOSE_TIMEOUT if left is None else left)
+            self._close_info = self._close_info or self._session.close_info
+        self._post(self._tell_end)
+
+    def _tell_end(self, now: float) -> None:
+        ended = Ended(now, self._close_info, self._error)
+        if self._on_event is not None:
+            self._call(self._on_event, ended)
+        self._call(self._end.show, ended)
+        self._events.end(ended)
+
+    def _stop(self, now: float) -> None:
+        self._dialogue.end(now, self._end.played, self._end.flushes)
+        self._stopped = True
+
+    def __enter__(self) -> Conversation:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+_CONTROLS: dict[type, Callable[[Conversation], None]] = {
+    Press: Conversation.press,
+    Release: Conversation.release,
+    Mute: Conversation.mute,
+    Unmute: Conversation.unmute,
+}

@@ -1,0 +1,101 @@
+"""What a conversation needs of its session's setup: asked for before dialling, or read off a session that is open. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from genai_live._arguments import came
+from genai_live.errors import ConfigError
+from genai_live.types import LiveConnectConfig
+
+TurnTaking = Literal["automatic", "push_to_talk"]
+_TURN_TAKINGS = ("automatic", "push_to_talk")
+_TEXT = "a conversation is spoken, and the session answers in TEXT: connect with response_modalities=['AUDIO']"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a session's conversation goes."""
+
+    turn_taking: TurnTaking
+    interruptible: bool
+    """False where the service goes on speaking whatever the user says (``activity_handling`` NO_INTERRUPTION)."""
+
+    @classmethod
+    def of(cls, setup: Mapping[str, Any]) -> Settings:
+        """The settings in a setup message.
+
+        Raises:
+            ConfigError: the session answers in text.
+        """
+        modalities = setup.get("generationConfig", {}).get("responseModalities") or ()
+        if any(str(each).upper() != "AUDIO" for each in modalities):
+            raise ConfigError(_TEXT, "session")
+        realtime = setup.get("realtimeInputConfig", {})
+        manual = realtime.get("automaticActivityDetection", {}).get("disabled", False)
+        return cls("push_to_talk" if manual else "automatic", realtime.get("activityHandling") != "NO_INTERRUPTION")
+
+
+def completed(config: LiveConnectConfig | Mapping[str, Any] | None, turn_taking: str) -> dict[str, Any]:
+    """The config of a spoken conversation: what the caller left open is asked for, what the caller set stays.
+
+    Raises:
+        ConfigError: it asks for text, or its turn taking is another one.
+    """
+    if turn_taking not in _TURN_TAKINGS:
+        raise ConfigError(f"must be 'automatic' or 'push_to_talk', not {came(turn_taking)}", "turn_taking")
+    given = _fields(config, "config")
+    generation = _fields(_get(given, "generation_config"), "config.generation_config")
+    modalities = _get(given, "response_modalities") or _get(generation, "response_modalities")
+    if not modalities:
+        _set(given, "response_modalities", ["AUDIO"])
+    elif _names(modalities) != ["AUDIO"]:
+        raise ConfigError(f"must be ['AUDIO'] in a conversation, not {_names(modalities)}", "config.response_modalities")
+    for name in ("input_audio_transcription", "output_audio_transcription"):
+        if _get(given, name) is None:
+            _set(given, name, {})
+    realtime = _fields(_get(given, "realtime_input_config"), "config.realtime_input_config")
+    path = "config.realtime_input_config.automatic_activity_detection"
+    detection = _fields(_get(realtime, "automatic_activity_detection"), path)
+    disabled = _get(detection, "disabled")
+    if disabled is not None and bool(disabled) is not (turn_taking == "push_to_talk"):
+        words = f"is {disabled}, and turn_taking={turn_taking!r} needs {not disabled}: leave it out"
+        raise ConfigError(words, f"{path}.disabled")
+    if turn_taking == "push_to_talk":
+        _set(detection, "disabled", True)
+        _set(realtime, "automatic_activity_detection", detection)
+        _set(given, "realtime_input_config", realtime)
+    return given
+
+
+def _fields(value: Any, path: str) -> dict[str, Any]:
+    """A config, or a part of one, as a dict of its own; what is None in an object was not given."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping):
+        return dict(value)
+    if not hasattr(value, "__dict__"):
+        raise ConfigError(f"must be a dict or an object of genai_live.types, not {came(value)}", path)
+    return {name: held for name, held in vars(value).items() if held is not None}
+
+
+def _key(fields: Mapping[str, Any], name: str) -> str:
+    """The spelling of a field that the caller uses, in snake_case or camelCase."""
+    camel = name.title().replace("_", "")
+    camel = camel[:1].lower() + camel[1:]
+    return camel if camel in fields else name
+
+
+def _get(fields: Mapping[str, Any], name: str) -> Any:
+    return fields.get(_key(fields, name))
+
+
+def _set(fields: dict[str, Any], name: str, value: Any) -> None:
+    fields[_key(fields, name)] = value
+
+
+def _names(modalities: Any) -> list[str]:
+    several = modalities if isinstance(modalities, (list, tuple)) else [modalities]
+    return [str(getattr(each, "value", each)).upper() for each in several]
