@@ -111,7 +111,8 @@ class LiveVoice:
         """Adds the routes to an app. Once."""
         app.extensions[EXTENSION] = self
         prefix = self._prefix
-        app.add_url_rule(prefix, EXTENSION, self._socket)
+        app.add_url_rule(prefix, EXTENSION, self._socket, websocket=True)
+        app.add_url_rule(prefix, f"{EXTENSION}_plain", self._socket)  # answered with what it is for
         app.add_url_rule(f"{prefix}token", f"{EXTENSION}_token", self._token)
         app.add_url_rule(f"{prefix}<name>", f"{EXTENSION}_file", self._file)
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genai_live.voice import Control, Ended, Event, Mute, Press, Rates, Release, Text, ToolRunChanged, Unmute, to_dict
+from genai_live.voice import Control, Ended, Event, Mute, Press, Rates, Release, Text, ToolRunChanged, Unmute
+from genai_live.voice.events import to_dict
 
 VERSION = 1
 RATES = Rates(input=16_000, output=24_000)
