@@ -78,26 +78,6 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         self._check_receiver()
         return MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
 
-    def reserve(self, holder: str) -> Reserved[ServerMessage]:
-        """Makes the caller the one receiver until ``release``: all else that receives raises WrongThread, which names ``holder``.
-
-        For what receives in the place of the user, such as a voice conversation. Sending stays free.
-
-        Raises:
-            WrongThread: another thread receives, or somebody has reserved it already.
-        """
-        self._check_receiver()
-        messages: MessageIterator[ServerMessage] = MessageIterator(
-            self._connection, Deadline(None), "", self._raise_unless_clean
-        )
-        reserved: Reserved[ServerMessage] = Reserved(messages, holder, self._unreserve)
-        self._reserved = reserved
-        return reserved
-
-    def _unreserve(self, reserved: object) -> None:
-        if self._reserved is reserved:
-            self._reserved = None
-
     def _check_receiver(self) -> None:
         if self._connection.forked:
             self._connection.check_usable()

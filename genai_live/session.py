@@ -23,7 +23,7 @@ from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sen
 from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer
-from genai_live._message_stream import CLOSE_TIMEOUT, MessageStream, Stats, TurnIterator
+from genai_live._message_stream import CLOSE_TIMEOUT, MessageIterator, MessageStream, Reserved, Stats, TurnIterator
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
 from genai_live._streaming.sound_hold import SoundHold
 from genai_live._streaming.sound_sink import SoundSink
@@ -278,6 +278,25 @@ class Session(MessageStream[LiveServerMessage]):
         self._check_receiver()
         closings = self._protocol.ledger.closings
         return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end, closings)
+
+    def reserve(self, holder: str) -> Reserved[LiveServerMessage]:
+        """Makes the caller the one receiver until ``release``; meanwhile WrongThread names ``holder`` to all else that receives.
+
+        For what receives in the place of the user, such as a voice conversation: iterating over what this returns gives every
+        message. Sending stays free.
+
+        Raises:
+            WrongThread: another thread receives, or somebody has reserved it already.
+        """
+        self._check_receiver()
+        messages = MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
+        reserved = Reserved(messages, holder, self._unreserve)
+        self._reserved = reserved
+        return reserved
+
+    def _unreserve(self, reserved: object) -> None:
+        if self._reserved is reserved:
+            self._reserved = None
 
     def collect(
         self,

@@ -15,13 +15,20 @@ voice feature in ten lines::
     def test_the_assistant_looks_up_the_weather(live_client):
         assert my_assistant(live_client, "How is the weather in Paris?") == "It is sunny in Paris."
 
+A test of one's own pair of ears and mouth for ``genai_live.voice``::
+
+    from genai_live.testing import check_sound_end
+
+    def test_my_end_is_one():
+        check_sound_end(lambda: MyEnd())
+
 Code under test that makes its own ``Client()`` reaches the emulator too, because GENAI_LIVE_EMULATOR_HOST is set while the
 fixture lives; so do programs in other languages that are started by the test and know that variable.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,8 +36,9 @@ import pytest
 if TYPE_CHECKING:
     from genai_live import Client
     from genai_live.emulator import LiveEmulator
+    from genai_live.voice import SoundEnd
 
-__all__ = ["DEFAULTS", "MARKER", "live_client", "live_emulator", "pytest_configure"]
+__all__ = ["DEFAULTS", "MARKER", "check_sound_end", "live_client", "live_emulator", "pytest_configure"]
 
 MARKER = "live_emulator"
 
@@ -71,3 +79,23 @@ def live_client(live_emulator: LiveEmulator) -> Client:
     if live_emulator.ca_path is not None:
         options["ca_bundle"] = live_emulator.ca_path
     return Client(api_key="emulator", http_options=options)
+
+
+def check_sound_end(make: Callable[[], SoundEnd], *, feeds: bool = True, patience: float = 10.0) -> None:
+    """Fails, with a sentence, where an end does not keep the promises of ``genai_live.voice.SoundEnd``. Takes some seconds.
+
+    What it promises about threads and time is measured: ``feed`` comes from one thread, in whole samples; ``play``,
+    ``end_of_answer``, ``flush`` and ``show`` return at once; ``played`` never falls, and counts neither what was dropped nor
+    silence; ten minutes fit; ``close`` ends it, twice, from any thread.
+
+    Args:
+        make: Makes an end that is not open yet; called for each promise, and closed.
+        feeds: False for ends whose ears hear nothing by themselves.
+        patience: Seconds in which something must happen that is to happen.
+
+    Raises:
+        AssertionError: the sentence says which promise is broken.
+    """
+    from genai_live.voice.end_checks import check_all
+
+    check_all(make, feeds=feeds, patience=patience)

@@ -151,4 +151,4 @@ def test_events_come_to_who_iterates_and_end_with_the_last() -> None:
             if isinstance(event, TurnEnded):
                 conversation.close()
         assert isinstance(seen[-1], Ended)
-        assert conversation.history()[0].parts[0].text == "Hello"
+        assert [part.text for part in conversation.history()[0].parts or ()] == ["Hello"]

@@ -16,7 +16,11 @@ answers        one answer of the model's, from the question to the last sample
 dialogue       what becomes of messages, acts and time: all decisions, without threads and clock
 mouth          the model's sound on its way to the end, converted
 mailbox        one thing at a time, and nobody waits
+growing_wav    a WAV file that is right at every moment
+recorder       both sides as one stereo WAV, and the transcript
 conversation   ``Conversation``: the threads, the session, the end
+files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
+end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.
@@ -44,7 +48,9 @@ from genai_live.voice.events import (
     Utterance,
     Waiting,
 )
+from genai_live.voice.files import Files
 from genai_live.voice.latency import Latencies
+from genai_live.voice.recorder import FileRecorder, MemoryRecorder, Recorder
 from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [
@@ -56,10 +62,13 @@ __all__ = [
     "DeviceChanged",
     "Ended",
     "Event",
+    "FileRecorder",
+    "Files",
     "Interrupted",
     "Latencies",
     "Latency",
     "Level",
+    "MemoryRecorder",
     "ModelWords",
     "Moved",
     "Mute",
@@ -67,6 +76,7 @@ __all__ = [
     "Rates",
     "Reconnected",
     "Reconnecting",
+    "Recorder",
     "Release",
     "SoundEnd",
     "StateChanged",

@@ -27,10 +27,11 @@ from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
 from genai_live.voice.detection import loudness
 from genai_live.voice.dialogue import Dialogue
 from genai_live.voice.event_queue import EventQueue
-from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, Utterance
+from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, TurnEnded, Utterance
 from genai_live.voice.latency import Latencies
 from genai_live.voice.mailbox import Mailbox
 from genai_live.voice.mouth import Mouth
+from genai_live.voice.recorder import FileRecorder, Recorder
 from genai_live.voice.settings import Settings, completed
 from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
@@ -89,7 +90,8 @@ class Conversation:
         session: Open, and answering in AUDIO.
         end: The pair of ears and the mouth.
         half_duplex: True sends nothing of the microphone while the answer is heard, and 0.2 s longer, against echo.
-        record: Path of a stereo WAV to write, the user left, the model right; the transcript is written beside it.
+        record: Path of a stereo WAV to write, the user left, the model right, and beside it the transcript as JSON Lines; or a
+            Recorder, such as MemoryRecorder.
         levels: True adds the event Level, ten times a second.
         on_event: Called with each event, in order, in the place of iteration, on the thread that brought it: it must not block.
 
@@ -111,18 +113,18 @@ class Conversation:
         end: SoundEnd,
         *,
         half_duplex: bool = False,
-        record: str | os.PathLike[str] | None = None,
+        record: str | os.PathLike[str] | Recorder | None = None,
         levels: bool = False,
         on_event: Callable[[Event], object] | None = None,
     ) -> None:
         if not isinstance(session, Session):
             raise ConfigError(f"must be an open Live session, not {came(session)}", "session")
-        self._prepare(end, half_duplex=half_duplex, record=record, levels=levels, on_event=on_event)
+        self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = False
         settings = Settings.of(session.setup)
         reserved = session.reserve(_HOLDER)
         try:
-            rates = self._open_end()
+            rates = self._open_end(record)
             self._begin(session, rates, settings)
         except BaseException:
             reserved.release()
@@ -143,7 +145,7 @@ class Conversation:
         half_duplex: bool = False,
         run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
         reconnect: bool | ReconnectPolicy | Mapping[str, Any] = True,
-        record: str | os.PathLike[str] | None = None,
+        record: str | os.PathLike[str] | Recorder | None = None,
         levels: bool = False,
         on_event: Callable[[Event], object] | None = None,
         timeout: float | None = 30.0,
@@ -181,10 +183,10 @@ class Conversation:
         """
         full = completed(config, turn_taking)
         self = cls.__new__(cls)
-        self._prepare(end, half_duplex=half_duplex, record=record, levels=levels, on_event=on_event)
+        self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = True
         policy = self._told_of_runs(run_tools)
-        rates = self._open_end()
+        rates = self._open_end(record)
         try:
             session = client.live.connect(
                 model=model,
@@ -198,7 +200,7 @@ class Conversation:
                 run_tools=policy,
             )
         except BaseException:
-            end.close(CLOSE_TIMEOUT)
+            self._close_end()
             raise
         try:
             self._reserved = session.reserve(_HOLDER)
@@ -215,7 +217,6 @@ class Conversation:
         end: SoundEnd,
         *,
         half_duplex: bool,
-        record: str | os.PathLike[str] | None,
         levels: bool,
         on_event: Callable[[Event], object] | None,
     ) -> None:
@@ -246,6 +247,10 @@ class Conversation:
         self._error: Exception | None = None
         """What ended the session, or the end."""
         self._close_info: CloseInfo | None = None
+        self._metered = b""
+        """What was heard since the last level."""
+        self._said: set[tuple[str, float]] = set()
+        """Speaker and beginning of the utterances that the recorder has."""
         self._is_open = False
         self._wants_close = False
         """True when session or end were over before it was open."""
@@ -267,15 +272,33 @@ class Conversation:
 
         return replace(policy, on_run=on_run)
 
-    def _open_end(self) -> Rates:
-        return self._end.open(self._hear, self._control, self._note_end)
+    def _open_end(self, record: str | os.PathLike[str] | Recorder | None) -> Rates:
+        self._recorder = FileRecorder(record) if isinstance(record, (str, os.PathLike)) else record
+        try:
+            rates = self._end.open(self._hear, self._control, self._note_end)
+            try:
+                if self._recorder is not None:
+                    self._recorder.begin(self._now, rates.output)
+            except BaseException:
+                self._end.close(CLOSE_TIMEOUT)
+                raise
+        except BaseException:
+            if self._recorder is not None:
+                self._recorder.close()
+            raise
+        return rates
+
+    def _close_end(self) -> None:
+        self._end.close(CLOSE_TIMEOUT)
+        if self._recorder is not None:
+            self._recorder.close()
 
     def _begin(self, session: Session, rates: Rates, settings: Settings) -> None:
         try:
             self._session = session
             self._settings = settings
             self._feed.rate = rates.input
-            self._mouth = Mouth(self._end, rates.output, remembers=self._levels)
+            self._mouth = Mouth(self._end, rates.output, remembers=self._levels or self._recorder is not None)
             has_button = settings.turn_taking == "push_to_talk"
             self._dialogue = Dialogue(
                 self._mouth, self._tell, interruptible=settings.interruptible, has_button=has_button
@@ -291,7 +314,7 @@ class Conversation:
             if self._wants_close:
                 self._close_soon()
         except BaseException:
-            self._end.close(CLOSE_TIMEOUT)
+            self._close_end()
             raise
 
     # What comes: the session's thread, the end's, the caller's.
@@ -330,7 +353,10 @@ class Conversation:
 
     def _hear_chunk(self, chunk: bytes) -> None:
         """The thread that sends."""
-        self._dialogue.ears.hear(chunk, self._now())
+        now = self._now()
+        self._dialogue.ears.hear(chunk, now)
+        if self._recorder is not None:
+            self._recorder.hear(chunk, now)
 
     def _control(self, control: Control) -> None:
         if isinstance(control, Text):
@@ -372,7 +398,21 @@ class Conversation:
 
     def _look(self) -> None:
         self._looking = False
-        self._post(lambda now: self._dialogue.look(now, self._end.played, self._end.flushes))
+        self._post(self._handle_look)
+
+    def _handle_look(self, now: float) -> None:
+        played = self._end.played
+        self._dialogue.look(now, played, self._end.flushes)
+        self._note_heard(now, played)
+
+    def _note_heard(self, now: float, played: float) -> None:
+        """What was heard since it was last noted goes to meter and recorder."""
+        if self._levels or self._recorder is not None:
+            heard = self._mouth.take_heard(played, cutting=self._dialogue.playback.is_cutting)
+            if heard and self._recorder is not None:
+                self._recorder.play(heard, now)
+            if self._levels:
+                self._metered += heard
 
     def _shut_or_open(self) -> None:
         """Has the microphone heard, or not: as the user wishes, and half duplex asks for."""
@@ -393,9 +433,10 @@ class Conversation:
             self._session.call_later(METER, self._meter)
 
     def _tell_levels(self, now: float) -> None:
-        heard = self._mouth.take_heard(self._end.played, cutting=self._dialogue.playback.is_cutting)
+        self._note_heard(now, self._end.played)
         level = self._dialogue.ears.level if self._hears else SILENCE_DBFS
-        self._tell(Level(now, level, loudness(heard)))
+        self._tell(Level(now, level, loudness(self._metered)))
+        self._metered = b""
 
     def _tell(self, event: Event) -> None:
         """Gives an event to whoever wants it."""
@@ -404,6 +445,14 @@ class Conversation:
         else:
             self._call(self._on_event, event)
         self._call(self._end.show, event)
+        if isinstance(event, TurnEnded):
+            self._record(event.utterances)
+
+    def _record(self, utterances: tuple[Utterance, ...]) -> None:
+        if self._recorder is not None:
+            new = [each for each in utterances if (each.speaker, each.begin) not in self._said]
+            self._said |= {(each.speaker, each.begin) for each in new}
+            self._recorder.say(new)
 
     def _call(self, function: Callable[[Event], object], event: Event) -> None:
         try:
@@ -593,6 +642,8 @@ class Conversation:
             with suppress(LiveError):
                 self._session.close(CLOSE_TIMEOUT if left is None else left)
             self._close_info = self._close_info or self._session.close_info
+        if self._recorder is not None:
+            self._recorder.close()
         self._post(self._tell_end)
 
     def _tell_end(self, now: float) -> None:
@@ -603,7 +654,10 @@ class Conversation:
         self._events.end(ended)
 
     def _stop(self, now: float) -> None:
-        self._dialogue.end(now, self._end.played, self._end.flushes)
+        played = self._end.played
+        self._dialogue.end(now, played, self._end.flushes)
+        self._note_heard(now, played)
+        self._record(self.transcript)
         self._stopped = True
 
     def __enter__(self) -> Conversation:

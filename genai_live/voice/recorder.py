@@ -1,0 +1,212 @@
+"""Both sides of a conversation as one stereo WAV in real time, and its transcript. Fed by any thread; one of its own writes."""
+
+from __future__ import annotations
+
+import array
+import json
+import logging
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Protocol
+
+from genai_live._arguments import file_path, number_above_0
+from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, Resampler
+from genai_live.errors import ConfigError
+from genai_live.voice.events import Utterance
+from genai_live.voice.growing_wav import GrowingWav
+
+logger = logging.getLogger("genai_live")
+
+RATE = OUTPUT_RATE
+"""Hz of a recording: the model's, which is the higher one."""
+WRITE_EVERY = 0.25
+"""Seconds between two writes: what a killed process has not written yet, beside ``SETTLE``."""
+SETTLE = 0.5
+"""Seconds after which nothing is said any more to have been heard then: chunks wait for the network, looks for their turn."""
+_JITTER = 0.25
+"""Seconds that sound may come late, or early, and still follows what came before without a gap."""
+_THREAD = "genai-live-recorder"
+
+
+class Recorder(Protocol):
+    """What ``Conversation(record=...)`` hands both sides to: a path makes one that writes files. Nothing of it blocks."""
+
+    def begin(self, now: Callable[[], float], output_rate: int) -> None:
+        """The conversation begins: ``now`` gives its seconds, ``output_rate`` is that of the model's sound, in Hz."""
+
+    def hear(self, pcm: bytes, at: float) -> None:
+        """The user's sound, 16 kHz mono, whose end was at ``at``. The thread that sends."""
+
+    def play(self, pcm: bytes, at: float) -> None:
+        """The model's sound that was heard until ``at``. Any thread, one at a time."""
+
+    def say(self, utterances: Sequence[Utterance]) -> None:
+        """Utterances that are over."""
+
+    def close(self) -> None:
+        """The conversation is over; may take as long as the disk does."""
+
+
+class Track:
+    """One side: sound in its place in time. One thread at a time."""
+
+    def __init__(self, rate: int) -> None:
+        self._resampler = None if rate == RATE else Resampler(rate, RATE)
+        self._rate = rate
+        self._pcm = bytearray()
+        self._taken = 0
+        """Samples that were taken from the front."""
+
+    def add(self, pcm: bytes, at: float) -> None:
+        """Sound whose end was at ``at`` seconds; what does not fit behind what came before follows it."""
+        begin = at - len(pcm) / SAMPLE_BYTES / self._rate
+        gap = begin - (self._taken + len(self._pcm) // SAMPLE_BYTES) / RATE
+        if gap > _JITTER:
+            self._pcm += bytes(int(gap * RATE) * SAMPLE_BYTES)
+        self._pcm += pcm if self._resampler is None else self._resampler.feed(pcm)
+
+    def take(self, until: int) -> bytes:
+        """The samples up to one, with silence where nothing came."""
+        size = (until - self._taken) * SAMPLE_BYTES
+        taken = bytes(self._pcm[:size])
+        del self._pcm[:size]
+        self._taken = until
+        return taken + bytes(size - len(taken))
+
+
+class TwoTracks:
+    """Both sides in time, as they are settled. One thread at a time."""
+
+    def __init__(self, output_rate: int) -> None:
+        self._user, self._model = Track(INPUT_RATE), Track(output_rate)
+        self._until = 0
+        self.add = {"user": self._user.add, "model": self._model.add}
+
+    def take(self, until: float) -> bytes:
+        """Both channels, interleaved, from where it was last taken to ``until`` seconds: the user left, the model right."""
+        end = max(self._until, int(until * RATE))
+        left, right = (track.take(end) for track in (self._user, self._model))
+        self._until = end
+        both = array.array("h", bytes(2 * len(left)))
+        both[0::2], both[1::2] = array.array("h", left), array.array("h", right)
+        return both.tobytes()
+
+
+class _Threaded:
+    """A recorder whose work is done by a thread of its own, four times a second."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[str, bytes, float]] = deque()
+        self._said: deque[Utterance] = deque()
+        self._over = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, now: Callable[[], float], output_rate: int) -> None:
+        """As ``Recorder.begin``; once only."""
+        if self._thread is not None:
+            raise ConfigError("a recorder records one conversation: make another one", "record")
+        tracks = TwoTracks(output_rate)
+        self._thread = threading.Thread(target=self._run, args=(now, tracks), name=_THREAD, daemon=True)
+        self._thread.start()
+
+    def hear(self, pcm: bytes, at: float) -> None:
+        """As ``Recorder.hear``."""
+        self._waiting.append(("user", pcm, at))
+
+    def play(self, pcm: bytes, at: float) -> None:
+        """As ``Recorder.play``."""
+        self._waiting.append(("model", pcm, at))
+
+    def say(self, utterances: Sequence[Utterance]) -> None:
+        """As ``Recorder.say``."""
+        self._said.extend(utterances)
+
+    def close(self) -> None:
+        """As ``Recorder.close``."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, now: Callable[[], float], tracks: TwoTracks) -> None:
+        while not self._over.wait(WRITE_EVERY):
+            self._work(tracks, now() - SETTLE)
+        self._work(tracks, now())
+
+    def _work(self, tracks: TwoTracks, until: float) -> None:
+        try:
+            while self._waiting:
+                side, pcm, at = self._waiting.popleft()
+                tracks.add[side](pcm, at)
+            self._write(tracks.take(until))
+            while self._said:
+                self._note(self._said.popleft())
+        except Exception:
+            logger.exception("a recording could not go on")
+
+    def _write(self, frames: bytes) -> None:
+        """Takes both channels of the next stretch of time."""
+        raise NotImplementedError
+
+    def _note(self, utterance: Utterance) -> None:
+        """Takes the next utterance."""
+        raise NotImplementedError
+
+
+class FileRecorder(_Threaded):
+    """Writes a stereo WAV of 24 kHz, whole at every moment, and beside it the utterances as JSON Lines (``call.jsonl``).
+
+    Raises:
+        ConfigError: one of the files cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        super().__init__()
+        name = file_path(path, "record")
+        beside = Path(name).with_suffix(".jsonl")
+        self._wav = GrowingWav(name, RATE, 2)
+        try:
+            self._lines = beside.open("w", encoding="utf-8", buffering=1)  # each line goes out when it ends
+        except OSError as error:
+            self._wav.close()
+            raise ConfigError(f"{str(beside)!r} cannot be written: {error.strerror or error}", "record") from error
+
+    def close(self) -> None:
+        """As ``Recorder.close``."""
+        super().close()
+        self._wav.close()
+        self._lines.close()
+
+    def _write(self, frames: bytes) -> None:
+        self._wav.write(frames)
+
+    def _note(self, utterance: Utterance) -> None:
+        self._lines.write(json.dumps(asdict(utterance), ensure_ascii=False) + "\n")
+
+
+class MemoryRecorder(_Threaded):
+    """Keeps the newest ``seconds`` of both sides."""
+
+    def __init__(self, seconds: float = 600.0) -> None:
+        super().__init__()
+        self._limit = int(number_above_0(seconds, "seconds") * RATE) * 2 * SAMPLE_BYTES
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self.utterances: list[Utterance] = []
+        """Those that are over."""
+
+    def audio(self) -> Audio:
+        """What was recorded, half a second ago and before, in two channels: the user left, the model right. Any thread."""
+        return Audio(b"".join(tuple(self._pieces))[-self._limit :], RATE, 2)
+
+    def _note(self, utterance: Utterance) -> None:
+        self.utterances.append(utterance)
+
+    def _write(self, frames: bytes) -> None:
+        self._pieces.append(frames)
+        self._size += len(frames)
+        while self._size - len(self._pieces[0]) >= self._limit:
+            self._size -= len(self._pieces.popleft())
