@@ -17,6 +17,7 @@ const ACTS = {
     const said = [];
     opened.on("console", (message) => message.type() === "error" && said.push(message.text()));
     opened.on("pageerror", (error) => said.push(`${error}`));
+    opened.on("requestfailed", (request) => said.push(`Error: ${request.url()}: ${request.failure().errorText}`));
     pages.set(page, { page: opened, said });
     await opened.goto(url);
   },
@@ -28,7 +29,7 @@ const ACTS = {
     for (;;) {
       const value = await pages.get(page).page.evaluate(expression);
       if (value) return value;
-      if (Date.now() > end) throw new Error(`this never happened: ${expression}`);
+      if (Date.now() > end) throw new Error(`this never happened: ${expression}; ${pages.get(page).said.join("; ")}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   },
