@@ -10,19 +10,19 @@ import contextlib
 import os
 import secrets
 import threading
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from genai_live import Client, Session, _html
 from genai_live._arguments import came
-from genai_live.audio import Audio
+from genai_live.audio import OUTPUT_RATE, Audio
 from genai_live.errors import ConfigError, LiveError
 from genai_live.notebook import cells
-from genai_live.notebook.tape import Tape
-from genai_live.notebook.taped_end import TapedEnd
-from genai_live.voice import Conversation, Event, TurnEnded, Utterance
+from genai_live.notebook.held_end import HeldEnd
+from genai_live.voice import Conversation, Event, MemoryRecorder, TurnEnded, Utterance
 from genai_live.voice.settings import Settings, completed
-from genai_live.web.browser_end import BrowserEnd
+from genai_live.web import BrowserEnd
 
 if TYPE_CHECKING:
     from genai_live.notebook.comm_socket import CommSocket
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from genai_live.tools import ToolPolicy
     from genai_live.types import LiveConnectConfig
 
+KEPT = 600.0
+"""Seconds of the recording: 10 minutes of both sides take 58 MB."""
 _WRONG_TOKEN = "This widget is of an earlier run of the notebook. Run its cell again."
 _BUSY = "This widget talks in another window. Stop there, then start here."
 _CLOSED = "This widget was closed. Run its cell again."
@@ -82,7 +84,6 @@ class VoiceWidget:
         self._turn_taking = turn_taking if isinstance(source, Client) else Settings.of(source.setup).turn_taking
         self._half_duplex = half_duplex
         self._token = secrets.token_urlsafe(24)
-        self._tape = Tape()
         self._lock = threading.Lock()
         """Guards the rest."""
         self._talking: BrowserEnd | None = None
@@ -91,6 +92,8 @@ class VoiceWidget:
         self._said: tuple[Utterance, ...] = ()
         """What was said in earlier conversations."""
         self._turns: tuple[TurnEnded, ...] = ()
+        self._recorded: deque[MemoryRecorder] = deque()
+        """Of each conversation, the newest last, as long as there is room."""
         self._is_closed = False
         self._door, self._page = self._opened()
         cells.replace_older(self)
@@ -131,8 +134,13 @@ class VoiceWidget:
 
     @property
     def recording(self) -> Audio:
-        """The newest 10 minutes as they were heard: the user on the left channel, the model on the right, 24,000 Hz."""
-        return self._tape.audio()
+        """The newest 10 minutes as they were heard, 24,000 Hz: the user on the left channel, the model on the right.
+
+        Conversations stand one behind the other; of one that goes on, all but the last half second.
+        """
+        pieces = [recorder.audio() for recorder in tuple(self._recorded)]
+        whole = sum(pieces, Audio(b"", OUTPUT_RATE, 2))
+        return whole[-int(KEPT * OUTPUT_RATE) :]
 
     def __repr__(self) -> str:
         conversation = self._conversation
@@ -173,14 +181,14 @@ class VoiceWidget:
         """Serves one socket of the page, to the end."""
         end = BrowserEnd(socket, idle_timeout=None, total_timeout=None, turn_taking=self._turn_taking)
         end.on_start = lambda start: self._admit(end, start.token)
-        taped = TapedEnd(end, self._tape)
+        held = HeldEnd(end)
         try:
-            conversation = self._converse(taped)
+            conversation = self._converse(held)
         except LiveError as error:
             end.refuse("notebook", f"{error}")
             end.close(1.0)
         else:
-            taped.hold_no_longer()
+            held.let_go()
             conversation.wait()
         finally:
             self._leave(end)
@@ -198,22 +206,29 @@ class VoiceWidget:
         if reason:
             end.refuse(reason, sentence)
 
-    def _converse(self, end: TapedEnd) -> Conversation:
+    def _converse(self, end: HeldEnd) -> Conversation:
         """Opens a conversation with the page."""
+        recorder = MemoryRecorder(KEPT)
+        options: dict[str, Any] = {"half_duplex": self._half_duplex, "record": recorder, "on_event": self._hear}
         if isinstance(self._source, Session):
-            conversation = Conversation(self._source, end, half_duplex=self._half_duplex, on_event=self._hear)
+            conversation = Conversation(self._source, end, **options)
         else:
-            conversation = Conversation.connect(
-                self._source, end, half_duplex=self._half_duplex, on_event=self._hear, **self._options
-            )  # fmt: skip
+            conversation = Conversation.connect(self._source, end, **options, **self._options)
         with self._lock:
             if self._conversation is not None:
                 self._said += self._conversation.transcript
             self._conversation = conversation
+            self._keep(recorder)
             closed = self._is_closed
         if closed:
             conversation.close()
         return conversation
+
+    def _keep(self, recorder: MemoryRecorder) -> None:
+        """Keeps a recording, and forgets the oldest, in whose place newer ones fill the ten minutes."""
+        self._recorded.append(recorder)
+        while sum(each.audio().seconds for each in tuple(self._recorded)[1:]) >= KEPT:
+            self._recorded.popleft()
 
     def _hear(self, event: Event) -> None:
         if isinstance(event, TurnEnded):
