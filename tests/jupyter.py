@@ -22,10 +22,9 @@ from tests.browsers import Browser, Page
 from tests.waiting import PATIENCE, until
 
 ROOT = Path(__file__).parent.parent
-FRONT_ENDS = {"lab": "lab/tree/", "notebook": "notebooks/"}
-"""Under which address each front end opens a file."""
+FRONT_ENDS = {"lab": "lab/tree/{}?reset", "notebook": "notebooks/{}"}
+"""Under which address each front end opens a file, and no other."""
 EXPOSED = ("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True")
-SETTINGS = {"@jupyterlab/apputils-extension": {"notification.jupyterlab-settings": {"fetchNews": "false"}}}
 
 
 class Jupyter:
@@ -37,9 +36,6 @@ class Jupyter:
         self.folder = folder / "files"
         self._runtime = folder / "runtime"
         self.folder.mkdir()
-        settings = folder / "lab" / "settings" / "@jupyterlab" / "apputils-extension"
-        settings.mkdir(parents=True)
-        (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
         self._log = (folder / "jupyter.log").open("w")
         environment = {
             **os.environ,
@@ -98,28 +94,38 @@ class OpenNotebook:
 
     def until_done(self, number: int) -> None:
         """Waits until a cell has run."""
-        self.page.until(f"({PROMPT})({number}).match(/\\[\\d+\\]/)")
+        self.page.until(f"({DONE})({number})")
 
 
 CELL = "(number) => document.querySelectorAll('.jp-Notebook .jp-Cell')[number]"
-PROMPT = f"(number) => ({CELL})(number).querySelector('.jp-InputPrompt').innerText"
+DONE = """(number) => {
+  const { model } = jupyterapp.shell.currentWidget.content.widgets[number];
+  return model.executionCount !== null && model.executionState !== "running";
+}"""
 RUN = """async (numbers) => {
   const panel = jupyterapp.shell.currentWidget;
   await panel.context.ready;
   await panel.sessionContext.ready;
   for (const number of numbers) {
     panel.content.activeCellIndex = number;
+    const { model } = panel.content.activeCell;
+    const before = model.executionCount;
     jupyterapp.commands.execute("notebook:run-cell");
+    while (model.executionState !== "running" && model.executionCount === before) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
   }
 }"""
+"""Runs the next cell once the one before it is running: the command looks for its cell when it is about to run it."""
 
 
 @contextmanager
 def opened(browser: Browser, jupyter: Jupyter, name: str, front_end: str = "lab", **options: Any) -> Iterator[OpenNotebook]:
     """A notebook in a page, whose kernel is ready."""
-    page = browser.page(f"{jupyter.url}{FRONT_ENDS[front_end]}{name}", **options)
+    page = browser.page(jupyter.url + FRONT_ENDS[front_end].format(name), **options)
     try:
-        page.until("typeof jupyterapp !== 'undefined' && jupyterapp.shell?.currentWidget?.content?.widgets?.length > 0")
+        page.until(f"globalThis.jupyterapp?.shell?.currentWidget?.context?.path === {json.dumps(name)}")
+        page.until("jupyterapp.shell.currentWidget.content?.widgets?.length > 0")
         page.until("jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
         yield OpenNotebook(page)
     finally:
