@@ -230,7 +230,11 @@ def test_a_session_that_the_service_ends_ends_the_pages_conversation() -> None:
             with page(widget) as visitor:
                 visitor.until("started")
                 visitor.say("text", text="Hello")
-                assert visitor.closed_with() == 1011
+                visitor.closed_with()
+            assert widget.conversation is not None
+            ended = widget.conversation.wait(PATIENCE)
+            assert ended.close_info is not None
+            assert ended.close_info.code == 1011
             widget.close()
 
 
