@@ -17,6 +17,8 @@ _LIVE = re.compile(
 )
 _VERTEX = re.compile(r"/ws/google\.cloud\.aiplatform\.(?P<version>v[0-9a-z]+)\.LlmBidiService/(?P<method>BidiGenerateContent)$")
 _TOKENS = re.compile(r"/(?P<version>v[0-9a-z]+)/(?P<method>auth_tokens)$")
+_MODELS = re.compile(r"/(?P<version>v[0-9a-z]+)/(?P<method>models)$")
+_PUBLISHER_MODELS = re.compile(r"/(?P<version>v[0-9a-z]+)/publishers/google/(?P<method>models)$")
 
 TOKEN_PREFIX = "auth_tokens/"
 """How the name of every ephemeral token begins."""
@@ -139,14 +141,17 @@ class Route:
     backend: str
     """``mldev`` (Gemini Developer API) or ``vertex``."""
     method: str
-    """``BidiGenerateContent``, ``BidiGenerateContentConstrained``, ``BidiGenerateMusic`` or ``auth_tokens``."""
+    """``BidiGenerateContent``, ``BidiGenerateContentConstrained``, ``BidiGenerateMusic``, ``auth_tokens`` or ``models``."""
     version: str
     """``v1``, ``v1beta``, ``v1alpha``, ``v1beta1``."""
 
 
+_PATHS = (("mldev", _LIVE), ("vertex", _VERTEX), ("mldev", _TOKENS), ("vertex", _PUBLISHER_MODELS), ("mldev", _MODELS))
+
+
 def find_route(path: str) -> Route | None:
     """The route of a path, whatever prefix a base URL put before it; None for a path that does not exist."""
-    for backend, pattern in (("mldev", _LIVE), ("vertex", _VERTEX), ("mldev", _TOKENS)):
+    for backend, pattern in _PATHS:
         if found := pattern.search(path):
             return Route(backend, found["method"], found["version"])
     return None
@@ -157,8 +162,8 @@ _VERSIONS = {"mldev": frozenset({"v1beta", "v1alpha"}), "vertex": frozenset({"v1
 
 
 def is_served(route: Route) -> bool:
-    """True when the service has the method in this API version."""
-    return route.version in _VERSIONS[route.backend]
+    """True when the service has the method in this API version; models are listed in all of them."""
+    return route.method == "models" or route.version in _VERSIONS[route.backend]
 
 
 @dataclass(frozen=True)
