@@ -19,6 +19,7 @@ KERNELS = ("ipykernel<7", "ipykernel>=7")
 USERS_EXTRAS = ("speed", "emulator", "audio", "tools")
 OFFICIAL = "google.genai"
 """Google's client needs newer packages than the oldest that this library takes."""
+JUPYTERS = ("jupyter(6.30)", "jupyter(7.3)")
 UNMEASURED = ("tests/test_ask_interrupted.py", "tests/test_speed.py")
 """Tests that coverage disturbs, and that disturb it: one sets a trace function of its own, one counts processor time."""
 
@@ -95,7 +96,7 @@ def soak(session: nox.Session) -> None:
 def everything(session: nox.Session) -> None:
     """All sessions above, one after the other."""
     of_pythons = [f"tests-{python}" for python in PYTHONS]
-    for each in ("rules", "complete", *of_pythons, "oldest", "newest", "kernels(before)", "kernels(since)", "jupyter(6.30)", "jupyter(7.3)", "soak"):
+    for each in ("rules", "complete", *of_pythons, "oldest", "newest", "kernels(before)", "kernels(since)", *JUPYTERS, "soak"):
         session.notify(each)
 
 

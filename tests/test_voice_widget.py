@@ -23,7 +23,7 @@ from genai_live.errors import ConfigError
 from genai_live.notebook import VoiceWidget
 from tests.waiting import PATIENCE, until
 
-pytest.importorskip("anywidget", reason="anywidget is in the extra test-all")
+pytest.importorskip("anywidget", reason="anywidget is in the extra test")
 
 PAGE = "http://localhost:8888"
 """The origin of Jupyter's pages."""
