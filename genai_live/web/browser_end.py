@@ -18,6 +18,7 @@ from genai_live.voice import (
     ModelWords,
     Rates,
     StateChanged,
+    Text,
     ToolRunChanged,
     UserWords,
 )
@@ -41,6 +42,8 @@ START_TIMEOUT = 10.0
 FEW_SECONDS = 0.5
 """How often, at most, sound that is heard counts as a sign that somebody is there."""
 
+PIECE_BYTES = OUTPUT_BYTES
+"""Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
 _SPOKEN = (UserWords, ModelWords, ToolRunChanged)
 _SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
 
@@ -51,8 +54,8 @@ class BrowserEnd:
     The page speaks the wire format of docs/web.md: binary messages are 16-bit little-endian mono PCM, 16,000 Hz from the page and
     24,000 Hz to it, text messages are JSON events. ``websocket`` has ``receive()``, which returns str or bytes, and ``send()``,
     as those of simple-websocket, flask-sock and others have; three threads serve it, because its calls block. Whatever it raises
-    for a visitor that has gone ends the conversation in silence. Sound that the page does not take is dropped, oldest first,
-    beyond 30 s; a page that takes nothing for 20 s, or sends faster than anybody speaks, is let go.
+    for a visitor that has gone ends the conversation in silence. Of sound that a page takes more slowly than it is heard 30 s are
+    kept, the newest; a page that takes nothing for 20 s, or sends faster than anybody speaks, is let go.
 
     Args:
         websocket: The visitor's socket, open already.
@@ -158,7 +161,11 @@ class BrowserEnd:
         if waiting + seconds > HELD_SECONDS:
             raise EndFull(f"{HELD_SECONDS:.0f} s of sound wait for the page already; this piece was not sent")
         self._given += seconds
-        self._note_dropped(self._line.send(pcm))
+        if len(pcm) <= PIECE_BYTES:
+            self._note_dropped(self._line.send(pcm))
+            return
+        for start in range(0, len(pcm), PIECE_BYTES):
+            self._note_dropped(self._line.send(pcm[start : start + PIECE_BYTES]))
 
     def end_of_answer(self) -> None:
         """Tells the page that the answer is complete; never blocks."""
@@ -254,7 +261,7 @@ class BrowserEnd:
         elif isinstance(said, Stop):
             self.end(NORMAL)
             self._end(None)
-        elif isinstance(said, wire_format.Text) and not self._bucket.take(TEXT_BYTES, now):
+        elif isinstance(said, Text) and not self._bucket.take(TEXT_BYTES, now):
             self._refuse_rate()
         elif self._is_open and self._control is not None:
             self._hours.spoken(now)

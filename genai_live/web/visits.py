@@ -1,7 +1,7 @@
 """All visitors of one worker: who is let in, what is opened for them, how they leave. The framework's side is elsewhere.
 
-A visit's first message comes on the line's thread, which must not wait: a short-lived thread claims its conversation and connects.
-Its last event comes on the thread that closes the conversation, which may wait for the store.
+A visit's first message comes on the line's thread, which must not wait: a short-lived thread claims its conversation and
+connects. Its last event comes on the thread that closes the conversation, which may wait for the store.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from genai_live import Client
 from genai_live._deadline import Deadline
@@ -127,7 +127,8 @@ class Visit:
             self.refuse(TOKEN)
             return
         self._visitor = visitor
-        self.id = secrets.token_urlsafe(12) if start.conversation is None else tickets.conversation_of(start.conversation, visitor)
+        comes_back = start.conversation is not None
+        self.id = tickets.conversation_of(start.conversation or "", visitor) if comes_back else secrets.token_urlsafe(12)
         if self.id is None:
             self.refuse(OTHERS)
             return
@@ -138,7 +139,7 @@ class Visit:
         self.end.conversation = tickets.signed(self.id, visitor)
         self._talks = True
         try:
-            threading.Thread(target=self._talk, args=(start.conversation is not None,), name="genai-live-visit", daemon=True).start()
+            threading.Thread(target=self._talk, args=(comes_back,), name="genai-live-visit", daemon=True).start()
         except RuntimeError:  # this process may start no more threads
             logger.exception("a visitor could not be served")
             self._talks = False
@@ -157,10 +158,8 @@ class Visit:
         except DeviceError:  # the visitor was faster
             self._finish()
         except Exception as error:
-            if not isinstance(error, LiveError):
-                logger.exception("a visitor's conversation could not be opened")
-            else:
-                logger.error("a visitor's conversation could not be opened: %s", error)
+            known = isinstance(error, LiveError)  # its sentence says it all
+            logger.error("a visitor's conversation could not be opened: %s", error, exc_info=None if known else error)
             self.refuse(TROUBLED)
             self._finish()
 
@@ -192,7 +191,8 @@ class Visit:
             self._visits.changed()
 
     def _save(self, conversation: Conversation) -> None:
-        assert self.id is not None and self._visitor is not None
+        assert self.id is not None
+        assert self._visitor is not None
         resumption = conversation.session.resumption
         kept = StoredConversation(self._visitor, resumption.handle, conversation.transcript)
         try:
@@ -240,8 +240,7 @@ class Visits:
         self._watch_exit()
         visit = Visit(self, line, self._opening, visitor)
         with self._changed:
-            if refusal is None:
-                refusal = self._no_room(self._waiting if self._limit is None or len(self._talking) < self._limit else self._talking)
+            refusal = refusal or self._no_room(self._talking) or self._no_room(self._waiting)
             self._waiting.add(visit)
         visit.begin()
         if refusal is not None:
