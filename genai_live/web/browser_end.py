@@ -95,6 +95,7 @@ class BrowserEnd:
         self._line = line
         self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
+        self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
         self._bucket = Bucket(now)
         self._start: Start | None = None
         self._started = threading.Event()
@@ -112,7 +113,10 @@ class BrowserEnd:
         self._given = 0.0
         """Seconds of sound that the conversation gave."""
         self._given_at_flush = self._played_at_flush = 0.0
-        self._close_code = NORMAL
+        self.close_code = NORMAL
+        """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
+        self._ends = False
+        """True when the conversation has ended, and its last event, which says why, is on its way."""
         self._spoken_noted = now
 
     def __repr__(self) -> str:
@@ -194,17 +198,34 @@ class BrowserEnd:
             return
         if isinstance(event, _SPOKEN) or (isinstance(event, StateChanged) and event.state in _SPEAKING):
             self._hours.spoken(time.monotonic())
-        elif isinstance(event, Ended) and event.error is not None:
-            self._close_code = FAILED
         self._line.send(wire_format.shown(event))
+        if isinstance(event, StateChanged) and event.state is ConversationState.ENDED:
+            self._ends = True
+        elif isinstance(event, Ended):
+            self._ends = False
+            self.close_code = NORMAL if event.error is None else FAILED
+            self.close(0.0)
 
     def close(self, timeout: float) -> None:
-        """Says goodbye to the page and waits up to ``timeout`` seconds for its answer; idempotent, from any thread."""
-        self.end(self._close_code)
+        """Says goodbye to the page and waits up to ``timeout`` seconds for its answer; idempotent, from any thread.
+
+        Of a conversation that has ended the last event goes out first: the goodbye follows it.
+        """
+        if self._ends:
+            return
+        if self.close_code == FAILED:
+            self.refuse("server", wire_format.TROUBLE, FAILED)
+        else:
+            self.end(self.close_code)
         if timeout > 0:
             self._line.wait(timeout)
 
     # For whoever receives visitors. Any thread, never blocks.
+
+    def expect_start(self, within: float, reason: str, sentence: str, code: int) -> None:
+        """Lets the page go with these words when it has not said its first ones in time. Before ``begin``."""
+        self._hours = Hours(within, None, time.monotonic())
+        self._unspoken = (reason, sentence, code)
 
     def end(self, code: int, reason: str = "") -> None:
         """Closes the page's socket with a code of the wire format."""
@@ -244,7 +265,7 @@ class BrowserEnd:
         if over is None:
             return self._hours.next
         if self._start is None:
-            self.refuse("start", "The page said nothing. Reload it, then try again.")
+            self.refuse(*self._unspoken)
         else:
             self.refuse(over.reason, over.sentence, NORMAL)
         return float("inf")
