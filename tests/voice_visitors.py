@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
+import re
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -157,24 +157,22 @@ def served(app: Any) -> Iterator[str]:
         server.server_close()
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 class ServerProcess:
-    """A web server in a process of its own, with the app of a file."""
+    """A web server in a process of its own, which chooses its port and writes it into its log."""
 
-    def __init__(self, command: Callable[[int], list[str]], log: Path, **environment: str) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+    def __init__(self, command: list[str], log: Path, **environment: str) -> None:
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command(port)], stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment}
+                [sys.executable, "-m", *command], stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment}
             )
-        until(lambda: is_listening(port) or self.process.poll() is not None)
+        until(lambda: self._url() or self.process.poll() is not None)
+        self.url = self._url()
         assert self.process.poll() is None, self.log
+
+    def _url(self) -> str:
+        found = re.search(r"http://127\.0\.0\.1:\d+", self.log)
+        return found.group() if found else ""
 
     @property
     def log(self) -> str:
@@ -185,16 +183,8 @@ class ServerProcess:
         return self.process.wait(PATIENCE)
 
 
-def is_listening(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
 @contextmanager
-def server_process(command: Callable[[int], list[str]], log: Path, **environment: str) -> Iterator[ServerProcess]:
+def server_process(command: list[str], log: Path, **environment: str) -> Iterator[ServerProcess]:
     server = ServerProcess(command, log, **environment)
     try:
         yield server

@@ -85,6 +85,8 @@ class BrowserEnd:
         now = time.monotonic()
         self.on_start: Callable[[Start], object] | None = None
         """Takes the page's first message, on the line's thread; without it every page is welcome."""
+        self.on_shown: Callable[[Event], object] | None = None
+        """Called with each event of the conversation after the page was told, on the thread that brought it; must not block."""
         self.on_gone: Callable[[], object] | None = None
         """Called once, when the page has gone or is let go, on the line's thread."""
         self.conversation: str | None = None
@@ -205,6 +207,8 @@ class BrowserEnd:
             self._ends = False
             self.close_code = NORMAL if event.error is None else FAILED
             self.close(0.0)
+        if self.on_shown is not None:
+            self.on_shown(event)
 
     def close(self, timeout: float) -> None:
         """Says goodbye to the page and waits up to ``timeout`` seconds for its answer; idempotent, from any thread.

@@ -13,7 +13,6 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -72,7 +71,7 @@ class Opening:
     idle_timeout: float | None = 60.0
     total_timeout: float | None = 900.0
 
-    def conversation(self, end: BrowserEnd, on_event: Callable[[Event], object], resume: str | None) -> Conversation:
+    def conversation(self, end: BrowserEnd, resume: str | None) -> Conversation:
         """Connects; blocks. Raises what ``Conversation.connect`` raises."""
         return Conversation.connect(
             self.client,
@@ -81,9 +80,13 @@ class Opening:
             config=self.config,
             turn_taking=self.turn_taking,
             run_tools=self.run_tools,
-            on_event=on_event,
+            on_event=_nobody,  # nothing is kept for one who iterates; the end is told all
             resume=resume,
         )
+
+
+def _nobody(_: Event) -> None:
+    pass
 
 
 class Visit:
@@ -110,7 +113,7 @@ class Visit:
         """True from the visitor's first word to the end of the answer."""
         self._refusal: Refusal | None = None
         """Why the visitor is not let in, whatever the page says."""
-        self.end.on_start, self.end.on_gone = self._arrive, self._leave
+        self.end.on_start, self.end.on_shown, self.end.on_gone = self._arrive, self._note, self._leave
 
     def begin(self) -> None:
         """The line's messages come from now on."""
@@ -189,7 +192,7 @@ class Visit:
             return
         stored = store.load(id) if comes_back else None
         self.end.close_code = FAILED  # until the conversation is there
-        conversation = self._opening.conversation(self.end, self._note, None if stored is None else stored.handle)
+        conversation = self._opening.conversation(self.end, None if stored is None else stored.handle)
         self.end.close_code = NORMAL
         self.conversation = conversation
         if conversation.state is ConversationState.ENDED:  # it ended before it was noted here
