@@ -39,7 +39,7 @@ core, hear = int(sys.argv[1]), sys.argv[2] == "hear"
 if core >= 0 and hasattr(os, "sched_setaffinity"):
     os.sched_setaffinity(0, {core})
 if hear:
-    from genai_live.emulator.live_session import LiveSession
+    from genai_live.emulator.session.live_session import LiveSession
     LiveSession.loopback_hears = True
 with LiveEmulator(voice=False, pretty=True) as emulator:
     print(emulator.port, flush=True)

@@ -43,7 +43,7 @@ _QUOTA = Verdict(
 _MODEL = Verdict(
     ErrorKind.MODEL_NOT_FOUND,
     False,
-    "Check the model's name and that it supports Live, and the API version, which"
+    "Check the model's name (client.live.models() lists those that talk live), and the API version, which"
     f" http_options={{'api_version': '{MLDEV.api_version}'}} sets.",
 )
 _NO_ADDRESS = Verdict(

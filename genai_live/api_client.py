@@ -175,16 +175,17 @@ class ApiClient:
             method = CONSTRAINED_METHOD
         return self._endpoint("ws", self.backend.socket_path(self.settings.api_version, method))
 
-    def rest_endpoint(self, path: str, api_version: str | None = None) -> Endpoint:
+    def rest_endpoint(self, path: str, api_version: str | None = None, query: str = "") -> Endpoint:
         """The HTTP address of a REST resource such as "auth_tokens", by default of the client's API version."""
-        return self._endpoint("http", f"/{api_version or self.settings.api_version}/{path}")
+        return self._endpoint("http", f"/{api_version or self.settings.api_version}/{path}", query)
 
-    def _endpoint(self, scheme: str, path: str) -> Endpoint:
+    def _endpoint(self, scheme: str, path: str, query: str = "") -> Endpoint:
         address = self.settings.address
-        url = f"{scheme}{'s' if address.secure else ''}://{address.authority}{address.path}{path}"
+        url = f"{scheme}{'s' if address.secure else ''}://{address.authority}{address.path}{path}{'?' if query else ''}{query}"
         if address.query is None:
             return Endpoint(url, url)
-        return Endpoint(f"{url}?{address.query.reveal()}", f"{url}?{address.query}")
+        joint = "&" if query else "?"
+        return Endpoint(f"{url}{joint}{address.query.reveal()}", f"{url}{joint}{address.query}")
 
     def request_headers(self) -> dict[str, str]:
         """The headers of every request, credentials excepted; the caller's own win, whatever their spelling."""

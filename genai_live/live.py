@@ -31,6 +31,7 @@ from genai_live.types import LiveConnectConfig, LiveConnectParameters, LiveServe
 __all__ = ["Live"]
 
 if TYPE_CHECKING:
+    from genai_live.live_models import LiveModel
     from genai_live.tools import ToolPolicy
     from genai_live.tools.runner import Runner
 else:
@@ -74,6 +75,22 @@ class Live(Synchronous):
     def sessions(self) -> tuple[Session | MusicSession, ...]:
         """The sessions that were opened here and are open now, music sessions too, oldest first."""
         return self._sessions.now()
+
+    @opaque
+    def models(self) -> tuple[LiveModel, ...]:
+        """The models that talk live, as the service lists them; ``[model.name for model in client.live.models()]``.
+
+        On Vertex AI, whose list does not say what a model can do, those whose name says so. Blocks up to http_options.timeout
+        (milliseconds), 30 s by default, for each thousand models.
+
+        Raises:
+            ConfigError: the client has only an ephemeral token.
+            APIError: the service refused, with ``status`` and ``body``.
+            ConnectError: no answer.
+        """
+        from genai_live.live_models import live_models  # by those who ask
+
+        return live_models(self._api_client)
 
     def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
         """Ends all open sessions politely, side by side: each lets its answer arrive, as ``Session.finish`` does, then closes.

@@ -22,6 +22,7 @@ class Request:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes
+    method: str = "POST"
 
     @property
     def json(self) -> Any:
@@ -36,12 +37,12 @@ class RestServer:
 
 @contextmanager
 def rest_server(answer: Callable[[Request], Answer], *, tls: bool = False) -> Iterator[RestServer]:
-    """Runs ``answer`` for every POST, on a thread of its own."""
+    """Runs ``answer`` for every GET and POST, on a thread of its own."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length", 0)))
-            request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
+            request = Request(self.path, {name.lower(): value for name, value in self.headers.items()}, body, self.command)
             served.requests.append(request)
             status, data = answer(request)
             content = data.encode() if isinstance(data, str) else json.dumps(data).encode()
@@ -52,6 +53,8 @@ def rest_server(answer: Callable[[Request], Answer], *, tls: bool = False) -> It
             self.send_header("content-length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        do_GET = do_POST  # noqa: N815 (the name that http.server looks for)
 
         def log_message(self, *_: Any) -> None:
             """Says nothing."""

@@ -5,19 +5,23 @@ from __future__ import annotations
 import errno
 import http.client
 import io
+import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
-from genai_live import cli
+from genai_live import Client, cli
 from genai_live.audio import SILENCE_DBFS, Audio
 from genai_live.cli import answerer, asking, demo, record, view
 from genai_live.cli.listening import Listener
@@ -70,10 +74,11 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = c
         code = stop.code
     error = capsys.readouterr().err
     assert code == status
-    assert error.startswith("genai-live: ")
-    assert error.count("\n") == 1
     assert "Traceback" not in error
-    return error
+    notices, _, last = error.rstrip("\n").rpartition("\n")
+    assert last.startswith("genai-live: ")
+    assert "genai-live: " not in notices
+    return last
 
 
 # Commands that succeed
@@ -83,21 +88,55 @@ def failure(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = c
 def test_demo_asks_the_bundled_question_without_a_key_and_saves_the_answer() -> None:
     with TemporaryDirectory() as directory:
         process = start("demo", directory=directory)
-        printed, error = process.communicate(timeout=WITHIN)
-        assert (process.returncode, error) == (0, "")
+        printed, noted = process.communicate(timeout=WITHIN)
+        assert process.returncode == 0
         answer = Path(directory).resolve() / "answer.wav"
-        assert f"Saved to {answer}" in printed
+        assert f"Saved to {answer}" in noted
         assert Audio.load(answer).seconds > 1
-    first = printed.splitlines()[0]
+    first = noted.splitlines()[0]
     assert "No GEMINI_API_KEY is set, so the emulator on this machine answers" in first
     assert "--model" in first
-    sent = re.findall(r"^asking: (\d\.\d) of 4\.6 s sent, level ", printed, re.MULTILINE)
+    sent = re.findall(r"^asking: (\d\.\d) of 4\.6 s sent, level ", noted, re.MULTILINE)
     assert len(sent) > 1
     assert all(float(seconds) >= line for line, seconds in enumerate(sent)), "one line a second; a busy machine's is late"
-    assert "you: " in printed
-    assert "model: " in printed
-    assert "s of speech; its first sound came" in printed
-    assert "\x1b" not in printed, "stdout is not a terminal: no control codes"
+    assert [line.partition(": ")[0] for line in printed.splitlines()] == ["you", "model"], (
+        "stdout has the result and nothing else"
+    )
+    assert "s of speech; its first sound came" in noted
+    assert "\x1b" not in printed + noted, "neither is a terminal: no control codes"
+
+
+@pytest.mark.waits
+def test_demo_for_programs_writes_json_and_without_notices_nothing_else() -> None:
+    with TemporaryDirectory() as directory:
+        process = start("demo", "--emulator", "--json", "--quiet", directory=directory)
+        printed, noted = process.communicate(timeout=WITHIN)
+        told = json.loads(printed)
+        assert (process.returncode, noted) == (0, "")
+        assert Audio.load(told["saved_to"]).seconds == pytest.approx(told["answer_seconds"], abs=0.001)
+    assert told["model"] == "emulator"
+    assert told["said"].startswith("I heard ")
+
+
+def test_the_answer_is_over_when_all_of_it_was_made_and_not_when_it_would_have_been_played() -> None:
+    with LiveEmulator(voice=False) as emulator:  # whose turns end when they would have been played
+        client = Client("k", http_options={"base_url": emulator.url})
+        arguments = cli.parser().parse_args(["demo", "--out", os.devnull, "--json"])
+        printed = io.StringIO()
+        began = time.monotonic()
+        asking.ask_aloud(answerer.Answerer(client, "emulator", ""), SPEECH, arguments, Screen(io.StringIO(), printed, {}))
+    assert time.monotonic() - began < SPEECH.seconds + json.loads(printed.getvalue())["answer_seconds"]
+
+
+@pytest.mark.waits
+def test_an_answer_is_not_saved_over_another() -> None:
+    with TemporaryDirectory() as directory, LiveEmulator(pace=0.0, voice=False) as emulator:
+        question = a_short_question(Path(directory))
+        told = {"GENAI_LIVE_EMULATOR_HOST": emulator.host}
+        for name in ("answer.wav", "answer-2.wav", "answer-3.wav"):
+            process = start("talk", str(question), "--quiet", directory=directory, more_environment=told)
+            assert (process.communicate(timeout=WITHIN)[1], process.returncode) == ("", 0)
+            assert Audio.load(Path(directory) / name)
 
 
 @pytest.mark.waits
@@ -107,9 +146,9 @@ def test_talk_sends_a_file_and_saves_the_answer() -> None:
         told = {"GENAI_LIVE_EMULATOR_HOST": emulator.host}
         arguments = ("talk", "--in", str(question), "--out", "out.wav", "--model", "gemini-3.8-live")
         process = start(*arguments, directory=directory, more_environment=told)
-        printed, error = process.communicate(timeout=WITHIN)
-        assert (process.returncode, error) == (0, "")
-        assert f"The emulator at {emulator.host} answers" in printed
+        noted = process.communicate(timeout=WITHIN)[1]
+        assert process.returncode == 0
+        assert f"The emulator at {emulator.host} answers" in noted
         assert Audio.load(Path(directory) / "out.wav")
         assert emulator.wait_for("setup").message["setup"]["model"] == "models/gemini-3.8-live"
 
@@ -148,6 +187,8 @@ def test_chat_goes_on_over_another_connection_when_the_service_ends_one(
 
 
 def test_version_and_help_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    assert "list the models that talk live" in capsys.readouterr().out
     for arguments, words in ((["--version"], "genai-live 0."), (["demo", "--help"], "--emulator"), (["--help"], "emulate")):
         with pytest.raises(SystemExit) as stop:
             cli.main(arguments)
@@ -160,8 +201,7 @@ def test_version_and_help_are_printed(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_wrong_words_are_told_in_one_sentence_with_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "unrecognized arguments: --frobnicate" in failure(capsys, "demo", "--frobnicate", status=2)
-    assert "required: command" in failure(capsys, status=2)
-    assert "--out" in failure(capsys, "talk", "--in", "x", status=2)
+    assert "name one WAV file" in failure(capsys, "talk", "--in", "x", "y", status=2)
     assert "invalid number of seconds value: 'soon'" in failure(capsys, "demo", "--timeout", "soon", status=2)
     assert "invalid number of seconds" in failure(capsys, "demo", "--timeout=-1", status=2)
     assert "invalid port number" in failure(capsys, "emulate", "--port", "99999", status=2)
@@ -220,9 +260,10 @@ def test_a_full_disk_is_told_in_the_systems_words() -> None:
 
 
 def test_without_a_key_the_way_to_one_and_the_way_around_are_told(capsys: pytest.CaptureFixture[str]) -> None:
-    words = failure(capsys, "chat")
-    assert "set GEMINI_API_KEY" in words
-    assert "--emulator" in words
+    for command in (["chat"], ["demo", "--model", "gemini-3.8-live"], ["models"]):
+        words = failure(capsys, *command)
+        assert "set GEMINI_API_KEY" in words
+        assert "--emulator" in words
 
 
 def test_a_port_where_nobody_listens_is_told_with_its_address(
@@ -293,22 +334,26 @@ def start(
 
 
 @pytest.mark.waits
-def test_ctrl_c_ends_a_demo_with_one_line_and_status_130() -> None:
+@pytest.mark.parametrize(
+    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")], ids=["INT", "TERM"]
+)
+def test_a_signal_ends_a_demo_with_one_line_and_the_status_of_shells(number: signal.Signals, status: int, word: str) -> None:
     process = start("demo")
-    assert process.stdout is not None
-    while "asking" not in process.stdout.readline():
+    assert process.stderr is not None
+    while "asking" not in process.stderr.readline():
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=WITHIN)
-    assert (process.returncode, error) == (130, "genai-live: interrupted\n")
+    process.send_signal(number)
+    _, noted = process.communicate(timeout=WITHIN)
+    assert (process.returncode, noted.splitlines()[-1]) == (status, f"genai-live: {word}")
 
 
 @pytest.mark.waits
-def test_the_emulator_serves_until_ctrl_c_and_a_client_finds_it_by_the_line_it_prints() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_emulator_serves_until_it_is_stopped_and_a_client_finds_it_by_the_line_it_prints(number: signal.Signals) -> None:
     process = start("emulate", "--port", "0", "--instant")
     chat = start("chat", stdin=subprocess.PIPE, more_environment={"GENAI_LIVE_EMULATOR_HOST": started(process)})
     assert chat.communicate("Are you there?", timeout=WITHIN) == ("You said: Are you there?\n", "")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, error = process.communicate(timeout=WITHIN)
     assert (process.returncode, error) == (0, "")
     assert output.endswith("Stopped.\n")
@@ -417,13 +462,13 @@ def test_output_that_nobody_reads_any_more_ends_a_command_without_noise() -> Non
     ("model", "asked", "environment", "words"),
     [
         (None, False, {}, "No GEMINI_API_KEY is set"),
-        ("gemini-x", False, {}, "set it and add --model gemini-x"),
+        ("gemini-x", False, {}, None),
         (None, True, {"GEMINI_API_KEY": "k"}, "as --emulator asks"),
         (None, False, {"GEMINI_API_KEY": "k"}, "No model is given"),
         ("gemini-x", False, {"GEMINI_API_KEY": "k"}, None),
         ("gemini-x", False, {"GOOGLE_API_KEY": "k"}, None),
         ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "True"}, None),
-        ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, "No GEMINI_API_KEY is set"),
+        (None, False, {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, "No GEMINI_API_KEY is set"),
         ("gemini-x", False, {"GOOGLE_GEMINI_BASE_URL": "http://gateway.test"}, None),
         (None, False, {"GENAI_LIVE_EMULATOR_HOST": "localhost:1"}, None),
     ],
@@ -543,7 +588,7 @@ def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
     listener.said = "長い答え" * 40
     listener.answer_seconds = 12.3
     for look in (PLAIN, look_for("ascii", colour=False)):
-        for line in asking.lines((123.4, 999.9), -10.0, listener, columns, look):
+        for line in asking.lines((123.4, 999.9), -10.0, listener, 1.0, columns, look):
             assert view.columns_of(line) <= columns
 
 
@@ -583,7 +628,7 @@ def test_of_a_long_text_the_end_is_shown_in_columns_and_not_in_characters() -> N
 
 
 def test_an_encoding_without_blocks_gets_ascii() -> None:
-    assert look_for("ascii", colour=False) == Look("#", ".", "=", "-", "...", False)
+    assert look_for("ascii", colour=False) == Look("#", ".", "=", "-", "...", "|/-\\", False)
     assert look_for(None, colour=False).full == "#"
     assert look_for("no-such-encoding", colour=False).full == "#"
 
@@ -591,7 +636,7 @@ def test_an_encoding_without_blocks_gets_ascii() -> None:
 def test_lines_are_redrawn_in_place_and_replaced_by_what_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     terminal = Terminal()
-    screen = Screen(terminal, {})
+    screen = Screen(terminal, terminal, {})
     screen.draw(["one", "two"])
     screen.draw(["three"])
     assert terminal.getvalue() == "\r\x1b[2Kone\n\r\x1b[2Ktwo\n\x1b[J" + "\x1b[2A\r\x1b[2Kthree\n\x1b[J"
@@ -605,13 +650,104 @@ def test_lines_are_redrawn_in_place_and_replaced_by_what_stays(monkeypatch: pyte
     [({}, True, True), ({"NO_COLOR": "1"}, False, True), ({"NO_COLOR": ""}, True, True), ({"TERM": "dumb"}, False, False)],
 )
 def test_no_color_and_dumb_terminals_are_respected(environment: dict[str, str], colour: bool, live: bool) -> None:
-    screen = Screen(Terminal(), environment)
+    screen = Screen(Terminal(), io.StringIO(), environment)
     assert (screen.look.colour, screen.live) == (colour, live)
 
 
 def test_a_file_gets_plain_lines_only() -> None:
     file = io.StringIO()
-    screen = Screen(file, {})
+    screen = Screen(file, io.StringIO(), {})
     screen.draw(["drawn"])
     screen.say("said " * 40)
     assert file.getvalue() == "said " * 40 + "\n"
+
+
+def test_results_replace_what_is_drawn_and_notices_are_left_out_when_nobody_wants_them() -> None:
+    terminal, results = Terminal(), io.StringIO()
+    screen = Screen(terminal, results, {})
+    screen.draw(["drawn"])
+    screen.json({"said": "où"})
+    assert terminal.getvalue().endswith("\x1b[1A\x1b[J")
+    assert results.getvalue() == '{"said": "où"}\n'
+    quiet = Terminal()
+    Screen(quiet, results, {}, quiet=True).say("a notice")
+    assert quiet.getvalue() == ""
+
+
+def test_the_wait_for_an_answer_is_shown_until_its_first_word() -> None:
+    listener = Listener()
+    drawn = asking.lines((4.6, 4.6), -10.0, listener, 0.9, 79, PLAIN)
+    assert drawn[-1].endswith(" 0.9 s")
+    listener.said = "Yes."
+    assert asking.lines((4.6, 4.6), -10.0, listener, 1.4, 79, PLAIN)[-1].endswith(" Yes.")
+
+
+# How the model is to be
+
+
+def setup_of(capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, *options: str) -> dict[str, Any]:
+    assert cli.main(["chat", "--json", *options]) == 0
+    setup: dict[str, Any] = emulator.wait_for("setup").message["setup"]
+    return setup
+
+
+def test_options_and_a_file_say_how_the_model_is_to_be(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    Path("config.json").write_text(
+        '{"temperature": 0.5, "speechConfig": {"languageCode": "en-GB"}, "system_instruction": "Sing."}'
+    )
+    setup = setup_of(capsys, emulator, "--config", "config.json", "--voice", "Kore", "--system", "Answer briefly.")
+    generation = setup["generationConfig"]
+    assert generation["temperature"] == 0.5
+    assert generation["responseModalities"] == ["AUDIO"], "what the command needs stays"
+    assert generation["speechConfig"] == {"languageCode": "en-GB", "voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Kore"}}}
+    assert setup["systemInstruction"]["parts"] == [{"text": "Answer briefly."}], "an option goes before the file"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("{", "is not JSON"), ("[]", "must hold a JSON object"), ('{"temprature": 1}', "temprature"), (None, "cannot be read")],
+)
+def test_a_config_file_that_cannot_be_used_is_told(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, text: str | None, words: str
+) -> None:
+    if text is not None:
+        Path("config.json").write_text(text)
+    assert words in failure(capsys, "chat", "--config", "config.json")
+
+
+def test_chat_for_programs_writes_a_line_of_json_for_each_answer(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("Good morning\nGood night\n"))
+    assert cli.main(["--json", "chat"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["question"], each["answer"]) for each in told] == [
+        ("Good morning", "You said: Good morning"),
+        ("Good night", "You said: Good night"),
+    ]
+
+
+def test_models_are_listed_for_people_and_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--emulator", "--quiet"]) == 0
+    names = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert cli.main(["models", "--emulator", "--json"]) == 0
+    assert [model["name"] for model in json.loads(capsys.readouterr().out)] == names
+    assert "gemini-3.8-live" in names
+
+
+def test_every_command_shows_an_example_that_its_grammar_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in cli.COMMANDS:
+        with pytest.raises(SystemExit):
+            cli.main([name, "--help"])
+        shown = re.findall(r"^  genai-live (.*)$", capsys.readouterr().out, re.MULTILINE)
+        assert shown
+        for example in shown:
+            cli.parser().parse_args(shlex.split(example.partition(" <")[0]))
+
+
+def test_the_package_itself_is_the_command() -> None:
+    command = [sys.executable, "-m", "genai_live", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=WITHIN, check=True).stdout.startswith("genai-live ")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from genai_live.emulator.pcm import samples_of
-from genai_live.emulator.utterances import SpeechEvent, UtteranceDetector
-from genai_live.emulator.voice_activity import Activity, ActivityDetector, DetectorSettings, level_dbfs
+from genai_live.emulator.model.pcm import samples_of
+from genai_live.emulator.model.utterances import SpeechEvent, UtteranceDetector
+from genai_live.emulator.model.voice_activity import Activity, ActivityDetector, DetectorSettings, level_dbfs
 from tests.live_wire import RATE, silence, tone
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from genai_live.emulator import LiveEmulator, Recorder
-from genai_live.emulator.admission import Admission
-from genai_live.emulator.request import Request
+from genai_live.emulator.server.admission import Admission
+from genai_live.emulator.server.request import Request
 from genai_live.errors import ConfigError
 from tests.live_wire import MLDEV
 from tests.raw_client import Raw, upgrade

@@ -20,8 +20,8 @@ from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator, Recorder, backend
 from genai_live.emulator import recorder as recorder_module
-from genai_live.emulator.listener import MessageJoiner
-from genai_live.emulator.recording import Event, read_recording
+from genai_live.emulator.script.recording import Event, read_recording
+from genai_live.emulator.server.listener import MessageJoiner
 from tests.live_wire import MLDEV, TEXT, Wire, content
 from tests.proxies import Seen, http_proxy, socks5_proxy
 from tests.raw_client import PING, PONG, Raw, upgrade

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.received import Received, ReceivedMessage
+from genai_live.emulator.server.received import Received, ReceivedMessage
 from tests.live_wire import MLDEV, SPEECH, TEXT, Wire, content, kinds, tone, written
 
 

@@ -11,8 +11,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from genai_live.emulator import LiveEmulator, Scenario, connection, entrance, steps
-from genai_live.emulator.received import MOST_MESSAGES, Received, ReceivedMessage
+from genai_live.emulator import LiveEmulator, Scenario, steps
+from genai_live.emulator.server import connection, entrance
+from genai_live.emulator.server.received import MOST_MESSAGES, Received, ReceivedMessage
 from tests.live_wire import SPEECH, TEXT, Wire, content, setup_over_tls, written
 from tests.raw_client import CONTINUATION, PING, PONG, Raw, frame, upgrade
 from tests.raw_client import TEXT as TEXT_FRAME

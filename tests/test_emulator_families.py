@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.profiles import profile_for
+from genai_live.emulator.model.profiles import profile_for
 from tests.live_wire import MLDEV, SPEECH, VERTEX, Wire, content, kinds, silence, spoken, tone, transcript
 
 TOOLS = [{"functionDeclarations": [{"name": "get_weather"}]}]

@@ -16,9 +16,9 @@ import pytest
 import genai_live
 from genai_live import Client
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.profiles import FAMILIES
-from genai_live.emulator.scenario import STEPS
-from genai_live.emulator.scenario_file import scenario_from_json
+from genai_live.emulator.model.profiles import FAMILIES
+from genai_live.emulator.script.scenario import STEPS
+from genai_live.emulator.script.scenario_file import scenario_from_json
 
 GUIDE = (Path(genai_live.__file__).parent.parent / "docs" / "emulator.md").read_text(encoding="utf-8")
 FIRST, SCENARIO, RECORDING, TEST = (block.partition("```")[0] for block in GUIDE.split("```python\n")[1:])

@@ -163,7 +163,7 @@ def test_bytes_that_are_not_http_are_answered_with_400(emulator: LiveEmulator) -
 
 
 def test_a_message_over_the_limit_ends_the_session_with_1009() -> None:
-    from genai_live.emulator.settings import LARGEST_MESSAGE
+    from genai_live.emulator.server.settings import LARGEST_MESSAGE
 
     with LiveEmulator(voice=False) as emulator, Wire(emulator.url) as wire:
         wire.send("x" * (LARGEST_MESSAGE + 1))

@@ -16,8 +16,8 @@ import pytest
 
 import genai_live
 from genai_live.emulator import LiveEmulator, Scenario, describe, serve, start_if_asked, steps
-from genai_live.emulator.certificates import make_tls
-from genai_live.emulator.voice import Recogniser, Synthesiser, make_model
+from genai_live.emulator.model.voice import Recogniser, Synthesiser, make_model
+from genai_live.emulator.server.certificates import make_tls
 from genai_live.errors import ConfigError
 from tests.live_wire import SPEECH, TEXT, Wire, content, silence, spoken, tone, transcript
 from tests.waiting import PATIENCE

@@ -14,7 +14,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from genai_live.emulator import LiveEmulator, Recorder, Scenario, steps
-from genai_live.emulator.recording import Event, Head, read_recording
+from genai_live.emulator.script.recording import Event, Head, read_recording
 from genai_live.errors import ConfigError
 from tests.live_wire import (
     MLDEV,

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from genai_live._secret import Secret
-from genai_live.emulator.redaction import LONG_TEXT, REMOVED, SHORTEST, Redactor, credentials_in
+from genai_live.emulator.script.redaction import LONG_TEXT, REMOVED, SHORTEST, Redactor, credentials_in
 
 KEY = "AIza-canary_0123456789/abc+def-REAL"
 

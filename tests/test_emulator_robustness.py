@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from genai_live import _wire, types
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.live_session import LiveSession
-from genai_live.emulator.model import Model
-from genai_live.emulator.request import Route
-from genai_live.emulator.server_state import ServerState
-from genai_live.emulator.settings import Settings
+from genai_live.emulator.model.speech import Model
+from genai_live.emulator.server.request import Route
+from genai_live.emulator.server.settings import Settings
+from genai_live.emulator.session.live_session import LiveSession
+from genai_live.emulator.session.server_state import ServerState
 from tests.live_wire import SPEECH, TEXT, Wire, audio, content, tone, written
 from tests.message_strategies import EXAMPLES, json_values, messages
 

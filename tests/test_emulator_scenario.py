@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from genai_live.emulator import LiveEmulator, Scenario, steps
-from genai_live.emulator.scenario import Step
+from genai_live.emulator.script.scenario import Step
 from tests.live_wire import SPEECH, TEXT, Wire, content, kinds, silence, spoken, tone, transcript, written
 from tests.raw_client import CLOSE, PING, Raw, upgrade
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from genai_live.emulator import Scenario, load_script, steps
-from genai_live.emulator.scenario import STEPS, Script
+from genai_live.emulator.script.scenario import STEPS, Script
 from genai_live.errors import ConfigError
 
 EXAMPLES: dict[str, Any] = {

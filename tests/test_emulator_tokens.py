@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.request import Credential, Route
-from genai_live.emulator.tokens import (
+from genai_live.emulator.server.request import Credential, Route
+from genai_live.emulator.session.tokens import (
     EXPIRED_KEY,
     INVALID_KEY,
     MOST_SETUP_BYTES,

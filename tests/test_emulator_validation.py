@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from genai_live.emulator import LiveEmulator
-from genai_live.emulator.validation import Refused, Validator, snake_case
+from genai_live.emulator.server.validation import Refused, Validator, snake_case
 from genai_live.types.realtime import LiveClientMessage
 from tests.live_wire import MLDEV, MUSIC, TEXT, VERTEX, Wire
 

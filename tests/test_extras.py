@@ -23,7 +23,7 @@ def packages(requirements: str) -> set[str]:
 
 EXTRAS = {name: packages(requirements) for name, requirements in SETUP["options.extras_require"].items()}
 REQUIRED = packages(SETUP["options"]["install_requires"])
-FOR_DEVELOPERS = {"bench", "test", "test-all"}
+FOR_DEVELOPERS = {"docs", "bench", "test", "test-all"}
 
 PLACES = ("genai_live/**/*.py", "samples/*.py", "benchmarks/*.py", "tests/*.py", "docs/*.md", "*.md", ".ci/run", "noxfile.py")
 FILES = [file for place in PLACES for file in sorted(ROOT.glob(place)) if file != Path(__file__)]

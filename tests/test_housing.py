@@ -11,6 +11,7 @@ TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "genai_live"
 
 ELSEWHERE: dict[str, str] = {
+    "__main__": "test_cli",
     "_client_messages/bare_bytes": "test_first_mistakes test_inputs",
     "_client_messages/contents": "test_inputs",
     "_client_messages/family_checks": "test_families",

@@ -16,7 +16,8 @@ import pytest
 from genai_live import errors, music
 from genai_live._network.tcp import words_of
 from genai_live.cli import main
-from genai_live.emulator import LiveEmulator, Scenario, connection, steps
+from genai_live.emulator import LiveEmulator, Scenario, steps
+from genai_live.emulator.server import connection
 from genai_live.types import AudioChunk
 from tests.live_wire import SPEECH, Wire
 from tests.servers import MODEL, PATIENCE, client_of, refusing

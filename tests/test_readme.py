@@ -31,7 +31,15 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 SNIPPETS = blocks(README, "python")
-TOOLS = blocks((ROOT / "docs" / "tools.md").read_text(encoding="utf-8"), "python")
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+TOLD_ELSEWHERE = {"migrating.md", "emulator.md"}
+"""Pages whose examples build on each other: below, and tests/test_emulator_guide.py."""
+EXAMPLES = {
+    f"{page.name} {number}": block
+    for page in PAGES
+    if page.name not in TOLD_ELSEWHERE
+    for number, block in enumerate(blocks(page.read_text(encoding="utf-8"), "python"), 1)
+}
 
 
 @contextmanager
@@ -70,9 +78,10 @@ def test_every_snippet_of_the_readme_runs_as_it_is(snippet: str) -> None:
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("snippet", TOOLS, ids=range(len(TOOLS)))
-def test_every_example_of_the_page_on_tools_runs_as_it_is(snippet: str) -> None:
+@pytest.mark.parametrize("snippet", EXAMPLES.values(), ids=EXAMPLES)
+def test_every_example_of_the_documentation_runs_as_it_is(snippet: str) -> None:
     with beginning() as (directory, emulator):
+        (directory / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
         assert run(snippet, emulator, directory) != ""
 
 
@@ -92,9 +101,9 @@ def test_the_readme_begins_with_the_lines_that_ci_runs() -> None:
     assert all(block.count("\n") == 1 for block in shell), "one pasteable line each"
 
 
-def test_every_command_of_the_readme_is_one_of_the_command_line_and_the_other_way_round() -> None:
-    table = set(re.findall(r"^\| `genai-live (\w+)", README, re.MULTILINE))
-    assert table == set(cli._COMMANDS)
+def test_every_command_of_the_page_on_the_command_line_is_one_of_it_and_the_other_way_round() -> None:
+    page = (ROOT / "docs" / "command-line.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| `genai-live (\w+)", page, re.MULTILINE)) == set(cli.COMMANDS)
 
 
 def test_every_file_of_the_readmes_map_exists() -> None:
@@ -115,19 +124,19 @@ def test_every_file_and_session_that_contributing_names_is_there() -> None:
     assert {name for line in re.findall(r"`nox -s ([\w ]+)`", text) for name in line.split()} <= sessions
 
 
-def test_every_error_that_the_readme_names_exists() -> None:
-    named = re.findall(r"^\| (`[A-Z]\w+`(?:, `\w+`)*) \|", README, re.MULTILINE)
+def test_every_error_that_the_page_on_receiving_names_exists() -> None:
+    page = (ROOT / "docs" / "talking.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\| (`[A-Z]\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
+    assert named
     for name in re.findall(r"`(\w+)`", " ".join(named)):
         if name[1].islower():
             assert issubclass(getattr(errors, name), errors.LiveError)
 
 
-@pytest.mark.parametrize(
-    "document", ["README.md", "CONTRIBUTING.md", "docs/reliability.md", "CHANGELOG.md", "docs/migrating.md", "docs/tools.md"]
-)
-def test_every_link_to_a_file_leads_somewhere(document: str) -> None:
-    path = ROOT / document
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8")):
+@pytest.mark.parametrize("path", [*ROOT.glob("*.md"), *PAGES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
+    text = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))  # a regular expression may look like a link
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
         assert (path.parent / target).exists(), target
 
 

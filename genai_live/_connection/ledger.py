@@ -20,7 +20,6 @@ import contextlib
 import itertools
 from collections import deque
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
@@ -127,8 +126,7 @@ class Question:
             self.turn.complete(list(self.reports), self.count)
 
 
-@dataclass(frozen=True, eq=False)
-class Mark:
+class Mark(NamedTuple):
     """Whose a message is."""
 
     question: Question | None = None

@@ -1,4 +1,4 @@
-"""One POST over the way that the WebSocket takes, with errors of this library. The caller waits; a thread sends.
+"""One request over the way that the WebSocket takes, with errors of this library. The caller waits; a thread sends.
 
 A name lookup keeps no limit: so the caller waits beside the request, and ends it when the time is over.
 """
@@ -106,11 +106,28 @@ def post(
         ConnectTimeout: no answer in time.
         ConnectError: no connection.
     """
+    return _answer(address, headers, body, options, http_options)
+
+
+def get(
+    address: Address, headers: Mapping[str, str | Secret], *, options: ConnectionOptions, http_options: HttpOptions
+) -> dict[str, Any]:
+    """Asks for a resource and returns the JSON object of the answer; blocks and raises as ``post``."""
+    return _answer(address, headers, None, options, http_options)
+
+
+def _answer(
+    address: Address,
+    headers: Mapping[str, str | Secret],
+    body: bytes | None,
+    options: ConnectionOptions,
+    http_options: HttpOptions,
+) -> dict[str, Any]:
     check_headers(headers)
     outcome: dict[str, Any] | BaseException
     deadline, retry = request_deadline(http_options, REQUEST_SECONDS), _Retry.of(http_options.retry_options)
     try:
-        outcome = _Post(address, headers, body, options).within(deadline, retry)
+        outcome = _Request(address, headers, body, options).within(deadline, retry)
     except BaseException as error:  # Ctrl-C too
         outcome = error
     if isinstance(outcome, BaseException):
@@ -119,13 +136,16 @@ def post(
     return outcome
 
 
-class _Post:
-    """One request, and its further tries."""
+class _Request:
+    """One request, and its further tries: POST with a body, GET without one."""
 
-    def __init__(self, address: Address, headers: Mapping[str, str | Secret], body: bytes, options: ConnectionOptions) -> None:
+    def __init__(
+        self, address: Address, headers: Mapping[str, str | Secret], body: bytes | None, options: ConnectionOptions
+    ) -> None:
         self._address = address
         self._headers = headers
-        self._body = body
+        self._method = "GET" if body is None else "POST"
+        self._body = body or b""
         self._options = options
         self._secrets = secrets_in(headers, address.url, address.safe_url)
         self._ended = Flag()
@@ -173,8 +193,8 @@ class _Post:
                 route.abort()
             line = route.open(deadline)
             phase = "while its answer was waited for"
-            line.send(self._request())
-            answer = Answer(line, method="POST")
+            line.send(self._serialised())
+            answer = Answer(line, method=self._method)
             content = answer.content(_ANSWER_BYTES)
         except Exception as error:
             through = f" through the proxy {route.proxy.named}" if route.proxy is not None else ""
@@ -193,13 +213,14 @@ class _Post:
             return APIError(f"{address.safe_url} answered with something other than a JSON object", answer.status, text)
         return data
 
-    def _request(self) -> bytes:
+    def _serialised(self) -> bytes:
         """RFC 9112: the request's head and body. The one place where the credentials are text."""
         parts = urlsplit(self._address.url)
         target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
         own = {"host": parts.netloc, **{name.lower(): value for name, value in revealed(self._headers).items()}}
-        headers = {**own, "content-length": str(len(self._body)), "connection": "close"}
-        lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        length = {"content-length": str(len(self._body))} if self._method == "POST" else {}
+        headers = {**own, **length, "connection": "close"}
+        lines = [f"{self._method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + self._body
 
     def _timed_out(self, deadline: Deadline) -> ConnectTimeout:

@@ -1,6 +1,7 @@
 """The command ``genai-live``: arguments in, exit status out. Runs on the main thread.
 
-An error is one sentence on stderr, with status 1 when a command failed, 2 when it was not understood, 130 after Ctrl-C.
+Results go to stdout, everything else to stderr. An error is one sentence there, with status 1 when a command failed, 2 when it
+was not understood, 130 after Ctrl-C, 143 after SIGTERM.
 """
 
 from __future__ import annotations
@@ -9,12 +10,15 @@ import argparse
 import errno
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from genai_live import __version__
-from genai_live.cli import chat, demo, emulate, record, talk
+from genai_live.cli import chat, demo, emulate, models, record, talk
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError
 from genai_live.errors import LiveError
@@ -24,15 +28,18 @@ PROGRAM = "genai-live"
 FAILED = 1
 MISUNDERSTOOD = 2
 INTERRUPTED = 130
-"""Exit statuses; 130 is what shells give a program that SIGINT ended (128 + 2)."""
+TERMINATED = 143
+"""Exit statuses; the last two are what shells give a program that SIGINT or SIGTERM ended (128 + 2, 128 + 15)."""
 
-_COMMANDS = {
-    "demo": (demo, "ask a spoken question and save the spoken answer; works without a key"),
-    "talk": (talk, "ask what is in a WAV file and save the spoken answer"),
-    "chat": (chat, "talk in text, line by line"),
-    "emulate": (emulate, "run a Live server on this machine"),
-    "record": (record, "stand between clients and a service, and write down what both say"),
+COMMANDS = {
+    "demo": (demo, "ask a spoken question and save the spoken answer; works without a key", ["demo", "demo --voice Kore --json"]),
+    "talk": (talk, "ask what is in a WAV file and save the spoken answer", ["talk question.wav --model gemini-3.8-live"]),
+    "chat": (chat, "talk in text, line by line", ['chat --emulator --system "Answer briefly."', "chat --json < questions.txt"]),
+    "models": (models, "list the models that talk live", ["models", "models --json"]),
+    "emulate": (emulate, "run a Live server on this machine", ["emulate --port 8765"]),
+    "record": (record, "stand between clients and a service, and write down what both say", ["record --out talk.jsonl"]),
 }
+"""Each command's module, what it does, and examples of it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,37 +53,84 @@ def parser() -> argparse.ArgumentParser:
     """The command line's grammar."""
     top = _Parser(prog=PROGRAM, description="Talk to Live models from the command line.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
-    top.add_argument("--debug", action="store_true", help="log what happens, and show the traceback of an error")
-    commands = top.add_subparsers(dest="command", required=True, metavar="command")
-    for name, (module, summary) in _COMMANDS.items():
-        module.add_arguments(commands.add_parser(name, help=summary, description=summary.capitalize() + ".", allow_abbrev=False))
+    _add_arguments_of_all(top, default=False)
+    commands = top.add_subparsers(dest="command", metavar="command")
+    for name, (module, summary, examples) in COMMANDS.items():
+        command = commands.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            epilog="\n  ".join(["for example:", *(f"{PROGRAM} {example}" for example in examples)]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(command)
+        _add_arguments_of_all(command, default=argparse.SUPPRESS)  # else the command's would hide those that stand before it
     return top
+
+
+def _add_arguments_of_all(parser: argparse.ArgumentParser, default: object) -> None:
+    """The options that may stand before the command, or behind it."""
+    parser.add_argument("--json", action="store_true", default=default, help="write results as JSON, one object a line")
+    parser.add_argument("--quiet", action="store_true", default=default, help="write results and errors only")
+    parser.add_argument("--debug", action="store_true", default=default, help="log what happens, and show tracebacks of errors")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     _make_streams_usable()
-    arguments = parser().parse_args(argv)
+    grammar = parser()
+    arguments = grammar.parse_args(argv)
+    if arguments.command is None:
+        grammar.print_help()
+        return 0
     if arguments.debug:
         logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)7.0f ms %(threadName)s %(name)s: %(message)s")
-    screen = Screen(sys.stdout)
+    screen = Screen(sys.stderr, sys.stdout, quiet=arguments.quiet)
     try:
-        _COMMANDS[arguments.command][0].run(arguments, screen)
-    except KeyboardInterrupt:
-        screen.keep()
-        return _complain("interrupted", INTERRUPTED)
-    except MisunderstoodError as error:
-        return _complain(f"{error}; see {PROGRAM} {arguments.command} --help", MISUNDERSTOOD)
-    except Exception as error:
-        if _nobody_reads(error):
-            # As in "genai-live ... | head": nothing to say, and nothing to flush at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return FAILED
-        if arguments.debug:
-            raise
-        screen.keep()
-        return _complain(sentence(error), FAILED)
+        with _sigterm_as_ctrl_c():
+            COMMANDS[arguments.command][0].run(arguments, screen)
+    except (Exception, KeyboardInterrupt) as error:
+        return _ended_by(error, arguments, screen)
     return 0
+
+
+def _ended_by(error: BaseException, arguments: argparse.Namespace, screen: Screen) -> int:
+    """Says what ended a command; returns its exit status."""
+    if isinstance(error, Exception) and _nobody_reads(error):
+        # As in "genai-live ... | head": nothing to say, and nothing to flush at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    screen.keep()
+    if isinstance(error, KeyboardInterrupt):
+        words, status = ("terminated", TERMINATED) if isinstance(error, Terminated) else ("interrupted", INTERRUPTED)
+        return _complain(words, status)
+    if isinstance(error, MisunderstoodError):
+        return _complain(f"{error}; see {PROGRAM} {arguments.command} --help", MISUNDERSTOOD)
+    if arguments.debug or not isinstance(error, Exception):
+        raise error
+    return _complain(sentence(error), FAILED)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came: whatever ends cleanly after Ctrl-C ends so."""
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """For the main thread; on others signals are not this program's to handle."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(*_: object) -> NoReturn:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _make_streams_usable() -> None:
@@ -102,7 +156,7 @@ def _nobody_reads(error: Exception) -> bool:
 def sentence(error: Exception) -> str:
     """What happened and what to do, on one line."""
     if not isinstance(error, (LiveError, OSError)):
-        return f"this should not have happened ({type(error).__name__}: {error}); --debug before the command shows where"
+        return f"this should not have happened ({type(error).__name__}: {error}); --debug shows where"
     if isinstance(error, OSError) and not isinstance(error, LiveError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     advice = error.advice if isinstance(error, LiveError) and error.advice not in str(error) else ""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from genai_live.cli.usage import MisunderstoodError, port
-from genai_live.emulator.certificates import TlsChoice
+from genai_live.emulator.server.certificates import TlsChoice
 from genai_live.errors import ConfigError
 
 DEFAULT_PORT = 8765

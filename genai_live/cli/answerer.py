@@ -63,14 +63,14 @@ def why_emulator(model: str | None, asked: bool) -> str | None:
         return "The emulator on this machine answers, as --emulator asks."
     if os.environ.get(HOST_VARIABLE):
         return None
+    if model is not None:
+        return None  # whoever names a model means Google's
     if client_of_the_environment() is None:
         return (
             "No GEMINI_API_KEY is set, so the emulator on this machine answers;"
-            f" for Google's service set it and add --model {model or EXAMPLE_MODEL}."
+            f" for Google's service set it and add --model {EXAMPLE_MODEL}."
         )
-    if model is None:
-        return f"No model is given, so the emulator on this machine answers; for Google's service add --model {EXAMPLE_MODEL}."
-    return None
+    return f"No model is given, so the emulator on this machine answers; for Google's service add --model {EXAMPLE_MODEL}."
 
 
 @contextmanager

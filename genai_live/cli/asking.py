@@ -5,19 +5,23 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from genai_live import AudioStream, Session, Turn
 from genai_live.audio import Audio
+from genai_live.cli import setup_options
 from genai_live.cli.answerer import Answerer
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_writable, seconds
-from genai_live.cli.view import Look, asking_line, labelled, level_words
+from genai_live.cli.usage import check_writable, free_name, seconds
+from genai_live.cli.view import Look, asking_line, labelled, level_words, waiting_words
 from genai_live.errors import LiveError, ReceiveTimeout
 from genai_live.turn import assemble
 
 CONFIG = {"response_modalities": ["AUDIO"], "input_audio_transcription": {}, "output_audio_transcription": {}}
 """Speech, and both sides of it as text."""
+
+SAVED_AS = Path("answer.wav")
 
 ANSWER_TIMEOUT = 30.0
 """Seconds without a message after which an answer is given up; a spoken answer begins within a few."""
@@ -35,25 +39,36 @@ _NOTE_SECONDS = 1.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The option that limits the wait for the answer."""
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help=f"where to save the answer; default: {SAVED_AS}, or the next free name"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     help_text = "longest silence of the model; default: %(default)g"
     parser.add_argument("--timeout", type=seconds, default=ANSWER_TIMEOUT, metavar="SECONDS", help=help_text)
+    setup_options.add_arguments(parser)
 
 
-def ask_aloud(answerer: Answerer, question: Audio, out: Path, timeout: float, screen: Screen) -> None:
+def ask_aloud(answerer: Answerer, question: Audio, arguments: argparse.Namespace, screen: Screen) -> None:
     """Streams the question, shows what happens, and saves the answer.
 
     Raises the library's errors, among them ReceiveTimeout when no answer comes and LiveError when it has no sound.
     """
-    check_writable(out)
-    screen.say(answerer.sentence)
+    out = arguments.out or free_name(SAVED_AS)
+    check_writable(out, force=arguments.force)
+    config = setup_options.config(arguments, CONFIG)
     listener = Listener()
     callbacks = {"on_message": listener.on_message, "on_error": listener.on_error, "on_close": listener.on_close}
-    with answerer.client.live.connect(model=answerer.model, config=CONFIG, callbacks=callbacks) as session:
-        asked_at = _follow(session, listener, question, timeout, screen)
+    with answerer.client.live.connect(model=answerer.model, config=config, callbacks=callbacks) as session:
+        screen.say(answerer.sentence)
+        asked_at = _follow(session, listener, question, arguments.timeout, screen)
     turn = assemble(listener.messages)
     if not turn.audio:
         raise LiveError(f"{answerer.model} answered without sound, so nothing is saved; it said: {listener.said or 'nothing'}")
-    _report(turn, listener, asked_at, turn.audio.save(out).resolve(), screen)
+    answer = Answer(answerer.model, turn, delay_of(listener, asked_at), turn.audio.save(out).resolve())
+    if arguments.json:
+        screen.json(answer.plain())
+    else:
+        answer.show(screen)
 
 
 def _follow(session: Session, listener: Listener, question: Audio, timeout: float, screen: Screen) -> float:
@@ -65,7 +80,8 @@ def _follow(session: Session, listener: Listener, question: Audio, timeout: floa
         now = time.monotonic()
         if asked_at is None and stream.wait(0):
             asked_at = stream.ended_at
-        screen.draw(lines(stream.progress, stream.level, listener, screen.columns, screen.look))
+        waited = now - asked_at if asked_at is not None else None
+        screen.draw(lines(stream.progress, stream.level, listener, waited, screen.columns, screen.look))
         if not screen.live and stream.progress.sent >= noted:
             screen.say(plain_line(stream))
             noted += _NOTE_SECONDS
@@ -74,7 +90,6 @@ def _follow(session: Session, listener: Listener, question: Audio, timeout: floa
         if listener.changed.wait(_FRAME_SECONDS):
             listener.changed.clear()
     session.close()
-    screen.keep()
     return asked_at
 
 
@@ -84,7 +99,7 @@ def is_over(listener: Listener, asked_at: float, now: float, timeout: float) -> 
     Raises:
         ReceiveTimeout: when nothing came for ``timeout`` seconds and there is no answer, and SessionClosed when none can come.
     """
-    if listener.turn_ended_at is not None and listener.turn_ended_at >= asked_at:
+    if any(at is not None and at >= asked_at for at in (listener.turn_ended_at, listener.generated_at)):
         return True
     quiet = now - max(asked_at, listener.last_message_at or 0.0)
     if listener.turn_ended_at is not None and not listener.answering and quiet >= NO_MORE_AFTER:
@@ -96,13 +111,17 @@ def is_over(listener: Listener, asked_at: float, now: float, timeout: float) -> 
     return quiet >= timeout
 
 
-def lines(progress: tuple[float, float | None], level: float, listener: Listener, columns: int, look: Look) -> list[str]:
-    """The lines to draw: the question's progress and level, both transcripts, the answer's length."""
+def lines(
+    progress: tuple[float, float | None], level: float, listener: Listener, waited: float | None, columns: int, look: Look
+) -> list[str]:
+    """The lines to draw: the question's progress and level, both transcripts or the wait for an answer, the answer's length."""
     drawn = [asking_line(*progress, level, columns, look)]
     if listener.heard:
         drawn.append(labelled("you", listener.heard, columns, look))
     if listener.said:
         drawn.append(labelled("model", listener.said, columns, look))
+    elif waited is not None and not listener.answer_seconds:
+        drawn.append(labelled("model", waiting_words(waited, look), columns, look))
     if listener.answer_seconds:
         drawn.append(labelled("answer", f"{listener.answer_seconds:.1f} s", columns, look))
     return drawn
@@ -114,12 +133,37 @@ def plain_line(stream: AudioStream) -> str:
     return f"asking: {sent:.1f} of {total:.1f} s sent, level {level_words(stream.level).strip()}"
 
 
-def _report(turn: Turn, listener: Listener, asked_at: float, path: Path, screen: Screen) -> None:
-    if not screen.live:
-        screen.say(f"you: {turn.transcripts.input.strip()}")
-        screen.say(f"model: {turn.transcripts.output.strip()}")
+def delay_of(listener: Listener, asked_at: float) -> float:
+    """Seconds from the end of the question to the first sound of the answer; below 0 when that came before."""
     assert listener.first_sound_at is not None
-    delay = listener.first_sound_at - asked_at
-    when = f"{delay:.2f} s after the end of the question" if delay >= 0 else f"{-delay:.2f} s before the end of the recording"
-    screen.say(f"The answer is {turn.audio.seconds:.1f} s of speech; its first sound came {when}.")
-    screen.say(f"Saved to {path}")
+    return listener.first_sound_at - asked_at
+
+
+class Answer(NamedTuple):
+    """What came of a question."""
+
+    model: str
+    turn: Turn
+    delay: float
+    path: Path
+
+    def plain(self) -> dict[str, object]:
+        """The answer for programs."""
+        return {
+            "model": self.model,
+            "heard": self.turn.transcripts.input.strip(),
+            "said": self.turn.transcripts.output.strip(),
+            "answer_seconds": round(self.turn.audio.seconds, 3),
+            "first_sound_after_seconds": round(self.delay, 3),
+            "saved_to": str(self.path),
+            "usage": self.turn.usage.to_dict() if self.turn.usage is not None else None,
+        }
+
+    def show(self, screen: Screen) -> None:
+        """The answer for people: both sides' words as the result, the rest as notices."""
+        screen.result(f"you: {self.turn.transcripts.input.strip()}")
+        screen.result(f"model: {self.turn.transcripts.output.strip()}")
+        end = "after the end of the question" if self.delay >= 0 else "before the end of the recording"
+        seconds_of_speech = f"The answer is {self.turn.audio.seconds:.1f} s of speech"
+        screen.say(f"{seconds_of_speech}; its first sound came {abs(self.delay):.2f} s {end}.")
+        screen.say(f"Saved to {self.path}")

@@ -6,8 +6,8 @@ import argparse
 import sys
 from collections.abc import Iterator
 
-from genai_live import Session
-from genai_live.cli import answerer
+from genai_live import Session, Turn
+from genai_live.cli import answerer, setup_options
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import seconds
 from genai_live.cli.view import LABEL_COLUMNS, labelled
@@ -31,22 +31,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--text", action="store_true", help="ask for text instead of speech; models for native audio refuse it")
     help_text = "longest wait for an answer; default: %(default)g"
     parser.add_argument("--timeout", type=seconds, default=ANSWER_TIMEOUT, metavar="SECONDS", help=help_text)
+    setup_options.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
     typed = sys.stdin.isatty()
-    config = TEXT if arguments.text else SPEECH
+    config = setup_options.config(arguments, TEXT if arguments.text else SPEECH)
     with (
         answerer.answerer(arguments.model, arguments.emulator) as who,
         who.client.live.connect(model=who.model, config=config, reconnect=True) as session,  # who types may think for an hour
     ):
         if typed:
-            screen.say(f"{who.sentence} An empty line or Ctrl-D ends the conversation.")
+            spoken = "" if arguments.text else " Its speech is shown as words and not played; genai-live voice plays it."
+            screen.say(f"{who.sentence}{spoken} An empty line or Ctrl-D ends the conversation.")
         for question in _questions(typed):
-            session.send_text(question)
             try:
-                _show_answer(session, arguments.timeout, screen, typed)
+                if arguments.json:
+                    screen.json(_answered(question, session.ask(question, arguments.timeout)))
+                else:
+                    session.send_text(question)
+                    _show_answer(session, arguments.timeout, screen, typed)
             except TurnLost as lost:
                 if not typed:
                     raise  # piped input: the question is not asked again
@@ -68,6 +73,11 @@ def _questions(typed: bool) -> Iterator[str]:
             return
 
 
+def _answered(question: str, turn: Turn) -> dict[str, object]:
+    usage = turn.usage.to_dict() if turn.usage is not None else None
+    return {"question": question, "answer": turn.text or turn.transcripts.output, "usage": usage}
+
+
 def _show_answer(session: Session, timeout: float, screen: Screen, typed: bool) -> None:
     if typed:
         screen.write(labelled("model", "", LABEL_COLUMNS, screen.look))
@@ -76,4 +86,4 @@ def _show_answer(session: Session, timeout: float, screen: Screen, typed: bool) 
         if content is not None and content.output_transcription is not None:
             screen.write(content.output_transcription.text or "")
         screen.write(message.text or "")
-    screen.say("")
+    screen.result("")

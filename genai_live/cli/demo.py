@@ -17,12 +17,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     answerer.add_arguments(parser)
     asking.add_arguments(parser)
-    help_text = "where to save the answer; default: %(default)s"
-    parser.add_argument("--out", type=Path, default=Path("answer.wav"), metavar="FILE", help=help_text)
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
     question = Audio.load(QUESTION)
     with answerer.answerer(arguments.model, arguments.emulator, emulator_if_needed=True) as who:
-        asking.ask_aloud(who, question, arguments.out, arguments.timeout, screen)
+        asking.ask_aloud(who, question, arguments, screen)

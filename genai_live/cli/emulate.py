@@ -8,7 +8,7 @@ from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_readable, pace
 from genai_live.emulator import LiveEmulator, load_script, serve
-from genai_live.emulator.conversation import SECOND_QUESTION
+from genai_live.emulator.model.conversation import SECOND_QUESTION
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -29,6 +29,8 @@ class Listener:
         """True from the first word of an answer to the end of its turn."""
         self.first_sound_at: float | None = None
         self.last_message_at: float | None = None
+        self.generated_at: float | None = None
+        """When the model had made all of an answer; the end of its turn comes when that would have been played."""
         self.turn_ended_at: float | None = None
         self.end: SessionClosed | None = None
         """How the session ended; None while it is open."""
@@ -56,6 +58,8 @@ class Listener:
         self.changed.set()
 
     def _take(self, content: LiveServerContent, now: float) -> None:
+        if content.generation_complete:
+            self.generated_at = now
         if content.input_transcription is not None and content.input_transcription.text:
             self.heard += content.input_transcription.text
         if content.output_transcription is not None and content.output_transcription.text:

@@ -21,7 +21,8 @@ _GOOGLES_HOSTS = ".googleapis.com"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the recording, one JSON object a line; replaced")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the recording, one JSON object a line")
+    parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.add_argument("--to", type=url, default=GOOGLE, metavar="URL", help="the service behind it; default: %(default)s")
     parser.add_argument("--without-audio", action="store_true", help="leave sound out; its length stays")
     address.add_arguments(parser)
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
-    check_writable(arguments.out)
+    check_writable(arguments.out, force=arguments.force)
     recorder = Recorder(
         arguments.to,
         arguments.out,

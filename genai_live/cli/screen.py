@@ -1,7 +1,8 @@
-"""Where the command line writes: lines that stay, and on a terminal a few that are redrawn. For one thread: the main one."""
+"""Where the command line writes: results to one stream, notices and what is redrawn to another. For one thread: the main one."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import textwrap
@@ -20,17 +21,22 @@ NARROWEST = 20
 
 
 class Screen:
-    """Writes to one stream. On a terminal it redraws the last lines in place; elsewhere it writes plain lines only.
+    """Results on stdout, for programs to read; progress and notices on stderr, for people.
 
-    Colours are off when NO_COLOR is set (https://no-color.org), and everything but plain lines when TERM is ``dumb``.
+    On a terminal the last lines are redrawn in place; elsewhere only plain lines are written. Colours are off when NO_COLOR is
+    set (https://no-color.org), and everything but plain lines when TERM is ``dumb``. ``quiet`` leaves progress and notices out.
     """
 
-    def __init__(self, stream: TextIO, environment: Mapping[str, str] = os.environ) -> None:
-        self._stream = stream
+    def __init__(
+        self, notices: TextIO, results: TextIO, environment: Mapping[str, str] = os.environ, *, quiet: bool = False
+    ) -> None:
+        self._notices = notices
+        self._results = results
+        self._quiet = quiet
         self._drawn = 0
-        self.live = stream.isatty() and environment.get("TERM") != "dumb"
+        self.live = notices.isatty() and environment.get("TERM") != "dumb" and not quiet
         """True when lines can be redrawn."""
-        self.look: Look = look_for(stream.encoding, self.live and not environment.get("NO_COLOR"))
+        self.look: Look = look_for(notices.encoding, self.live and not environment.get("NO_COLOR"))
 
     @property
     def columns(self) -> int:
@@ -38,16 +44,27 @@ class Screen:
         return max(NARROWEST, shutil.get_terminal_size().columns) - 1
 
     def say(self, text: str) -> None:
-        """Writes a line that stays, in place of the drawn lines; a terminal gets it broken between words."""
+        """Writes a notice, in place of the drawn lines; a terminal gets it broken between words."""
         self._erase()
+        if self._quiet:
+            return
         if self.live:
             text = textwrap.fill(text, self.columns, break_long_words=False, break_on_hyphens=False)
         self._write(text + "\n")
 
+    def result(self, text: str) -> None:
+        """Writes a line of the result, in place of the drawn lines."""
+        self.write(text + "\n")
+
+    def json(self, value: object) -> None:
+        """Writes the result as one line of JSON, in place of the drawn lines."""
+        self.result(json.dumps(value, ensure_ascii=False))
+
     def write(self, text: str) -> None:
-        """Writes text that stays, without ending its line."""
+        """Writes a part of the result, without ending its line."""
         self._erase()
-        self._write(text)
+        self._results.write(text)
+        self._results.flush()
 
     def draw(self, lines: Sequence[str]) -> None:
         """Shows lines in place of those drawn before; nothing where lines cannot be redrawn."""
@@ -67,5 +84,5 @@ class Screen:
             self._drawn = 0
 
     def _write(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
+        self._notices.write(text)
+        self._notices.flush()

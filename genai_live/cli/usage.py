@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -75,10 +76,18 @@ def check_readable(name: str) -> None:
         raise ConfigError(f"{name!r} cannot be read: {error.strerror or error}") from error
 
 
-def check_writable(path: Path) -> None:
-    """Raises ConfigError when a file cannot be written there, before the work that would be lost."""
+def free_name(path: Path) -> Path:
+    """The path itself, or with the first number behind its stem where no file is: answer.wav, answer-2.wav, answer-3.wav."""
+    names = itertools.chain([path], (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2)))
+    return next(name for name in names if not name.exists())
+
+
+def check_writable(path: Path, *, force: bool = False) -> None:
+    """Raises ConfigError when a file cannot be written there, before the work that would be lost; or is there, without force."""
     if path.is_dir():
         raise ConfigError(f"{str(path)!r} is a directory; name a file to write")
+    if path.exists() and not force and not path.is_char_device():  # /dev/null may be written to
+        raise ConfigError(f"{str(path)!r} is there already; name another file, or replace it with --force")
     if not path.parent.is_dir():
         raise ConfigError(f"{str(path)!r} cannot be written: there is no directory {str(path.parent)!r}")
     if not os.access(path if path.exists() else path.parent, os.W_OK):

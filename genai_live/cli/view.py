@@ -23,6 +23,10 @@ LABEL_COLUMNS = 7
 """Columns of the word that begins a line; the longest is "asking"."""
 
 
+TURNS_A_SECOND = 2.5
+"""Turns of the spinner."""
+
+
 class Look(NamedTuple):
     """Which characters and colours a terminal can show."""
 
@@ -31,16 +35,17 @@ class Look(NamedTuple):
     level: str
     quiet: str
     ellipsis: str
+    spinner: str
     colour: bool
 
 
 def look_for(encoding: str | None, colour: bool) -> Look:
     """Block characters where the encoding has them, ASCII elsewhere."""
     try:
-        "█░▮▯…".encode(encoding or "ascii")
+        "█░▮▯…◐".encode(encoding or "ascii")
     except (UnicodeEncodeError, LookupError):
-        return Look("#", ".", "=", "-", "...", colour)
-    return Look("█", "░", "▮", "▯", "…", colour)
+        return Look("#", ".", "=", "-", "...", "|/-\\", colour)
+    return Look("█", "░", "▮", "▯", "…", "◐◓◑◒", colour)
 
 
 def columns_of(text: str) -> int:
@@ -69,7 +74,7 @@ def level_words(level: float) -> str:
 def labelled(label: str, text: str, columns: int, look: Look) -> str:
     """A line that begins with a label; of text that is too long the end is shown, which is what comes in at the moment."""
     room = max(0, columns - LABEL_COLUMNS - 1)
-    return paint(f"{label:<{LABEL_COLUMNS}}", _LABEL, look) + " " + tail(text, room, look)
+    return paint(f"{label:<{LABEL_COLUMNS}}", _LABELS.get(label, _LABEL), look) + " " + tail(text, room, look)
 
 
 def tail(text: str, columns: int, look: Look) -> str:
@@ -87,6 +92,12 @@ def tail(text: str, columns: int, look: Look) -> str:
     return (look.ellipsis + "".join(reversed(kept))) if kept else ""
 
 
+def waiting_words(waited: float, look: Look) -> str:
+    """That an answer is waited for, and how long."""
+    turn = int(waited * TURNS_A_SECOND * len(look.spinner)) % len(look.spinner)
+    return f"{look.spinner[turn]} {waited:.1f} s"
+
+
 def asking_line(sent: float, total: float | None, level: float, columns: int, look: Look) -> str:
     """How much of the question has been sent, and how loud it is; what does not fit is left out."""
     words = f"{sent:.1f}/{total:.1f} s" if total is not None else f"{sent:.1f} s"
@@ -99,7 +110,8 @@ def asking_line(sent: float, total: float | None, level: float, columns: int, lo
 
 
 _LABEL = "1"
-"""SGR parameter (ECMA-48 8.3.117): bold."""
+_LABELS = {"you": "1;36", "model": "1;32"}
+"""SGR parameters (ECMA-48 8.3.117): bold; both sides of a conversation in cyan and green, which show on dark and light."""
 
 
 def paint(text: str, style: str, look: Look) -> str:

@@ -28,7 +28,7 @@ from genai_live._network.options import ConnectionOptions
 from genai_live._network.socks import through_socks
 from genai_live._network.trust import refusal, trust
 from genai_live._network.tunnel import through_http
-from genai_live.emulator.listener import BROKEN, LOST, NO_CODE, PONG_HEAD, UNLOGGED, MessageJoiner, cut_reason
+from genai_live.emulator.server.listener import BROKEN, LOST, NO_CODE, PONG_HEAD, UNLOGGED, MessageJoiner, cut_reason
 from genai_live.errors import ConfigError, LiveError
 
 OPEN_SECONDS = 15.0

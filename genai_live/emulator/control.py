@@ -7,11 +7,11 @@ from typing import Any
 
 from genai_live import _json
 from genai_live._deadline import Deadline
-from genai_live.emulator.listener import Ending
-from genai_live.emulator.live_session import LiveSession
-from genai_live.emulator.received import Received, ReceivedMessage, Wanted
-from genai_live.emulator.session import Session
-from genai_live.emulator.step_forms import check_code
+from genai_live.emulator.script.step_forms import check_code
+from genai_live.emulator.server.listener import Ending
+from genai_live.emulator.server.received import Received, ReceivedMessage, Wanted
+from genai_live.emulator.session.live_session import LiveSession
+from genai_live.emulator.session.session import Session
 
 
 class SessionControl:

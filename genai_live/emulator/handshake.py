@@ -7,25 +7,30 @@ from typing import TYPE_CHECKING
 
 from genai_live import _json
 from genai_live._deadline import Deadline
-from genai_live.emulator.live_session import LiveSession
-from genai_live.emulator.music_session import MusicSession
-from genai_live.emulator.request import Answer, Credential, Request, Route, find_credential, find_route, is_served
-from genai_live.emulator.scenario import IgnoreUpgrade, RefuseUpgrade, Scenario, Script
-from genai_live.emulator.scenario_actions import run_step
-from genai_live.emulator.scenario_player import ScenarioPlayer
-from genai_live.emulator.scenario_runs import NO_SESSION, ScenarioRuns
-from genai_live.emulator.server_state import ServerState
-from genai_live.emulator.session import Session
-from genai_live.emulator.tokens import EXPIRED_KEY, INVALID_KEY, TokenRefused
-from genai_live.emulator.validation import Refused
+from genai_live.emulator.model import catalogue
+from genai_live.emulator.script.scenario import IgnoreUpgrade, RefuseUpgrade, Scenario, Script
+from genai_live.emulator.script.scenario_actions import run_step
+from genai_live.emulator.script.scenario_player import ScenarioPlayer
+from genai_live.emulator.script.scenario_runs import NO_SESSION, ScenarioRuns
+from genai_live.emulator.server.request import Answer, Credential, Request, Route, find_credential, find_route, is_served
+from genai_live.emulator.server.validation import Refused
+from genai_live.emulator.session.live_session import LiveSession
+from genai_live.emulator.session.music_session import MusicSession
+from genai_live.emulator.session.server_state import ServerState
+from genai_live.emulator.session.session import Session
+from genai_live.emulator.session.tokens import EXPIRED_KEY, INVALID_KEY, TokenRefused
 
 if TYPE_CHECKING:
-    from genai_live.emulator.connection import Connection
+    from genai_live.emulator.server.connection import Connection
 
 MISSING_KEY = (
     "Method doesn't allow unregistered callers (callers without established identity). "
     "Please use API Key or other form of API consumer identity to call this API."
 )
+
+PAGE_SIZE = 50
+LARGEST_PAGE = 1_000
+"""Models of one answer where the request does not say how many, and the most that it may ask for."""
 
 METHODS: dict[str, type[Session]] = {
     "BidiGenerateContent": LiveSession,
@@ -54,6 +59,8 @@ class Handshake:
             connection.answer(Answer.error(404, words))
         elif route.method == "auth_tokens":
             connection.answer(self._answer_token_request(request, route.version))
+        elif route.method == "models":
+            connection.answer(self._list_models(request, route.backend))
         elif not request.wants_websocket:
             connection.answer(Answer.error(426, "This path is a WebSocket."))
         else:
@@ -115,12 +122,23 @@ class Handshake:
     def _answer_token_request(self, request: Request, version: str) -> Answer:
         if request.method != "POST":
             return Answer.error(405, "Tokens are made by POST.")
+        return self._refused_key(request) or self._make_token(request.body, version)
+
+    def _refused_key(self, request: Request) -> Answer | None:
+        """What REST answers to a credential that is missing or wrong."""
         credential = find_credential(request)
         if credential is None and self._state.settings.require_key:
             return Answer.error(403, MISSING_KEY)
         if credential is not None and (credential.kind == "token" or not self._is_good_key(credential)):
             return Answer.error(400, INVALID_KEY)
-        return self._make_token(request.body, version)
+        return None
+
+    def _list_models(self, request: Request, backend: str) -> Answer:
+        if request.method != "GET":
+            return Answer.error(405, "Models are listed by GET.")
+        wanted = request.query.get("pageSize", "")
+        size = int(wanted) if wanted.isdecimal() and 0 < int(wanted) <= LARGEST_PAGE else PAGE_SIZE
+        return self._refused_key(request) or Answer.json(200, catalogue.listed(backend, size, request.query.get("pageToken", "")))
 
     def _make_token(self, body: bytes, version: str) -> Answer:
         try:

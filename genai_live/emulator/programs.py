@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from genai_live._backends import EMULATOR_VARIABLE
-from genai_live.emulator.server import LiveEmulator
+from genai_live.emulator.live_emulator import LiveEmulator
 from genai_live.errors import LiveError
 
 HOST_VARIABLE = EMULATOR_VARIABLE

@@ -23,18 +23,18 @@ from urllib.parse import urlsplit
 from genai_live import _json
 from genai_live._secret import Secret
 from genai_live._settings import Address, parse_address
-from genai_live.emulator.admission import Admission
-from genai_live.emulator.certificates import TlsChoice
-from genai_live.emulator.listener import BROKEN, LOST, Ending
-from genai_live.emulator.recording import Event, Head, Writer, create
-from genai_live.emulator.redaction import Redactor, credentials_in
-from genai_live.emulator.request import Answer, Request, Route, find_route
-from genai_live.emulator.server_thread import ServerThread
-from genai_live.emulator.settings import LARGEST_MESSAGE
+from genai_live.emulator.script.recording import Event, Head, Writer, create
+from genai_live.emulator.script.redaction import Redactor, credentials_in
+from genai_live.emulator.server.admission import Admission
+from genai_live.emulator.server.certificates import TlsChoice
+from genai_live.emulator.server.listener import BROKEN, LOST, Ending
+from genai_live.emulator.server.request import Answer, Request, Route, find_route
+from genai_live.emulator.server.server_thread import ServerThread
+from genai_live.emulator.server.settings import LARGEST_MESSAGE
 
 if TYPE_CHECKING:
     from genai_live.emulator.backend import Backend, Target
-    from genai_live.emulator.connection import Connection
+    from genai_live.emulator.server.connection import Connection
 
 OWN_HEADERS = frozenset(
     {"host", "upgrade", "connection", "content-length", "transfer-encoding", "te", "trailer", "keep-alive", "expect"}

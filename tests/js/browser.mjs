@@ -17,12 +17,22 @@ const ACTS = {
     const said = [];
     opened.on("console", (message) => message.type() === "error" && said.push(message.text()));
     opened.on("pageerror", (error) => said.push(`${error}`));
+    opened.on("requestfailed", (request) => said.push(`Error: ${request.url()}: ${request.failure().errorText}`));
     pages.set(page, { page: opened, said });
     await opened.goto(url);
   },
   said: ({ page }) => pages.get(page).said,
   evaluate: ({ page, expression }) => pages.get(page).page.evaluate(expression),
-  until: ({ page, expression }) => pages.get(page).page.waitForFunction(expression).then((handle) => handle.jsonValue()),
+  /** Asked again and again from here: playwright's own way evaluates strings within the page, which its policy forbids. */
+  async until({ page, expression, patience }) {
+    const end = Date.now() + patience;
+    for (;;) {
+      const value = await pages.get(page).page.evaluate(expression);
+      if (value) return value;
+      if (Date.now() > end) throw new Error(`this never happened: ${expression}; ${pages.get(page).said.join("; ")}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  },
   click: ({ page, selector }) => pages.get(page).page.click(selector),
   down: ({ page, key }) => pages.get(page).page.keyboard.down(key),
   up: ({ page, key }) => pages.get(page).page.keyboard.up(key),

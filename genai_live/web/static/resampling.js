@@ -1,7 +1,7 @@
 // One rate of samples to another. Pure: the capture worklet calls it, on the audio thread, where no context of 16 kHz is to be had.
 
-const ZERO_CROSSINGS = 16; // on each side: 1 ms of delay at 16 kHz, 60 dB of what would fold back
-const PASSED = 0.9; // of the lower rate's half; the rest is for the slope
+const ZERO_CROSSINGS = 32; // on each side: 2 ms of delay at 16 kHz; 6.5 kHz pass, and 70 dB of what would fold back do not
+const PASSED = 0.92; // of the lower rate's half is the middle of the slope
 const MOST_PHASES = 512; // between samples; 44,100 to 16,000 Hz needs 160
 
 function greatestDivisor(a, b) {
@@ -27,20 +27,23 @@ function filters(phases, reach, cutoff) {
 
 /** Converts a stream of samples block by block; equal rates pass through. */
 export class Resampler {
-  #step; // samples of the input for each of the output
+  #parts; // the output's time is counted in this many parts of a sample of the input, so that it is exact for ever
+  #step; // parts from one sample of the output to the next
   #filters;
   #held; // the last samples of the blocks before
-  #position; // of the next output sample, in samples of `held` and the block after it
+  #time; // of the next sample of the output, in parts, from the first that is held
 
   /** @param {number} from Hz of the input @param {number} to Hz of the output */
   constructor(from, to) {
-    this.#step = from / to;
     if (from === to) return;
-    const phases = Math.min(MOST_PHASES, to / greatestDivisor(from, to));
-    const reach = Math.ceil(ZERO_CROSSINGS * Math.max(1, this.#step));
-    this.#filters = filters(phases, reach, PASSED * Math.min(1, 1 / this.#step));
+    const divisor = greatestDivisor(from, to);
+    this.#parts = to / divisor;
+    this.#step = from / divisor;
+    const ratio = Math.max(1, from / to);
+    const reach = Math.ceil(ZERO_CROSSINGS * ratio);
+    this.#filters = filters(Math.min(MOST_PHASES, this.#parts), reach, PASSED / ratio);
     this.#held = new Float32Array(2 * reach - 1);
-    this.#position = reach - 1;
+    this.#time = (reach - 1) * this.#parts;
   }
 
   /** @param {Float32Array} block of the input @returns {Float32Array} what it completes of the output */
@@ -50,25 +53,18 @@ export class Resampler {
     input.set(this.#held);
     input.set(block, this.#held.length);
     const reach = this.#filters[0].length / 2;
-    const output = new Float32Array(Math.max(0, Math.ceil((input.length - reach - this.#position) / this.#step)));
-    let count = 0;
-    for (; this.#position + reach < input.length && count < output.length; this.#position += this.#step) {
-      output[count++] = this.#at(input, this.#position, reach);
-    }
+    const end = (input.length - reach) * this.#parts;
+    const output = new Float32Array(Math.max(0, Math.ceil((end - this.#time) / this.#step)));
+    for (let count = 0; count < output.length; count += 1, this.#time += this.#step) output[count] = this.#at(input, reach);
     this.#held = input.slice(block.length);
-    this.#position -= block.length;
-    return count === output.length ? output : output.subarray(0, count);
+    this.#time -= block.length * this.#parts;
+    return output;
   }
 
-  #at(input, position, reach) {
-    const phases = this.#filters.length;
-    let phase = Math.round((position - Math.floor(position)) * phases);
-    let first = Math.floor(position) - reach + 1;
-    if (phase === phases) {
-      phase = 0;
-      first += 1;
-    }
-    const filter = this.#filters[phase];
+  #at(input, reach) {
+    const phase = this.#time % this.#parts;
+    const first = (this.#time - phase) / this.#parts - reach + 1;
+    const filter = this.#filters[Math.floor((phase / this.#parts) * this.#filters.length)];
     let sum = 0;
     for (let tap = 0; tap < filter.length; tap += 1) sum += filter[tap] * input[first + tap];
     return sum;

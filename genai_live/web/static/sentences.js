@@ -32,6 +32,7 @@ export const SENTENCES = {
   microphone_missing: "No microphone was found. Connect one, then try again.",
   microphone_busy: "The microphone cannot be used. Close other programs that use it, then try again.",
   microphone_lost: "The microphone was disconnected. Connect one, then try again.",
+  sound_missing: "The browser starts no sound. Connect a loudspeaker or headphones, then try again.",
   insecure: "This page was not loaded over https, so the browser gives it no microphone.",
   unsupported: "This browser cannot record sound on this page. Try a current version of Chrome, Edge, Firefox or Safari.",
   lost: "The connection was lost and could not be made again. Check your network, then try again.",

@@ -38,8 +38,9 @@ const CSS = `
 .entry.model { align-self: flex-start; background: var(--_bubble); border-bottom-left-radius: 5px; }
 .entry.open .text { opacity: 0.75; }
 .note { color: var(--_quiet); font-size: 0.8125rem; }
-.entry .note { margin-left: 0.5em; }
-.entry .note::before { content: "— "; }
+.entry .text { margin-right: 0.75em; }
+.entry .text:last-child { margin-right: 0; }
+.entry .note { display: inline-block; }
 li.note { align-self: center; text-align: center; padding: 2px 12px; }
 .speaker { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 
@@ -50,9 +51,10 @@ li.note { align-self: center; text-align: center; padding: 2px 12px; }
 .middle { flex: 1; min-width: 0; }
 .hint { color: var(--_text); }
 .status { color: var(--_quiet); font-size: 0.8125rem; line-height: 1.3; min-height: 1.3em; }
+.status:empty { min-height: 0; }
 .levels { display: block; width: 100%; height: 26px; }
 
-button { appearance: none; border: 0; padding: 0; font: inherit; color: inherit; cursor: pointer; flex: none; display: grid; place-items: center;
+button { appearance: none; border: 0; padding: 0; background: none; font: inherit; color: inherit; cursor: pointer; flex: none; display: grid; place-items: center;
   border-radius: 50%; touch-action: none; user-select: none; -webkit-user-select: none; -webkit-tap-highlight-color: transparent;
   transition: background-color 0.15s, color 0.15s, transform 0.15s, box-shadow 0.15s; }
 button:focus-visible, .transcript:focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }

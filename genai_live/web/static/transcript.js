@@ -7,9 +7,10 @@ export class Transcript {
   /** Takes the words of an utterance so far; returns its entry, or null when they say nothing. */
   words(speaker, text, final) {
     const last = this.entries.findLast((each) => each.speaker === speaker);
-    const entry = last && !last.final ? last : null;
+    const spokenOver = last?.interrupted && text.startsWith(last.text); // its last words came after the interruption
+    const entry = last && (!last.final || spokenOver) ? last : null;
     if (!entry && !text.trim()) return null;
-    if (entry) return Object.assign(entry, { text, final });
+    if (entry) return Object.assign(entry, { text, final: final || entry.interrupted });
     this.entries.push({ speaker, text, final, interrupted: false });
     return this.entries.at(-1);
   }

@@ -8,7 +8,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
   microphone: ["M12 3a3 3 0 0 0-3 3v5a3 3 0 0 0 6 0V6a3 3 0 0 0-3-3Z", "M6 11a6 6 0 0 0 12 0", "M12 17v4"],
   silenced: ["M15 9.5V6a3 3 0 0 0-5.8-1.1", "M9 9v2a3 3 0 0 0 4.6 2.5", "M6 11a6 6 0 0 0 9.5 4.9M18 11c0 .9-.2 1.7-.5 2.5", "M12 17v4", "M4 4l16 16"],
-  stop: ["M8.5 7.5h7a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1h-7a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1Z"],
+  stop: ["M8 7h8a1 1 0 0 1 1 1v8a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V8a1 1 0 0 1 1-1Z"],
   leave: ["M7 7l10 10M17 7L7 17"],
 };
 const AT_THE_END = 24; // pixels: whoever has scrolled further up is reading, and is not moved
