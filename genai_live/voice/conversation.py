@@ -33,7 +33,7 @@ from genai_live.voice.mailbox import Mailbox
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, lacks
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -52,6 +52,8 @@ ECHO_TAIL = 0.2
 """Seconds for which a half-duplex microphone stays shut after the last sound: rooms ring on."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that ``close`` takes at the most, for the end and for the session together."""
+STREAM_ENDS_WITHIN = 0.2
+"""Seconds that the microphone's stream has to say that no more sound comes, before the session is closed."""
 _HOLDER = "a Conversation"
 _RECEIVER = "genai-live-voice"
 
@@ -220,8 +222,8 @@ class Conversation:
         levels: bool,
         on_event: Callable[[Event], object] | None,
     ) -> None:
-        if not isinstance(end, SoundEnd):
-            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), not {came(end)}", "end")
+        if missing := lacks(end):
+            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), and {came(end)} has no {missing}", "end")
         if on_event is not None and not callable(on_event):
             raise ConfigError(f"must be a function that takes an event, not {came(on_event)}", "on_event")
         self._end = end
@@ -236,6 +238,8 @@ class Conversation:
         self._hears = True
         """False while what the end feeds is not for the model: an open button."""
         self._muted = False
+        self._shut = False
+        """True while the stream passes over what it is fed: a muted microphone, half duplex."""
         self._shut_until = 0.0
         """Half duplex: until when the microphone stays shut, in seconds of the conversation."""
         self._looking = False
@@ -249,8 +253,8 @@ class Conversation:
         self._close_info: CloseInfo | None = None
         self._metered = b""
         """What was heard since the last level."""
-        self._said: set[tuple[str, float]] = set()
-        """Speaker and beginning of the utterances that the recorder has."""
+        self._said: set[Utterance] = set()
+        """What the recorder has."""
         self._is_open = False
         self._wants_close = False
         """True when session or end were over before it was open."""
@@ -353,6 +357,8 @@ class Conversation:
 
     def _hear_chunk(self, chunk: bytes) -> None:
         """The thread that sends."""
+        if self._shut:
+            return
         now = self._now()
         self._dialogue.ears.hear(chunk, now)
         if self._recorder is not None:
@@ -381,7 +387,7 @@ class Conversation:
         act(self._now())
         if not self._stopped:
             self._shut_or_open()
-            if self._dialogue.wants_look or (self._stream.muted and not self._muted):
+            if self._dialogue.wants_look or (self._shut and not self._muted):
                 self._look_later()
 
     def _handle_message(self, message: LiveServerMessage, now: float) -> None:
@@ -416,16 +422,17 @@ class Conversation:
 
     def _shut_or_open(self) -> None:
         """Has the microphone heard, or not: as the user wishes, and half duplex asks for."""
+        has_button = self._settings.turn_taking == "push_to_talk"
+        if has_button:
+            self._hears, self._shut = self._dialogue.pressed and not self._muted, False
+            return
         now = self._now()
-        if self._half_duplex and self._settings.turn_taking == "automatic":
-            if self._dialogue.is_playing:
-                self._shut_until = now + ECHO_TAIL
-            shut = now < self._shut_until
-        else:
-            shut = False
-        self._hears = not self._muted and (self._dialogue.pressed or self._settings.turn_taking == "automatic")
-        if self._stream.muted is not (shut or self._muted):
-            (self._stream.mute if shut or self._muted else self._stream.unmute)()
+        if self._half_duplex and self._dialogue.is_playing:
+            self._shut_until = now + ECHO_TAIL
+        shut = self._muted or now < self._shut_until
+        if shut is not self._shut:
+            self._shut = shut
+            (self._stream.mute if shut else self._stream.unmute)()
 
     def _meter(self) -> None:
         self._post(self._tell_levels)
@@ -434,7 +441,7 @@ class Conversation:
 
     def _tell_levels(self, now: float) -> None:
         self._note_heard(now, self._end.played)
-        level = self._dialogue.ears.level if self._hears else SILENCE_DBFS
+        level = self._dialogue.ears.level if self._hears and not self._shut else SILENCE_DBFS
         self._tell(Level(now, level, loudness(self._metered)))
         self._metered = b""
 
@@ -450,9 +457,8 @@ class Conversation:
 
     def _record(self, utterances: tuple[Utterance, ...]) -> None:
         if self._recorder is not None:
-            new = [each for each in utterances if (each.speaker, each.begin) not in self._said]
-            self._said |= {(each.speaker, each.begin) for each in new}
-            self._recorder.say(new)
+            self._recorder.say([each for each in utterances if each not in self._said])
+            self._said.update(utterances)
 
     def _call(self, function: Callable[[Event], object], event: Event) -> None:
         try:
@@ -628,6 +634,8 @@ class Conversation:
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
         self._stream.cancel()
+        with suppress(LiveError):
+            self._stream.wait(STREAM_ENDS_WITHIN)
         try:
             left = deadline.left()
             self._end.close(CLOSE_TIMEOUT if left is None else left)

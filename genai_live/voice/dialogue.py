@@ -420,7 +420,8 @@ class Dialogue:
             for stretch in answer.stretches:
                 if stretch.heard > 0 and not stretch.started:
                     stretch.started = True
-                    self._note_heard(answer, max(0.0, now - (played - stretch.begin)), now)
+                    began = now - (played - stretch.begin)
+                    self._note_heard(answer, max(began, answer.watch.seen("first_sound") or 0.0), now)
 
     def _note_heard(self, answer: Answer, began: float, now: float) -> None:
         answer.watch.note("first_played", began)
