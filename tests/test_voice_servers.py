@@ -64,7 +64,7 @@ def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_se
         talking = [threading.Thread(target=page.talk, args=(TONE,)) for page in pages]
         for thread in talking:
             thread.start()
-        assert urllib.request.urlopen(process.url, timeout=PATIENCE).read() == b"a page"
+        assert urllib.request.urlopen(process.url, timeout=PATIENCE).status == 200
         for thread in talking:
             thread.join(PATIENCE)
         for page in pages:
