@@ -259,10 +259,15 @@ class Gatherer:
         return any((call.id or call.name or "") in self._ledger.for_caller for call in calls or ())
 
     def _is_asked(self, note: Mark) -> bool:
-        """Looks at a note about calls that callbacks have left to the caller; True when they are of this turn, and still are."""
-        if note.question is None or note.question is not self._question or not note.question.waits_for_caller:
+        """Looks at a note about calls that the caller has to answer; True when this turn is theirs, or waits for them."""
+        question = note.question
+        waits = question is not None and question.waits_for_caller
+        if not waits or question not in (self._question, self._passed_question):
             self._inbox.drop(self._place)
             return False
+        if question is not self._question:
+            self._take_passed()
+            self._question = question
         self._place += 1
         return True
 

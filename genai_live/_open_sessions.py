@@ -7,6 +7,7 @@ import threading
 import weakref
 from typing import Any
 
+from genai_live import _threads
 from genai_live._connection.channel import Channel
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
@@ -53,7 +54,7 @@ class OpenSessions:
                 _end(session, deadline, ends[-1])
             else:
                 arguments = (session, deadline, ends[-1])
-                threading.Thread(target=_end, args=arguments, name="genai-live-finish", daemon=True).start()
+                _threads.start(threading.Thread(target=_end, args=arguments, name="genai-live-finish", daemon=True))
         for end in ends:
             Deadline(None).wait(end)  # each keeps to the deadline by itself
 

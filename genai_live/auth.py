@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from genai_live import _process, _public
+from genai_live import _process, _public, _threads
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
 from genai_live._secret import Sealed, Secret, without_frames
@@ -186,7 +186,7 @@ class _SingleFlight:
         with self._lock:
             if self._flight is None:
                 self._flight = _Flight()
-                threading.Thread(target=self._fly, args=(self._flight,), name=self._name, daemon=True).start()
+                _threads.start(threading.Thread(target=self._fly, args=(self._flight,), name=self._name, daemon=True))
             return self._flight
 
     def _abandon(self, flight: _Flight) -> None:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 
 from genai_live import Session, errors
 from genai_live.emulator import LiveEmulator, Scenario, steps
-from soak.lines import lines
 from soak.measuring import Result, growth, resident_bytes, resources, settled
 from soak.numbers import numbers
 from soak.relay import Relay
@@ -270,6 +269,6 @@ def _texts(session: Session, back: threading.Semaphore, counted: Counter[str]) -
 
 
 RUNS: dict[str, Callable[[float, int], Result]] = {
-    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals, lines)
+    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals)
 }
 """Each takes the minutes that a run takes whose length is free, and the seed of its chance."""

@@ -35,12 +35,13 @@ class CallingService:
 
     def __call__(self, connection: ServerConnection) -> None:
         setup = json.loads(connection.recv(timeout=PATIENCE))["setup"]
+        self.connection = connection  # before the client is told, and with it the test
         connection.send(SETUP_COMPLETE)
         if self.handles:
             connection.send(message(sessionResumptionUpdate={"newHandle": f"h{len(self.setups)}", "resumable": True}))
         with self._changed:
             self.setups.append(setup)
-            self.connection, number = connection, len(self.setups)
+            number = len(self.setups)
             self._changed.notify_all()
         for raw in connection:
             self._take(json.loads(raw), number)

@@ -71,6 +71,10 @@ class Truth:
         self.drops = 0
         self._turn_ids = itertools.count(1)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        return {"connections ended": self.drops, "turns of several questions": self.merged, "replaced": len(self.replaced)}
+
     def new_turn(self, numbers: list[int]) -> int:
         turn = next(self._turn_ids)
         self.turns[turn] = tuple(numbers)

@@ -30,7 +30,7 @@ from tests.numbered_service import Piece, Truth, pieces_of
 from tests.raw_peer import beside
 from tests.waiting import PATIENCE
 
-LONG = 10.0
+LONG = 20.0
 """Seconds that are enough for every answer, the 4 s of silence that a merged question may cost included."""
 QUICK = ReconnectPolicy(first_pause=0.01, give_up_after=1e6, fresh_session=True)
 _numbers = itertools.count(1)
@@ -51,7 +51,7 @@ class Manner:
     callback: str = ""
     """Empty for none; ``notes`` takes note, ``sleeps`` takes its time, ``answers`` also answers calls."""
     disturbed: bool = False
-    """Another thread asks too. Only where each question has a turn of its own: elsewhere no client could tell the turns apart."""
+    """Another thread asks too, all the time."""
 
     def __str__(self) -> str:
         words = [self.second_question, self.model.rpartition("/")[2], "reconnects" if self.reconnect else "does not reconnect"]
@@ -89,8 +89,8 @@ class User:
 
     # Life.
 
-    def talk(self, until: float) -> None:
-        """Asks until then, and at last one question more, which has to be answered."""
+    def talk(self, over: threading.Event) -> None:
+        """Asks until it is over, and at last one question more, which has to be answered."""
         acts: list[tuple[Callable[[], None], int]] = [
             (self._ask_long, 6),
             (self._ask_short, 5),
@@ -106,7 +106,7 @@ class User:
         if self.manner.disturbed:
             disturbing = beside(self._disturb, stop)
         try:
-            while time.monotonic() < until and not self.told.wrong:
+            while not (over.is_set() or self.told.wrong):
                 self._do(self.chance.choices(doing, weights)[0])
             stop.set()
             if disturbing is not None:
@@ -199,58 +199,56 @@ class User:
 
     def _ask(self, verb: str, timeout: float) -> Turn | None:
         session = self.session
-        self._answer_calls_left(session)
         number = self._new(verb)
         try:
             turn = self._armed(lambda: session.ask(f"{verb} {number}", timeout=timeout))
         except ReceiveTimeout as error:
             self._note(f"{verb} {number} timed out after {timeout:.3f} s")
             self._peek(error.messages, f"timeout of {number}")
-            # A model that waits for the answer to a call of an earlier question answers nothing else: the error says so.
-            excused = timeout < LONG or "send_tool_response first" in str(error)
-            self._check(excused, f"{number} got nothing in {timeout} s: {self._truth_of(number)}")
+            self._check(timeout < LONG, f"{number} got nothing in {timeout} s", number)
             self._exact = False
             return None
         except (TurnLost, SessionClosed) as error:
             self._lose(number, error)
             raise
         self._note(f"{verb} {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
-        if any(call.id == f"c{number}" for call in turn.tool_calls) and not (pieces_of(turn.text) or turn.interrupted):
-            return self._answer_call(session, number)  # else the callback had answered before ask looked
+        if turn.tool_calls and not (pieces_of(turn.text) or turn.interrupted):
+            return self._answer_calls(session, number, turn)  # else the callback had answered before ask looked
         self._check_turn(turn, number)
         self._settled()
         return turn
 
-    def _answer_calls_left(self, session: Session) -> None:
-        """Answers calls that an interrupted act has left: a model that waits for them answers nothing else."""
-        if self.manner.callback != "answers":
-            for call_id in tuple(session._protocol.ledger.pending):
-                response = {"id": call_id, "name": "look", "response": {"number": int(call_id[1:])}}
-                session.send_tool_response(function_responses=response)
-
-    def _answer_call(self, session: Session, number: int) -> Turn | None:
-        if self.manner.callback != "answers":
-            response = {"id": f"c{number}", "name": "look", "response": {"number": number}}
-            self._armed(lambda: session.send_tool_response(function_responses=response))
-        try:
-            turn = self._armed(lambda: session.collect(timeout=LONG))
-        except ReceiveTimeout as error:
-            self._check(False, f"the call of {number} was answered and nothing came in {LONG} s: {self._truth_of(number)}")
-            self._peek(error.messages, f"timeout of {number}")
+    def _answer_calls(self, session: Session, number: int, turn: Turn) -> Turn | None:
+        """Answers the calls of a turn, or of an earlier one that the model waits for; collects until the question is answered."""
+        while not self.told.wrong:
+            self._take(turn.messages, f"calls before {number}")
+            if self.manner.callback != "answers" and turn.tool_calls:
+                responses = [{"id": call.id, "name": call.name, "response": {"number": number}} for call in turn.tool_calls]
+                self._armed(lambda responses=responses: session.send_tool_response(function_responses=responses))
+            try:
+                turn = self._armed(lambda: session.collect(timeout=LONG))
+            except ReceiveTimeout as error:
+                self._check(False, f"calls before {number} were answered and nothing came in {LONG} s", number)
+                self._peek(error.messages, f"timeout of {number}")
+                return None
+            except (TurnLost, SessionClosed) as error:
+                self._lose(number, error)
+                raise
+            numbers = {piece.number for piece in pieces_of(turn.text)}
+            self._note(f"collect for {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
+            if number in numbers or (turn.interrupted and not numbers) or number in self.truth.replaced:
+                break
+            self._check_one_turn(self._peek(turn.messages, "collect"), "collect")
+        else:
             return None
-        except (TurnLost, SessionClosed) as error:
-            self._lose(number, error)
-            raise
-        self._note(f"collect for the call of {number} -> {turn.text!r}{' interrupted' if turn.interrupted else ''}")
-        self._check_turn(turn, number)
-        self._settled()
+        self._check_turn(turn, number, others=True)
         return turn
 
     def _leave_one(self) -> None:
         """Asks, and receives nothing."""
         session = self.session
-        number = self._new("left")
-        self._armed(lambda: session.send_text(f"ask {number}"))
+        number, verb = self._new("left"), self.chance.choice(("ask", "ask", "call"))
+        self._armed(lambda: session.send_text(f"{verb} {number}"))
         self._exact = False
 
     def _collect(self) -> None:
@@ -362,7 +360,7 @@ class User:
 
     # What is checked.
 
-    def _check_turn(self, turn: Turn, number: int) -> None:
+    def _check_turn(self, turn: Turn, number: int, *, others: bool = False) -> None:
         """The turn of a question is its own, whole, and was given to nobody before."""
         pieces = self._take(turn.messages, f"turn of {number}")
         truth = self.truth
@@ -371,13 +369,13 @@ class User:
         if number in truth.replaced and not own:
             self.told.counts["answers to what replaced it"] += 1
             return
-        self._check(not strange, f"{number} got {turn.text!r} (skipped {turn.skipped}): {self._truth_of(number)}")
-        if number in truth.interrupted:
+        self._check(not strange, f"{number} got {turn.text!r} (skipped {turn.skipped})", number)
+        if number in truth.interrupted or (others and turn.interrupted and not pieces):
             self.told.counts["interrupted"] += 1
             self._check([piece.place for piece in own] == list(range(len(own))), f"{number} got {turn.text!r}")
             return
         whole = bool(own) and [piece.place for piece in own] == list(range(own[0].of))
-        self._check(whole, f"{number} got {turn.text!r} (skipped {turn.skipped}): {self._truth_of(number)}")
+        self._check(whole, f"{number} got {turn.text!r} (skipped {turn.skipped})", number)
         self._check(not turn.incomplete, f"the turn of {number} is incomplete")
         self.told.counts["answered"] += 1
         self.told.counts["answered with others"] += turn.questions > 1
@@ -437,10 +435,11 @@ class User:
         ]
         return f"it {', '.join(facts)}"
 
-    def _check(self, holds: bool, words: str) -> None:
+    def _check(self, holds: bool, words: str, number: int | None = None) -> None:
         if not holds:
-            self._note(f"WRONG: {words}")
-            self.told.wrong.append(words)
+            told = words if number is None else f"{words}: {self._truth_of(number)}"
+            self._note(f"WRONG: {told}")
+            self.told.wrong.append(told)
 
     # Inside.
 

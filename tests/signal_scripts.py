@@ -167,7 +167,7 @@ def sending_handler(ticks: int) -> tuple[Outcome, dict[str, list[int]], list[str
 
 
 CONNECTING = """
-import contextlib, random
+import random
 chance, connected, interrupted, failed = random.Random(1), 0, 0, []
 
 def descriptors():
@@ -192,12 +192,11 @@ for _ in range(int(sys.argv[2])):
         failed.append(str(error))
     if session is not None:
         session.close()
-# threading lists one for ever that a signal struck between its entry and its start.
-begun = [thread for thread in threading.enumerate() if thread.ident is not None and thread.name.startswith("genai-live")]
+begun = [thread for thread in threading.enumerate() if thread.name.startswith("genai-live")]
 for thread in begun:
-    with contextlib.suppress(RuntimeError):  # or in its start: threading itself waits there in a way that signals break
+    if thread.ident is not None:  # else it is listed, and never runs
         thread.join(5)
-left = [thread.name for thread in begun if thread.is_alive()]
+left = [thread.name for thread in threading.enumerate() if thread in begun]
 for _ in range(100):
     if descriptors() <= before:
         break

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from types import FrameType, ModuleType
 from typing import Any
 
 
-def struck_at(line: int, module: ModuleType, call: Callable[[], object]) -> bool:
-    """Raises KeyboardInterrupt at the ``line``-th line of the module within ``call``; False when there are not as many."""
+def struck_at(line: int, module: ModuleType, call: Callable[[], object], where: str = "line") -> bool:
+    """Raises KeyboardInterrupt at the ``line``-th line of the module within ``call``; False when there are not as many.
+
+    ``where="return"`` is the end of its functions instead, generators excepted: what they have taken, they leave taken.
+    """
     left = line
 
     def in_function(function: FrameType, event: str, argument: object) -> Any:
         nonlocal left
-        if event == "line":
+        if event == where and not (event == "return" and function.f_code.co_flags & inspect.CO_GENERATOR):
             left -= 1
             if left == 0:
                 raise KeyboardInterrupt

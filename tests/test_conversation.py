@@ -227,8 +227,9 @@ def test_runs_of_tools_are_told_as_they_change() -> None:
     seen: list[str] = []
     end = HandEnd(eager=True)
     policy = {"on_run": lambda run: seen.append(str(run.state))}
-    with client_of(hears=["please call get_time"]) as client, talking(
-        end, client, config={"tools": [get_time]}, run_tools=policy
+    with (
+        client_of(hears=["please call get_time"]) as client,
+        talking(end, client, config={"tools": [get_time]}, run_tools=policy),
     ):
         end.speak(1.0)
         end.wait(lambda: told(end, TurnEnded))
@@ -398,3 +399,34 @@ def test_an_end_that_is_full_takes_no_more_and_the_conversation_goes_on() -> Non
         conversation.send_text("Hello")
         end.wait(lambda: told(end, TurnEnded))
         assert conversation.stats.refused > 0.5
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "emulator",
+        "gemini-2.0-flash-live-001",
+        "gemini-live-2.5-flash-preview",
+        "gemini-2.5-flash-native-audio-preview-09-2025",
+        "gemini-3.1-flash-live-preview",
+        "gemini-3.8-live",
+    ],
+)
+def test_every_family_is_talked_with_whether_it_says_when_speech_ends_or_not(model: str) -> None:
+    end = HandEnd(eager=True)
+    with client_of(hears=["one", "two"]) as client, talking(end, client, model=model) as conversation:
+        for number in (1, 2):
+            end.speak(1.0)
+            end.wait(lambda number=number: len(told(end, TurnEnded)) == number)
+        assert [said.text for said in conversation.transcript if said.speaker == "user"] == ["one", "two"]
+        assert all(turn.latency.first_sound is not None for turn in told(end, TurnEnded))
+
+
+def test_another_conversation_goes_on_with_the_history_of_the_first() -> None:
+    end = HandEnd(eager=True)
+    with client_of(hears=["my name is Ada"]) as client:
+        with talking(end, client, model="emulator") as first:
+            end.speak(1.0)
+            end.wait(lambda: told(end, TurnEnded))
+        with talking(HandEnd(), client, model="emulator", history=first.history()) as second:
+            assert second.session.setup["historyConfig"] == {"initialHistoryInClientContent": True}

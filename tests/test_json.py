@@ -6,32 +6,38 @@ import base64
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genai_live import _json
 
 
 @pytest.fixture(params=["fast", "standard"])
-def codec(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def codec(request: pytest.FixtureRequest) -> ModuleType:
     """The module, once with the packages of the extra ``speed`` and once as if they were not installed."""
     if request.param == "fast":
         pytest.importorskip("orjson")
         pytest.importorskip("pybase64")
-        yield _json
-        return
-    for name in ("orjson", "pybase64"):
-        monkeypatch.setitem(sys.modules, name, None)
-    spec = importlib.util.spec_from_file_location("standard_json", _json.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+        return _json
+    return standard_json()
+
+
+def standard_json() -> ModuleType:
+    """The module as it is where the extra ``speed`` is not installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("orjson", "pybase64"):
+            patch.setitem(sys.modules, name, None)
+        spec = importlib.util.spec_from_file_location("standard_json", _json.__file__)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
     assert module.JSON_ENGINE == "json"
-    yield module
+    return module
 
 
 @pytest.mark.parametrize(
@@ -121,3 +127,41 @@ def test_what_is_not_base64_is_a_value_error(codec: ModuleType, text: str) -> No
 
 def test_the_standard_library_reads_what_was_written(codec: ModuleType) -> None:
     assert json.loads(codec.dumps({"ü": [0.1, 1e300]})) == {"ü": [0.1, 1e300]}
+
+
+# Half a character: what a model writes when its tokens cut one in two
+
+
+@pytest.mark.parametrize(
+    ("raw", "read"),
+    [
+        (rb'{"a":"x\ud83dy"}', {"a": "x\ud83dy"}),
+        (rb'["\ude00"]', ["\ude00"]),
+        (rb'{"\ud83d":1,"b":"\ud83d\ude00"}', {"\ud83d": 1, "b": "\N{GRINNING FACE}"}),
+        (rb'["\ud83d\ud83d\ude00"]', ["\ud83d\N{GRINNING FACE}"]),
+        (rb'["\uD83D\\ude00"]', ["\ud83d\\ude00"]),
+    ],
+)
+def test_half_a_character_is_read_as_it_is_and_written_as_one_that_cannot_be_shown(
+    codec: ModuleType, raw: bytes, read: Any
+) -> None:
+    assert codec.loads(raw) == read
+    written = codec.dumps(read).decode()
+    assert "\ud83d" not in written
+    assert codec.loads(written.encode()) == codec.mended(read)
+
+
+def test_the_bytes_of_half_a_character_are_not_utf_8(codec: ModuleType) -> None:
+    with pytest.raises(ValueError, match=r"(UTF|utf)-8"):
+        codec.loads(b'{"a":"\xed\xa0\xbd"}')
+
+
+STANDARD = standard_json()
+
+
+@given(st.text(alphabet=st.characters(categories=["Cs", "Lu", "So"])))
+def test_any_text_is_read_and_written_alike_by_both_engines(text: str) -> None:
+    raw, standard = json.dumps({text: [text]}).encode(), STANDARD
+    assert _json.loads(raw) == standard.loads(raw)
+    assert _json.dumps({text: [text]}) == standard.dumps({text: [text]})
+    _json.whole(text).encode()  # raises where a half is left

@@ -19,7 +19,8 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_tracebacks", "_version",
+        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_threads",
+        "_tracebacks", "_version",
     },
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},

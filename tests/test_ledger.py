@@ -464,29 +464,23 @@ def test_silences_add_up_where_others_ask_meanwhile() -> None:
     assert talk.turn() is later
 
 
-def test_who_asked_last_is_told_of_a_call_that_the_model_waits_for_in_vain() -> None:
-    talk = Conversation()
+@pytest.mark.parametrize("rest", [(), (TURN_COMPLETE,)], ids=["in a turn", "in a turn of its own"])
+@pytest.mark.parametrize("before", [0, 1], ids=["first", "after another turn"])
+def test_who_waits_behind_a_call_is_told_once_and_nothing_is_closed(rest: tuple[LiveServerMessage, ...], before: int) -> None:
+    talk = Conversation(calls_have_turns=bool(rest))
+    for _ in range(before):
+        talk.asks()
+        talk.turn()
     first, second = talk.asks(), talk.asks()
-    talk.comes(content(), a_call("1"))
+    talk.comes(content(), a_call("1"), *rest)
     assert talk.silence() == []
     first.is_abandoned = True
     (note,) = talk.silence()
-    assert (note.question, note.merged) == (first, (second,))
+    assert (note.question, note.asks_caller) == (first, True)
+    assert talk.silence() == []
     talk.answers("1")
-    assert not first.is_abandoned
-    assert talk.turn() is first
+    assert {talk.turn(), talk.turn()} == {first, second}
     assert not talk.ledger.answer_due
-
-
-def test_who_asked_last_is_told_of_a_call_whose_turn_is_over_and_that_nobody_answers() -> None:
-    talk = Conversation(calls_have_turns=True)
-    talk.asks()
-    talk.turn()
-    first, second = talk.asks(), talk.asks()
-    talk.comes(a_call("1"), GENERATED, TURN_COMPLETE)
-    first.is_abandoned = True
-    (note,) = talk.silence()
-    assert (note.question, note.merged) == (first, (second,))
 
 
 def test_a_model_that_goes_on_beside_a_call_answers_the_next_question() -> None:
@@ -529,11 +523,38 @@ def test_nothing_is_closed(meanwhile: Callable[[Conversation], object]) -> None:
     assert second.fate is Fate.WRITTEN
 
 
-def test_an_answered_call_of_which_the_model_does_not_speak_ends_its_question_after_a_silence() -> None:
+def test_an_answered_call_waits_for_the_model_however_long_it_thinks() -> None:
     talk = Conversation()
     question = talk.asks()
     talk.comes(a_call("1"), TURN_COMPLETE)
     talk.answers("1")
+    assert talk.silence(100 * SILENCE) == []
+    later = talk.asks()
+    assert talk.silence() == []
+    assert talk.turn() is question
+    assert talk.turn() is later
+
+
+def test_an_answered_call_of_which_the_model_does_not_speak_shifts_no_answer_for_good() -> None:
+    talk = Conversation()
+    question = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    talk.answers("1")
+    second = talk.asks()
+    assert talk.turn() is question  # nothing says that it is not
+    (note,) = talk.silence()
+    assert (note.question, note.merged) == (question, (second,))
+    later = talk.asks()
+    assert talk.turn() is later
+
+
+def test_an_answered_call_of_an_earlier_connection_ends_its_question_after_a_silence() -> None:
+    """The service may have answered it in what was lost."""
+    talk = Conversation()
+    question = talk.asks()
+    talk.comes(a_call("1"), TURN_COMPLETE)
+    talk.answers("1")
+    assert talk.ledger.lose() == ()
     assert talk.silence() == [question.last]
     assert not talk.ledger.answer_due
 

@@ -307,6 +307,26 @@ def test_an_answer_that_is_cut_off_is_told_at_once_and_can_be_asked_for_again() 
         assert session.ask("why?", timeout=PATIENCE).text == "why?"
 
 
+@pytest.mark.parametrize("before", range(4))
+def test_a_question_that_a_dying_connection_does_not_take_is_sent_or_told_as_lost_and_never_both(before: int) -> None:
+    """How many writes the kernel takes for a peer that is gone, nobody knows."""
+    policy = ReconnectPolicy(first_pause=0.2)
+    service = Service(dropped_with("h1"), drop, echo(lambda: service))
+    with (
+        live_server(service) as url,
+        client_of(url).live.connect(model=MODEL, reconnect=policy, timeout=PATIENCE) as session,
+    ):
+        received_until(session, "reconnecting")
+        for number in range(before):
+            session.send_client_content(turns=f"context {number}", turn_complete=False)
+        try:
+            told = session.ask("question", timeout=PATIENCE).text
+        except TurnLost:
+            told = "lost"
+        assert session.ask("last", timeout=PATIENCE).text == "last"
+        assert (told, service.texts.count("question")) in (("question", 1), ("lost", 0))
+
+
 def test_a_pending_tool_call_survives_and_its_answer_goes_over_the_next_connection() -> None:
     def first(connection: ServerConnection) -> None:
         connection.send(handle("h1"))

@@ -107,4 +107,4 @@ def test_a_call_that_follows_upon_a_merged_question_is_given_to_the_ask_that_wai
             (call,) = turn.tool_calls
             session.send_tool_response(function_responses={"id": call.id, "name": "look", "response": {"seen": 1}})
             assert session.collect(timeout=PATIENCE).text == 'look answered: {"seen": 1}'
-            assert_own(session, "three")
+            assert session.ask("three", timeout=PATIENCE).text == "You said: three"

@@ -116,6 +116,15 @@ def test_an_interruption_discards_the_pending_call() -> None:
         assert_the_last_is_its_own(session)
 
 
+def test_an_interruption_discards_a_call_that_nobody_received() -> None:
+    with row("2_an_interruption_discards_a_call_that_nobody_received") as session:
+        session.send_text("one")
+        until(lambda: session.stats.messages_received >= 2)  # setupComplete, and the call
+        turn = asked(session, "two")
+        assert (turn.text, turn.tool_calls) == ("answer to two", ())
+        assert_the_last_is_its_own(session)
+
+
 @pytest.mark.parametrize("where", ["2_in_progress_beside_turn_complete_is_not_idle", "2_interaction_status_at_the_top"])
 def test_in_progress_is_not_idle(where: str) -> None:
     with row(where) as session:
@@ -140,6 +149,7 @@ def test_not_resumable_while_generating() -> None:
 def test_go_away_in_mid_turn() -> None:
     with row("2_go_away_in_mid_turn", reconnect=QUICK) as session:
         assert asked(session, "one").text == "first half, second half"
+        assert next(each for each in session if each.reconnected is not None)  # a question may still go over the old connection
         assert_the_last_is_its_own(session)
 
 
@@ -196,6 +206,33 @@ def test_tool_round(name: str) -> None:
 def test_a_call_in_its_own_turn_that_nobody_answers() -> None:
     with row("3_a_call_in_its_own_turn_that_nobody_answers", OF_3_8, {**SPEECH, **TOOL}) as session:
         assert asked(session, "one").tool_calls
+        assert_the_last_is_its_own(session)
+
+
+def test_a_call_in_its_own_turn_that_nobody_received() -> None:
+    with row("3_a_call_in_its_own_turn_that_nobody_received", OF_3_8, {**SPEECH, **TOOL}) as session:
+        session.send_text("one")
+        until(lambda: session.stats.messages_received >= 5)  # setupComplete, an update, the call's turn
+        turn = asked(session, "two")
+        assert (turn.text, turn.tool_calls) == ("answer to two", ())
+        assert_the_last_is_its_own(session)
+
+
+def test_a_call_that_crosses_the_next_question() -> None:
+    with row("3_a_call_that_crosses_the_next_question") as session:
+        session.send_text("one")
+        turn = asked(session, "two")
+        assert (turn.text, turn.tool_calls) == ("answer to two", ())
+        assert_the_last_is_its_own(session)
+
+
+@pytest.mark.waits
+def test_a_question_that_waits_behind_a_call() -> None:
+    with row("3_a_question_that_waits_behind_a_call") as session:
+        session.send_text("one")
+        answered_call(session, asked(session, "two"))  # nobody but this caller can answer it
+        assert session.collect(timeout=PATIENCE).text == "it is 42"
+        assert session.collect(timeout=PATIENCE).text == "answer to two"
         assert_the_last_is_its_own(session)
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextvars
+import itertools
 import logging
 import threading
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from genai_live import tools, types
+from genai_live import _flag, tools, types
 from genai_live.audio import Audio
 from genai_live.errors import ConfigError, ToolError, TurnLost
 from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpdate, tool
+from genai_live.tools import runner as runner_module
 from tests.calling_service import calling
+from tests.raw_peer import beside
+from tests.striking import struck_at
 from tests.waiting import PATIENCE, until
 
 
@@ -573,3 +578,26 @@ def test_a_setting_that_cannot_work_is_refused_before_anything_is_dialled(settin
 def test_a_run_is_the_same_after_json() -> None:
     run = ToolRun("c", "book", {"a": 1}, RunState.FAILED, error="no", seconds=0.5, traceback="...")
     assert ToolRun.from_json(run.to_json()) == run
+
+
+# Signals.
+
+
+def taken_and_left(lock: threading.RLock) -> bool:
+    with lock:
+        return True
+
+
+@pytest.mark.parametrize("module", [runner_module, threading, _flag], ids=["runner", "threading", "flag"])
+def test_ctrl_c_anywhere_in_the_runner_leaves_its_lock_to_others(module: ModuleType, gate: Gate) -> None:
+    with calling(gate.hold) as (service, session):
+        service.call(("c", "hold", {}))
+        gate.wait()
+        runner = session._runner
+        assert runner is not None
+        looks = (lambda: runner.runs_of([types.FunctionCall(id="c", name="hold")]), lambda: runner.wait(0.001))
+        for call, where in [*itertools.product(looks, ("line", "return")), (runner.close, "return")]:
+            line = 1
+            while struck_at(line, module, call, where):
+                assert beside(taken_and_left, runner._lock).result(PATIENCE)
+                line += 1

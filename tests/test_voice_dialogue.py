@@ -27,6 +27,7 @@ from genai_live.voice import (
     UserWords,
     Waiting,
 )
+from genai_live.voice.detection import SpeechClock
 from genai_live.voice.dialogue import CONFIRM_WITHIN, QUIET_END, STALE_FOR, Dialogue
 from tests.sound_ends import RATE_OUT, tone
 
@@ -44,7 +45,7 @@ class Talk:
         self.flushed = 0
         self.confirms = confirms
         self.now = 0.0
-        self.dialogue = Dialogue(self, self.events.append, **options)
+        self.dialogue = Dialogue(self, self.events.append, SpeechClock(), **options)
         self.dialogue.open(0.0)
 
     def play(self, pcm: bytes, rate: int) -> float:

@@ -184,12 +184,21 @@ def test_loudness_is_what_the_whole_sound_has_and_costs_less() -> None:
 
 def test_speech_is_what_stands_out_of_the_noise_of_its_room() -> None:
     clock = SpeechClock()
-    for number in range(100):
+    for number in range(200):
         clock.hear(tone(0.04, level=200), number * 0.04)
-    assert clock.loud_at is None
-    clock.hear(tone(0.04, level=3_000), 4.0)
-    clock.hear(tone(0.04, level=200), 4.04)
-    assert clock.loud_at == 4.0
+    assert clock.loud_at is not None
+    assert clock.loud_at <= 3.04  # at first nothing is known of the room
+    clock.hear(tone(0.04, level=3_000), 8.0)
+    clock.hear(tone(0.04, level=200), 8.04)
+    assert clock.loud_at == 8.0
+
+
+def test_who_speaks_at_once_is_noticed_too() -> None:
+    clock = SpeechClock()
+    for number in range(25):
+        clock.hear(tone(0.04), number * 0.04)
+    clock.hear(bytes(1280), 1.0)
+    assert clock.loud_at == pytest.approx(0.96)
 
 
 def test_percentiles_are_those_of_the_turns_that_were_measured() -> None:

@@ -74,7 +74,7 @@ def test_what_comes_after_its_time_was_taken_is_kept_behind_it() -> None:
     assert len(tracks.take(1.0)) == 4 * RATE
     tracks.add["model"](tone(0.5, RATE), 0.9)
     _, right = channels(Audio(tracks.take(2.0), RATE, 2))
-    assert right[: RATE] == tone(0.5, RATE)
+    assert right[:RATE] == tone(0.5, RATE)
 
 
 # Files
@@ -117,9 +117,10 @@ def test_a_recording_that_cannot_be_written_is_told_before_anything_is_opened(tm
 def test_a_call_is_recorded_with_its_words_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     spoken = Audio(silence(0.5) + tone(1.0) + silence(0.2), 16_000)
-    with client_of(hears=["hello"]) as client, Conversation.connect(
-        client, Files(spoken), model=MODEL, record=path
-    ) as conversation:
+    with (
+        client_of(hears=["hello"]) as client,
+        Conversation.connect(client, Files(spoken), model=MODEL, record=path) as conversation,
+    ):
         (turn,) = [event for event in conversation if isinstance(event, TurnEnded)]
         length = conversation.wait(PATIENCE).at
     recorded = Audio.load(path)

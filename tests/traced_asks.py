@@ -1,10 +1,11 @@
-"""``ask`` struck by KeyboardInterrupt at one line of the library after the other, and what the next ``ask`` gets.
+"""Calls struck by KeyboardInterrupt at one line of the library after the other, and what the next ``ask`` gets.
 
-Used by the suite, which takes some of the lines, and by ``python -m soak lines``, which takes all. Runs on the caller's thread.
+Runs on the caller's thread.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -19,26 +20,59 @@ from websockets.sync.server import ServerConnection
 import genai_live
 from genai_live import Session
 from genai_live.errors import ReceiveTimeout, SentBy, SessionClosed
-from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, text_of, text_part
+from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, answer_setup, client_of, live_server, message, text_of, text_part
 
 LIBRARY = os.path.dirname(genai_live.__file__)
 BEYOND = 3
 """Asks in a row that end before the line is reached, after which there is no such line: waiting takes a few more or less."""
 
 
-def _time_out(session: Session) -> None:
-    try:
+def _ask(session: Session) -> Callable[[], object]:
+    return lambda: session.ask("struck", timeout=PATIENCE)
+
+
+def _ask_after_one_left(session: Session) -> Callable[[], object]:
+    session.send_text("left")
+    return _ask(session)
+
+
+def _ask_after_a_timeout(session: Session) -> Callable[[], object]:
+    with contextlib.suppress(ReceiveTimeout):
         session.ask("late", timeout=0.0005)
-    except ReceiveTimeout:
-        return
+    return _ask(session)
 
 
-MANNERS: dict[str, Callable[[Session], object]] = {
-    "alone": lambda session: None,
-    "with on_message": lambda session: None,
-    "after a question that was left": lambda session: session.send_text("left"),
-    "after a timeout": _time_out,
+def _send(session: Session) -> Callable[[], object]:
+    return lambda: session.send_text("struck")
+
+
+def _collect(session: Session) -> Callable[[], object]:
+    session.send_text("struck")
+    return lambda: session.collect(timeout=PATIENCE)
+
+
+def _receive(session: Session) -> Callable[[], object]:
+    session.send_text("struck")
+    return lambda: list(session.receive(timeout=PATIENCE))
+
+
+def _answer_a_call(session: Session) -> Callable[[], object]:
+    (call,) = session.ask("call", timeout=PATIENCE).tool_calls
+    response = {"id": call.id, "name": call.name, "response": {}}
+    return lambda: session.send_tool_response(function_responses=response)
+
+
+MANNERS: dict[str, Callable[[Session], Callable[[], object]]] = {
+    "ask": _ask,
+    "ask with on_message": _ask,
+    "ask after a question that was left": _ask_after_one_left,
+    "ask after a timeout": _ask_after_a_timeout,
+    "send_text": _send,
+    "collect": _collect,
+    "receive": _receive,
+    "send_tool_response": _answer_a_call,
 }
+"""What is struck, and what comes before it."""
 
 
 @dataclass
@@ -80,17 +114,28 @@ def strike(line: int, call: Callable[[], Any]) -> str | None:
 
 
 def answer_in_pieces(connection: ServerConnection) -> None:
+    """Answers in pieces, and "call" when it has the response to a call; a question that comes instead interrupts."""
     answer_setup(connection)
-    for raw in connection:
-        for piece in ("you ", "said ", text_of(raw)):
+    call_id = ""
+    for number, raw in enumerate(connection):
+        text = text_of(raw)
+        if text and call_id:
+            connection.send(message(toolCallCancellation={"ids": [call_id]}))
+            connection.send(message(serverContent={"interrupted": True}))
+            connection.send(TURN_COMPLETE)
+        call_id = f"c{number}" if text == "call" else ""
+        if call_id:
+            connection.send(message(toolCall={"functionCalls": [{"id": call_id, "name": "look", "args": {}}]}))
+            continue
+        for piece in ("you ", "said ", text or "a response"):
             connection.send(text_part(piece))
         connection.send(TURN_COMPLETE)
 
 
-def strike_lines(manner: str, every: int = 1, first: int = 1) -> Lines:
-    """Strikes every ``every``-th line of ``ask``."""
-    found, line, missed = Lines(), first, 0
-    callbacks = {"on_message": lambda message: None} if manner == "with on_message" else None
+def strike_lines(manner: str) -> Lines:
+    """Strikes every line of a call, one after the other, and asks again after each."""
+    found, line, missed = Lines(), 1, 0
+    callbacks = {"on_message": lambda message: None} if "on_message" in manner else None
     with live_server(answer_in_pieces) as url, ExitStack() as stack:
 
         def opened() -> Session:
@@ -98,8 +143,7 @@ def strike_lines(manner: str, every: int = 1, first: int = 1) -> Lines:
 
         session = opened()
         while missed < BEYOND:
-            MANNERS[manner](session)
-            where = strike(line, lambda session=session: session.ask("struck", timeout=PATIENCE))  # type: ignore[misc]
+            where = strike(line, MANNERS[manner](session))
             missed = missed + 1 if where is None else 0
             if where is not None:
                 found.struck += 1
@@ -111,7 +155,7 @@ def strike_lines(manner: str, every: int = 1, first: int = 1) -> Lines:
             found.wrong += [f"{where}: {words}" for words in _asked_next(session, f"after {line}")]
             if session.close_info is not None:
                 session = opened()
-            line += every
+            line += 1
     return found
 
 

@@ -330,7 +330,8 @@ class Channel(Generic[ServerMessage]):
                     self.protocol.note_withdrawn(waiting.question)
                 if waiting.answers is not None:
                     waiting.answers.written()
-            self._outbox.put_back(unwritten)
+            # The one whose writing failed while the outbox was being emptied is in it still.
+            self._outbox.put_back([waiting for waiting in unwritten if not self._outbox.holds(waiting.payload)])
             lost = self.protocol.lose()
             self._follow(ended, following)
         logger.info("%s; the next attempt follows in %.1f s", info, following.pause)

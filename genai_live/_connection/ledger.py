@@ -142,7 +142,7 @@ class Mark(NamedTuple):
     begins: bool = False
     """True where that turn is still to come."""
     asks_caller: bool = False
-    """True where callbacks have left calls of the question to the caller."""
+    """True where callbacks have left calls of the question to the caller, or the model waits for the answers and says nothing."""
     lost: tuple[Question, ...] = ()
     """Questions whose answers are lost with a connection."""
 
@@ -438,7 +438,12 @@ class Ledger:
         if self._silence < SILENCE:
             return now + SILENCE - self._silence
         self._silent_since, self._silence = None, 0.0
-        left, finished = tuple(self._left_open()), self._latest
+        latest = self._latest
+        if latest is not None and latest.calls:  # whose the call is cannot be known: the caller is asked, and nothing is closed
+            latest.is_abandoned = False
+            self._notes.append(Mark(latest, asks_caller=True))
+            return NEVER
+        left, finished = tuple(self._left_open()), latest
         self.resynchronised += len(left)
         for question in left:
             if finished is None or question.is_owed:
@@ -458,7 +463,8 @@ class Ledger:
         One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
         """
         if self.standing is Standing.SILENT:
-            return (question for question in tuple(self._due) if question.is_owed or question.ready < self._began)
+            is_new = self._latest is None  # the connection: over the last one the service may have answered a response
+            return (each for each in tuple(self._due) if each.ready < self._began or (each.is_owed and is_new))
         waits_in_vain = self.standing is not Standing.CUT and self._running is not None and bool(self._running.calls)
         return (question for question in tuple(self._due) if waits_in_vain and not question.is_owed)
 

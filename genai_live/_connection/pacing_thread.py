@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 
-from genai_live import _process
+from genai_live import _process, _threads
 from genai_live._connection.timetable import Timed, Timetable, served
 
 _THREAD_NAME = "genai-live-pacing"
@@ -45,7 +45,7 @@ class PacingThread:
                 return
             thread = threading.Thread(target=self._run, name=_THREAD_NAME, daemon=True)
             try:
-                thread.start()
+                _threads.start(thread)
             except BaseException:
                 self._timetable.put_back(work, None)
                 raise

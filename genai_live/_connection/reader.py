@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from genai_live import _process
+from genai_live import _process, _threads
 from genai_live._connection.timetable import EARLY, Timed, Timetable, served
 from genai_live._deadline import NEVER, Deadline
 
@@ -145,7 +145,7 @@ class Reader:
         dial = threading.Thread(
             target=self._dial_then_hand_over, args=(connection, deadline), name="genai-live-dial", daemon=True
         )
-        dial.start()
+        _threads.start(dial)
 
     def pace(self, work: Timed) -> None:
         """As ``timetable.Pacing.pace``: on a shared reader one thread reads and speaks.
@@ -237,7 +237,7 @@ class Reader:
         thread = threading.Thread(target=work, name=_THREAD_NAME, daemon=True)
         self._thread = thread
         try:
-            thread.start()
+            _threads.start(thread)
         except BaseException:
             self._thread = None
             raise

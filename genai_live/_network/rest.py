@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
-from genai_live import _json
+from genai_live import _json, _threads
 from genai_live._close_reasons import judged, of_status, on_the_way_in
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
@@ -166,7 +166,9 @@ class _Request:
 
         in_time = False
         try:
-            threading.Thread(target=run, name="genai-live-rest", daemon=True).start()  # it waits too, for the thread to run
+            _threads.start(
+                threading.Thread(target=run, name="genai-live-rest", daemon=True)
+            )  # it waits too, for the thread to run
             in_time = deadline.wait(done)
         finally:
             if not in_time:

@@ -18,6 +18,7 @@ from contextvars import Context
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from genai_live import _threads
 from genai_live._client_messages.sounds import blob_audio
 from genai_live.audio import INPUT_RATE, Audio, chunks, to_input
 from genai_live.audio.arriving import as_input
@@ -164,7 +165,7 @@ class PulledAhead:
         self._starved = False
         self._stopped = False
         self._error: BaseException | None = None
-        threading.Thread(target=context.run, args=(self._pull_all,), name=_THREAD_NAME, daemon=True).start()
+        _threads.start(threading.Thread(target=context.run, args=(self._pull_all,), name=_THREAD_NAME, daemon=True))
 
     def take(self) -> Pulled | None:
         """The next chunk; None when it has not come yet, and then ``wake`` is called when it has. Never blocks.

@@ -10,6 +10,7 @@ a thread that comes later, with a result, a timeout or a cancellation, finds it 
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import threading
@@ -21,6 +22,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
+from genai_live import _threads
+from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live.errors import ConfigError, LiveError, ToolError
 from genai_live.tools.callee import Callee
 from genai_live.tools.calling import Calling
@@ -133,8 +137,12 @@ class Runner:
         """The context variables of the thread that connected."""
         self._lock = threading.RLock()
         """Guards everything below. Rank 0: nothing is sent and no function of the user's is called inside it. Reentrant: the
-        garbage collector may drop a Session inside it, and that comes here."""
-        self._changed = threading.Condition(self._lock)
+        garbage collector may drop a Session inside it, and that comes here. No condition's, whose own way of taking it Ctrl-C may
+        interrupt."""
+        self._new_work = Flag()
+        """Set when something has changed that the sorting thread has to look at."""
+        self._waiting: deque[Flag] = deque()
+        """One for each thread that waits for a change."""
         self._door: Door | None = None
         self._session: Callable[[], Any] = lambda: None
         self._new: deque[list[_Call]] = deque()
@@ -199,7 +207,7 @@ class Runner:
         return functions.get(stripped)
 
     def _take(self, batch: list[_Call]) -> None:
-        with self._changed:
+        with self._lock:
             for call in batch:
                 self._count += 1
                 self._known[call.call.id or f"{call.id}#{self._count}"] = call
@@ -217,7 +225,7 @@ class Runner:
     def _end_early(self, event: RunEvent, ids: Iterable[str] | None) -> None:
         """Ends calls without an answer: those of these ids, or all."""
         wanted = None if ids is None else set(ids)
-        with self._changed:
+        with self._lock:
             ended = [call for call in self._known.values() if call.is_open and (wanted is None or call.id in wanted)]
             works = [work for work in self._works if any(call in ended for call in work.calls)]
             for call in ended:
@@ -231,11 +239,11 @@ class Runner:
         for call in ended:
             self._notify(call)
 
-    # For the session. Any thread.
+    # For the session. Any thread. Who only looks takes no lock, and Ctrl-C leaves none taken.
 
     def attach(self, door: Door, session: Any) -> None:
         """The session stands: calls that came with its setup are run now."""
-        with self._changed:
+        with self._lock:
             self._door, self._session = door, weakref.ref(session)
             self._wake()
 
@@ -246,31 +254,41 @@ class Runner:
     @property
     def runs(self) -> tuple[ToolRun, ...]:
         """The newest runs, oldest first."""
-        with self._lock:
-            return tuple(call.run for call in self._known.values())
+        return tuple(call.run for call in list(self._known.values()))
 
     def runs_of(self, calls: Iterable[FunctionCall]) -> tuple[ToolRun, ...]:
         """The runs of these calls, once answers that are on their way are noted."""
         ids = [call.id or call.name or "" for call in calls]
         if not ids:
             return ()
-        with self._changed:
-            mine = [call for call in self._known.values() if call.id in ids]
-            self._changed.wait_for(lambda: not any(call.claimed for call in mine), SETTLES_WITHIN)
-            return tuple(call.run for call in mine)
+        mine = [call for call in list(self._known.values()) if call.id in ids]
+        self._wait_until(lambda: not any(call.claimed for call in mine), SETTLES_WITHIN)
+        return tuple(call.run for call in mine)
 
     @property
     def is_busy(self) -> bool:
         """True while a call is open."""
-        with self._lock:
-            return any(not call.run.state.is_end for call in self._known.values())
+        return any(not call.run.state.is_end for call in list(self._known.values()))
 
     def wait(self, seconds: float | None) -> None:
         """Waits until no call is open; not on a thread of a function, which would wait for itself."""
         if threading.current_thread() in self._threads:
             return
-        with self._changed:
-            self._changed.wait_for(lambda: not self.is_busy, seconds)
+        self._wait_until(lambda: not self.is_busy, seconds)
+
+    def _wait_until(self, true: Callable[[], bool], seconds: float | None) -> None:
+        """Waits until something is true, or the time is used up; looks again whenever something has changed."""
+        deadline = Deadline(seconds)
+        while True:
+            changed = Flag()
+            self._waiting.append(changed)  # before it looks: it misses no change
+            try:
+                if true() or deadline.passed:
+                    return
+                deadline.wait(changed)
+            finally:
+                with contextlib.suppress(ValueError):
+                    self._waiting.remove(changed)
 
     def close(self) -> None:
         """Cancels what runs; returns at once, and nothing is answered any more."""
@@ -281,13 +299,15 @@ class Runner:
 
     def _wake(self) -> None:
         """Requires the lock. Has the calls looked at, on a thread that is there or is started."""
-        self._changed.notify_all()
+        self._new_work.set()
+        for each in tuple(self._waiting):
+            each.set()
         if self._sorter is not None or self._door is None or not (self._new or self._works):
             return
         sorter = threading.Thread(target=self._sort, name="genai-live-tools", daemon=True)
         self._sorter = sorter
         try:
-            sorter.start()
+            _threads.start(sorter)
         except RuntimeError:  # no more threads, or the interpreter ends: the next call tries again
             self._sorter = None
             logger.exception("a thread for the calls of tools could not be started")
@@ -328,16 +348,16 @@ class Runner:
 
     def _sort(self) -> None:
         while True:
-            with self._changed:
-                steps = self._due()
-                if not steps:
-                    if not self._new and not self._works:
-                        self._sorter = None
-                        return
-                    self._changed.wait(self._next_due())
-                    continue
+            self._new_work.clear()
+            with self._lock:
+                steps, due = self._due(), self._next_due()
+                if not (steps or self._new or self._works):
+                    self._sorter = None
+                    return
             for step in steps:
                 step()
+            if not steps:
+                self._new_work.wait(due)
 
     def _due(self) -> list[Callable[[], None]]:
         """Requires the lock. What is to be done now."""
@@ -436,7 +456,7 @@ class Runner:
             granted, words = False, _DENIED.format(work.callee.name)
         else:
             words = _DENIED.format(work.callee.name)
-        with self._changed:
+        with self._lock:
             self._approvals -= 1
             if granted and work.open_calls:
                 work.is_approved = True
@@ -451,7 +471,7 @@ class Runner:
         try:
             self._call(work)
         finally:
-            with self._changed:
+            with self._lock:
                 self._slots.ended(work)
                 for call in work.calls:
                     if call.run.runs_on:
@@ -573,11 +593,11 @@ class Runner:
             event, changes = RunEvent.LOST, {"error": str(error)}
         except LiveError as error:
             event, changes = RunEvent.CLOSED if self._closed else RunEvent.LOST, {"error": str(error)}
-        with self._changed:
-            call.claimed = False
+        with self._lock:
             if work is not None:
                 changes["seconds"] = self._seconds(work)
             self._move(call, event, **changes)
+            call.claimed = False  # the last: who waits for it looks at the run without the lock
             self._wake()
         self._notify(call)
 

@@ -15,9 +15,11 @@ transcript     what both sides said, and the history that another session goes o
 answers        one answer of the model's, from the question to the last sample
 dialogue       what becomes of messages, acts and time: all decisions, without threads and clock
 mouth          the model's sound on its way to the end, converted
+microphone     what the end hears on its way to the service: muted, half duplex, waiting for a connection
 mailbox        one thing at a time, and nobody waits
 growing_wav    a WAV file that is right at every moment
 recorder       both sides as one stereo WAV, and the transcript
+audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end
 files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
 end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
