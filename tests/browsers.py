@@ -1,7 +1,7 @@
-"""Real browsers, driven one request at a time: Chromium with a fake microphone (``tests/js/browser.mjs``), Firefox with a sound card
-without hardware (``tests/js/firefox.mjs``).
+"""Real browsers, driven one request at a time: Chromium with a fake microphone, Firefox with a sound card without hardware.
 
-A missing one is a skip, and a failure with GENAI_LIVE_TEST_BROWSER=required (tests/needs.py).
+``tests/js/browser.mjs`` and ``tests/js/firefox.mjs`` are the other ends. A missing browser is a skip, and a failure with
+GENAI_LIVE_TEST_BROWSER=required (tests/needs.py).
 """
 
 from __future__ import annotations

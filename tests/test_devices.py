@@ -19,7 +19,8 @@ import pytest
 
 from genai_live.audio import Audio, level_dbfs
 from genai_live.errors import ConfigError, DeviceError, EndFull
-from genai_live.voice import Devices, Rates, SoundEnd, sound_devices
+from genai_live.testing import check_sound_end
+from genai_live.voice import Devices, Rates, sound_devices
 from tests.sound_server import MONITOR_RATE, WITH_SOUND, Hearing, SoundServer, settings
 from tests.waiting import PATIENCE, until
 
@@ -101,8 +102,9 @@ def test_the_sound_cards_of_the_machine_are_listed(card: SoundServer) -> None:
     assert default.rate > 0
 
 
-def test_devices_are_a_sound_end(card: SoundServer) -> None:
-    assert isinstance(Devices(), SoundEnd)
+@pytest.mark.parametrize("echo_cancellation", [True, False])
+def test_devices_are_a_sound_end(card: SoundServer, echo_cancellation: bool) -> None:
+    check_sound_end(lambda: Devices(echo_cancellation=echo_cancellation))
 
 
 @pytest.mark.parametrize("name", ["default", "card", 0])
@@ -137,8 +139,8 @@ def test_what_is_said_into_the_microphone_is_fed(card: SoundServer, opened: Call
     until(lambda: level_dbfs(each.hears(0.1)) < -60)
     card.speak(QUESTION)
     until(lambda: level_dbfs(each.hears(0.1)) > -40)
-    assert abs(level_dbfs(each.hears(3.0)) - level_dbfs(Audio.load(QUESTION).data)) < 4
-    assert each.devices.stats.blocks_heard > 300
+    assert abs(level_dbfs(each.hears(2.0)) - level_dbfs(Audio.load(QUESTION).data)) < 4
+    assert each.devices.stats["blocks_heard"] > 200
 
 
 def test_what_is_played_is_heard_and_counted_to_the_block(card: SoundServer, opened: Callable[..., Opened]) -> None:
@@ -192,7 +194,6 @@ def test_ten_minutes_are_held_and_more_is_refused(opened: Callable[..., Opened])
     minute = bytes(2 * 24_000 * 60)
     for _ in range(10):
         each.devices.play(minute)
-    each.devices.play(minute)  # some of the first was given to the sound card meanwhile
     with pytest.raises(EndFull, match="600 s of sound wait"):
         each.devices.play(minute)
     each.devices.flush()
@@ -209,10 +210,10 @@ def test_a_card_of_another_form_is_converted(
     refuse_other_forms(monkeypatch, rate, channels)
     each = opened()
     stats = each.devices.stats
-    assert (each.rates, stats.input_rate, stats.output_rate) == (Rates(16_000, rate), rate, rate)
+    assert (each.rates, stats["input_rate"], stats["output_rate"]) == (Rates(16_000, rate), rate, rate)
     card.speak(QUESTION)
     until(lambda: level_dbfs(each.hears(0.1)) > -40)
-    assert abs(level_dbfs(each.hears(3.0)) - level_dbfs(Audio.load(QUESTION).data)) < 4
+    assert abs(level_dbfs(each.hears(2.0)) - level_dbfs(Audio.load(QUESTION).data)) < 4
     hearing = card.hear()
     hearing.wait_for(BLOCK)
     each.devices.play(noise(0.5, rate))
@@ -333,6 +334,7 @@ def test_a_loss_is_told_within_a_second_and_neither_close_nor_the_end_of_the_pro
         assert program.wait() < 2.0
 
 
+@pytest.mark.waits
 def test_a_process_that_forgets_to_close_ends() -> None:
     with SoundServer() as server, Program(server, "") as program:
         assert program.next()["leaves"]
@@ -364,6 +366,7 @@ def test_a_driver_that_hangs_neither_holds_close_nor_the_end_of_the_process(hang
         assert program.wait() < 2.0
 
 
+@pytest.mark.waits
 def test_a_device_that_gives_no_sound_is_told_within_five_seconds() -> None:
     before = """
     import sounddevice

@@ -73,7 +73,6 @@ __all__ = [
     "DeviceChanged",
     "DeviceStats",
     "Devices",
-    "EchoStats",
     "Ended",
     "Event",
     "FileRecorder",

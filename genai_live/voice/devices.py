@@ -7,13 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from genai_live._arguments import flag, whole_number
 from genai_live.audio import INPUT_RATE, Resampler
 from genai_live.errors import ConfigError, DeviceError
-from genai_live.voice.echo import EchoCanceller, EchoStats
+from genai_live.voice.echo import EchoCanceller
 from genai_live.voice.leaving import leaving
 from genai_live.voice.sound_cards import NAMES, Form, Side, form_of, portaudio
 from genai_live.voice.sound_end import Control, Rates
@@ -32,24 +31,33 @@ _OPENING = 6.5
 _log = logging.getLogger("genai_live")
 
 
-@dataclass(frozen=True)
-class DeviceStats:
-    """What a pair of devices has done since it was opened."""
+class DeviceStats(TypedDict, total=False):
+    """What a pair of devices has done since it was opened; empty before."""
 
     input: str
     """Name of the microphone."""
     output: str
+    """Name of the loudspeaker."""
     input_rate: int
     """Hz that the microphone gives."""
     output_rate: int
+    """Hz that the loudspeaker takes."""
     blocks_heard: int
     blocks_played: int
     overflows: int
     """Blocks before which sound of the microphone was lost."""
     underflows: int
     """Blocks before which the loudspeaker had run empty: the machine was busy."""
-    echo: EchoStats | None
-    """None without cancellation."""
+    echo_delay: float | None
+    """Seconds between a sound on its way to the loudspeaker and its echo on its way from the microphone."""
+    echo_heard: float | None
+    """dBFS of the echo in the microphone, as the median of the newest ten seconds in which the loudspeaker was heard."""
+    echo_left: float | None
+    """dBFS that is left of it."""
+    echo_removed: float | None
+    """dB by which it was lowered."""
+    echo_cost: float
+    """Processor seconds for each second of sound."""
 
 
 class Devices:
@@ -90,8 +98,8 @@ class Devices:
         self._echo: EchoCanceller | None = None
         self._to_input: Resampler | None = None
         self._on_the_way: deque[Block] = deque()
-        """Blocks of the answer that were given to the sound card and are not heard yet."""
-        self._heard_frames = 0
+        """Blocks that count, given to the sound card and not heard yet: with sound of the answer, or the first after a flush."""
+        self._heard_frames = self._flushes = self._flushes_seen = 0
         self._counts: dict[str, Any] = {"blocks_heard": 0, "blocks_played": 0, "overflows": 0, "underflows": 0}
 
     def open(
@@ -143,6 +151,11 @@ class Devices:
         """Seconds of what was given to ``play`` that came out of the loudspeaker, by the sound card's clock, in whole blocks."""
         return self._heard_frames / self._loudspeaker.form.rate if self._loudspeaker is not None else 0.0
 
+    @property
+    def flushes(self) -> int:
+        """How many flushes have taken effect, and all before them is heard: ``played`` counts no more of it."""
+        return self._flushes
+
     def show(self, event: object) -> None:
         """Nothing: devices show nothing."""
 
@@ -159,16 +172,15 @@ class Devices:
 
     @property
     def stats(self) -> DeviceStats:
-        """What was done so far; any thread.
-
-        Raises:
-            ConfigError: before ``open``.
-        """
+        """What was done so far; any thread."""
         if self._microphone is None or self._loudspeaker is None:
-            raise ConfigError("there are no figures before these Devices are open")
+            return {}
         heard, played = self._microphone.form, self._loudspeaker.form
-        echo = self._echo.stats if self._echo is not None else None
-        return DeviceStats(heard.name, played.name, heard.rate, played.rate, **self._counts, echo=echo)
+        stats = DeviceStats(input=heard.name, output=played.name, input_rate=heard.rate, output_rate=played.rate)
+        stats.update(cast(DeviceStats, self._counts))
+        if self._echo is not None:
+            stats.update(cast(DeviceStats, self._echo.stats))
+        return stats
 
     # -- the thread ------------------------------------------------------------------------------------------------
 
@@ -220,20 +232,29 @@ class Devices:
     def _take_played(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_played"] += 1
-            self._counts["underflows"] += block.late
-            if block.answer:
+            self._note_late(block, "underflows")
+            if block.answer or block.flushes > self._flushes_seen:
                 self._on_the_way.append(block)
+                self._flushes_seen = block.flushes
             if self._echo is not None:
                 silence = b"" if block.pcm is not None else bytes(2 * form.rate * self._block_ms // 1000)
                 self._echo.played(mono(block.pcm, form.channels) if block.pcm is not None else silence, block.at)
         now = time.monotonic()
         while self._on_the_way and self._on_the_way[0].at + self._on_the_way[0].answer / form.rate <= now:
-            self._heard_frames += self._on_the_way.popleft().answer
+            block = self._on_the_way.popleft()
+            self._heard_frames += block.answer
+            self._flushes = block.flushes
+
+    def _note_late(self, block: Block, count: str) -> None:
+        if block.late:
+            self._counts[count] += 1
+            if self._echo is not None:
+                self._echo.disturbed()
 
     def _take_heard(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_heard"] += 1
-            self._counts["overflows"] += block.late
+            self._note_late(block, "overflows")
             pcm = mono(block.pcm or b"", form.channels)
             if self._to_input is not None:
                 pcm = self._to_input.feed(pcm)

@@ -12,7 +12,6 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS, Resampler
@@ -37,20 +36,9 @@ _TOLERATED = 2
 """Frames of wrong distance that are corrected; the canceller follows less by itself, and faster."""
 
 
-@dataclass(frozen=True)
-class EchoStats:
-    """What the canceller does, from the newest ten seconds in which the loudspeaker was heard; None before there were any."""
-
-    delay: float | None
-    """Seconds between a sound on its way to the loudspeaker and its echo on its way from the microphone."""
-    heard: float | None
-    """dBFS of the echo in the microphone: the median of its frames."""
-    left: float | None
-    """dBFS that is left of it."""
-    removed: float | None
-    """dB by which it was lowered."""
-    cost: float
-    """Processor seconds for each second of sound."""
+_DOUBTED = 200
+"""Frames of echo (2 s) that are held back where sound was lost: the canceller takes 1.8 s to follow a shift of 40 ms, and the
+model would hear itself, and stop. A voice that speaks over the answer in that time is not heard."""
 
 
 class EchoCanceller:
@@ -73,10 +61,13 @@ class EchoCanceller:
         self._processor: Any = AudioProcessor(sample_rate=INPUT_RATE, num_channels=1, echo_cancellation=True)
         self._resampler = Resampler(output_rate, INPUT_RATE) if output_rate != INPUT_RATE else None
         self._pairs = Pairing()
+        self._corrections = 0
         self._levels: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         """Of newest frames with echo: dBFS heard, dBFS left."""
         self._delay: float | None = None
         self._ringing = 0
+        self._doubted = 0
+        """Frames of echo that are still held back."""
         self._frames = 0
         self._seconds = 0.0
 
@@ -86,23 +77,33 @@ class EchoCanceller:
         self._pairs.far.add(self._resampler.feed(pcm) if self._resampler is not None else pcm, at)
         self._seconds += time.thread_time() - began
 
+    def disturbed(self) -> None:
+        """Sound was lost on its way to or from the sound card, so that the canceller has to find the echo anew."""
+        self._doubted = _DOUBTED
+
     def heard(self, pcm: bytes, at: float) -> bytes:
         """What was heard until now without the echo, as far as its reference is there: whole frames of 16 kHz, the rest later."""
         began = time.thread_time()
         self._pairs.near.add(pcm, at)
         cleaned = b"".join(self._clean(*pair) for pair in self._pairs.take())
+        if self._pairs.corrections > self._corrections:
+            self._corrections = self._pairs.corrections
+            self.disturbed()
         self._seconds += time.thread_time() - began
         return cleaned
 
     @property
-    def stats(self) -> EchoStats:
-        """The figures now; any thread."""
+    def stats(self) -> dict[str, float | None]:
+        """The figures now, as ``DeviceStats`` has them; any thread."""
         levels = list(self._levels)
+        heard, left, removed = (
+            statistics.median(each) if levels else None
+            for each in ([a for a, _ in levels], [b for _, b in levels], [a - b for a, b in levels])
+        )
         cost = self._seconds / (self._frames / FRAMES_PER_SECOND) if self._frames else 0.0
-        if not levels:
-            return EchoStats(self._delay, None, None, None, cost)
-        heard, left = (statistics.median(each) for each in zip(*levels, strict=True))
-        return EchoStats(self._delay, heard, left, statistics.median(a - b for a, b in levels), cost)
+        return {
+            "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed, "echo_cost": cost,
+        }  # fmt: skip
 
     def _clean(self, heard: Frame, played: Frame) -> bytes:
         near, far = (self._numpy.frombuffer(each.pcm, dtype="<i2") for each in (heard, played))
@@ -112,8 +113,12 @@ class EchoCanceller:
             delay = played.at - heard.at
             self._delay = delay if self._delay is None else self._delay + (delay - self._delay) / _RINGING
             self._ringing = _RINGING if _dbfs(far) > _AUDIBLE else self._ringing - 1
-        if self._ringing > 0 and (level := _dbfs(near)) > _AUDIBLE:
-            self._levels.append((level, _dbfs(left)))
+        if self._ringing > 0:
+            if (level := _dbfs(near)) > _AUDIBLE:
+                self._levels.append((level, _dbfs(left)))
+            if self._doubted > 0:
+                self._doubted -= 1
+                return SILENCE.pcm
         return bytes(left.tobytes())
 
 
@@ -155,7 +160,7 @@ class Pairing:
 
     def __init__(self) -> None:
         self.near, self.far = Frames(), Frames()
-        self._taken = 0
+        self._taken = self.corrections = 0
         self._distances: deque[float] = deque(maxlen=_WINDOW)
         """Of the newest pairs: seconds from one's time to the other's."""
         self._distance: float | None = None
@@ -189,6 +194,7 @@ class Pairing:
                 far.popleft()
         else:
             return
+        self.corrections += 1
         self._distances.clear()
 
 

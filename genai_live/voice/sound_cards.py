@@ -75,9 +75,11 @@ def sound_devices() -> tuple[SoundDevice, ...]:
     """The sound cards of this machine, as they were when the process first asked.
 
     Raises:
-        DeviceError: there is no PortAudio to ask; the sentence says how to install it.
+        DeviceError: there is none, or no PortAudio to ask; says what to do.
     """
     sounddevice = portaudio()
+    if not sounddevice.query_devices():
+        raise DeviceError(f"there is no microphone and no loudspeaker: {_cure(_NO_DEVICE)}")
     systems = sounddevice.query_hostapis()
     chosen = [sounddevice.default.device[side] for side in (0, 1)]
     return tuple(
@@ -150,7 +152,8 @@ def _found(sounddevice: Any, side: Side, device: int | str | None) -> Any:
     try:
         found = sounddevice.query_devices(device, side)
     except (ValueError, sounddevice.PortAudioError) as error:
-        usable = [f"{each.index} {each.name!r}" for each in sound_devices() if getattr(each, f"{side}s")]
+        there = sound_devices()
+        usable = [f"{each.index} {each.name!r}" for each in there if getattr(each, f"{side}s")]
         if device is None or not usable:
             raise DeviceError(f"there is no {NAMES[side]}: {_cure(_NO_DEVICE)}") from error
         raise DeviceError(f"no one {NAMES[side]} is meant by {device!r}; there are: {', '.join(usable)}") from error

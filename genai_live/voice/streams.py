@@ -17,8 +17,8 @@ from genai_live.voice.sound_cards import Form, portaudio, refused
 from genai_live.voice.sound_end import HELD_SECONDS
 
 INPUT_LATENCY = 0.02
-OUTPUT_LATENCY = 0.03
-"""Seconds of buffer that are asked of the system: three blocks to play, so that the interpreter may be busy for two, and little
+OUTPUT_LATENCY = 0.04
+"""Seconds of buffer that are asked of the system: four blocks to play, so that the interpreter may be busy for three, and little
 plays on after a flush. Where the system advises more, it gets that."""
 
 _LONGEST_LEAD = 2.0
@@ -36,6 +36,8 @@ class Block(NamedTuple):
     """Monotonic time at which it was heard by the microphone or is heard from the loudspeaker, at its first sample."""
     late: bool
     """True when the sound card had run empty, or over, before it."""
+    flushes: int = 0
+    """How many flushes had taken effect before it was played."""
 
 
 class Microphone:
@@ -65,7 +67,9 @@ class Microphone:
 class _Queue:
     """Sound that waits. ``put`` is counted by the thread that plays, ``taken`` by the callback: each number has one writer."""
 
-    def __init__(self) -> None:
+    def __init__(self, flushes: int) -> None:
+        self.flushes = flushes
+        """Queues that were dropped before it."""
         self.pieces: deque[bytes] = deque()
         self.put = self.taken = 0
 
@@ -78,7 +82,7 @@ class Loudspeaker:
         self.blocks: deque[Block] = deque()
         """What was given to the sound card and nobody has looked at yet, oldest first."""
         self._frame = SAMPLE_BYTES * form.channels
-        self._queue = self._current = _Queue()
+        self._queue = self._current = _Queue(0)
         """A flush puts another queue in place of the first; the callback notices with its next block."""
         self._piece = memoryview(b"")
         """The rest of the piece that is being played; the callback's alone."""
@@ -98,7 +102,7 @@ class Loudspeaker:
             EndFull: ten minutes of sound wait already.
         """
         queue = self._queue
-        if self.waiting > HELD_SECONDS * self.form.rate:
+        if self.waiting + len(pcm) // SAMPLE_BYTES > HELD_SECONDS * self.form.rate:
             raise EndFull(f"{HELD_SECONDS:g} s of sound wait to be played; wait until some of it was heard")
         piece = _spread(pcm, self.form.channels)
         queue.put += len(piece)
@@ -106,7 +110,7 @@ class Loudspeaker:
 
     def flush(self) -> None:
         """Drops all that was not given to the sound card yet: silence begins with the next block."""
-        self._queue = _Queue()
+        self._queue = _Queue(self._queue.flushes + 1)
 
     def _fill(self, out: Any, frames: int, times: Any, status: Any) -> None:
         queue = self._queue
@@ -129,7 +133,7 @@ class Loudspeaker:
         lead = times.outputBufferDacTime - times.currentTime
         lead = lead if 0 <= lead < _LONGEST_LEAD else OUTPUT_LATENCY
         at = time.monotonic() + lead
-        self.blocks.append(Block(bytes(out) if filled else None, filled // self._frame, at, bool(status)))
+        self.blocks.append(Block(bytes(out) if filled else None, filled // self._frame, at, bool(status), queue.flushes))
 
     def start(self) -> None:
         """Lets sound flow."""
