@@ -38,7 +38,6 @@ from __future__ import annotations
 
 from genai_live.voice.conversation import Conversation, ConversationStats
 from genai_live.voice.devices import Devices, DeviceStats
-from genai_live.voice.echo import EchoStats
 from genai_live.voice.events import (
     AnswerLost,
     ConversationState,
