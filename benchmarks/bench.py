@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from benchmarks.catalogue import Entry
+from benchmarks.catalogue import CONVERSATIONS, Entry
 from benchmarks.processes import Process, Server
 from benchmarks.records import Record
 
@@ -23,8 +23,8 @@ class Bench:
         self._began = time.monotonic()
 
     def entries(self, *names: str) -> list[Entry]:
-        """Those of the peers that take part in this run; all that take part without names."""
-        return [entry for entry in self.peers if not names or entry.name in names]
+        """Those of the peers that take part in this run; without names all but conversations."""
+        return [entry for entry in self.peers if (entry.name in names if names else entry.name != CONVERSATIONS)]
 
     def say(self, words: str) -> None:
         """One line of progress."""

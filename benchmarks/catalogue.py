@@ -34,6 +34,7 @@ def _python(module: str, *options: str) -> tuple[str, ...]:
 
 
 OURS, GOOGLE, NODE, FLOOR = "genai_live", "google_genai", "node", "floor"
+CONVERSATIONS = "genai_live_conversations"
 SHARED, PLAIN, FLOOR_MASKING_IN_PYTHON = "genai_live_shared", "genai_live_plain", "floor_masking_in_python"
 
 PEERS = {
@@ -42,6 +43,12 @@ PEERS = {
         Entry(OURS, "genai_live", _python("genai_live_client"), ("orjson", "pybase64")),
         Entry("genai_live_callback", "genai_live, callback", _python("genai_live_client", "--callback"), ("orjson", "pybase64")),
         Entry(SHARED, "genai_live, shared reader", _python("genai_live_client", "--shared"), ("orjson", "pybase64")),
+        Entry(
+            CONVERSATIONS,
+            "genai_live, conversations",
+            _python("genai_live_client", "--conversations"),
+            ("orjson", "pybase64"),
+        ),
         Entry(PLAIN, "genai_live without `speed`", _python("genai_live_client", "--without-speed")),
         Entry(GOOGLE, "google-genai (asyncio)", _python("google_genai"), ("google.genai",)),
         Entry(NODE, "@google/genai (Node)", ("node", "benchmarks/node/client.mjs")),

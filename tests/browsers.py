@@ -1,6 +1,7 @@
-"""A real Chromium with a fake microphone: ``tests/js/browser.mjs`` drives it, one request at a time.
+"""Real browsers, driven one request at a time: Chromium with a fake microphone, Firefox with a sound card without hardware.
 
-A missing Chromium is a skip, and a failure with GENAI_LIVE_TEST_BROWSER=required (tests/needs.py).
+``tests/js/browser.mjs`` and ``tests/js/firefox.mjs`` are the other ends. A missing browser is a skip, and a failure with
+GENAI_LIVE_TEST_BROWSER=required (tests/needs.py).
 """
 
 from __future__ import annotations
@@ -9,15 +10,18 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.node_programs import FOLDER, node_with_packages
-from tests.waiting import PATIENCE
+from tests.sound_server import SoundServer
+from tests.waiting import PATIENCE, until
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+OTHER_NAMES = ("chromium-browser", "google-chrome", "chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 FAKE_DEVICES = "--use-fake-device-for-media-stream"
 
@@ -27,15 +31,22 @@ def microphone(wav: Path) -> tuple[str, ...]:
     return FAKE_DEVICES, "--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={wav}%noloop"
 
 
+def program(*names: str) -> str:
+    """The first of the programs that is there."""
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip(f"the browser {names[0]} is not installed")
+    return found
+
+
 class Browser:
     """A browser, until ``close`` or the end of its block; usable from one thread."""
 
     def __init__(self, *options: str, **environment: str) -> None:
-        executable = next(filter(None, map(shutil.which, PROGRAMS)), None)
-        if executable is None:
-            pytest.skip("the browser chromium is not installed")
-        settings = json.dumps({"executable": executable, "args": [*QUIET, *options]})
-        command = [node_with_packages(), str(FOLDER / "browser.mjs"), settings]
+        self._begin("browser.mjs", {"executable": program("chromium", *OTHER_NAMES), "args": [*QUIET, *options]}, environment)
+
+    def _begin(self, script: str, settings: dict[str, Any], environment: dict[str, str]) -> None:
+        command = [node_with_packages(), str(FOLDER / script), json.dumps(settings)]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}
         )
@@ -73,6 +84,33 @@ class Browser:
         self._process.stdin.close()
         self._process.wait(PATIENCE)
         self._process.stdout.close()
+
+
+class Firefox(Browser):
+    """Debian's Firefox, whose pages may use every microphone; ``preferences`` are those of about:config."""
+
+    def __init__(self, preferences: dict[str, Any], **environment: str) -> None:
+        settings = {
+            "executable": program("firefox-esr", "firefox"),
+            "args": [],
+            "preferences": {"media.navigator.permission.disabled": True, **preferences},
+        }
+        self._begin("firefox.mjs", settings, environment)
+
+
+@contextmanager
+def pulse_of(card: SoundServer) -> Iterator[str]:
+    """The way of Firefox to a sound card without hardware, as a PULSE_SERVER."""
+    if shutil.which("pipewire-pulse") is None:
+        pytest.skip("the way of the browser firefox-esr to sound, pipewire-pulse, is not installed")
+    socket = Path(card.variables["XDG_RUNTIME_DIR"], "pulse", "native")
+    process = subprocess.Popen(["pipewire-pulse"], env=card.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until(socket.exists)
+        yield f"unix:{socket}"
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
 
 
 class Page:

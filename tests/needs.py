@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 NEEDS: Mapping[str, str] = {
+    "SOUND": "sound server",
     "PLATFORM": r"\bplatform\b|\bsystem\b|\bfork\b|\bsignals\b|/proc|standard library",
     "BROWSER": r"\bbrowser\b",
     "NODE": r"\bnode\b|\bnpm\b",

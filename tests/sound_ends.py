@@ -5,12 +5,17 @@ from __future__ import annotations
 import array
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from genai_live.voice import Control, Rates
+from genai_live import Client
+from genai_live.emulator import LiveEmulator
+from genai_live.voice import Control, Conversation, Rates, StateChanged
 from tests.waiting import PATIENCE
 
 RATE_IN, RATE_OUT = 16_000, 24_000
+MODEL = "gemini-3.8-live"
 Feed = Callable[[bytes], None]
 
 
@@ -109,3 +114,24 @@ class HandEnd:
         block = 2 * self.rates.input // 100
         for start in range(0, len(sound), block):
             self.feed(sound[start : start + block])
+
+
+@contextmanager
+def client_of(*, shared: bool = False, **options: Any) -> Iterator[Client]:
+    """A client of an emulator that waits for nothing."""
+    with LiveEmulator(**{"voice": False, "pace": 0.0, **options}) as emulator:
+        yield Client(api_key="k", http_options={"base_url": emulator.url}, shared_reader=shared)
+
+
+@contextmanager
+def talking(end: HandEnd, client: Client, **settings: Any) -> Iterator[Conversation]:
+    with Conversation.connect(client, end, **{"model": MODEL, **settings}) as conversation:
+        yield conversation
+
+
+def told(end: HandEnd, kind: type[Any]) -> list[Any]:
+    return [event for event in end.shown if isinstance(event, kind)]
+
+
+def states(end: HandEnd) -> list[str]:
+    return [str(event.state) for event in told(end, StateChanged)]

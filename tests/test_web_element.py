@@ -1,7 +1,7 @@
 """``<genai-live-voice>`` in a real Chromium under the strictest policy; its decisions under node alone.
 
-The microphone is a WAV file, every sample that goes to the loudspeaker is recorded beside it, and the sockets are spoken through by
-hand (``tests/voice_pages.py``), so that each test says both sides of what happens.
+The microphone is a WAV file, every sample that goes to the loudspeaker is recorded beside it, and the sockets are spoken through
+by hand (``tests/voice_pages.py``), so that each test says both sides of what happens.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ import subprocess
 import wave
 from array import array
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from tests.browsers import FAKE_DEVICES, Browser, Page, microphone
+from tests.browsers import FAKE_DEVICES, Browser, Firefox, Page, microphone, pulse_of
 from tests.node_programs import FOLDER, node_with_packages
+from tests.sound_server import WITH_SOUND, SoundServer
 from tests.voice_pages import INPUT_RATE, OUTPUT_RATE, STATIC, PageServer, Visit, numbered, page_server
 from tests.waiting import PATIENCE, until
 
@@ -123,21 +125,34 @@ def loudness(samples: array[int]) -> float:
     return math.sqrt(sum(each * each for each in samples) / len(samples))
 
 
+def blocks_of(sound: array[int]) -> list[array[int]]:
+    """Sound in pieces of 20 ms."""
+    size = INPUT_RATE // 50
+    return [sound[first : first + size] for first in range(0, len(sound) - size + 1, size)]
+
+
+def pitch(samples: array[int]) -> float:
+    """Hz of a tone."""
+    return sum((one < 0) != (other < 0) for one, other in pairwise(samples)) / 2 / len(samples) * INPUT_RATE
+
+
 # Speaking
 
 
-def test_the_microphone_arrives_at_16_khz_in_messages_of_40_ms_as_loud_as_it_is(browser: Browser, server: PageServer) -> None:
-    page = opened(browser, f"{server.url}#unprocessed")
+@pytest.mark.parametrize(("how", "rates"), [("unprocessed", {16_000}), ("refusing", {44_100, 48_000})])
+def test_the_microphone_arrives_at_16_khz_in_messages_of_40_ms_as_loud_as_it_is(
+    browser: Browser, server: PageServer, how: str, rates: set[int]
+) -> None:
+    page = opened(browser, f"{server.url}#{how}")  # refusing: the browser connects it to no context of another rate
     visit = talking(page, server)
     until(lambda: len(visit.messages) >= 50)
     assert {len(each) for each in visit.messages} == {1280}
-    sound = visit.sound
-    blocks = [sound[first : first + INPUT_RATE // 50] for first in range(0, len(sound) - 320, INPUT_RATE // 50)]
+    blocks = blocks_of(visit.sound)
     loud = [block for block in blocks if loudness(block) > LOUDNESS / 2]
     assert 0.5 <= len(loud) / len(blocks) <= 0.7  # three tenths of each half second
     assert abs(sorted(map(loudness, loud))[len(loud) // 2] / (LOUDNESS / math.sqrt(2)) - 1) < 0.03
-    crossings = sum((one < 0) != (other < 0) for block in loud[1:-1] for one, other in zip(block, block[1:], strict=False))
-    assert abs(crossings / 2 / (len(loud[1:-1]) / 50) / TONE - 1) < 0.05
+    assert abs(pitch(array("h", b"".join(map(bytes, loud[1:-1])))) / TONE - 1) < 0.05
+    assert page.evaluate(f"{ELEMENT}.stats.captureRate") in rates
     leave(page)
 
 
@@ -148,6 +163,23 @@ def test_the_browser_takes_the_echo_out_of_the_microphone(page: Page, server: Pa
 
 def test_the_first_message_has_the_token_and_asks_for_no_conversation(page: Page, server: PageServer) -> None:
     assert talking(page, server).start == {"event": "start", "version": 1, "token": "signed", "conversation": None}
+
+
+def test_a_page_may_name_another_socket_and_bring_its_token(page: Page, server: PageServer) -> None:
+    page.evaluate(f"{ELEMENT}.setAttribute('socket', 'ws://127.0.0.1:{server.port}/voice/?from=page')")
+    page.evaluate(f"{ELEMENT}.setAttribute('token', 'mine')")
+    assert talking(page, server).start["token"] == "mine"
+    assert "/voice/token" not in server.asked
+
+
+def test_a_program_of_the_page_starts_and_learns_how_it_went(page: Page, server: PageServer) -> None:
+    page.evaluate(f"void (window.started = {ELEMENT}.start())")
+    server.visit().begin()
+    assert page.evaluate("window.started") == "listening"
+    page.evaluate(f"{ELEMENT}.stop()")
+    page.evaluate(f"void (window.started = {ELEMENT}.start())")
+    server.visit().refuse("full", 1013)
+    assert page.evaluate("window.started") == "failed"
 
 
 def test_nothing_is_sent_while_the_microphone_is_off(page: Page, server: PageServer) -> None:
@@ -184,7 +216,7 @@ def test_every_sample_is_heard_once_and_counted(page: Page, server: PageServer) 
     assert page.evaluate(f"{ELEMENT}.stats.underruns") == 0
     reports = [each["seconds"] for each in visit.of("played")]
     assert reports == sorted(reports)
-    assert max(later - earlier for earlier, later in zip([0.0, *reports], reports, strict=False)) < 0.15
+    assert max(later - earlier for earlier, later in pairwise([0.0, *reports])) < 0.15
 
 
 def test_sound_of_another_rate_is_heard_at_its_own(page: Page, server: PageServer) -> None:
@@ -247,10 +279,12 @@ def test_levels_are_drawn(page: Page, server: PageServer) -> None:
     page.until(f"""(() => {{
         const canvas = {SHADOW}.querySelector('canvas');
         const {{ data }} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
-        const columns = new Set();
-        for (let at = 3; at < data.length; at += 4) if (data[at]) columns.add(`${{(at >> 2) % canvas.width}}`);
-        const tall = (column) => data.filter((value, at) => at % 4 === 3 && value && (at >> 2) % canvas.width === Number(column)).length;
-        return [...columns].some((column) => tall(column) > canvas.height / 2);
+        const drawn = new Map(); // pixels of each column
+        for (let at = 3; at < data.length; at += 4) {{
+            const column = (at >> 2) % canvas.width;
+            if (data[at]) drawn.set(column, (drawn.get(column) ?? 0) + 1);
+        }}
+        return Math.max(...drawn.values()) > canvas.height / 2;
     }})()""")
 
 
@@ -272,7 +306,9 @@ def test_a_socket_that_is_lost_is_opened_again_with_the_conversations_id(page: P
     assert page.evaluate(f"{ELEMENT}.stats.reconnections") == 1
 
 
-def test_a_server_that_moves_is_visited_again_at_once_and_its_last_answer_is_heard_to_the_end(page: Page, server: PageServer) -> None:
+def test_a_server_that_moves_is_visited_again_at_once_and_its_last_answer_is_heard_to_the_end(
+    page: Page, server: PageServer
+) -> None:
     visit = talking(page, server)
     visit.play(numbered(OUTPUT_RATE * 2))
     visit.tell("end_of_answer")
@@ -336,25 +372,31 @@ def problem(page: Page) -> str:
 
 def test_a_server_that_is_full_says_so_and_may_be_asked_again(page: Page, server: PageServer) -> None:
     page.click(PRIMARY)
-    server.visit().refuse("full", 1013)
+    server.visit().end(1013)
     assert problem(page) == "All lines are busy. Try again in a minute."
     assert told(page, "problem") == [{"problem": "full", "sentence": "All lines are busy. Try again in a minute."}]
     talking(page, server)
     assert text_of(page, "problem") == ""
 
 
-@pytest.mark.parametrize(
-    ("reason", "sentence"),
-    [
-        ("token", "This page has expired. Reload it, then try again."),
-        ("origin", "This page may not talk to this server."),
-        ("maintenance", "The server says: maintenance."),
-    ],
-)
-def test_a_refusal_has_its_sentence(page: Page, server: PageServer, reason: str, sentence: str) -> None:
+@pytest.mark.parametrize("reason", ["token", "origin", "maintenance"])
+def test_a_refusal_has_the_sentence_of_the_server_unless_the_page_has_one(page: Page, server: PageServer, reason: str) -> None:
     page.click(PRIMARY)
     server.visit().refuse(reason, 1008)
-    assert problem(page) == sentence
+    assert problem(page) == f"The server says: {reason}."
+    page.evaluate(f"{ELEMENT}.sentences = {{{reason}: 'Leider nein.'}}")
+    page.click(PRIMARY)
+    server.visit().refuse(reason, 1008)
+    page.until("window.told.filter(([kind]) => kind === 'problem').length === 2")
+    assert problem(page) == "Leider nein."
+
+
+def test_a_conversation_that_ends_because_nobody_speaks_says_so_and_may_go_on(page: Page, server: PageServer) -> None:
+    talking(page, server).refuse("idle", 1000)
+    in_state(page, "ended")
+    assert text_of(page, "problem") == "The server says: idle."
+    page.click(PRIMARY)
+    assert server.visit().start["conversation"] == "c1"
 
 
 def test_a_token_that_is_refused_is_told_without_a_socket(page: Page, server: PageServer) -> None:
@@ -394,6 +436,14 @@ def test_a_microphone_that_is_pulled_out_is_told(page: Page, server: PageServer)
     until(visit.gone.is_set)
 
 
+def test_a_browser_that_starts_no_sound_is_told(browser: Browser, server: PageServer) -> None:
+    page = opened(browser, f"{server.url}#silent")  # as Firefox does without a loudspeaker
+    page.click(PRIMARY)
+    assert problem(page) == "The browser starts no sound. Connect a loudspeaker or headphones, then try again."
+    assert server.no_visit()
+    leave(page)
+
+
 def test_a_page_that_is_not_secure_is_told(browser: Browser, server: PageServer) -> None:
     page = opened(browser, f"http://far.test:{server.port}/")
     page.click(PRIMARY)
@@ -404,6 +454,29 @@ def test_a_page_that_is_not_secure_is_told(browser: Browser, server: PageServer)
 def test_the_words_are_the_pages_to_replace(page: Page) -> None:
     page.evaluate(f"{ELEMENT}.sentences = {{start: 'Sprechen'}}")
     assert page.evaluate(f"{SHADOW}.querySelector('.primary').ariaLabel") == "Sprechen"
+
+
+# Firefox
+
+
+@WITH_SOUND
+def test_firefox_connects_its_microphone_and_plays(server: PageServer, wav: Path) -> None:
+    with SoundServer() as card, pulse_of(card) as pulse, Firefox({}, PULSE_SERVER=pulse) as browser:
+        page = browser.page(f"{server.url}#unprocessed")
+        page.until(f"{ELEMENT}.state === 'idle'")
+        visit = talking(page, server)
+        card.speak(wav)
+        until(lambda: any(loudness(block) > LOUDNESS / 2 for block in blocks_of(visit.sound)))
+        before = len(visit.messages)
+        until(lambda: len(visit.messages) > before + 25)
+        loud = [block for block in blocks_of(visit.sound) if loudness(block) > LOUDNESS / 2]
+        assert abs(pitch(array("h", b"".join(map(bytes, loud[1:-1])))) / TONE - 1) < 0.05
+        visit.play(numbered(OUTPUT_RATE))
+        visit.tell("end_of_answer")
+        until(lambda: visit.played == 1.0)
+        page.until(f"window.heard.length > {OUTPUT_RATE}")
+        assert heard(page)[:OUTPUT_RATE] == list(numbered(OUTPUT_RATE))
+        assert [each for each in page.evaluate("window.violations") if "favicon" not in each] == []
 
 
 # Keys
@@ -511,6 +584,7 @@ def test_the_guide_names_every_attribute_event_part_variable_state_and_count() -
         *re.findall(r'part\.add\("(\w+)"', every),
         *re.findall(r"var\((--voice-[\w-]+)[,)]", every),
         *(f"--voice-{name}" for name in re.findall(r'^  "?([\w-]+)"?: \["#', source["style.js"], re.MULTILINE)),
+        *re.findall(r"^  (\w+):", source["sentences.js"].partition("// problems")[2], re.MULTILINE),
         *re.findall(r"^  (\w+): (?:WHILE_RUNNING|AT_REST),", source["states.js"], re.MULTILINE),
         *re.findall(r"^      (\w+)[:,]", element[element.index("get stats") : element.index("get sentences")], re.MULTILINE),
     }

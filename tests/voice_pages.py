@@ -69,9 +69,7 @@ class Visit:
 
     def begin(self, conversation: str = "c1", turn_taking: str = "automatic", output_rate: int = OUTPUT_RATE) -> None:
         """Says that the conversation has started."""
-        self.tell(
-            "started", conversation=conversation, input_rate=INPUT_RATE, output_rate=output_rate, turn_taking=turn_taking
-        )
+        self.tell("started", conversation=conversation, input_rate=INPUT_RATE, output_rate=output_rate, turn_taking=turn_taking)
 
     def state(self, state: str) -> None:
         self.tell("state_changed", at=0.0, state=state)

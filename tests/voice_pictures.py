@@ -1,4 +1,4 @@
-"""Pictures of ``<genai-live-voice>`` for the guide, wide and narrow, light and dark: ``python -m tests.voice_pictures [FOLDER]``."""
+"""Pictures of ``<genai-live-voice>`` for its guide, wide and narrow, light and dark: ``python -m tests.voice_pictures``."""
 
 from __future__ import annotations
 
@@ -23,13 +23,12 @@ ANSWER = "I found it. Your order left Hamburg this morning and will be with you 
 
 def murmur(rate: int, seconds: float) -> array[int]:
     """Sound that comes and goes as speech does."""
-    return array(
-        "h",
-        (
-            round(9000 * sin(2 * pi * 170 * at / rate) * max(0.0, sin(2 * pi * 1.7 * at / rate)) * (0.4 + 0.6 * sin(at / rate * 4.1) ** 2))
-            for at in range(int(rate * seconds))
-        ),
-    )
+    times = (at / rate for at in range(int(rate * seconds)))
+    return array("h", (round(loudness(time) * sin(2 * pi * 170 * time)) for time in times))
+
+
+def loudness(time: float) -> float:
+    return 9000 * max(0.0, sin(2 * pi * 1.7 * time)) * (0.4 + 0.6 * sin(4.1 * time) ** 2)
 
 
 def take(browser: Browser, server: PageServer, picture: Path, width: int, scheme: str) -> None:

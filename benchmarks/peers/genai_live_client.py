@@ -1,6 +1,7 @@
 """This library, as its users use it.
 
-``--without-speed`` hides the packages of that extra, ``--callback`` receives by callback, ``--shared`` shares a reader.
+``--without-speed`` hides the packages of that extra, ``--callback`` receives by callback, ``--shared`` shares a reader,
+``--conversations`` has voice conversations talk in the place of bare sessions.
 """
 
 from __future__ import annotations
@@ -127,6 +128,79 @@ class ByCallback(InLoop):
         super().send(session.session, chunk, count)
 
 
+class Talking(InLoop):
+    """Conversations: one thread is the microphone of all of them, in blocks of 20 ms; what is played is seen."""
+
+    shared = True
+
+    def converse(self, crowd: _peer.Crowd, see: Callable[[bytes], object]) -> dict[str, Any]:
+        """As of bare sessions."""
+        from genai_live.voice import Conversation
+
+        client = self.client(crowd.url, crowd.authority)
+        ends = [_End(see) for _ in range(crowd.sessions)]
+        talks = [Conversation.connect(client, end, model=crowd.model, reconnect=False) for end in ends]
+        over = threading.Event()
+        threading.Thread(target=self._speak, args=(ends, over), daemon=True).start()
+        time.sleep(1.0)
+        began = time.monotonic()
+        before = [talk.stats.sent for talk in talks]
+        with _peer.Meter() as meter:
+            time.sleep(crowd.seconds)
+        sent = [talk.stats.sent - before[index] for index, talk in enumerate(talks)]
+        over.set()
+        return {
+            "began": began, "ended": time.monotonic(), "cpu": meter.cpu, "switches": meter.switches,
+            "spoken": min(sent) / crowd.seconds, "threads": threading.active_count(),
+        }  # fmt: skip
+
+    def _speak(self, ends: list[_End], over: threading.Event) -> None:
+        block, began, count = bytes(640), time.monotonic(), 0
+        while not over.is_set():
+            for index, end in enumerate(ends):
+                if index % 10 == 0:
+                    due = began + 0.02 * (count + index / len(ends))
+                    time.sleep(max(0.0, due - time.monotonic()))
+                end.feed(block)
+            count += 1
+
+
+class _End:
+    """What is played was heard."""
+
+    flushes = 0
+
+    def __init__(self, see: Callable[[bytes], object]) -> None:
+        self.see = see
+        self.bytes = 0
+
+    def open(self, feed: Callable[[bytes], None], control: object, ended: object) -> Any:
+        from genai_live.voice import Rates
+
+        self.feed = feed
+        return Rates(16_000, 24_000)
+
+    def play(self, pcm: bytes) -> None:
+        self.bytes += len(pcm)
+        self.see(pcm)
+
+    def end_of_answer(self) -> None:
+        """Nothing runs empty."""
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    @property
+    def played(self) -> float:
+        return self.bytes / 48_000
+
+    def show(self, event: object) -> None:
+        """Nobody looks."""
+
+    def close(self, timeout: float) -> None:
+        """Nothing is open."""
+
+
 class _Called:
     def __init__(self, client: Client, model: str) -> None:
         self.turn_over = threading.Event()
@@ -140,4 +214,4 @@ class _Called:
 
 
 if __name__ == "__main__":
-    _peer.run(ByCallback() if "--callback" in sys.argv else InLoop())
+    _peer.run(Talking() if "--conversations" in sys.argv else ByCallback() if "--callback" in sys.argv else InLoop())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.bench import Bench
-from benchmarks.catalogue import FLOOR, GOOGLE, NODE, OURS, SHARED, Entry, title
+from benchmarks.catalogue import CONVERSATIONS, FLOOR, GOOGLE, NODE, OURS, SHARED, Entry, title
 from benchmarks.records import Record, chosen, short
 
 SUITE = "crowd"
@@ -16,7 +16,7 @@ SIZE = 1_920
 LADDER = (10, 20, 30, 40, 60, 90, 135, 165, 200, 245, 300, 450, 675, 1_000, 1_250)
 """Closer together where google-genai reaches its limit: both aims are multiples of that."""
 QUICK_LADDER = (60, 135)
-PEERS = (GOOGLE, NODE, OURS, SHARED, FLOOR)
+PEERS = (GOOGLE, NODE, OURS, SHARED, CONVERSATIONS, FLOOR)
 
 
 def run(bench: Bench) -> None:

@@ -24,8 +24,8 @@ ITEM_BYTES = 512
 
 
 UNRECEIVED_BYTES = 16 * 1024
-"""Bytes kept beside callbacks before any thread has received: the newest message or few, in case one comes. Hundreds of sessions that
-nobody receives from kept 242 MB of what their callbacks had seen, and the garbage collector went through it."""
+"""Bytes kept beside callbacks before any thread has received: the newest message or few, in case one comes. Hundreds of sessions
+that nobody receives from kept 242 MB of what their callbacks had seen, and the garbage collector went through it."""
 
 Item = tuple[ServerMessage | bytes | bytearray | None, Mark, int, int]
 """What stands in the queue: a message, its bytes, or None where a mark came alone; the mark; the bytes that came before it, over

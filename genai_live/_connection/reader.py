@@ -192,6 +192,8 @@ class Reader:
             except BaseException:
                 self._new.remove(connection)
                 raise
+        if self.is_current:
+            self._wake()
 
     def _wake(self) -> None:
         writer = self._wake_writer
@@ -228,7 +230,7 @@ class Reader:
         """Requires the start lock. Makes the thread look at what is new, or starts it; RuntimeError when that cannot be done."""
         if self._thread is None:
             self._start_thread(self._run)
-        else:
+        elif not self.is_current:  # which looks at its timetable before it waits
             self._wake()
 
     def _start_thread(self, work: Callable[[], None]) -> None:

@@ -218,6 +218,13 @@ class Violation(Exception):
         self.reason = reason
 
 
+def _without_mask_bit(length: int) -> int:
+    """The second byte of a client's frame, whose mask bit has to be set (section 5.1)."""
+    if not length & MASKED:
+        raise Violation(PROTOCOL_ERROR, "the client sent a frame without a mask")
+    return length & ~MASKED
+
+
 class FrameParser:
     """Cuts messages from the bytes of one connection, in order.
 
@@ -291,13 +298,8 @@ class FrameParser:
                 return position
             first, length = buffer[position], buffer[position + 1]
             if self._is_masked:
-                if not length & MASKED:
-                    raise Violation(PROTOCOL_ERROR, "the client sent a frame without a mask")
-                length &= ~MASKED
+                length = _without_mask_bit(length)
                 start += KEY_BYTES
-                if start > size:
-                    self._missing = start - size
-                    return position
             if length >= LENGTH_IN_2_BYTES:  # or the mask bit, which a server must not set (section 5.1)
                 if length & MASKED:
                     raise Violation(PROTOCOL_ERROR, "the server sent a masked frame")
@@ -308,7 +310,7 @@ class FrameParser:
                     return position
                 length = int.from_bytes(buffer[position + SHORTEST_HEADER : position + SHORTEST_HEADER + wide], "big")
                 if not least <= length < _NO_LENGTH:
-                    raise Violation(PROTOCOL_ERROR, f"the {self._peer} wrote a frame's length in a form that RFC 6455 does not allow")
+                    raise Violation(PROTOCOL_ERROR, f"the {self._peer} wrote a frame's length in a form that RFC 6455 forbids")
             end = start + length
             # A whole message in one frame, as the service sends: what follows would find nothing to say.
             plain = first in _WHOLE and self._fragments_opcode == CONTINUATION and length <= self._max_message_bytes
@@ -317,10 +319,10 @@ class FrameParser:
             if end > size:
                 self._missing = end - size
                 return position
-            key = buffer[start - KEY_BYTES : start] if self._is_masked else b""
+            key = bytes(buffer[start - KEY_BYTES : start]) if self._is_masked else b""
             payload = buffer[start:end] if buffer is not self._begun else self._payload_of_begun(start)
             if key:
-                payload = masked(payload, key)
+                payload = masked(bytes(payload), key)
             if plain:
                 events.append((first & 0xF, payload))
             else:

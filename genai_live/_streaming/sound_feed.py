@@ -64,7 +64,7 @@ class SoundFeed:
         self._fed += len(pcm)
         self._sounds.append((self._fed, pcm))
         limit = self._fed - int(self.keep * self.rate) * SAMPLE_BYTES
-        while (sounds := self._sounds) and sounds[0][0] < limit:
+        while (sounds := self._sounds) and sounds[0][0] <= limit:
             with suppress(IndexError):  # the thread that sends was faster
                 self._dropped += len(sounds.popleft()[1])
 

@@ -74,9 +74,7 @@ class Stream(Protocol):
 class SoundSink:
     """One session's door for sound. Each session owns one; one stream at a time has it."""
 
-    def __init__(
-        self, outlet: Outlet, *, automatic_detection: bool, text_json: Callable[[str], bytes] = lambda _: b""
-    ) -> None:
+    def __init__(self, outlet: Outlet, *, automatic_detection: bool, text_json: Callable[[str], bytes] = lambda _: b"") -> None:
         self._outlet = outlet
         self._text_json = text_json
         """The message of a typed sentence, in the form that the session's model takes."""

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from typing import NoReturn
 
 from genai_live import __version__
-from genai_live.cli import chat, demo, emulate, models, record, talk
+from genai_live.cli import chat, demo, devices, emulate, models, record, talk, voice
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError
 from genai_live.errors import LiveError
@@ -33,8 +33,22 @@ TERMINATED = 143
 
 COMMANDS = {
     "demo": (demo, "ask a spoken question and save the spoken answer; works without a key", ["demo", "demo --voice Kore --json"]),
-    "talk": (talk, "ask what is in a WAV file and save the spoken answer", ["talk question.wav --model gemini-3.8-live"]),
+    "voice": (
+        voice,
+        "talk over microphone and loudspeaker; needs the extra voice",
+        [
+            "voice --model gemini-3.8-live",
+            "voice --emulator --push-to-talk",
+            "voice --tool weather:get_weather --record call.wav",
+        ],
+    ),
+    "talk": (
+        talk,
+        "ask what is in a WAV file and save the spoken answer; without a file the same as voice",
+        ["talk question.wav --model gemini-3.8-live", "talk --emulator"],
+    ),
     "chat": (chat, "talk in text, line by line", ['chat --emulator --system "Answer briefly."', "chat --json < questions.txt"]),
+    "devices": (devices, "list microphones and loudspeakers", ["devices", "devices --json"]),
     "models": (models, "list the models that talk live", ["models", "models --json"]),
     "emulate": (emulate, "run a Live server on this machine", ["emulate --port 8765"]),
     "record": (record, "stand between clients and a service, and write down what both say", ["record --out talk.jsonl"]),

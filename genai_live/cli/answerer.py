@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from genai_live import Client
 from genai_live.emulator import HOST_VARIABLE, LiveEmulator
@@ -74,8 +75,16 @@ def why_emulator(model: str | None, asked: bool) -> str | None:
 
 
 @contextmanager
-def answerer(model: str | None, asked_for_emulator: bool, *, emulator_if_needed: bool = False) -> Iterator[Answerer]:
+def answerer(
+    model: str | None,
+    asked_for_emulator: bool,
+    *,
+    emulator_if_needed: bool = False,
+    playback: Literal["assumed", "instant"] = "instant",
+) -> Iterator[Answerer]:
     """Whoever answers, for as long as the context lasts; starts an embedded emulator when it is asked for, or needed.
+
+    ``playback`` is the emulator's: where the answer is heard, and spoken over, it must be assumed to be.
 
     Raises:
         ConfigError: when the service is asked for without a key or other settings, or the emulator's extra is not installed.
@@ -84,7 +93,7 @@ def answerer(model: str | None, asked_for_emulator: bool, *, emulator_if_needed:
     if why is None:
         yield _service(model)
         return
-    with LiveEmulator(playback="instant") as emulator:
+    with LiveEmulator(playback=playback) as emulator:
         client = Client("emulator", vertexai=False, http_options={"base_url": emulator.url})
         yield Answerer(client, model or EMULATED_MODEL, why)
 

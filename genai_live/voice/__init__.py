@@ -15,12 +15,20 @@ transcript     what both sides said, and the history that another session goes o
 answers        one answer of the model's, from the question to the last sample
 dialogue       what becomes of messages, acts and time: all decisions, without threads and clock
 mouth          the model's sound on its way to the end, converted
+microphone     what the end hears on its way to the service: muted, half duplex, waiting for a connection
 mailbox        one thing at a time, and nobody waits
 growing_wav    a WAV file that is right at every moment
 recorder       both sides as one stereo WAV, and the transcript
+audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end
 files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
 end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
+sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
+streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
+watch          when a stream counts as lost
+echo           the loudspeaker's sound taken out of the microphone's
+leaving        how a process ends although a sound card hangs
+devices        ``Devices``: the five above as an end
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.
@@ -29,6 +37,7 @@ Everything here stands on the public API of the library.
 from __future__ import annotations
 
 from genai_live.voice.conversation import Conversation, ConversationStats
+from genai_live.voice.devices import Devices, DeviceStats
 from genai_live.voice.events import (
     AnswerLost,
     ConversationState,
@@ -51,6 +60,7 @@ from genai_live.voice.events import (
 from genai_live.voice.files import Files
 from genai_live.voice.latency import Latencies
 from genai_live.voice.recorder import FileRecorder, MemoryRecorder, Recorder
+from genai_live.voice.sound_cards import SoundDevice, sound_devices
 from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [
@@ -60,6 +70,8 @@ __all__ = [
     "ConversationState",
     "ConversationStats",
     "DeviceChanged",
+    "DeviceStats",
+    "Devices",
     "Ended",
     "Event",
     "FileRecorder",
@@ -78,6 +90,7 @@ __all__ = [
     "Reconnecting",
     "Recorder",
     "Release",
+    "SoundDevice",
     "SoundEnd",
     "StateChanged",
     "Text",
@@ -87,4 +100,5 @@ __all__ = [
     "UserWords",
     "Utterance",
     "Waiting",
+    "sound_devices",
 ]

@@ -16,24 +16,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from genai_live import Session, SoundFeed
+from genai_live import Session
 from genai_live._arguments import came, flag
 from genai_live._deadline import Deadline
-from genai_live.audio import SILENCE_DBFS
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SessionClosed
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
+from genai_live.voice.audience import Audience
 from genai_live.voice.detection import loudness
 from genai_live.voice.dialogue import Dialogue
-from genai_live.voice.event_queue import EventQueue
-from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, TurnEnded, Utterance
+from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, Utterance
 from genai_live.voice.latency import Latencies
 from genai_live.voice.mailbox import Mailbox
+from genai_live.voice.microphone import Microphone
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, lacks
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -46,10 +46,6 @@ LOOK = 0.02
 """Seconds between two looks at the end while something is to be heard: latencies and states are right to so much."""
 METER = 0.1
 """Seconds between two levels."""
-KEPT_WHILE_DOWN = 2.0
-"""Seconds of the microphone that wait for the next connection: older speech is answered too late to be a conversation."""
-ECHO_TAIL = 0.2
-"""Seconds for which a half-duplex microphone stays shut after the last sound: rooms ring on."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that ``close`` takes at the most, for the end and for the session together."""
 _HOLDER = "a Conversation"
@@ -84,7 +80,8 @@ class Conversation:
     """A spoken conversation over a session that is open already, and stays open afterwards.
 
     Blocks until the end has sound. While it is open it is the session's one receiver: ``ask``, ``collect``, ``receive`` and
-    iteration raise WrongThread; sending stays free. It reads turn taking off the session.
+    iteration raise WrongThread; sending stays free. It reads turn taking off the session. Runs of the session's tools are no
+    events here, as somebody else has set ``on_run``; with ``connect`` they are.
 
     Args:
         session: Open, and answering in AUDIO.
@@ -220,8 +217,8 @@ class Conversation:
         levels: bool,
         on_event: Callable[[Event], object] | None,
     ) -> None:
-        if not isinstance(end, SoundEnd):
-            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), not {came(end)}", "end")
+        if missing := lacks(end):
+            raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), and {came(end)} has no {missing}", "end")
         if on_event is not None and not callable(on_event):
             raise ConfigError(f"must be a function that takes an event, not {came(on_event)}", "on_event")
         self._end = end
@@ -229,17 +226,13 @@ class Conversation:
         self._levels = flag(levels, "levels")
         self._on_event = on_event
         self._zero = time.monotonic()
-        self._events = EventQueue()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
-        self._feed = SoundFeed(on_chunk=self._hear_chunk)
-        self._keep = self._feed.keep
-        self._hears = True
-        """False while what the end feeds is not for the model: an open button."""
-        self._muted = False
-        self._shut_until = 0.0
-        """Half duplex: until when the microphone stays shut, in seconds of the conversation."""
+        self._microphone = Microphone(self._now, self._note_said)
+        self._recorder: Recorder | None = None
         self._looking = False
         """True while a look is on its way."""
+        self._metered = b""
+        """What was heard since the last level."""
         self._stopped = False
         """True once nothing is handled any more."""
         self._closer = threading.Lock()
@@ -247,10 +240,6 @@ class Conversation:
         self._error: Exception | None = None
         """What ended the session, or the end."""
         self._close_info: CloseInfo | None = None
-        self._metered = b""
-        """What was heard since the last level."""
-        self._said: set[tuple[str, float]] = set()
-        """Speaker and beginning of the utterances that the recorder has."""
         self._is_open = False
         self._wants_close = False
         """True when session or end were over before it was open."""
@@ -274,8 +263,9 @@ class Conversation:
 
     def _open_end(self, record: str | os.PathLike[str] | Recorder | None) -> Rates:
         self._recorder = FileRecorder(record) if isinstance(record, (str, os.PathLike)) else record
+        self._audience = Audience(self._end, self._on_event, self._recorder)
         try:
-            rates = self._end.open(self._hear, self._control, self._note_end)
+            rates = self._end.open(self._microphone.hear, self._control, self._note_end)
             try:
                 if self._recorder is not None:
                     self._recorder.begin(self._now, rates.output)
@@ -297,14 +287,16 @@ class Conversation:
         try:
             self._session = session
             self._settings = settings
-            self._feed.rate = rates.input
             self._mouth = Mouth(self._end, rates.output, remembers=self._levels or self._recorder is not None)
             has_button = settings.turn_taking == "push_to_talk"
             self._dialogue = Dialogue(
-                self._mouth, self._tell, interruptible=settings.interruptible, has_button=has_button
+                self._mouth,
+                self._audience.tell,
+                self._microphone.clock,
+                interruptible=settings.interruptible,
+                has_button=has_button,
             )
-            self._hears = not has_button
-            self._stream = session.stream_audio(self._feed, wait=False)
+            self._microphone.start(session, rates.input, has_button=has_button, half_duplex=self._half_duplex)
             self._dialogue.open(self._now())
             self._mailbox.open()
             self._look_later()
@@ -346,25 +338,22 @@ class Conversation:
         self._error = self._error or error
         self._close_soon()
 
-    def _hear(self, pcm: bytes) -> None:
-        """The end's ears; a device's callback may be calling."""
-        if self._hears:
-            self._feed.feed(pcm)
-
-    def _hear_chunk(self, chunk: bytes) -> None:
+    def _note_said(self, chunk: bytes, now: float) -> None:
         """The thread that sends."""
-        now = self._now()
-        self._dialogue.ears.hear(chunk, now)
         if self._recorder is not None:
             self._recorder.hear(chunk, now)
 
     def _control(self, control: Control) -> None:
-        if isinstance(control, Text):
-            self.send_text(control.text)
-        elif isinstance(control, Moved):
-            self._post(lambda now: self._tell(DeviceChanged(now, control.old, control.new)))
-        else:
-            _CONTROLS[type(control)](self)
+        """What the person at the end does; what does not fit the conversation is logged, as nobody there can help it."""
+        try:
+            if isinstance(control, Text):
+                self.send_text(control.text)
+            elif isinstance(control, Moved):
+                self._post(lambda now: self._audience.tell(DeviceChanged(now, control.old, control.new)))
+            else:
+                _CONTROLS[type(control)](self)
+        except ConfigError as error:
+            logger.warning("%s of an end was not taken: %s", type(control).__name__, error)
 
     # Handling: one thread at a time, whichever is there.
 
@@ -378,17 +367,24 @@ class Conversation:
     def _handle(self, act: Callable[[float], object]) -> None:
         if self._stopped and act != self._tell_end:
             return
-        act(self._now())
-        if not self._stopped:
-            self._shut_or_open()
-            if self._dialogue.wants_look or (self._stream.muted and not self._muted):
-                self._look_later()
+        try:
+            act(self._now())
+        finally:
+            if not self._stopped:
+                self._settle()
+
+    def _settle(self) -> None:
+        """Whatever has happened: opens or shuts the microphone, and looks again while time matters."""
+        dialogue, microphone = self._dialogue, self._microphone
+        microphone.settle(self._now(), pressed=dialogue.pressed, is_playing=dialogue.is_playing)
+        if dialogue.wants_look or microphone.opens_soon:
+            self._look_later()
 
     def _handle_message(self, message: LiveServerMessage, now: float) -> None:
         if message.reconnecting is not None:
-            self._feed.keep, self._feed.paused = KEPT_WHILE_DOWN, True
+            self._microphone.wait_for_connection()
         elif message.reconnected is not None:
-            self._feed.keep, self._feed.paused = self._keep, False
+            self._microphone.go_on()
         self._dialogue.message(message, now)
 
     def _look_later(self) -> None:
@@ -414,19 +410,6 @@ class Conversation:
             if self._levels:
                 self._metered += heard
 
-    def _shut_or_open(self) -> None:
-        """Has the microphone heard, or not: as the user wishes, and half duplex asks for."""
-        now = self._now()
-        if self._half_duplex and self._settings.turn_taking == "automatic":
-            if self._dialogue.is_playing:
-                self._shut_until = now + ECHO_TAIL
-            shut = now < self._shut_until
-        else:
-            shut = False
-        self._hears = not self._muted and (self._dialogue.pressed or self._settings.turn_taking == "automatic")
-        if self._stream.muted is not (shut or self._muted):
-            (self._stream.mute if shut or self._muted else self._stream.unmute)()
-
     def _meter(self) -> None:
         self._post(self._tell_levels)
         if not self._stopped:
@@ -434,31 +417,8 @@ class Conversation:
 
     def _tell_levels(self, now: float) -> None:
         self._note_heard(now, self._end.played)
-        level = self._dialogue.ears.level if self._hears else SILENCE_DBFS
-        self._tell(Level(now, level, loudness(self._metered)))
+        self._audience.tell(Level(now, self._microphone.level, loudness(self._metered)))
         self._metered = b""
-
-    def _tell(self, event: Event) -> None:
-        """Gives an event to whoever wants it."""
-        if self._on_event is None:
-            self._events.put(event)
-        else:
-            self._call(self._on_event, event)
-        self._call(self._end.show, event)
-        if isinstance(event, TurnEnded):
-            self._record(event.utterances)
-
-    def _record(self, utterances: tuple[Utterance, ...]) -> None:
-        if self._recorder is not None:
-            new = [each for each in utterances if (each.speaker, each.begin) not in self._said]
-            self._said |= {(each.speaker, each.begin) for each in new}
-            self._recorder.say(new)
-
-    def _call(self, function: Callable[[Event], object], event: Event) -> None:
-        try:
-            function(event)
-        except Exception:
-            logger.exception("%s failed for an event of a conversation; it goes on", getattr(function, "__qualname__", function))
 
     # What the user does. Any thread; returns at once.
 
@@ -471,7 +431,7 @@ class Conversation:
         self._post(lambda now: self._switch(muted=False))
 
     def _switch(self, *, muted: bool) -> None:
-        self._muted = muted
+        self._microphone.muted = muted
 
     def press(self) -> None:
         """Begins to speak, with ``push_to_talk``: an answer that is heard stops at once. Nothing happens while it is pressed.
@@ -497,14 +457,13 @@ class Conversation:
 
     def _handle_press(self, now: float) -> None:
         if not self._dialogue.pressed:
-            self._feed.begin_activity()
+            self._microphone.press()
             self._dialogue.press(now)
 
     def _handle_release(self, now: float) -> None:
         if self._dialogue.pressed:
             self._dialogue.release(now)
-            self._hears = False
-            self._feed.end_activity()
+            self._microphone.release()
 
     def send_text(self, text: str) -> None:
         """Asks what the user typed; an answer that is heard stops. Goes out behind the sound that was heard before.
@@ -518,7 +477,7 @@ class Conversation:
 
     def _handle_text(self, text: str, now: float) -> None:
         self._dialogue.ask(text, now)
-        self._feed.send_text(text)
+        self._microphone.feed.send_text(text)
 
     def interrupt(self) -> None:
         """Stops the answer that is heard, and drops the rest of it.
@@ -535,7 +494,7 @@ class Conversation:
 
         Each event goes to one iterator. With ``on_event`` there is only the last one.
         """
-        while (event := self._events.take()) is not None:
+        while (event := self._audience.queue.take()) is not None:
             yield event
 
     def wait(self, timeout: float | None = None) -> Ended:
@@ -544,9 +503,9 @@ class Conversation:
         Raises:
             ReceiveTimeout: it goes on.
         """
-        if not Deadline.of(timeout).wait(self._events.over):
+        if not Deadline.of(timeout).wait(self._audience.queue.over):
             raise ReceiveTimeout(f"the conversation did not end within {timeout:g} s; it goes on")
-        ended = self._events.ended
+        ended = self._audience.queue.ended
         assert ended is not None
         return ended
 
@@ -568,7 +527,7 @@ class Conversation:
     @property
     def muted(self) -> bool:
         """True between ``mute`` and ``unmute``."""
-        return self._muted
+        return self._microphone.muted
 
     @property
     def transcript(self) -> tuple[Utterance, ...]:
@@ -591,13 +550,13 @@ class Conversation:
         return ConversationStats(
             turns=dialogue.turns,
             interruptions=dialogue.interruptions,
-            sent=self._stream.progress.sent,
-            input_dropped=self._feed.dropped,
+            sent=self._microphone.sent,
+            input_dropped=self._microphone.feed.dropped,
             heard=self._end.played,
             waiting=dialogue.playback.waiting,
             refused=self._mouth.refused,
             underruns=dialogue.playback.underruns,
-            events_dropped=self._events.dropped,
+            events_dropped=self._audience.queue.dropped,
             end=dict(counted) if isinstance(counted, Mapping) else {},
         )
 
@@ -626,7 +585,7 @@ class Conversation:
             return
         if self._closer.acquire(blocking=False):
             self._close(deadline)
-        deadline.wait(self._events.over)
+        deadline.wait(self._audience.queue.over)
 
     def _close_soon(self) -> None:
         """Closes on a thread of its own: those that come here must not block."""
@@ -636,7 +595,7 @@ class Conversation:
 
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
-        self._stream.cancel()
+        self._microphone.stop()
         try:
             left = deadline.left()
             self._end.close(CLOSE_TIMEOUT if left is None else left)
@@ -656,17 +615,13 @@ class Conversation:
         self._post(self._tell_end)
 
     def _tell_end(self, now: float) -> None:
-        ended = Ended(now, self._close_info, self._error)
-        if self._on_event is not None:
-            self._call(self._on_event, ended)
-        self._call(self._end.show, ended)
-        self._events.end(ended)
+        self._audience.end(Ended(now, self._close_info, self._error))
 
     def _stop(self, now: float) -> None:
         played = self._end.played
         self._dialogue.end(now, played, self._end.flushes)
         self._note_heard(now, played)
-        self._record(self.transcript)
+        self._audience.record(self.transcript)
         self._stopped = True
 
     def __enter__(self) -> Conversation:

@@ -19,6 +19,8 @@ _QUIETEST = -55.0
 """dBFS that no speech is below."""
 _WINDOW = 3.0
 """Seconds of which the quietest chunk is the noise of the room: speech has pauses within them."""
+_ROOM = _QUIETEST - _ABOVE_FLOOR
+"""dBFS of a room of which nothing is known yet."""
 
 
 def loudness(pcm: bytes) -> float:
@@ -45,6 +47,8 @@ class SpeechClock:
         """Notes a chunk whose last sample was heard at ``now``."""
         self.level = level = loudness(pcm)
         quiet = self._quiet
+        if not quiet:
+            quiet.append((now, _ROOM))
         while quiet and quiet[-1][1] >= level:
             quiet.pop()
         quiet.append((now, level))

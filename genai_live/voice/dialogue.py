@@ -45,7 +45,7 @@ STALE_FOR = 1.0
 QUIET_END = 3.0
 """Seconds without a message, all being heard and made, after which an answer is over that the service does not end: some models
 never do."""
-STALLED_END = 10.0
+STALLED_END = 5.0
 """The same for an answer of which more may come, for all that the service has said."""
 LATEST_SPEECH = 10.0
 """Seconds before an answer in which the speech that it answers ended, where the service does not say when."""
@@ -70,13 +70,19 @@ class Dialogue:
     """The course of one conversation."""
 
     def __init__(
-        self, mouth: Mouth, tell: Callable[[Event], object], *, interruptible: bool = True, has_button: bool = False
+        self,
+        mouth: Mouth,
+        tell: Callable[[Event], object],
+        ears: SpeechClock,
+        *,
+        interruptible: bool = True,
+        has_button: bool = False,
     ) -> None:
         self.state = ConversationState.CONNECTING
         self.transcript = Transcript()
         self.latencies = Statistics()
         self.playback = Playback()
-        self.ears = SpeechClock()
+        self.ears = ears
         self.turns = 0
         self.interruptions = 0
         self.pressed = False
@@ -420,7 +426,8 @@ class Dialogue:
             for stretch in answer.stretches:
                 if stretch.heard > 0 and not stretch.started:
                     stretch.started = True
-                    self._note_heard(answer, max(0.0, now - (played - stretch.begin)), now)
+                    began = now - (played - stretch.begin)
+                    self._note_heard(answer, max(began, answer.watch.seen("first_sound") or 0.0), now)
 
     def _note_heard(self, answer: Answer, began: float, now: float) -> None:
         answer.watch.note("first_played", began)

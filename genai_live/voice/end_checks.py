@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from genai_live.audio import SAMPLE_BYTES
 from genai_live.errors import EndFull
 from genai_live.voice.events import ConversationState, Level, StateChanged
-from genai_live.voice.sound_end import HELD_SECONDS, Control, Rates, SoundEnd
+from genai_live.voice.sound_end import HELD_SECONDS, Control, Rates, SoundEnd, lacks
 
 AT_ONCE = 0.1
 """Seconds that a call may take which never blocks: a busy machine takes some of them, a block of sound more."""
@@ -29,7 +29,8 @@ class Checked:
     """An end under test, with what it did."""
 
     def __init__(self, end: SoundEnd, patience: float) -> None:
-        assert isinstance(end, SoundEnd), f"{type(end).__name__} lacks one of the members of SoundEnd"
+        missing = lacks(end)
+        assert not missing, f"{type(end).__name__} has no {missing}"
         self.end = end
         self.patience = patience
         self.rates = Rates(0, 0)

@@ -34,7 +34,11 @@ class GrowingWav:
         header = wav_bytes(b"", rate, channels)
         try:
             self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 # it stays open
-            self._file.write(header)
+            try:
+                self._file.write(header)
+            except OSError:
+                self._file.close()
+                raise
         except OSError as error:
             raise ConfigError(f"{self._path!r} cannot be written: {error.strerror or error}") from error
         self._header = len(header)

@@ -35,6 +35,10 @@ class Stopwatch:
         """Notes a field of ``Latency`` that happened at ``now``."""
         self._seen.setdefault(moment, now)
 
+    def seen(self, moment: str) -> float | None:
+        """When it happened; None when it has not."""
+        return self._seen.get(moment)
+
     def read(self) -> Latency:
         """What was measured so far."""
         if self.asked is None:

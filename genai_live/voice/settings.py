@@ -9,6 +9,7 @@ from typing import Any, Literal
 from genai_live._arguments import came
 from genai_live.errors import ConfigError
 from genai_live.types import LiveConnectConfig
+from genai_live.types._base import Message
 
 TurnTaking = Literal["automatic", "push_to_talk"]
 _TURN_TAKINGS = ("automatic", "push_to_talk")
@@ -76,9 +77,10 @@ def _fields(value: Any, path: str) -> dict[str, Any]:
         return {}
     if isinstance(value, Mapping):
         return dict(value)
-    if not hasattr(value, "__dict__"):
+    if not isinstance(value, Message):
         raise ConfigError(f"must be a dict or an object of genai_live.types, not {came(value)}", path)
-    return {name: held for name, held in vars(value).items() if held is not None}
+    held = {name: each for name, each in vars(value).items() if each is not None}
+    return {**held.pop("extra", {}), **held}
 
 
 def _key(fields: Mapping[str, Any], name: str) -> str:

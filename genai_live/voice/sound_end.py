@@ -120,3 +120,11 @@ class SoundEnd(Protocol):
     def close(self, timeout: float) -> None:
         """Ends it within ``timeout`` seconds; idempotent, from any thread."""
         ...
+
+
+MEMBERS = ("open", "play", "end_of_answer", "flush", "flushes", "played", "show", "close")
+
+
+def lacks(end: object) -> str:
+    """The members of ``SoundEnd`` that an object lacks, for a sentence; empty where it lacks none."""
+    return ", ".join(name for name in MEMBERS if not hasattr(end, name))

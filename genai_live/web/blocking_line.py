@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from genai_live.web.line import Taker
-from genai_live.web.outgoing import Outgoing
+from genai_live.web.outgoing import SLOW_AFTER, Outgoing
 
 logger = logging.getLogger("genai_live")
 
@@ -21,8 +21,10 @@ STALL = 20.0
 LONGEST_WAIT = 3600.0
 GOODBYE = 2.0
 """Seconds for the visitor's answer to a Close frame, before the socket is shut."""
-_GONE_NAMES = ("ConnectionClosed", "ConnectionClosedError", "ConnectionClosedOK", "ConnectionError", "Disconnect")
-_GONE_NAMES = (*_GONE_NAMES, "WebSocketDisconnect", "WebSocketError", "WebSocketException", "WebSocketConnectionClosedException")
+_GONE_NAMES = (
+    "ConnectionClosed", "ConnectionError", "Disconnect",
+    "WebSocketConnectionClosedException", "WebSocketDisconnect", "WebSocketError", "WebSocketException",
+)  # fmt: skip
 """What packages call the error of a peer that has gone."""
 
 
@@ -48,6 +50,7 @@ class BlockingLine:
         self._close: tuple[int, str] | None = None
         self._over = threading.Event()
         self._sending_since: float | None = None
+        """When the call began that sends."""
 
     def begin(self, taker: Taker) -> None:
         """As of ``Line``."""
@@ -63,7 +66,10 @@ class BlockingLine:
         with self._changed:
             if self._close is not None or self._over.is_set():
                 return 0
-            dropped = self._outgoing.put(message)
+            self._outgoing.put(message)
+            since = self._sending_since
+            slow = since is not None and time.monotonic() - since >= SLOW_AFTER
+            dropped = self._outgoing.keep_newest() if slow else 0
             self._changed.notify()
         return dropped
 

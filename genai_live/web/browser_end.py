@@ -18,6 +18,7 @@ from genai_live.voice import (
     ModelWords,
     Rates,
     StateChanged,
+    Text,
     ToolRunChanged,
     UserWords,
 )
@@ -41,6 +42,8 @@ START_TIMEOUT = 10.0
 FEW_SECONDS = 0.5
 """How often, at most, sound that is heard counts as a sign that somebody is there."""
 
+PIECE_BYTES = OUTPUT_BYTES
+"""Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
 _SPOKEN = (UserWords, ModelWords, ToolRunChanged)
 _SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
 
@@ -51,8 +54,8 @@ class BrowserEnd:
     The page speaks the wire format of docs/web.md: binary messages are 16-bit little-endian mono PCM, 16,000 Hz from the page and
     24,000 Hz to it, text messages are JSON events. ``websocket`` has ``receive()``, which returns str or bytes, and ``send()``,
     as those of simple-websocket, flask-sock and others have; three threads serve it, because its calls block. Whatever it raises
-    for a visitor that has gone ends the conversation in silence. Sound that the page does not take is dropped, oldest first,
-    beyond 30 s; a page that takes nothing for 20 s, or sends faster than anybody speaks, is let go.
+    for a visitor that has gone ends the conversation in silence. Of sound that a page takes more slowly than it is heard 30 s are
+    kept, the newest; a page that takes nothing for 20 s, or sends faster than anybody speaks, is let go.
 
     Args:
         websocket: The visitor's socket, open already.
@@ -82,6 +85,8 @@ class BrowserEnd:
         now = time.monotonic()
         self.on_start: Callable[[Start], object] | None = None
         """Takes the page's first message, on the line's thread; without it every page is welcome."""
+        self.on_shown: Callable[[Event], object] | None = None
+        """Called with each event of the conversation after the page was told, on the thread that brought it; must not block."""
         self.on_gone: Callable[[], object] | None = None
         """Called once, when the page has gone or is let go, on the line's thread."""
         self.conversation: str | None = None
@@ -92,6 +97,7 @@ class BrowserEnd:
         self._line = line
         self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
+        self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
         self._bucket = Bucket(now)
         self._start: Start | None = None
         self._started = threading.Event()
@@ -109,7 +115,10 @@ class BrowserEnd:
         self._given = 0.0
         """Seconds of sound that the conversation gave."""
         self._given_at_flush = self._played_at_flush = 0.0
-        self._close_code = NORMAL
+        self.close_code = NORMAL
+        """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
+        self._ends = False
+        """True when the conversation has ended, and its last event, which says why, is on its way."""
         self._spoken_noted = now
 
     def __repr__(self) -> str:
@@ -158,7 +167,11 @@ class BrowserEnd:
         if waiting + seconds > HELD_SECONDS:
             raise EndFull(f"{HELD_SECONDS:.0f} s of sound wait for the page already; this piece was not sent")
         self._given += seconds
-        self._note_dropped(self._line.send(pcm))
+        if len(pcm) <= PIECE_BYTES:
+            self._note_dropped(self._line.send(pcm))
+            return
+        for start in range(0, len(pcm), PIECE_BYTES):
+            self._note_dropped(self._line.send(pcm[start : start + PIECE_BYTES]))
 
     def end_of_answer(self) -> None:
         """Tells the page that the answer is complete; never blocks."""
@@ -187,17 +200,36 @@ class BrowserEnd:
             return
         if isinstance(event, _SPOKEN) or (isinstance(event, StateChanged) and event.state in _SPEAKING):
             self._hours.spoken(time.monotonic())
-        elif isinstance(event, Ended) and event.error is not None:
-            self._close_code = FAILED
         self._line.send(wire_format.shown(event))
+        if isinstance(event, StateChanged) and event.state is ConversationState.ENDED:
+            self._ends = True
+        elif isinstance(event, Ended):
+            self._ends = False
+            self.close_code = NORMAL if event.error is None else FAILED
+            self.close(0.0)
+        if self.on_shown is not None:
+            self.on_shown(event)
 
     def close(self, timeout: float) -> None:
-        """Says goodbye to the page and waits up to ``timeout`` seconds for its answer; idempotent, from any thread."""
-        self.end(self._close_code)
+        """Says goodbye to the page and waits up to ``timeout`` seconds for its answer; idempotent, from any thread.
+
+        Of a conversation that has ended the last event goes out first: the goodbye follows it.
+        """
+        if self._ends:
+            return
+        if self.close_code == FAILED:
+            self.refuse("server", wire_format.TROUBLE, FAILED)
+        else:
+            self.end(self.close_code)
         if timeout > 0:
             self._line.wait(timeout)
 
     # For whoever receives visitors. Any thread, never blocks.
+
+    def expect_start(self, within: float, reason: str, sentence: str, code: int) -> None:
+        """Lets the page go with these words when it has not said its first ones in time. Before ``begin``."""
+        self._hours = Hours(within, None, time.monotonic())
+        self._unspoken = (reason, sentence, code)
 
     def end(self, code: int, reason: str = "") -> None:
         """Closes the page's socket with a code of the wire format."""
@@ -237,7 +269,7 @@ class BrowserEnd:
         if over is None:
             return self._hours.next
         if self._start is None:
-            self.refuse("start", "The page said nothing. Reload it, then try again.")
+            self.refuse(*self._unspoken)
         else:
             self.refuse(over.reason, over.sentence, NORMAL)
         return float("inf")
@@ -254,7 +286,7 @@ class BrowserEnd:
         elif isinstance(said, Stop):
             self.end(NORMAL)
             self._end(None)
-        elif isinstance(said, wire_format.Text) and not self._bucket.take(TEXT_BYTES, now):
+        elif isinstance(said, Text) and not self._bucket.take(TEXT_BYTES, now):
             self._refuse_rate()
         elif self._is_open and self._control is not None:
             self._hours.spoken(now)

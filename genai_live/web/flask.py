@@ -41,10 +41,10 @@ COOKIE_SECONDS = 86_400
 class LiveVoice:
     """Lets the pages of a Flask app talk with a model, through ``<genai-live-voice src="/voice/">``.
 
-    It adds routes below ``prefix``: the socket at the prefix itself, ``genai-live-voice.js`` with its modules, and ``token``. Where
-    the web server gives its socket (gunicorn, werkzeug), one thread serves all visitors, and no thread of the server waits:
-    ``gunicorn -k gthread --threads 8`` carries hundreds. ``app.secret_key`` signs what a page shows; without one, tokens hold
-    for one process alone. docs/web.md tells the rest.
+    It adds routes below ``prefix``: the socket at the prefix itself, ``genai-live-voice.js`` with its modules, and ``token``.
+    Where the web server gives its socket (gunicorn, werkzeug), one thread serves all visitors, and no thread of the server
+    waits: ``gunicorn -k gthread --threads 8`` carries hundreds. ``app.secret_key`` signs what a page shows; without one, tokens
+    hold for one process alone. docs/web.md tells the rest.
 
     Args:
         app: The app; or call ``init_app``.
@@ -140,7 +140,7 @@ class LiveVoice:
         except NoUpgrade as error:
             return Response(str(error), error.status, {"Upgrade": "websocket"}, mimetype="text/plain")
         except ConfigError as error:
-            logger.error("%s", error)
+            logger.error("%s", error)  # noqa: TRY400 # the sentence says it all
             return Response(str(error), 501, mimetype="text/plain")
         except OSError:
             return _Over(None)
@@ -192,8 +192,8 @@ class LiveVoice:
     @staticmethod
     def _own_secret() -> str:
         logger.warning(
-            "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several workers"
-            " serve, or one is restarted"
+            "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several"
+            " workers serve, or one is restarted"
         )
         return secrets.token_hex()
 

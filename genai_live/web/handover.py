@@ -1,8 +1,8 @@
 """From a WSGI request to the visitor's WebSocket: upgrade, and the socket taken from the web server. The server's thread.
 
-gunicorn and werkzeug give an application the socket of a request. A copy of its descriptor becomes the visitor's; the server's own
-descriptor is put on one end of a pair whose other end is closed, so that it finds nothing there to write to or to wait for, and
-its thread goes home. A socket with TLS cannot be copied: it is lent, and the server's thread waits until it is given back.
+gunicorn and werkzeug give an application the socket of a request. A copy of its descriptor becomes the visitor's; the server's
+own descriptor is put on one end of a pair whose other end is closed, so that it finds nothing there to write to or to wait for,
+and its thread goes home. A socket with TLS cannot be copied: it is lent, and the server's thread waits until it is given back.
 """
 
 from __future__ import annotations

@@ -7,7 +7,10 @@ from collections import deque
 from genai_live.web.wire_format import OUTPUT_BYTES
 
 MOST_SECONDS = 30.0
-"""Seconds of sound that wait for a page which takes none; what a page has taken waits there, and does not count here."""
+"""Seconds of sound that wait for a page which takes it more slowly than it is heard. A page that is fast enough may take its time for
+what came at once: answers are made faster than they are spoken."""
+SLOW_AFTER = 2.0
+"""Seconds of waiting after which a page is judged."""
 MOST_TEXT_BYTES = 256 * 1024
 """Bytes of events beyond which a page is one that does not read."""
 
@@ -15,9 +18,8 @@ MOST_TEXT_BYTES = 256 * 1024
 class Outgoing:
     """Messages in order: ``str`` for events, ``bytes`` for sound."""
 
-    def __init__(self, most_seconds: float = MOST_SECONDS) -> None:
+    def __init__(self) -> None:
         self._messages: deque[bytes | str] = deque()
-        self._most_sound = int(most_seconds * OUTPUT_BYTES)
         self._sound = self._text = 0
 
     def __len__(self) -> int:
@@ -28,14 +30,18 @@ class Outgoing:
         """True when so many events wait that the page cannot be reading."""
         return self._text > MOST_TEXT_BYTES
 
-    def put(self, message: bytes | str) -> int:
-        """Adds a message; returns the bytes of sound that were dropped for it."""
+    def put(self, message: bytes | str) -> None:
+        """Adds a message."""
         self._messages.append(message)
         if isinstance(message, str):
             self._text += len(message)
-            return 0
-        self._sound += len(message)
-        return self._drop_down_to(self._most_sound - OUTPUT_BYTES) if self._sound > self._most_sound else 0
+        else:
+            self._sound += len(message)
+
+    def keep_newest(self, seconds: float = MOST_SECONDS) -> int:
+        """Drops sound beyond so many seconds, oldest first; returns the bytes that were dropped."""
+        most = int(seconds * OUTPUT_BYTES)
+        return self._drop_down_to(most - OUTPUT_BYTES) if self._sound > most else 0
 
     def take(self) -> bytes | str:
         """The oldest message, which waits no more."""
@@ -62,3 +68,26 @@ class Outgoing:
                 kept.append(message)
         self._messages = kept
         return before - self._sound
+
+
+class Pace:
+    """Whether a page takes its sound as fast as it is heard. Written while something waits."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._taken = 0
+
+    def waits(self, taken: int, now: float) -> None:
+        """Something waits, and so many bytes were taken."""
+        if self._since is None:
+            self._since, self._taken = now, 0
+        self._taken += taken
+
+    def waits_no_more(self) -> None:
+        """All was taken."""
+        self._since = None
+
+    def is_slow(self, now: float) -> bool:
+        """True when the page has had time enough, and took less than it would hear."""
+        since = self._since
+        return since is not None and now - since >= SLOW_AFTER and self._taken < (now - since) * OUTPUT_BYTES

@@ -30,7 +30,7 @@ class Tickets(Protocol):
 class SignedTickets:
     """Tickets by itsdangerous."""
 
-    def __init__(self, secret: str | bytes, seconds: float = TOKEN_SECONDS) -> None:
+    def __init__(self, secret: str | bytes, seconds: int = TOKEN_SECONDS) -> None:
         from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
 
         self._tokens = URLSafeTimedSerializer(secret, salt="genai-live token")

@@ -20,7 +20,7 @@ from genai_live._deadline import NEVER, Deadline
 from genai_live._network import frames
 from genai_live._network.frames import FrameParser, Violation
 from genai_live.web.line import Taker
-from genai_live.web.outgoing import Outgoing
+from genai_live.web.outgoing import Outgoing, Pace
 from genai_live.web.wire_format import NORMAL
 
 logger = logging.getLogger("genai_live")
@@ -50,7 +50,9 @@ class VisitorSocket:
     ``release`` is called once, at the end, with the socket; it closes it, or gives it back.
     """
 
-    def __init__(self, sock: socket.socket, reader: Reader, release: Callable[[socket.socket], object] = socket.socket.close) -> None:
+    def __init__(
+        self, sock: socket.socket, reader: Reader, release: Callable[[socket.socket], object] = socket.socket.close
+    ) -> None:
         sock.setblocking(False)
         with contextlib.suppress(OSError):  # a Unix socket, behind a proxy
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -77,6 +79,8 @@ class VisitorSocket:
         self._heard = time.monotonic()
         self._pinged = False
         self._stalled: float | None = None
+        """When the page took something last, while something waits for it."""
+        self._pace = Pace()
         self._leave_by = NEVER
         """Until when the page may answer our Close frame."""
         self._said_goodbye = False
@@ -97,7 +101,9 @@ class VisitorSocket:
         with self._queue_lock:
             if self._close is not None or self._is_over:
                 return 0
-            dropped = self._outgoing.put(message)
+            self._outgoing.put(message)
+            slow = self._stalled is not None and self._pace.is_slow(time.monotonic())
+            dropped = self._outgoing.keep_newest() if slow else 0
         if self._stalled is None:
             self._flush()
         return dropped
@@ -293,11 +299,16 @@ class VisitorSocket:
                 return False
             self._written = data[sent:] if sent < len(data) else b""
             if self._written:
+                now = time.monotonic()
+                self._pace.waits(sent, now)
                 if sent or self._stalled is None:
-                    self._stalled = time.monotonic()
+                    self._stalled = now
                     self._ask()
                 return False
+            if self._stalled is not None:
+                self._pace.waits(sent, time.monotonic())
         if self._stalled is not None:
+            self._pace.waits_no_more()
             self._stalled = None
             self._ask()
         return True

@@ -10,5 +10,5 @@ _browsers = Reader(shared=True)
 
 
 def reader_of(client: Client) -> Reader:
-    """The reader for visitors who talk through this client. With a shared one, a message wakes one thread, and not two in turn."""
+    """The reader for visitors who talk through this client: with a shared one, a message wakes one thread, not two in turn."""
     return client.live._opener.shared_reader or _browsers

@@ -1,7 +1,7 @@
 """All visitors of one worker: who is let in, what is opened for them, how they leave. The framework's side is elsewhere.
 
-A visit's first message comes on the line's thread, which must not wait: a short-lived thread claims its conversation and connects.
-Its last event comes on the thread that closes the conversation, which may wait for the store.
+A visit's first message comes on the line's thread, which must not wait: a short-lived thread claims its conversation and
+connects. Its last event comes on the thread that closes the conversation, which may wait for the store.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from genai_live import Client
 from genai_live._deadline import Deadline
 from genai_live.errors import DeviceError, LiveError
-from genai_live.voice import Conversation, ConversationState, Ended, Event
+from genai_live.voice import Conversation, ConversationState, Ended, Event, StateChanged, TurnEnded
 from genai_live.web.browser_end import BrowserEnd
 from genai_live.web.line import Line
 from genai_live.web.store import ConversationStore, StoredConversation
 from genai_live.web.tokens import Tickets
-from genai_live.web.wire_format import FAILED, FULL, MOVING, REFUSED, TROUBLE, Start
+from genai_live.web.wire_format import FAILED, FULL, MOVING, NORMAL, REFUSED, TROUBLE, Start
 
 logger = logging.getLogger("genai_live")
 
@@ -34,9 +33,11 @@ HANDLE_SECONDS = 7200.0
 """How long the service resumes a session after its end: two hours on the Developer API."""
 LEASE = 60.0
 """Seconds that an owner has beyond the longest conversation, before another worker may take it."""
+_IN_A_TURN = (ConversationState.HEARING, ConversationState.WAITING, ConversationState.SPEAKING)
 LEAVING = 3.0
 """Seconds for the Close frames of both sides once a conversation ends."""
-_ANSWERING = (ConversationState.WAITING, ConversationState.SPEAKING, ConversationState.HEARING)
+ANSWERED_WITHIN = 1.0
+"""Seconds in which a page that is refused may say its first words: some send them before they read."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Opening:
     idle_timeout: float | None = 60.0
     total_timeout: float | None = 900.0
 
-    def conversation(self, end: BrowserEnd, on_event: Callable[[Event], object], resume: str | None) -> Conversation:
+    def conversation(self, end: BrowserEnd, resume: str | None) -> Conversation:
         """Connects; blocks. Raises what ``Conversation.connect`` raises."""
         return Conversation.connect(
             self.client,
@@ -79,9 +80,13 @@ class Opening:
             config=self.config,
             turn_taking=self.turn_taking,
             run_tools=self.run_tools,
-            on_event=on_event,
+            on_event=_nobody,  # nothing is kept for one who iterates; the end is told all
             resume=resume,
         )
+
+
+def _nobody(_: Event) -> None:
+    pass
 
 
 class Visit:
@@ -103,11 +108,21 @@ class Visit:
         self._owner = secrets.token_hex(8)
         self._talks = False
         """True when a thread of it, or its conversation, will say that it is over."""
-        self.end.on_start, self.end.on_gone = self._arrive, self._leave
+        self._state = ConversationState.LISTENING
+        self._turn_is_open = False
+        """True from the visitor's first word to the end of the answer."""
+        self._refusal: Refusal | None = None
+        """Why the visitor is not let in, whatever the page says."""
+        self.end.on_start, self.end.on_shown, self.end.on_gone = self._arrive, self._note, self._leave
 
     def begin(self) -> None:
         """The line's messages come from now on."""
         self.end.begin()
+
+    def refuse_soon(self, refusal: Refusal) -> None:
+        """As ``refuse``, once the page has said its first words, or a second later. Before ``begin``."""
+        self._refusal = refusal
+        self.end.expect_start(ANSWERED_WITHIN, refusal.reason, refusal.sentence, refusal.code)
 
     def refuse(self, refusal: Refusal) -> None:
         """Tells the page why it may not talk, and closes."""
@@ -116,18 +131,22 @@ class Visit:
     @property
     def is_answering(self) -> bool:
         """True while a turn would be cut."""
-        return self.conversation is not None and self.conversation.state in _ANSWERING
+        return self._turn_is_open
 
     # The line's thread.
 
     def _arrive(self, start: Start) -> None:
+        if self._refusal is not None:
+            self.refuse(self._refusal)
+            return
         tickets = self._visits.tickets
         visitor = tickets.visitor_of(start.token)
         if visitor is None or (self._visitor is not None and visitor != self._visitor):
             self.refuse(TOKEN)
             return
         self._visitor = visitor
-        self.id = secrets.token_urlsafe(12) if start.conversation is None else tickets.conversation_of(start.conversation, visitor)
+        comes_back = start.conversation is not None
+        self.id = tickets.conversation_of(start.conversation or "", visitor) if comes_back else secrets.token_urlsafe(12)
         if self.id is None:
             self.refuse(OTHERS)
             return
@@ -138,7 +157,7 @@ class Visit:
         self.end.conversation = tickets.signed(self.id, visitor)
         self._talks = True
         try:
-            threading.Thread(target=self._talk, args=(start.conversation is not None,), name="genai-live-visit", daemon=True).start()
+            threading.Thread(target=self._talk, args=(comes_back,), name="genai-live-visit", daemon=True).start()
         except RuntimeError:  # this process may start no more threads
             logger.exception("a visitor could not be served")
             self._talks = False
@@ -157,10 +176,8 @@ class Visit:
         except DeviceError:  # the visitor was faster
             self._finish()
         except Exception as error:
-            if not isinstance(error, LiveError):
-                logger.exception("a visitor's conversation could not be opened")
-            else:
-                logger.error("a visitor's conversation could not be opened: %s", error)
+            known = isinstance(error, LiveError)  # its sentence says it all
+            logger.error("a visitor's conversation could not be opened: %s", error, exc_info=None if known else error)
             self.refuse(TROUBLED)
             self._finish()
 
@@ -174,7 +191,9 @@ class Visit:
             self._finish()
             return
         stored = store.load(id) if comes_back else None
-        conversation = self._opening.conversation(self.end, self._note, None if stored is None else stored.handle)
+        self.end.close_code = FAILED  # until the conversation is there
+        conversation = self._opening.conversation(self.end, None if stored is None else stored.handle)
+        self.end.close_code = NORMAL
         self.conversation = conversation
         if conversation.state is ConversationState.ENDED:  # it ended before it was noted here
             self._save(conversation)
@@ -188,11 +207,21 @@ class Visit:
             if self.conversation is not None:
                 self._save(self.conversation)
             self._finish()
-        elif self._visits.is_leaving:
-            self._visits.changed()
+        elif isinstance(event, (StateChanged, TurnEnded)):
+            self._note_turn(event)
+            if self._visits.is_leaving:
+                self._visits.changed()
+
+    def _note_turn(self, event: StateChanged | TurnEnded) -> None:
+        before, self._state = self._state, event.state if isinstance(event, StateChanged) else self._state
+        if isinstance(event, TurnEnded):
+            self._turn_is_open = False
+        elif before is not ConversationState.SPEAKING:  # else the end of the turn follows
+            self._turn_is_open = self._state in _IN_A_TURN
 
     def _save(self, conversation: Conversation) -> None:
-        assert self.id is not None and self._visitor is not None
+        assert self.id is not None
+        assert self._visitor is not None
         resumption = conversation.session.resumption
         kept = StoredConversation(self._visitor, resumption.handle, conversation.transcript)
         try:
@@ -240,12 +269,11 @@ class Visits:
         self._watch_exit()
         visit = Visit(self, line, self._opening, visitor)
         with self._changed:
-            if refusal is None:
-                refusal = self._no_room(self._waiting if self._limit is None or len(self._talking) < self._limit else self._talking)
+            refusal = refusal or self._no_room(self._talking) or self._no_room(self._waiting)
             self._waiting.add(visit)
-        visit.begin()
         if refusal is not None:
-            visit.refuse(refusal)
+            visit.refuse_soon(refusal)
+        visit.begin()
         return visit
 
     def _no_room(self, crowd: set[Visit]) -> Refusal | None:

@@ -42,10 +42,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Played:
-    """Seconds of this socket's sound that were heard, and flushes that have taken effect in them; None from a page that counts none."""
+    """How much of this socket's sound was heard."""
 
     seconds: float
     flushes: int | None
+    """How many flushes have taken effect in these seconds; None from a page that does not count them."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from flask import Flask
 
 from genai_live.web.flask import LiveVoice
 
-PAGE = '<!doctype html><script type="module" src="/voice/genai-live-voice.js"></script><genai-live-voice src="/voice/"></genai-live-voice>'
+PAGE = """<!doctype html><title>Talk</title><script type="module" src="/voice/genai-live-voice.js"></script>
+<genai-live-voice src="/voice/"></genai-live-voice>"""
 
 app = Flask(__name__)
 app.secret_key = os.environ.get("SECRET_KEY")

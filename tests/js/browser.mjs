@@ -20,6 +20,10 @@ const ACTS = {
     opened.on("requestfailed", (request) => said.push(`Error: ${request.url()}: ${request.failure().errorText}`));
     pages.set(page, { page: opened, said });
     await opened.goto(url);
+    while (said.some((each) => each.includes("ERR_NETWORK_CHANGED"))) {
+      said.length = 0; // somebody on this machine has made or removed a network: no fault of the page
+      await opened.reload();
+    }
   },
   said: ({ page }) => pages.get(page).said,
   evaluate: ({ page, expression }) => pages.get(page).page.evaluate(expression),

@@ -13,13 +13,13 @@ import { View } from "./view.js";
 const OUTPUT_RATE = 24000;
 const MESSAGE_SECONDS = 0.04;
 const TAIL = 150; // milliseconds after a release in which the message with the last syllable is complete
-const GOES_ON = new Set(["lost", "unreachable", "full", "busy"]); // problems after which the same conversation may be taken up again
+const GOES_ON = new Set(["lost", "unreachable", "full", "busy", "idle"]); // the same conversation may be taken up again after these
 const HOLD_KEYS = new Set([" ", "Enter"]);
 
 export class GenaiLiveVoice extends HTMLElement {
   #state = "idle";
   #view;
-  #sentences = SENTENCES;
+  #own = {}; // sentences of the page
   #transcript = new Transcript();
   #problem = "";
 
@@ -47,7 +47,7 @@ export class GenaiLiveVoice extends HTMLElement {
       user: this.#talks() ? loudness(this.#microphone?.analyser) : 0,
       model: loudness(this.#loudspeaker?.analyser),
     });
-    this.#view = new View(this.attachShadow({ mode: "open" }), (name) => this.#sentences[name], levels);
+    this.#view = new View(this.attachShadow({ mode: "open" }), (name) => this.sentences[name], levels);
     this.#listen();
     this.#show();
   }
@@ -94,11 +94,11 @@ export class GenaiLiveVoice extends HTMLElement {
 
   /** The words that visitors read; those that are set replace their like in `sentences.js`. */
   get sentences() {
-    return this.#sentences;
+    return { ...SENTENCES, ...this.#own };
   }
 
   set sentences(sentences) {
-    this.#sentences = { ...SENTENCES, ...sentences };
+    this.#own = { ...sentences };
     this.#show();
   }
 
@@ -171,7 +171,7 @@ export class GenaiLiveVoice extends HTMLElement {
         sound: (pcm) => this.#loudspeaker.play(pcm),
         event: (event) => this.#hear(event),
         lost: () => this.#lost(),
-        ended: () => this.#end("ended"),
+        ended: (reason, sentence) => this.#finish(reason, sentence),
         failed: (problem, sentence) => this.#fail(problem, sentence),
       },
     });
@@ -214,11 +214,22 @@ export class GenaiLiveVoice extends HTMLElement {
   }
 
   #fail(problem, sentence) {
-    this.#problem = this.#sentences[problem] ?? sentence ?? this.#sentences.refused;
-    this.#conversation = GOES_ON.has(problem) ? this.#link.conversation : null;
+    this.#because(problem, sentence);
     this.#link.stop();
     this.#end("failed");
     this.#tell("problem", { problem, sentence: this.#problem });
+  }
+
+  #finish(reason, sentence) {
+    this.#conversation = null;
+    if (reason) this.#because(reason, sentence);
+    this.#end("ended");
+  }
+
+  /** The page's own words for it, else the server's, else those that come with the element. */
+  #because(problem, sentence) {
+    this.#problem = this.#own[problem] ?? sentence ?? SENTENCES[problem] ?? SENTENCES.refused;
+    this.#conversation = GOES_ON.has(problem) ? this.#link.conversation : null;
   }
 
   /** What was said until now is still heard. */
@@ -238,7 +249,7 @@ export class GenaiLiveVoice extends HTMLElement {
     model_words: (element, { text, final }) => element.#words("model", text, final),
     interrupted: (element, { heard, exact }) => element.#interrupted(heard, exact),
     turn_ended: (element, event) => element.#tell("turnended", event),
-    reconnected: (element, event) => event.state_restored || element.#view.note(element.#sentences.forgotten),
+    reconnected: (element, event) => event.state_restored || element.#view.note(element.sentences.forgotten),
   };
 
   #hear(event) {
@@ -249,7 +260,7 @@ export class GenaiLiveVoice extends HTMLElement {
   #words(speaker, text, final) {
     const entry = this.#transcript.words(speaker, text, final);
     if (!entry) return;
-    this.#view.entry(entry);
+    this.#view.entry(entry, this.#transcript.after(entry));
     this.#tell("words", { speaker, text, final });
   }
 
@@ -350,7 +361,6 @@ export class GenaiLiveVoice extends HTMLElement {
     this.#pressed = false;
     this.#transcript.finish();
     for (const entry of this.#transcript.entries) this.#view.entry(entry);
-    if (this.#state === "ended") this.#conversation = null;
   }
 
   #show() {

@@ -35,7 +35,7 @@ export function tokenFrom(address, fetch) {
  * Speaks the wire format of docs/web-element.md over a socket, and opens the next one when it is lost.
  *
  * `on` has a function for each of: `started(settings)`, once for each socket; `sound(buffer)`; `event(event)`, everything else that the
- * server says; `lost()`; `ended()` or `failed(problem, sentence)`, once, as the last.
+ * server says; `lost()`; `ended(reason, sentence)` or `failed(problem, sentence)`, once, as the last; the sentence is the server's, if it gave one.
  */
 export class Link {
   #address;
@@ -177,7 +177,7 @@ export class Link {
     }
     this.#held = [];
     this.#begun = false;
-    if (next.ended) this.#on.ended();
+    if ("ended" in next) this.#on.ended(next.ended, sentence);
     else this.#on.failed(next.problem, sentence);
   }
 }

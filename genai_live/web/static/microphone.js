@@ -4,6 +4,7 @@ import { INPUT_RATE } from "./messages-of-sound.js";
 
 const WORKLET = new URL("./capture-worklet.js", import.meta.url).href;
 const WANTED = { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const PATIENCE = 5000; // milliseconds; a loudspeaker without wires takes two seconds to wake up
 
 /** The problem (a key of `SENTENCES`) for each error of `getUserMedia`; any other is a busy device. */
 const PROBLEMS = {
@@ -19,6 +20,14 @@ export class SoundProblem extends Error {
     super(problem, { cause });
     this.problem = problem;
   }
+}
+
+/** Waits until samples flow in a context: without a loudspeaker, or a click of the visitor, a browser never says that they do not. */
+async function flowing(context) {
+  let timer;
+  const late = new Promise((_, reject) => (timer = setTimeout(() => reject(new SoundProblem("sound_missing")), PATIENCE)));
+  await Promise.race([context.resume(), late]);
+  clearTimeout(timer);
 }
 
 /** A microphone that somebody has allowed, and its way to the messages. */
@@ -45,7 +54,7 @@ export class Microphone {
       await microphone.#connect(onMessage);
     } catch (error) {
       await microphone.close();
-      throw new SoundProblem("unsupported", error);
+      throw error instanceof SoundProblem ? error : new SoundProblem("unsupported", error);
     }
     microphone.#stream.getAudioTracks()[0].onended = onEnd;
     return microphone;
@@ -63,7 +72,7 @@ export class Microphone {
     capture.port.onmessage = ({ data }) => onMessage(data);
     this.analyser = new AnalyserNode(this.#context, { fftSize: 1024 });
     source.connect(this.analyser).connect(capture).connect(this.#context.destination); // whose output is silence
-    await this.#context.resume();
+    await flowing(this.#context);
   }
 
   /** The microphone in a context of 16 kHz, or of its own rate where the browser refuses to connect it to another (Firefox). */

@@ -12,7 +12,7 @@ const FULL = 1013;
 const AGAIN = { busy: "within" }; // refusals that pass: another worker still holds the conversation
 
 /** What the close codes of RFC 6455 mean here; any other is a loss. */
-const ENDS = { 1000: "ended", 1008: "refused", 1011: "server" };
+const ENDS = { 1008: "refused", 1011: "server" };
 
 /**
  * What follows a close.
@@ -20,10 +20,11 @@ const ENDS = { 1000: "ended", 1008: "refused", 1011: "server" };
  * @param {{code: number, refusal: ?string, started: boolean, attempt: number}} close `refusal`: the reason that the server gave;
  *   `started`: whether there is a conversation to come back to; `attempt`: losses in a row before this one
  * @param {() => number} chance from 0 to 1
- * @returns {{again: number} | {ended: true} | {problem: string}} `again`: milliseconds until the next attempt
+ * @returns {{again: number} | {ended: ?string} | {problem: string}} `again`: milliseconds until the next attempt; `ended`: why, if not for
+ *   the visitor's sake
  */
 export function afterClose({ code, refusal, started, attempt }, chance = Math.random) {
-  if (code === 1000 && !refusal) return { ended: true };
+  if (code === 1000) return { ended: refusal };
   if (code === FULL && !started) return { problem: "full" };
   if (code in ENDS && !AGAIN[refusal]) return { problem: refusal ?? ENDS[code] };
   if (code === RESTART && attempt === 0) return { again: 0 };

@@ -46,6 +46,7 @@ li.note { align-self: center; text-align: center; padding: 2px 12px; }
 
 .problem { margin: 12px 12px 0; padding: 9px 12px; border-radius: 12px; color: var(--_danger); background: var(--_danger-surface);
   font-size: 0.875rem; }
+.problem.calm { color: var(--_text); background: var(--_bubble); }
 
 .bar { display: flex; align-items: center; gap: 12px; padding: 12px; }
 .middle { flex: 1; min-width: 0; }

@@ -92,6 +92,7 @@ export class View {
     this.#status.textContent = this.#statusOf(state, holds, pressed, muted);
     this.#problem.textContent = problem;
     this.#problem.hidden = !problem;
+    this.#problem.classList.toggle("calm", state === "ended");
     this.#log.setAttribute("aria-label", say("transcript"));
     this.#log.hidden = this.#log.childElementCount === 0;
     if (live) this.#levels.start();
@@ -106,15 +107,19 @@ export class View {
     return say(state);
   }
 
-  /** Shows an entry of the transcript as it is now. */
-  entry(entry) {
+  /** Shows an entry of the transcript as it is now, before another one or at the end; without words it is taken away. */
+  entry(entry, next = null) {
     let item = this.#entries.get(entry);
     if (!item) {
       item = part("li", "entry", {}, make("span", { class: "speaker" }, `${this.#sentences(entry.speaker)}: `), make("span", { class: "text" }));
       item.classList.add(entry.speaker);
       item.part.add(entry.speaker);
       this.#entries.set(entry, item);
-      this.#append(item);
+      this.#add(item, this.#entries.get(next));
+    }
+    if (!entry.text.trim()) {
+      this.#entries.delete(entry);
+      item.remove();
     }
     item.children[1].textContent = entry.text.trim();
     item.classList.toggle("open", !entry.final);
@@ -126,7 +131,7 @@ export class View {
 
   /** Adds a remark between utterances. */
   note(text) {
-    this.#append(part("li", "note", {}, text));
+    this.#add(part("li", "note", {}, text));
   }
 
   /** Forgets the transcript. */
@@ -135,9 +140,9 @@ export class View {
     this.#log.replaceChildren();
   }
 
-  #append(item) {
+  #add(item, next = null) {
     this.#log.hidden = false;
-    this.#log.append(item);
+    this.#log.insertBefore(item, next);
     this.#follow(item.offsetHeight);
   }
 

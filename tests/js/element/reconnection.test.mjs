@@ -8,7 +8,8 @@ import { SENTENCES } from "../../../genai_live/web/static/sentences.js";
 const closed = (code, rest = {}, chance = () => 0) => afterClose({ code, refusal: null, started: true, attempt: 0, ...rest }, chance);
 
 test("a conversation that has ended is over", () => {
-  assert.deepEqual(closed(1000), { ended: true });
+  assert.deepEqual(closed(1000), { ended: null });
+  assert.deepEqual(closed(1000, { refusal: "idle" }), { ended: "idle" });
 });
 
 test("a server that moves is visited again at once, and then with pauses", () => {
@@ -44,7 +45,6 @@ test("a server that is full is told at once before a conversation, and waited fo
 test("a refusal is told with its reason, and not tried again", () => {
   for (const refusal of ["token", "origin", "server"]) assert.deepEqual(closed(1008, { refusal }), { problem: refusal });
   assert.deepEqual(closed(1008), { problem: "refused" });
-  assert.deepEqual(closed(1000, { refusal: "token" }), { problem: "token" });
 });
 
 test("a conversation that another worker still holds is asked for again", () => {

@@ -36,6 +36,51 @@ test("an answer that was spoken over says so, and its last words still join it",
   assert.deepEqual(transcript.entries.map(({ text, interrupted }) => [text, interrupted]), [["It is late", true], ["Sorry.", false]]);
 });
 
+test("of an answer that was spoken over stays what was heard", () => {
+  const transcript = new Transcript();
+  transcript.words("model", "It is late already", false);
+  transcript.interrupted();
+  transcript.words("user", "What?", false);
+  transcript.words("model", "It is", true);
+  transcript.words("model", "It", false);
+  assert.deepEqual(texts(transcript), ["model: It is", "user: What?", "model: It"]);
+});
+
+test("an answer of which nothing was heard is taken away", () => {
+  const transcript = new Transcript();
+  transcript.words("model", "It is", false);
+  transcript.interrupted();
+  assert.equal(transcript.words("model", "", true).text, "");
+  assert.deepEqual(transcript.entries, []);
+});
+
+test("the last words of one answer do not become those of the next", () => {
+  const transcript = new Transcript();
+  transcript.words("model", "It is late", false);
+  transcript.interrupted();
+  transcript.words("model", "Sorry", false);
+  transcript.words("model", "It is", true);
+  transcript.words("model", "Sorry for that", true);
+  assert.deepEqual(texts(transcript), ["model: It is", "model: Sorry for that"]);
+});
+
+test("a question that is understood late stands before its answer, and grows there", () => {
+  const transcript = new Transcript();
+  transcript.words("model", "Hello.", true);
+  transcript.words("model", "It is", false);
+  const entry = transcript.words("user", "How", true);
+  transcript.words("user", "How late is it?", true);
+  transcript.words("model", "It is late.", true);
+  assert.deepEqual(texts(transcript), ["model: Hello.", "user: How late is it?", "model: It is late."]);
+  assert.equal(transcript.after(entry).text, "It is late.");
+});
+
+test("the same words said twice are two utterances", () => {
+  const transcript = new Transcript();
+  for (const final of [false, true, false, true]) transcript.words("user", "Yes.", final);
+  assert.deepEqual(texts(transcript), ["user: Yes.", "user: Yes."]);
+});
+
 test("an interruption before any word marks nothing", () => {
   assert.equal(new Transcript().interrupted(), null);
 });

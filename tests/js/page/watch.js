@@ -8,17 +8,20 @@ for (const type of ["statechange", "words", "interrupted", "turnended", "problem
   addEventListener(type, ({ detail }) => window.told.push([type, detail]));
 }
 
-if (location.hash === "#unprocessed") {
+if (["#unprocessed", "#refusing"].includes(location.hash)) {
   // Levels can be compared only where the browser changes none.
   const devices = navigator.mediaDevices;
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = () => ask({ audio: { echoCancellation: false, noiseSuppression: false, autoGainControl: false } });
 }
 
+if (location.hash === "#silent") AudioContext.prototype.resume = () => new Promise(() => {});
+
 window.tracks = [];
 const Source = window.MediaStreamAudioSourceNode;
 window.MediaStreamAudioSourceNode = class extends Source {
   constructor(context, options) {
+    if (location.hash === "#refusing" && context.sampleRate === 16000) throw new DOMException("another rate", "NotSupportedError");
     super(context, options);
     window.tracks.push(...options.mediaStream.getAudioTracks());
   }

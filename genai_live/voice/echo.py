@@ -1,0 +1,205 @@
+"""The loudspeaker's sound taken out of the microphone's, by WebRTC's canceller. For one thread: the end's, which owns it.
+
+The canceller takes pairs of frames of 10 ms: what was heard, and what was played. It finds their distance itself, as long as
+that stays the same and no frame comes after its echo; so the first frame that was heard is paired with the newest that was given
+to the sound card then, which is not heard before the card's latency has passed.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS, Resampler
+from genai_live.errors import DeviceError
+
+FRAMES_PER_SECOND = 100
+FRAME_BYTES = INPUT_RATE // FRAMES_PER_SECOND * SAMPLE_BYTES
+"""10 ms: the canceller takes no other length."""
+
+_FULL_SCALE = 32_768.0
+_AUDIBLE = -60.0
+"""dBFS above which a frame counts for the figures: below it, an echo cannot be told from the noise of a microphone."""
+_RINGING = 30
+"""Frames after a played one in which its echo is heard: the latency of both sides, and a room."""
+_REMEMBERED = 1_000
+"""Frames of echo of which the figures are made: ten seconds."""
+_LONGEST_WAIT = 15
+"""Frames that wait for their partner before they go without: the loudspeaker hangs, which is no reason to hear nothing."""
+_WINDOW = 20
+"""Pairs between two looks at their distance, of which the median counts: the clocks of drivers are some milliseconds wrong."""
+_TOLERATED = 2
+"""Frames of wrong distance that are corrected; the canceller follows less by itself, and faster."""
+
+
+_DOUBTED = 200
+"""Frames of echo (2 s) that are held back where sound was lost: the canceller takes 1.8 s to follow a shift of 40 ms, and the
+model would hear itself, and stop. A voice that speaks over the answer in that time is not heard."""
+
+
+class EchoCanceller:
+    """Cancels the echo of what was ``played`` in what was ``heard``.
+
+    Raises:
+        DeviceError: the package is not installed.
+    """
+
+    def __init__(self, output_rate: int) -> None:
+        try:
+            import numpy
+            from pywebrtc_audio import AudioProcessor
+        except ImportError as error:
+            raise DeviceError(
+                "echo cancellation takes the package pywebrtc-audio; install it with: pip install 'genai-live[voice]',"
+                " or say echo_cancellation=False for a headset"
+            ) from error
+        self._numpy = numpy
+        self._processor: Any = AudioProcessor(sample_rate=INPUT_RATE, num_channels=1, echo_cancellation=True)
+        self._resampler = Resampler(output_rate, INPUT_RATE) if output_rate != INPUT_RATE else None
+        self._pairs = Pairing()
+        self._corrections = 0
+        self._levels: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
+        """Of newest frames with echo: dBFS heard, dBFS left."""
+        self._delay: float | None = None
+        self._ringing = 0
+        self._doubted = 0
+        """Frames of echo that are still held back."""
+        self._frames = 0
+        self._seconds = 0.0
+
+    def played(self, pcm: bytes, at: float) -> None:
+        """Takes a block that was given to the sound card, 16-bit mono of its rate, heard from monotonic time ``at`` on."""
+        began = time.thread_time()
+        self._pairs.far.add(self._resampler.feed(pcm) if self._resampler is not None else pcm, at)
+        self._seconds += time.thread_time() - began
+
+    def disturbed(self) -> None:
+        """Sound was lost on its way to or from the sound card, so that the canceller has to find the echo anew."""
+        self._doubted = _DOUBTED
+
+    def heard(self, pcm: bytes, at: float) -> bytes:
+        """What was heard until now without the echo, as far as its reference is there: whole frames of 16 kHz, the rest later."""
+        began = time.thread_time()
+        self._pairs.near.add(pcm, at)
+        cleaned = b"".join(self._clean(*pair) for pair in self._pairs.take())
+        if self._pairs.corrections > self._corrections:
+            self._corrections = self._pairs.corrections
+            self.disturbed()
+        self._seconds += time.thread_time() - began
+        return cleaned
+
+    @property
+    def stats(self) -> dict[str, float | None]:
+        """The figures now, as ``DeviceStats`` has them; any thread."""
+        levels = list(self._levels)
+        heard, left, removed = (
+            statistics.median(each) if levels else None
+            for each in ([a for a, _ in levels], [b for _, b in levels], [a - b for a, b in levels])
+        )
+        cost = self._seconds / (self._frames / FRAMES_PER_SECOND) if self._frames else 0.0
+        return {
+            "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed, "echo_cost": cost,
+        }  # fmt: skip
+
+    def _clean(self, heard: Frame, played: Frame) -> bytes:
+        near, far = (self._numpy.frombuffer(each.pcm, dtype="<i2") for each in (heard, played))
+        left = self._processor.process(near, far)
+        self._frames += 1
+        if played is not SILENCE:
+            delay = played.at - heard.at
+            self._delay = delay if self._delay is None else self._delay + (delay - self._delay) / _RINGING
+            self._ringing = _RINGING if _dbfs(far) > _AUDIBLE else self._ringing - 1
+        if self._ringing > 0:
+            if (level := _dbfs(near)) > _AUDIBLE:
+                self._levels.append((level, _dbfs(left)))
+            if self._doubted > 0:
+                self._doubted -= 1
+                return SILENCE.pcm
+        return bytes(left.tobytes())
+
+
+class Frame(NamedTuple):
+    """10 ms at 16 kHz."""
+
+    pcm: bytes
+    at: float
+    """Monotonic time at which it was heard, or comes out of the loudspeaker."""
+
+
+SILENCE = Frame(bytes(FRAME_BYTES), 0.0)
+
+
+class Frames:
+    """Pieces of sound cut into frames."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[Frame] = deque()
+        self._rest = bytearray()
+
+    def add(self, pcm: bytes, at: float) -> None:
+        """Appends sound of which the first sample is heard at ``at``."""
+        self._rest += pcm
+        whole = len(self._rest) // FRAME_BYTES
+        self.waiting.extend(
+            Frame(bytes(self._rest[k * FRAME_BYTES : (k + 1) * FRAME_BYTES]), at + k / FRAMES_PER_SECOND) for k in range(whole)
+        )
+        del self._rest[: whole * FRAME_BYTES]
+
+
+class Pairing:
+    """Which frame that was played belongs to which that was heard: always the same distance.
+
+    Frames are counted, since a distance that changes by one costs the canceller a second, in which it lets echo through: so a
+    frame that was heard waits for its partner, which a busy machine may bring late. The sound card's clock watches the counting,
+    for where a card has run empty, or has another clock than its neighbour, frames are missing.
+    """
+
+    def __init__(self) -> None:
+        self.near, self.far = Frames(), Frames()
+        self._taken = self.corrections = 0
+        self._distances: deque[float] = deque(maxlen=_WINDOW)
+        """Of the newest pairs: seconds from one's time to the other's."""
+        self._distance: float | None = None
+        """Their median at the beginning."""
+
+    def take(self) -> Iterator[tuple[Frame, Frame]]:
+        """The pairs that are complete."""
+        near, far = self.near.waiting, self.far.waiting
+        if not self._taken:
+            while len(far) > len(near):  # what was played before anything was heard
+                far.popleft()
+        while near and (far or len(near) > _LONGEST_WAIT):
+            pair = near.popleft(), far.popleft() if far else SILENCE
+            self._taken += 1
+            if pair[1] is not SILENCE:
+                self._distances.append(pair[1].at - pair[0].at)
+            yield pair
+            if self._taken % _WINDOW == 0 and self._distances:
+                self._correct(statistics.median(self._distances))
+
+    def _correct(self, distance: float) -> None:
+        """Puts the distance right where frames are missing."""
+        if self._distance is None:
+            self._distance = distance
+        wrong = round((distance - self._distance) * FRAMES_PER_SECOND)
+        far = self.far.waiting
+        if wrong >= _TOLERATED:
+            far.extendleft([SILENCE] * wrong)
+        elif wrong <= -_TOLERATED:
+            for _ in range(min(-wrong, len(far))):
+                far.popleft()
+        else:
+            return
+        self.corrections += 1
+        self._distances.clear()
+
+
+def _dbfs(samples: Any) -> float:
+    """Loudness of samples of numpy's, -96 for silence."""
+    floats = samples.astype("float32")
+    power = float(floats.dot(floats)) / max(len(samples), 1)
+    return max(SILENCE_DBFS, 10 * math.log10(power / _FULL_SCALE**2)) if power else SILENCE_DBFS

@@ -1,0 +1,179 @@
+"""A microphone and a loudspeaker as raw streams of PortAudio. The callbacks run on PortAudio's threads.
+
+A callback appends to a deque and does nothing else that could wait: no queue, event, lock or log, for a thread of Python that
+holds one of those would be waited for by the sound card, and it does not wait. Whoever owns a stream looks into its deque.
+"""
+
+from __future__ import annotations
+
+import array
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+from genai_live.audio import SAMPLE_BYTES
+from genai_live.errors import EndFull
+from genai_live.voice.sound_cards import Form, portaudio, refused
+from genai_live.voice.sound_end import HELD_SECONDS
+
+INPUT_LATENCY = 0.02
+OUTPUT_LATENCY = 0.04
+"""Seconds of buffer that are asked of the system: four blocks to play, so that the interpreter may be busy for three, and little
+plays on after a flush. Where the system advises more, it gets that."""
+
+_LONGEST_LEAD = 2.0
+"""Seconds between a callback and its sound beyond which a driver's clock is not believed."""
+
+
+class Block(NamedTuple):
+    """What one callback took or gave."""
+
+    pcm: bytes | None
+    """In the form of the sound card; None for silence that was played because nothing waited."""
+    answer: int
+    """Frames of it that came from ``play``."""
+    at: float
+    """Monotonic time at which it was heard by the microphone or is heard from the loudspeaker, at its first sample."""
+    late: bool
+    """True when the sound card had run empty, or over, before it."""
+    flushes: int = 0
+    """How many flushes had taken effect before it was played."""
+
+
+class Microphone:
+    """Blocks of sound as they come, until it is closed."""
+
+    def __init__(self, form: Form, block_ms: int) -> None:
+        self.form = form
+        self.blocks: deque[Block] = deque()
+        """What nobody has taken yet, oldest first."""
+        self._stream = _opened("input", form, block_ms, self._heard, max(INPUT_LATENCY, form.least_latency))
+
+    def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
+        lead = times.currentTime - times.inputBufferAdcTime
+        lead = lead if 0 <= lead < _LONGEST_LEAD else INPUT_LATENCY
+        self.blocks.append(Block(bytes(pcm), 0, time.monotonic() - lead, bool(status)))
+
+    def start(self) -> None:
+        """Lets sound flow."""
+        self._stream.start()
+
+    def close(self) -> None:
+        """Ends it at once; may not return when the sound card is gone."""
+        self._stream.abort()
+        self._stream.close()
+
+
+class _Queue:
+    """Sound that waits. ``put`` is counted by the thread that plays, ``taken`` by the callback: each number has one writer."""
+
+    def __init__(self, flushes: int) -> None:
+        self.flushes = flushes
+        """Queues that were dropped before it."""
+        self.pieces: deque[bytes] = deque()
+        self.put = self.taken = 0
+
+
+class Loudspeaker:
+    """Plays what waits, and silence when nothing does; notes each block that it gave to the sound card."""
+
+    def __init__(self, form: Form, block_ms: int) -> None:
+        self.form = form
+        self.blocks: deque[Block] = deque()
+        """What was given to the sound card and nobody has looked at yet, oldest first."""
+        self._frame = SAMPLE_BYTES * form.channels
+        self._queue = self._current = _Queue(0)
+        """A flush puts another queue in place of the first; the callback notices with its next block."""
+        self._piece = memoryview(b"")
+        """The rest of the piece that is being played; the callback's alone."""
+        self._silence = bytes(self._frame * form.rate * block_ms // 1000)
+        self._stream = _opened("output", form, block_ms, self._fill, max(OUTPUT_LATENCY, form.least_latency))
+
+    @property
+    def waiting(self) -> int:
+        """Frames that wait."""
+        queue = self._queue
+        return (queue.put - queue.taken) // self._frame
+
+    def play(self, pcm: bytes) -> None:
+        """Appends 16-bit mono PCM of the sound card's rate.
+
+        Raises:
+            EndFull: ten minutes of sound wait already.
+        """
+        queue = self._queue
+        if self.waiting + len(pcm) // SAMPLE_BYTES > HELD_SECONDS * self.form.rate:
+            raise EndFull(f"{HELD_SECONDS:g} s of sound wait to be played; wait until some of it was heard")
+        piece = _spread(pcm, self.form.channels)
+        queue.put += len(piece)
+        queue.pieces.append(piece)
+
+    def flush(self) -> None:
+        """Drops all that was not given to the sound card yet: silence begins with the next block."""
+        self._queue = _Queue(self._queue.flushes + 1)
+
+    def _fill(self, out: Any, frames: int, times: Any, status: Any) -> None:
+        queue = self._queue
+        if queue is not self._current:
+            self._current, self._piece = queue, memoryview(b"")
+        filled, wanted = 0, len(out)
+        while filled < wanted:
+            if not self._piece:
+                if not queue.pieces:
+                    break
+                self._piece = memoryview(queue.pieces.popleft())
+                continue
+            part = self._piece[: wanted - filled]
+            out[filled : filled + len(part)] = part
+            filled += len(part)
+            self._piece = self._piece[len(part) :]
+        queue.taken += filled
+        if filled < wanted:
+            out[filled:] = self._silence[: wanted - filled] if wanted <= len(self._silence) else bytes(wanted - filled)
+        lead = times.outputBufferDacTime - times.currentTime
+        lead = lead if 0 <= lead < _LONGEST_LEAD else OUTPUT_LATENCY
+        at = time.monotonic() + lead
+        self.blocks.append(Block(bytes(out) if filled else None, filled // self._frame, at, bool(status), queue.flushes))
+
+    def start(self) -> None:
+        """Lets sound flow."""
+        self._stream.start()
+
+    def close(self) -> None:
+        """Ends it at once; may not return when the sound card is gone."""
+        self._stream.abort()
+        self._stream.close()
+
+
+def _opened(side: Any, form: Form, block_ms: int, callback: Any, latency: float) -> Any:
+    """A stream of PortAudio that has not started."""
+    sounddevice = portaudio()
+    kind = sounddevice.RawInputStream if side == "input" else sounddevice.RawOutputStream
+    try:
+        return kind(
+            samplerate=form.rate,
+            blocksize=form.rate * block_ms // 1000,
+            device=form.device,
+            channels=form.channels,
+            dtype="int16",
+            latency=latency,
+            callback=callback,
+        )
+    except sounddevice.PortAudioError as error:
+        raise refused(side, form.name, error) from error
+
+
+def mono(pcm: bytes, channels: int) -> bytes:
+    """The first channel: sound cards put the microphone there, and a loudspeaker's channels are the same."""
+    return pcm if channels == 1 else array.array("h", pcm)[::channels].tobytes()
+
+
+def _spread(pcm: bytes, channels: int) -> bytes:
+    """The same sound in every channel."""
+    if channels == 1:
+        return bytes(pcm)
+    samples = array.array("h", pcm)
+    spread = array.array("h", bytes(len(pcm) * channels))
+    for channel in range(channels):
+        spread[channel::channels] = samples
+    return spread.tobytes()

@@ -1,0 +1,209 @@
+"""Echo cancellation on computed rooms: the same sound every time, no device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from genai_live.audio import Audio, level_dbfs
+from genai_live.voice.echo import FRAME_BYTES, SILENCE, EchoCanceller, Pairing
+
+numpy = pytest.importorskip("numpy")
+pytest.importorskip("pywebrtc_audio")
+
+QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
+RATE = 16_000
+FRAME = RATE // 100
+
+
+def speech(times: int = 3) -> Any:
+    """What the loudspeaker plays."""
+    samples = numpy.frombuffer(Audio.load(QUESTION).data, dtype="<i2").astype(float)
+    return numpy.concatenate([samples, samples[::-1], samples][:times])
+
+
+def echo_of(played: Any, gain: float, delay: float, tail: float = 0.06) -> Any:
+    """What comes back of it: after ``delay`` seconds, with the decaying reflections of a room."""
+    taps = int(tail * RATE)
+    room = numpy.random.default_rng(1).standard_normal(taps) * numpy.exp(-numpy.arange(taps) / (0.2 * taps)) * 0.1
+    room[0] = 1.0
+    late = numpy.concatenate([numpy.zeros(int(delay * RATE)), played])[: len(played)]
+    return numpy.convolve(late, room)[: len(played)] * gain
+
+
+def pcm(samples: Any) -> bytes:
+    noise = numpy.random.default_rng(2).standard_normal(len(samples)) * 5
+    return bytes(numpy.clip(samples + noise, -32_768, 32_767).astype("<i2").tobytes())
+
+
+def cleaned(heard: bytes, played: bytes, canceller: EchoCanceller | None = None) -> bytes:
+    """Both in step, block by block, as two devices give them."""
+    canceller = canceller or EchoCanceller(RATE)
+    parts = []
+    for number, start in enumerate(range(0, len(heard) - FRAME_BYTES + 1, FRAME_BYTES)):
+        canceller.played(played[start : start + FRAME_BYTES], number * 0.01 + 0.04)
+        parts.append(canceller.heard(heard[start : start + FRAME_BYTES], number * 0.01))
+    return b"".join(parts)
+
+
+def loudest(sound: bytes, seconds: float = 0.02) -> float:
+    """dBFS of its loudest piece."""
+    size = int(seconds * RATE) * 2
+    return max(level_dbfs(sound[start : start + size]) for start in range(0, len(sound) - size, size))
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.06, 0.2])
+@pytest.mark.parametrize("gain", [0.1, 0.35, 1.0])
+def test_an_echo_is_at_least_35_db_below_what_the_microphone_hears(gain: float, delay: float) -> None:
+    played = speech()
+    heard = pcm(echo_of(played, gain, delay))
+    left = cleaned(heard, pcm(played))
+    second = 2 * RATE
+    assert level_dbfs(left[second:]) < level_dbfs(heard[second:]) - 35
+
+
+@pytest.mark.parametrize("lost", [-4, -2, -1, 1, 2, 4])
+def test_where_a_card_lost_sound_no_echo_is_heard_while_the_canceller_finds_it_anew(lost: int) -> None:
+    played = speech()
+    heard, given = pcm(echo_of(played, 1.0, 0.06)), pcm(played)
+    canceller = EchoCanceller(RATE)
+    half = 500 * FRAME_BYTES
+    cleaned(heard[:half], given[:half], canceller)
+    canceller.disturbed()
+    missing = (bytes(-lost * FRAME_BYTES) + given[half:]) if lost < 0 else given[half + lost * FRAME_BYTES :]
+    assert loudest(cleaned(heard[half:], missing, canceller)) < -45
+
+
+def test_a_voice_is_heard_again_two_seconds_after_sound_was_lost_whatever_the_canceller_does() -> None:
+    voice = pcm(speech())
+    canceller = EchoCanceller(RATE)
+    canceller.disturbed()
+    left = cleaned(voice, pcm(speech()[::-1]), canceller)
+    assert level_dbfs(left[3 * 2 * RATE :]) > level_dbfs(voice) - 10
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.06])
+def test_no_echo_is_loud_enough_to_count_as_speech_not_even_that_of_the_first_word(delay: float) -> None:
+    played = speech()
+    assert loudest(cleaned(pcm(echo_of(played, 0.35, delay)), pcm(played))) < -45  # the emulator's threshold of speech
+
+
+def test_a_voice_that_speaks_at_the_same_time_keeps_its_loudness_within_3_db() -> None:
+    played = speech()
+    voice = numpy.zeros(len(played))
+    voice[-60_000:] = speech(1)[:60_000]
+    left = cleaned(pcm(echo_of(played, 0.35, 0.06) + voice), pcm(played))
+    assert abs(level_dbfs(left[-100_000:]) - level_dbfs(pcm(voice)[-100_000:])) < 3
+
+
+def test_a_voice_alone_is_left_as_it_is() -> None:
+    voice = pcm(speech())
+    left = cleaned(voice, bytes(len(voice)))
+    assert abs(level_dbfs(left) - level_dbfs(voice)) < 0.5
+
+
+def test_the_figures_say_how_loud_the_echo_was_and_what_is_left_of_it() -> None:
+    played = speech()
+    canceller = EchoCanceller(RATE)
+    before = canceller.stats
+    assert (before["echo_heard"], before["echo_left"], before["echo_removed"]) == (None, None, None)
+    heard = pcm(echo_of(played, 0.35, 0.06))
+    cleaned(heard, pcm(played), canceller)
+    stats = canceller.stats
+    assert abs((stats["echo_heard"] or 0.0) - level_dbfs(heard)) < 6
+    assert (stats["echo_removed"] or 0.0) > 35
+    assert math.isclose(stats["echo_delay"] or 0.0, 0.04, abs_tol=1e-6)
+    assert 0 < (stats["echo_cost"] or 0.0) < 1
+
+
+def test_a_loudspeaker_of_another_rate_is_converted() -> None:
+    played = speech()
+    heard = pcm(echo_of(played, 0.35, 0.06))
+    at_48 = Audio(pcm(played), RATE).converted(48_000).data
+    canceller = EchoCanceller(48_000)
+    parts = []
+    for number in range(len(heard) // FRAME_BYTES):
+        canceller.played(at_48[number * 960 : (number + 1) * 960], number * 0.01)
+        parts.append(canceller.heard(heard[number * FRAME_BYTES : (number + 1) * FRAME_BYTES], number * 0.01))
+    left = b"".join(parts)
+    assert level_dbfs(left[2 * RATE :]) < level_dbfs(heard[2 * RATE :]) - 35
+
+
+# Pairs
+
+
+def frame(number: int) -> bytes:
+    return number.to_bytes(2, "little") * FRAME
+
+
+def number_of(pcm: bytes) -> int:
+    return int.from_bytes(pcm[:2], "little")
+
+
+def paired(pairing: Pairing) -> list[tuple[int, int]]:
+    return [(number_of(heard.pcm), number_of(played.pcm)) for heard, played in pairing.take()]
+
+
+def test_what_was_played_before_anything_was_heard_is_passed_over() -> None:
+    pairing = Pairing()
+    for number in range(1, 6):
+        pairing.far.add(frame(number), 0.0)
+    pairing.near.add(frame(1), 0.0)
+    assert paired(pairing) == [(1, 5)]
+
+
+def test_what_was_heard_waits_for_its_partner_so_that_the_distance_stays() -> None:
+    pairing = Pairing()
+    pairing.near.add(frame(1), 0.0)
+    pairing.near.add(frame(2), 0.01)
+    assert paired(pairing) == []
+    pairing.far.add(frame(7), 0.05)
+    assert paired(pairing) == [(1, 7)]
+    pairing.near.add(frame(3), 0.02)
+    pairing.far.add(frame(8) + frame(9), 0.06)
+    assert paired(pairing) == [(2, 8), (3, 9)]
+
+
+def test_a_loudspeaker_that_hangs_does_not_make_the_microphone_deaf() -> None:
+    pairing = Pairing()
+    for number in range(40):
+        pairing.near.add(frame(number + 1), number * 0.01)
+    assert len(list(pairing.take())) >= 20
+
+
+def run(pairing: Pairing, seconds: float, far_at: Callable[[int], float | None], begin: int = 0) -> list[float]:
+    """Distances in seconds of all pairs, of blocks that come every 10 ms; a block that is None did not come."""
+    distances = []
+    for number in range(begin, begin + int(seconds * 100)):
+        pairing.near.add(frame(1), number * 0.01)
+        if (at := far_at(number)) is not None:
+            pairing.far.add(frame(2), at)
+        distances += [played.at - heard.at for heard, played in pairing.take() if played is not SILENCE]
+    return distances
+
+
+def test_where_a_loudspeaker_ran_empty_the_distance_is_put_right() -> None:
+    pairing = Pairing()
+    run(pairing, 2, lambda number: number * 0.01 + 0.04)
+    # A tenth of a second is lost: the card plays what follows so much later.
+    after = run(pairing, 3, lambda number: number * 0.01 + 0.04 if number >= 210 else None, begin=200)
+    assert after[-100:] == pytest.approx([0.04] * 100)
+
+
+def test_where_two_cards_have_two_clocks_the_distance_is_kept() -> None:
+    pairing = Pairing()
+    distances = run(pairing, 120, lambda number: number * 0.01 * 1.0005 + 0.04)  # 0.06 s apart after two minutes
+    assert max(distances) - min(distances) < 0.035
+
+
+def test_where_a_microphone_lost_sound_the_distance_is_put_right() -> None:
+    pairing = Pairing()
+    run(pairing, 2, lambda number: number * 0.01 + 0.04)
+    for number in range(200, 210):
+        pairing.far.add(frame(2), number * 0.01 + 0.04)
+    after = run(pairing, 3, lambda number: number * 0.01 + 0.04, begin=210)
+    assert after[-100:] == pytest.approx([0.04] * 100)

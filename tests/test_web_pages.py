@@ -1,0 +1,51 @@
+"""The whole way in a real Chromium: a microphone that plays a WAV, the element, a Flask app under a real web server, the emulator."""
+
+from __future__ import annotations
+
+import signal
+import wave
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browsers import Browser, microphone
+from tests.processes import ROOT
+from tests.test_voice_servers import SERVERS, nobody_talks, visited
+from tests.test_web_element import ELEMENT, PRIMARY, leave, opened, told
+from tests.waiting import until
+
+QUESTION = ROOT / "genai_live" / "cli" / "data" / "question.wav"
+ANSWER_BEGINS = 2.2
+"""Seconds after a question at which its answer is heard."""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    """A browser whose visitor asks, and speaks over the answer."""
+    file = tmp_path_factory.mktemp("sound") / "questions.wav"
+    with wave.open(str(QUESTION)) as reading:
+        parameters, question = reading.getparams(), reading.readframes(reading.getnframes())
+    pause = bytes(2 * int(ANSWER_BEGINS * parameters.framerate))
+    with wave.open(str(file), "wb") as writing:
+        writing.setparams(parameters)
+        writing.writeframes(question + pause + question + 4 * pause)
+    with Browser(*microphone(file)) as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("server", ["gunicorn gthread", "gunicorn gevent", "werkzeug"])
+def test_a_visitor_asks_hears_and_interrupts_and_a_worker_that_is_replaced_is_no_end(server: str, browser: Browser) -> None:
+    with visited(SERVERS[server]) as (process, emulator):
+        page = opened(browser, process.url)
+        page.click(PRIMARY)
+        page.until("window.heard.some((sample) => sample !== 0)")
+        page.until("window.told.some(([kind]) => kind === 'interrupted')")
+        page.until(f"{ELEMENT}.transcript.filter(({{ speaker }}) => speaker === 'model').length > 1")
+        assert "of speech" in page.evaluate(f"{ELEMENT}.transcript[0].text")
+        assert told(page, "interrupted")[0]["exact"] is True
+        if "gunicorn" in server:
+            process.process.send_signal(signal.SIGHUP)
+            page.until(f"{ELEMENT}.stats.reconnections === 1 && {ELEMENT}.state === 'listening'")
+        page.evaluate(f"{ELEMENT}.stop()")
+        leave(page)
+        until(lambda: nobody_talks(emulator))
