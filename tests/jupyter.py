@@ -24,6 +24,8 @@ from tests.waiting import PATIENCE, until
 ROOT = Path(__file__).parent.parent
 FRONT_ENDS = {"lab": "lab/tree/{}?reset", "notebook": "notebooks/{}"}
 """Under which address each front end opens a file, and no other."""
+REMOTE = "jupyter.test"
+"""A name that is not of this machine, for a browser that is told where it is."""
 EXPOSED = ("--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True")
 
 
@@ -46,12 +48,26 @@ class Jupyter:
             "JUPYTERLAB_WORKSPACES_DIR": str(folder / "lab" / "workspaces"),
             "PYTHONPATH": str(ROOT),
         }
-        options = ["--no-browser", "--allow-root", "--ServerApp.token=", "--ServerApp.password=", "--ServerApp.port=0"]
-        command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={self.folder}", *EXPOSED]
+        options = [f"--ServerApp.{name}=" for name in ("token", "password")]
+        options += ["--no-browser", "--allow-root", "--ServerApp.port=0", "--ServerApp.allow_remote_access=True", *EXPOSED]
+        command = [sys.executable, "-m", "jupyterlab", *options, f"--ServerApp.root_dir={self.folder}"]
         self._process = subprocess.Popen(command, env=environment, stdout=self._log, stderr=self._log)
-        until(lambda: any(self._runtime.glob("jpserver-*.json")) or self._process.poll() is not None)
-        (found,) = self._runtime.glob("jpserver-*.json")
-        self.url = json.loads(found.read_text())["url"]
+        try:
+            until(self._said_where)
+        except BaseException:
+            self.close()
+            raise
+
+    def _said_where(self) -> bool:
+        assert self._process.poll() is None, Path(self._log.name).read_text()
+        found = [file.read_text() for file in self._runtime.glob("jpserver-*.json")]
+        if not "".join(found).rstrip().endswith("}"):  # not written yet
+            return False
+        settings = json.loads(found[0])
+        self.url = settings["url"]
+        self.remote_url = f"http://{REMOTE}:{settings['port']}/"
+        """As a browser on another machine sees it."""
+        return True
 
     def write(self, name: str, *cells: str) -> Path:
         """A notebook with these cells."""
@@ -119,10 +135,19 @@ RUN = """async (numbers) => {
 """Runs the next cell once the one before it is running: the command looks for its cell when it is about to run it."""
 
 
+def far_away(jupyter: Jupyter) -> tuple[str, str]:
+    """Options of a browser that is on another machine than Jupyter, which it reaches by a secure way."""
+    trusted = f"--unsafely-treat-insecure-origin-as-secure={jupyter.remote_url.rstrip('/')}"
+    return f"--host-resolver-rules=MAP {REMOTE} 127.0.0.1", trusted
+
+
 @contextmanager
-def opened(browser: Browser, jupyter: Jupyter, name: str, front_end: str = "lab", **options: Any) -> Iterator[OpenNotebook]:
+def opened(
+    browser: Browser, jupyter: Jupyter, name: str, front_end: str = "lab", *, remote: bool = False, **options: Any
+) -> Iterator[OpenNotebook]:
     """A notebook in a page, whose kernel is ready."""
-    page = browser.page(jupyter.url + FRONT_ENDS[front_end].format(name), **options)
+    url = jupyter.remote_url if remote else jupyter.url
+    page = browser.page(url + FRONT_ENDS[front_end].format(name), **options)
     try:
         page.until(f"globalThis.jupyterapp?.shell?.currentWidget?.context?.path === {json.dumps(name)}")
         page.until("jupyterapp.shell.currentWidget.content?.widgets?.length > 0")

@@ -15,7 +15,7 @@ import pytest
 from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
 from tests.browsers import Browser, microphone
-from tests.jupyter import FRONT_ENDS, Jupyter, OpenNotebook, opened
+from tests.jupyter import FRONT_ENDS, Jupyter, OpenNotebook, far_away, opened
 from tests.waiting import until
 
 QUESTION = Audio.load(Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav")
@@ -46,12 +46,12 @@ def jupyter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jupyter]:
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+def browser(jupyter: Jupyter, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Its microphone asks one question, and another one while that is answered."""
     sound = tmp_path_factory.mktemp("sound") / "two_questions.wav"
     silence = Audio(bytes(2 * int(PAUSE * QUESTION.rate)), QUESTION.rate)
     (QUESTION + silence + QUESTION + silence).save(sound)
-    opened_browser = Browser(*microphone(sound), "--autoplay-policy=no-user-gesture-required")
+    opened_browser = Browser(*microphone(sound), "--autoplay-policy=no-user-gesture-required", *far_away(jupyter))
     try:
         yield opened_browser
     finally:
@@ -224,3 +224,52 @@ def test_a_second_tab_is_told_that_the_widget_talks_in_the_first(
             assert "open in another window" in second.page.evaluate(f"{ELEMENT}.shadowRoot.textContent")
         assert first.page.evaluate(f"{ELEMENT}.state") in ("listening", "hearing", "waiting", "speaking")
         until(lambda: len(emulator.sessions) == 2)
+
+
+SLEEP_UNTIL_HEARD = """
+import time
+ends = time.monotonic() + 60
+while not widget.transcript and time.monotonic() < ends:
+    time.sleep(0.05)
+print(widget.transcript[0].text[:7])
+"""
+
+
+def test_a_browser_on_another_machine_is_heard_while_a_cell_sleeps_through_jupyters_server(
+    jupyter: Jupyter, browser: Browser, emulator: LiveEmulator
+) -> None:
+    pytest.importorskip("jupyter_server_proxy", reason="jupyter-server-proxy is in the extra test-all")
+    jupyter.write("far.ipynb", OPENING.format(url=emulator.url), TALK, SLEEP_UNTIL_HEARD)
+    with opened(browser, jupyter, "far.ipynb", remote=True) as notebook:
+        notebook.run(0, 1)
+        notebook.until_done(1)
+        notebook.page.until(f"{ELEMENT} !== null")
+        assert notebook.page.evaluate(f"{ELEMENT}.getAttribute('way')") == "proxy"
+        notebook.run(2)
+        start(notebook)
+        notebook.until_done(2)
+        assert notebook.outputs(2).strip() == "word 0"
+
+
+NO_PROXY = """{
+  const own = window.fetch;
+  window.fetch = (url, ...rest) => own(`${url}`.replace("/proxy/", "/nothing/"), ...rest);
+}"""
+
+
+def test_where_only_jupyters_messages_reach_the_kernel_the_widget_talks_and_says_what_that_costs(
+    jupyter: Jupyter, browser: Browser, emulator: LiveEmulator
+) -> None:
+    jupyter.write("comm.ipynb", OPENING.format(url=emulator.url), TALK, "print(widget.transcript[0].text[:7])")
+    with opened(browser, jupyter, "comm.ipynb", remote=True) as notebook:
+        notebook.page.evaluate(NO_PROXY)
+        notebook.run(0, 1)
+        notebook.until_done(1)
+        notebook.page.until(f"{ELEMENT} !== null")
+        assert notebook.page.evaluate(f"{ELEMENT}.getAttribute('way')") == "comm"
+        assert "while a cell runs, the model does not hear you" in notebook.outputs(1)
+        start(notebook)
+        notebook.page.until(f"{ELEMENT}.state === 'speaking' && {ELEMENT}.stats.playedSeconds > 0.5")
+        notebook.run(2)
+        notebook.until_done(2)
+        assert notebook.outputs(2).strip() == "word 0"
