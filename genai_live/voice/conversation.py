@@ -227,7 +227,8 @@ class Conversation:
         self._on_event = on_event
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
-        self._microphone = Microphone(self._now, self._note_said)
+        self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
+        self._look_every = max(LOOK, getattr(end, "reports_every", 0.0))
         self._recorder: Recorder | None = None
         self._looking = False
         """True while a look is on its way."""
@@ -390,7 +391,7 @@ class Conversation:
     def _look_later(self) -> None:
         if not self._looking:
             self._looking = True
-            self._session.call_later(LOOK, self._look)
+            self._session.call_later(self._look_every, self._look)
 
     def _look(self) -> None:
         self._looking = False
