@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from genai_live.voice import Control, Rates, SoundEnd
 
@@ -60,6 +61,10 @@ class HeldEnd:
     def show(self, event: object) -> None:
         """As of ``SoundEnd``."""
         self._end.show(event)
+
+    def __getattr__(self, name: str) -> Any:
+        """What an end may have beside: counters, and how it is best asked."""
+        return getattr(self._end, name)
 
     def close(self, timeout: float) -> None:
         """As of ``SoundEnd``, once it is no longer held."""
