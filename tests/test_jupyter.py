@@ -221,9 +221,31 @@ def test_a_second_tab_is_told_that_the_widget_talks_in_the_first(
         with opened(browser, jupyter, "tabs.ipynb") as second:
             second.page.until(f"{ELEMENT} !== null")
             assert second.page.evaluate(f"{ELEMENT}.start()") == "failed"
-            assert "open in another window" in second.page.evaluate(f"{ELEMENT}.shadowRoot.textContent")
+            assert "talks in another window" in second.page.evaluate(f"{ELEMENT}.shadowRoot.textContent")
         assert first.page.evaluate(f"{ELEMENT}.state") in ("listening", "hearing", "waiting", "speaking")
         until(lambda: len(emulator.sessions) == 2)
+
+
+def test_a_notebook_that_is_saved_in_mid_sentence_and_opened_again_says_nothing(
+    jupyter: Jupyter, browser: Browser, emulator: LiveEmulator
+) -> None:
+    file = jupyter.write("again.ipynb", OPENING.format(url=emulator.url), TALK)
+    with opened(browser, jupyter, "again.ipynb") as notebook:
+        notebook.run(0, 1)
+        notebook.until_done(1)
+        start(notebook)
+        notebook.page.until(f"{ELEMENT}.state === 'speaking'")
+        notebook.command("docmanager:save")
+        until(lambda: "widget-view" in file.read_text())
+    until(lambda: emulator.sessions[1].ending)
+    with opened(browser, jupyter, "again.ipynb") as notebook:  # whose kernel is still there
+        notebook.page.until(f"{ELEMENT}?.state === 'idle'")
+        notebook.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    with opened(browser, jupyter, "again.ipynb") as notebook:  # with a new one
+        notebook.page.until("document.querySelector('.jp-Cell-outputArea') !== null")
+        assert notebook.page.evaluate(f"{ELEMENT} === null")
+    assert len(emulator.sessions) == 2
+    assert all(session.ending for session in emulator.sessions)
 
 
 SLEEP_UNTIL_HEARD = """

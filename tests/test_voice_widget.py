@@ -156,7 +156,7 @@ def test_a_widget_over_an_open_session_leaves_it_open(client: Client) -> None:
 def test_a_second_page_is_told_that_the_first_one_talks(widget: VoiceWidget) -> None:
     with page(widget) as first, page(widget) as second:
         first.until("started")
-        assert second.until("refused")["reason"] == "busy"
+        assert second.until("refused")["reason"] == "elsewhere"
         assert second.closed_with() == 1008
         first.say("text", text="Hello")
         first.until("turn_ended")

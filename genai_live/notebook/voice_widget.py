@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from genai_live import Client, Session, _html
 from genai_live._arguments import came
 from genai_live.audio import OUTPUT_RATE, Audio
-from genai_live.errors import ConfigError, LiveError
+from genai_live.errors import ConfigError, LiveError, ReceiveTimeout
 from genai_live.notebook import cells
 from genai_live.notebook.held_end import HeldEnd
 from genai_live.voice import Conversation, Event, MemoryRecorder, TurnEnded, Utterance
@@ -30,10 +30,14 @@ if TYPE_CHECKING:
     from genai_live.tools import ToolPolicy
     from genai_live.types import LiveConnectConfig
 
+_GOODBYE = 1.0
+"""Seconds for a page to read why it was refused."""
+_LEAVING = 5.0
+"""Seconds for the conversation of a page that has gone to end."""
 KEPT = 600.0
 """Seconds of the recording: 10 minutes of both sides take 58 MB."""
 _WRONG_TOKEN = "This widget is of an earlier run of the notebook. Run its cell again."
-_BUSY = "This widget talks in another window. Stop there, then start here."
+_ELSEWHERE = "This widget talks in another window. Stop there, then start here."
 _CLOSED = "This widget was closed. Run its cell again."
 
 
@@ -169,6 +173,8 @@ class VoiceWidget:
             end.refuse("closed", _CLOSED)
         if conversation is not None:
             conversation.close()
+        if end is not None:
+            end.close(_GOODBYE)
         self._page.close()
         self._door.close()
 
@@ -180,31 +186,50 @@ class VoiceWidget:
     def _serve(self, socket: PageSocket | CommSocket) -> None:
         """Serves one socket of the page, to the end."""
         end = BrowserEnd(socket, idle_timeout=None, total_timeout=None, turn_taking=self._turn_taking)
-        end.on_start = lambda start: self._admit(end, start.token)
-        held = HeldEnd(end)
-        try:
-            conversation = self._converse(held)
-        except LiveError as error:
-            end.refuse("notebook", f"{error}")
-            end.close(1.0)
+        decided = threading.Event()
+        """Set when the page was let in, was refused, or has gone."""
+        end.on_start = lambda start: self._admit(end, start.token, decided)
+        end.on_gone = lambda: self._leave(end, decided)
+        end.begin()
+        decided.wait()
+        if self._talking is end:
+            self._talk(end)
         else:
-            held.let_go()
-            conversation.wait()
-        finally:
-            self._leave(end)
+            end.close(_GOODBYE)
 
-    def _admit(self, end: BrowserEnd, token: str) -> None:
-        """Takes a page, or refuses it: one without the widget's token, and a second one."""
+    def _admit(self, end: BrowserEnd, token: str, decided: threading.Event) -> None:
+        """Lets a page in, or refuses it: one without the widget's token, and a second one."""
         with self._lock:
             reason, sentence = "", ""
             if not secrets.compare_digest(token.encode(), self._token.encode()) or self._is_closed:
                 reason, sentence = "token", _WRONG_TOKEN
             elif self._talking is not None:
-                reason, sentence = "busy", _BUSY
+                reason, sentence = "elsewhere", _ELSEWHERE
             else:
                 self._talking = end
         if reason:
             end.refuse(reason, sentence)
+        decided.set()
+
+    def _leave(self, end: BrowserEnd, decided: threading.Event) -> None:
+        with self._lock:
+            if self._talking is end:
+                self._talking = None
+        decided.set()
+
+    def _talk(self, end: BrowserEnd) -> None:
+        if self._conversation is not None:  # of a page that has just gone
+            with contextlib.suppress(ReceiveTimeout):
+                self._conversation.wait(_LEAVING)
+        held = HeldEnd(end)
+        try:
+            conversation = self._converse(held)
+        except LiveError as error:
+            end.refuse("notebook", f"{error}")
+            end.close(_GOODBYE)
+        else:
+            held.let_go()
+            conversation.wait()
 
     def _converse(self, end: HeldEnd) -> Conversation:
         """Opens a conversation with the page."""
@@ -233,8 +258,3 @@ class VoiceWidget:
     def _hear(self, event: Event) -> None:
         if isinstance(event, TurnEnded):
             self._turns = (*self._turns, event)
-
-    def _leave(self, end: BrowserEnd) -> None:
-        with self._lock, contextlib.suppress(ValueError):
-            if self._talking is end:
-                self._talking = None
