@@ -19,6 +19,8 @@ from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
 from genai_live.tools import RunState, ToolRun
 from genai_live.turn import assemble
+from tests.sound_ends import HandEnd, client_of, talking
+from tests.waiting import until
 
 RATE = 24_000
 MARKUP = """</details><script>alert("no")</script><img src=x onerror='alert(1)'> & "quotes" """
@@ -188,6 +190,16 @@ def test_a_stream_of_sound_is_one_line() -> None:
             stream = session.stream_audio(bytes(3_200), wait=False)
             stream.wait(10)
             assert page_of(stream).text.startswith("AudioStream(done, 0.10 s of 0.10 s)")
+
+
+def test_a_conversation_is_one_line_with_its_words_folded() -> None:
+    with client_of() as client, talking(HandEnd(eager=True), client) as conversation:
+        conversation.send_text(MARKUP)
+        until(lambda: conversation.stats.turns == 1)
+        page = page_of(conversation)
+    assert re.match(r"Conversation listening [\d.]+ s · 1 turn", page.text)
+    assert f"Model: You said: {MARKUP.strip()}" in page.text
+    assert not page.named("script")
 
 
 @pytest.mark.parametrize(
