@@ -86,7 +86,6 @@ ELSEWHERE: dict[str, str] = {
     "web/line": "test_browser_end",
     "web/outgoing": "test_web_parts",
     "web/store": "test_web_parts",
-    "web/tokens": "test_flask_voice",
     "web/visitor_socket": "test_browser_end test_web_parts",
     "web/visitors_thread": "test_voice_servers",
     "web/visits": "test_flask_voice test_voice_servers",

@@ -1,4 +1,4 @@
-"""LiveVoice under real web servers, in processes of their own: a conversation under each, the end of a worker, abrupt visitors."""
+"""LiveVoice under real web servers in processes of their own: a conversation under each, ends of workers, abrupt visitors."""
 
 from __future__ import annotations
 

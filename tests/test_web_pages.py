@@ -1,4 +1,4 @@
-"""The whole way in a real Chromium: a microphone that plays a WAV, the element, a Flask app under a real web server, the emulator."""
+"""The whole way in a real Chromium: a microphone that plays a WAV, the element, Flask under a real web server, the emulator."""
 
 from __future__ import annotations
 

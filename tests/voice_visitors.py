@@ -66,7 +66,8 @@ class Page:
 
     def __init__(self, url: str, token: str | None = None, conversation: str | None = None, **options: Any) -> None:
         options.setdefault("origin", url)
-        self.connection: ClientConnection = connect(f"{url.replace('http', 'ws')}/voice/", legacy=True, compression=None, **options)
+        address = f"{url.replace('http', 'ws')}/voice/"
+        self.connection: ClientConnection = connect(address, legacy=True, compression=None, **options)
         self.events: list[dict[str, Any]] = []
         self.sound = bytearray()
         self.gone = threading.Event()

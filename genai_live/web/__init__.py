@@ -23,7 +23,13 @@ flask             ``LiveVoice`` for Flask
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.web.browser_end import BrowserEnd
 from genai_live.web.store import ConversationStore, MemoryStore, StoredConversation
 
 __all__ = ["BrowserEnd", "ConversationStore", "MemoryStore", "StoredConversation"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
