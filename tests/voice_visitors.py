@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -142,9 +143,9 @@ class Page:
         return self.connection.close_code
 
 
-def token_of(url: str, **headers: str) -> str:
+def token_of(url: str, context: ssl.SSLContext | None = None, **headers: str) -> str:
     request = urllib.request.Request(f"{url}/voice/token", headers=headers)
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer:
         return str(json.load(answer)["token"])
 
 
@@ -176,7 +177,7 @@ class ServerProcess:
         assert self.process.poll() is None, self.log
 
     def _url(self) -> str:
-        found = re.search(r"http://127\.0\.0\.1:\d+", self.log)
+        found = re.search(r"https?://127\.0\.0\.1:\d+", self.log)
         return found.group() if found else ""
 
     @property

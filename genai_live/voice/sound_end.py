@@ -95,7 +95,7 @@ class SoundEnd(Protocol):
         ...
 
     def end_of_answer(self) -> None:
-        """Says that the answer is complete: what runs empty from now on is no underrun. Never blocks."""
+        """Says that the answer is complete: what runs empty from now on is not an underrun. Never blocks."""
         ...
 
     def flush(self) -> None:
