@@ -81,6 +81,17 @@ ELSEWHERE: dict[str, str] = {
     "voice/states": "test_voice_dialogue",
     "voice/streams": "test_devices",
     "voice/transcript": "test_voice_dialogue",
+    "web/allowance": "test_web_parts test_browser_end",
+    "web/blocking_line": "test_browser_end",
+    "web/flask": "test_flask_voice test_voice_servers",
+    "web/handover": "test_flask_voice test_voice_servers",
+    "web/line": "test_browser_end",
+    "web/outgoing": "test_web_parts",
+    "web/store": "test_web_parts",
+    "web/visitor_socket": "test_browser_end test_web_parts",
+    "web/visitors_thread": "test_voice_servers",
+    "web/visits": "test_flask_voice test_voice_servers",
+    "web/wire_format": "test_web_parts test_browser_end",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 

@@ -545,7 +545,7 @@ class Connection(Generic[ServerMessage]):
     def attend_soon(self) -> None:
         """Has the reader look at this connection now. Any thread, never blocks."""
         self.needs_attention = True
-        self.reader.wake()
+        self.reader.attend(self)
 
     # Writing: any thread.
 
