@@ -68,6 +68,7 @@ class Page:
 
     def __init__(self, url: str, token: str | None = None, conversation: str | None = None, **options: Any) -> None:
         options.setdefault("origin", url)
+        options.setdefault("open_timeout", PATIENCE)  # a worker on a busy machine takes seconds to boot
         address = f"{url.replace('http', 'ws')}/voice/"
         self.connection: ClientConnection = connect(address, legacy=True, compression=None, **options)
         self.events: list[dict[str, Any]] = []
