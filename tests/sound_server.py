@@ -134,8 +134,11 @@ class SoundServer:
             child.wait()
         for hearing in self._hearings:
             hearing.stop()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._session.pid, signal.SIGTERM)  # a group of this server's own
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self._session.pid, sign)  # a group of this server's own
+                self._session.wait(10)
+                break
         self._session.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
@@ -254,7 +257,7 @@ class Hearing:
 Busy = list[Callable[[], bool]]
 """What can say that the machine was too busy for its own sound card, for an attempt to add to."""
 
-TRIES = 5
+TRIES = 3
 
 
 def measured(attempt: Callable[[Busy], None]) -> None:
