@@ -10,7 +10,7 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_threads",
+        "_foreign_names", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_threads",
         "_tracebacks", "_version",
     },
     "sound": {"audio"},

@@ -28,7 +28,7 @@ recorder       both sides as one stereo WAV, and the transcript
 audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end
 files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
-end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
+conformance     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.
