@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import html
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import accumulate
 from typing import Any
+
+from genai_live._json import whole
 
 LARGEST = 1_000_000
 """Bytes of one object's HTML: a notebook keeps all that it shows, and is sent whole whenever it is saved."""
@@ -23,6 +25,8 @@ LONGEST_VALUE = 2_000
 LONGEST_LINE = 80
 """Characters of a text that stands in a line with others."""
 
+_CONTROLS = {*range(32), *range(127, 160)} - set(map(ord, "\t\n\r\x85"))
+_UNWRITABLE = dict.fromkeys(_CONTROLS, "\N{REPLACEMENT CHARACTER}")
 _FAINT = "opacity: 0.7"
 _BOX = "max-width: 60em; line-height: 1.5; padding: 0.2em 0"
 _WORDS = "white-space: pre-wrap; overflow-wrap: break-word"
@@ -30,7 +34,12 @@ _WORDS = "white-space: pre-wrap; overflow-wrap: break-word"
 
 def escaped(text: object) -> str:
     """Text as HTML shows it."""
-    return html.escape(str(text))
+    return html.escape(writable(str(text)))
+
+
+def writable(text: str) -> str:
+    """The text with U+FFFD for half a character, which no notebook can keep, and for control characters, which HTML lacks."""
+    return whole(text).translate(_UNWRITABLE)
 
 
 def shortened(text: str, longest: int) -> str:
@@ -40,7 +49,7 @@ def shortened(text: str, longest: int) -> str:
 
 def line(text: str) -> str:
     """A text as part of one line."""
-    words = " ".join(text.split())
+    words = " ".join(writable(text).split())
     return words if len(words) <= LONGEST_LINE else f"{words[: LONGEST_LINE - 1]}…"
 
 
@@ -80,12 +89,22 @@ def folded(summary: str, body: str) -> str:
 def rows(values: Mapping[str, Any] | Iterable[tuple[str, Any]]) -> str:
     """Names and values, one pair a line; what is None or empty is left out."""
     pairs = values.items() if isinstance(values, Mapping) else values
-    shown = ((name, shortened(str(value), LONGEST_VALUE)) for name, value in pairs if value not in (None, "", (), [], {}))
+    shown = (
+        (name, shortened(words_for(value, str), LONGEST_VALUE)) for name, value in pairs if value not in (None, "", (), [], {})
+    )
     lines = "".join(
         f'<div dir="auto" style="{_WORDS}"><span style="{_FAINT}">{escaped(name)}:</span> {escaped(value)}</div>'
         for name, value in shown
     )
     return f'<div style="padding-left: 1.2em">{lines}</div>'
+
+
+def words_for(value: object, form: Callable[[object], str] = repr) -> str:
+    """A value in words; one that is nested too deeply for them has none."""
+    try:
+        return form(value)
+    except RecursionError:
+        return f"<{type(value).__name__}, deeply nested>"
 
 
 def preformatted(text: str) -> str:

@@ -104,17 +104,18 @@ def _call(call: Any) -> str:
 
 
 def _called(call: Any) -> str:
-    arguments = ", ".join(f"{name}={value!r}" for name, value in (call.args or {}).items())
+    arguments = ", ".join(f"{name}={_html.words_for(value)}" for name, value in (call.args or {}).items())
     return f"{call.name}({_html.line(arguments)})"
 
 
 def _pictures(turn: Any, left: int | None) -> Iterator[str]:
     room = None if left is None else min(_PICTURES, left)
     for number, image in enumerate(turn.images):
-        if room is not None and len(image.data or b"") > _html.in_base64(room) - 200:
-            yield _html.faint(f"{image.mime_type}, {len(image.data or b''):,} bytes: turn.images[{number}].data has it")
+        data, kind = image.data or b"", image.mime_type or ""
+        if room is not None and len(data) > _html.in_base64(room - _html.size_of(_html.escaped(kind))) - 200:
+            yield _html.faint(f"{_html.line(kind)}, {len(data):,} bytes: turn.images[{number}].data has it")
             continue
-        shown = _html.picture(image.data or b"", image.mime_type or "")
+        shown = _html.picture(data, kind)
         room = None if room is None else room - len(shown)
         yield shown
 

@@ -109,6 +109,28 @@ def test_words_are_never_markup(where: str) -> None:
     assert {name for name, _ in page.elements} <= {"div", "b", "audio", "details", "summary", "span"}
 
 
+def test_what_a_notebook_cannot_keep_is_replaced() -> None:
+    """Half a character stops Jupyter's message with the whole output; control characters are no HTML, and colour a terminal."""
+    hostile = "a\ud83d\0\x1b[31mb"
+    call = types.FunctionCall(id=hostile, name=hostile, args={hostile: [hostile]})
+    run = ToolRun("1", hostile, {hostile: hostile}, RunState.FAILED, error=hostile, traceback=hostile)
+    turn = replace(turn_of(), text=hostile, thoughts=hostile, tool_calls=(call,), tool_runs=(run,))
+    message = types.LiveServerMessage(tool_call=types.LiveServerToolCall(function_calls=[call]))
+    for shown in (turn, message):
+        for text in (shown._repr_html_(), repr(shown)):
+            text.encode()
+            assert not {"\0", "\x1b"} & set(text)
+    assert "a\ufffd\ufffd\ufffd[31mb" in page_of(turn).text
+
+
+def test_arguments_without_end_have_no_words() -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(3_000):
+        deep = {"a": deep}
+    call = types.FunctionCall(id="1", name="dig", args=deep)
+    assert "dig(a=<dict, deeply nested>)" in page_of(replace(turn_of(), tool_calls=(call,))).text
+
+
 def test_nothing_of_a_tool_is_markup() -> None:
     run = ToolRun(MARKUP, MARKUP, {MARKUP: MARKUP}, RunState.FAILED, error=MARKUP, traceback=MARKUP)
     call = types.FunctionCall(id="1", name=MARKUP, args={MARKUP: MARKUP})
@@ -122,6 +144,13 @@ def test_a_picture_of_the_model_is_shown_and_its_type_is_no_markup() -> None:
     page = page_of(turn_of(0, modelTurn={"parts": [{"inlineData": blob}]}))
     (image,) = page.named("img")
     assert "onerror" not in image
+
+
+def test_a_picture_with_an_endless_type_does_not_make_a_turn_larger_than_a_megabyte() -> None:
+    blob = {"data": base64.b64encode(b"picture").decode(), "mimeType": "image/" + "x" * 2_000_000}
+    shown = turn_of(0, modelTurn={"parts": [{"inlineData": blob}]})._repr_html_()
+    assert len(shown) < 1_000_000
+    assert "turn.images[0].data has it" in shown
 
 
 def test_an_untrusted_notebook_may_show_all_of_it() -> None:
