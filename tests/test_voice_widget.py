@@ -162,7 +162,7 @@ def test_a_second_page_is_told_that_the_first_one_talks(widget: VoiceWidget) -> 
         first.until("turn_ended")
 
 
-@pytest.mark.parametrize("token", ["", "wrong", "ü"])
+@pytest.mark.parametrize("token", ["", "wrong", "ü", "half \ud83d"])
 def test_a_page_without_the_widgets_token_is_refused(widget: VoiceWidget, token: str) -> None:
     with page(widget, token) as visitor:
         assert "Run its cell again" in visitor.until("refused")["sentence"]
@@ -254,6 +254,13 @@ def test_what_is_wrong_is_said_where_the_widget_is_made(client: Client, argument
 def test_only_a_client_or_a_session_talks() -> None:
     with pytest.raises(ConfigError, match="must be a Client or an open Session, not 3"):
         VoiceWidget(3)  # type: ignore[arg-type]
+
+
+def test_a_session_that_has_ended_does_not_talk(client: Client) -> None:
+    session = client.live.connect(model="emulator", config={"response_modalities": ["AUDIO"]})
+    session.close()
+    with pytest.raises(ConfigError, match="not one that has ended: connect again"):
+        VoiceWidget(session)
 
 
 def test_a_session_brings_its_own_model(client: Client) -> None:

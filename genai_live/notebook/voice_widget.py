@@ -77,6 +77,8 @@ class VoiceWidget:
             named = [name for name, value in options.items() if value not in (None, False, "automatic")]
             if named:
                 raise ConfigError("goes with a client: a session that is open has its own", named[0])
+            if source.close_info is not None:
+                raise ConfigError("must be a Client or an open Session, not one that has ended: connect again", "source")
         elif not isinstance(source, Client):
             raise ConfigError(f"must be a Client or an open Session, not {came(source)}", "source")
         elif model is None:
