@@ -54,6 +54,18 @@ def test_whatever_a_page_says_is_understood_or_refused(text: str) -> None:
     assert not isinstance(said, Played) or 0 <= said.seconds < float("inf")
 
 
+@pytest.mark.parametrize("number", ["1" + "0" * 400, "-1" + "0" * 400, "NaN", "Infinity", "true", '"1"', "null"])
+def test_a_page_cannot_have_heard_what_is_no_number_of_seconds(number: str) -> None:
+    with pytest.raises(BadMessage):
+        wire_format.read(f'{{"event": "played", "seconds": {number}}}')
+
+
+def test_half_a_character_of_a_page_is_one_that_can_be_sent_on() -> None:
+    assert wire_format.read(r'{"event": "text", "text": "a\ud83d b"}') == Text("a\ufffd b")
+    start = wire_format.read(r'{"event": "start", "version": 1, "token": "\ud83d", "conversation": "\udc00"}')
+    assert start == Start("\ufffd", "\ufffd")
+
+
 def test_a_page_hears_that_there_was_an_error_and_not_which() -> None:
     info = CloseInfo(1011, "project 123 has no quota", SentBy.SERVER, Phase.IDLE)
     said = wire_format.shown(Ended(1.0, info, RuntimeError("secret words")))
@@ -303,6 +315,21 @@ def test_a_peer_that_does_not_answer_a_close_is_not_waited_for() -> None:
         line.end(1000)
         assert taker.over.wait(PATIENCE)
         assert time.monotonic() - began < 30
+
+
+def test_a_defect_ends_the_visit_at_once(caplog: pytest.LogCaptureFixture) -> None:
+    _, taker, peer = visited()
+
+    def fail(_: object) -> None:
+        raise ZeroDivisionError
+
+    taker.take = fail  # type: ignore[assignment,method-assign]
+    with peer:
+        peer.sendall(frame(frames.TEXT, b"hello"))
+        began = time.monotonic()
+        assert taker.over.wait(PATIENCE)
+        assert time.monotonic() - began < 10  # and not when the next ping is due
+    assert "ZeroDivisionError" in caplog.text
 
 
 def test_a_flood_of_pings_takes_no_memory() -> None:

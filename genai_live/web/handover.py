@@ -55,7 +55,10 @@ def is_same_origin(environ: Mapping[str, Any], others: tuple[str, ...] = ()) -> 
     if origin is None or origin in others:
         return True
     host = environ.get("HTTP_HOST") or environ.get("SERVER_NAME", "")
-    split = urlsplit(origin)
+    try:
+        split = urlsplit(origin)
+    except ValueError:  # no address at all
+        return False
     default = {"http": ":80", "https": ":443"}.get(split.scheme, "")
     return bool(split.netloc) and _without(split.netloc, default) == _without(host, default)
 

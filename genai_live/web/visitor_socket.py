@@ -181,7 +181,7 @@ class VisitorSocket:
     def fail(self, error: BaseException) -> None:
         """A defect of this library: logged, and the visit ends."""
         logger.error("a visitor's socket failed; the conversation ends", exc_info=error)
-        self._is_over = True
+        self._is_over = self.needs_attention = True
 
     def retire(self) -> None:
         """The reader has let go of the socket."""

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from genai_live._arguments import is_number
+from genai_live._json import whole
 from genai_live.voice import Control, Ended, Event, Mute, Press, Rates, Release, Text, ToolRunChanged, Unmute
 from genai_live.voice.events import to_dict
 
@@ -81,12 +83,12 @@ def _start(message: Mapping[str, Any]) -> Start:
     token, conversation = message.get("token"), message.get("conversation")
     if not isinstance(token, (str, type(None))) or not isinstance(conversation, (str, type(None))):
         raise BadMessage("a start whose token or conversation is no text")
-    return Start(token or "", conversation)
+    return Start(whole(token or ""), None if conversation is None else whole(conversation))
 
 
 def _played(message: Mapping[str, Any]) -> Played:
     seconds, flushes = message.get("seconds"), message.get("flushes")
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
+    if not isinstance(seconds, (int, float)) or not is_number(seconds) or not 0 <= seconds < float("inf"):
         raise BadMessage("seconds that are none")
     if flushes is not None and (type(flushes) is not int or flushes < 0):
         raise BadMessage("flushes that are no number")
@@ -97,7 +99,7 @@ def _text(message: Mapping[str, Any]) -> Text:
     text = message.get("text")
     if not isinstance(text, str) or not text.strip() or len(text) > LONGEST_TEXT:
         raise BadMessage(f"a text that is empty or longer than {LONGEST_TEXT} characters")
-    return Text(text)
+    return Text(whole(text))  # half a character cannot be sent on
 
 
 _READ: Mapping[str, Callable[[Mapping[str, Any]], Said]] = {
