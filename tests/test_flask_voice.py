@@ -13,6 +13,7 @@ from typing import Any
 
 import flask
 import pytest
+from websockets.exceptions import InvalidStatus
 
 from genai_live import Client
 from genai_live.emulator import LiveEmulator
@@ -89,10 +90,10 @@ def refusal(page: Page) -> tuple[str, int | None]:
 
 def test_a_page_of_another_origin_is_refused() -> None:
     with voice() as (url, _, emulator):
-        for origin in ("https://evil.example", "null", url.replace("127.0.0.1", "localhost")):
+        for origin in ("https://evil.example", "null", "http://[", url.replace("127.0.0.1", "localhost")):
+            assert status_of(f"{url}/voice/token", Origin=origin) == 403
             with Page(url, origin=origin) as page:
                 assert refusal(page) == ("origin", 1008)
-        assert status_of(f"{url}/voice/token", Origin="https://evil.example") == 403
         assert not emulator.received
 
 
@@ -101,7 +102,7 @@ def test_other_origins_may_talk_where_the_owner_says_so() -> None:
         page.comes("started")
 
 
-@pytest.mark.parametrize("token", ["", "no token", "WyJh.b.c"])
+@pytest.mark.parametrize("token", ["", "no token", "WyJh.b.c", "half \ud83d"])
 def test_a_wrong_token_is_refused(token: str) -> None:
     with voice() as (url, _, emulator):
         with Page(url, token) as page:
@@ -139,6 +140,56 @@ def test_whoever_is_not_authorized_gets_no_token_and_no_conversation() -> None:
             assert refusal(page) == ("conversation", 1008)
         with Page(url, ann, id[:-2], additional_headers={"X-User": "ann"}) as page:
             assert refusal(page) == ("conversation", 1008)
+
+
+@pytest.mark.parametrize("answer", [None, False, ""])
+def test_authorize_refuses_with_whatever_is_no_name(answer: Any) -> None:
+    with voice(authorize=lambda _: answer) as (url, _, emulator):
+        assert status_of(f"{url}/voice/token") == 403
+        with Page(url, "") as page:
+            assert refusal(page) == ("refused", 1008)
+        assert not emulator.received
+
+
+@pytest.mark.parametrize("answer", [True, object(), b"ann", ["ann"]])
+def test_an_answer_of_authorize_that_names_nobody_lets_nobody_in(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """``lambda request: user.is_authenticated`` would make all visitors one, who may take each other's conversations."""
+    with voice(authorize=lambda _: answer) as (url, _, emulator):
+        assert status_of(f"{url}/voice/token") == 500
+        assert "authorize: must return the visitor's name, or None to refuse" in caplog.text
+        with pytest.raises(InvalidStatus), Page(url, ""):
+            pass
+        assert not emulator.received
+
+
+def test_a_visitor_may_have_a_number_for_a_name() -> None:
+    with voice(authorize=lambda _: 7) as (url, _, _), Page(url) as page:
+        page.comes("started")
+
+
+def test_below_a_path_of_another_server_the_cookie_is_that_paths() -> None:
+    app = flask.Flask("visited")
+    app.secret_key = "a secret of tests"
+    LiveVoice(app, Client(api_key="k"), model=MODEL)
+    answer = app.test_client().get("/voice/token", environ_overrides={"SCRIPT_NAME": "/shop"})
+    assert "Path=/shop/voice/;" in answer.headers["Set-Cookie"]
+
+
+def test_an_app_may_have_several_voices_each_below_its_prefix() -> None:
+    app = flask.Flask("visited")
+    app.secret_key = "a secret of tests"
+    client = Client(api_key="k")
+    for prefix in ("/voice/", "/other/"):
+        LiveVoice(app, client, model=MODEL, prefix=prefix)
+    for prefix in ("/voice/", "/other/"):
+        assert app.test_client().get(f"{prefix}token").status_code == 200
+    with pytest.raises(ConfigError, match="already"):
+        LiveVoice(app, client, model=MODEL)
+
+
+def test_only_an_app_has_a_voice() -> None:
+    with pytest.raises(ConfigError, match="must be a Flask app, not Blueprint"):
+        LiveVoice(flask.Blueprint("talk", __name__), Client(api_key="k"), model=MODEL)  # type: ignore[arg-type]
 
 
 def test_a_browser_without_a_name_keeps_its_own_in_a_cookie() -> None:
@@ -270,11 +321,28 @@ def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytes
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"prefix": "voice"}, "slash"), ({"limit": 0}, "number of conversations"), ({"store": object()}, "claim, load, save")],
+    [
+        ({"prefix": "voice"}, "slash"),
+        ({"prefix": 5}, "slash"),
+        ({"limit": 0}, "number of conversations"),
+        ({"store": object()}, "claim, load, save"),
+        ({"client": "a key"}, "must be a Client, not str"),
+        ({"model": ""}, "name of a model"),
+        ({"model": None}, "name of a model"),
+        ({"authorize": "ann"}, "function that takes a request"),
+        ({"origins": "https://www.example.com"}, "list of origins"),
+        ({"origins": ["https://www.example.com/"]}, "list of origins"),
+        ({"origins": 5}, "list of origins"),
+        ({"idle_timeout": -1}, "idle_timeout: must be a number above 0"),
+        ({"total_timeout": "5"}, "total_timeout: must be a number above 0"),
+        ({"drain_timeout": None}, "drain_timeout: must be a number"),
+        ({"turn_taking": "bogus"}, "push_to_talk"),
+        ({"config": {"response_modalities": ["TEXT"]}}, "must be .'AUDIO'."),
+    ],
 )
 def test_a_setting_that_cannot_work_is_refused_at_once(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
-        LiveVoice(None, Client(api_key="k"), model=MODEL, **settings)
+        LiveVoice(None, **{"client": Client(api_key="k"), "model": MODEL, **settings})
 
 
 def test_without_a_secret_tokens_hold_for_this_process_and_that_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

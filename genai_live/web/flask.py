@@ -8,12 +8,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, abort, current_app, jsonify, request
 
 from genai_live import Client
-from genai_live._arguments import came
+from genai_live._arguments import came, number_above_0, number_from_0
 from genai_live.errors import ConfigError
+from genai_live.voice.settings import completed
 from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
 from genai_live.web.handover import NoUpgrade, Upgraded, is_same_origin, upgrade
 from genai_live.web.store import ConversationStore, MemoryStore
@@ -53,7 +55,7 @@ class LiveVoice:
         config: As for ``Live.connect``.
         prefix: Where the routes are, with a slash at both ends.
         authorize: Called with each request for a token or a socket, in its context: the visitor's name, or None to refuse. By
-            default everybody may talk, and a cookie tells them apart.
+            default everybody may talk, and a cookie tells them apart. False and "" refuse, too.
         store: Where conversations wait for their visitors; ``MemoryStore()`` by default.
         limit: Conversations at a time in each worker; by default as many as the process has descriptors for.
         idle_timeout: Seconds without a word after which a conversation ends; None for no limit.
@@ -85,21 +87,31 @@ class LiveVoice:
         turn_taking: str = "automatic",
         origins: Iterable[str] = (),
     ) -> None:
-        if not (prefix.startswith("/") and prefix.endswith("/")):
+        if not isinstance(prefix, str) or not (prefix.startswith("/") and prefix.endswith("/")):
             raise ConfigError(f"must begin and end with a slash, not {prefix!r}", "prefix")
+        if client is not None and not isinstance(client, Client):
+            raise ConfigError(f"must be a Client, not {came(client)}", "client")
+        if not isinstance(model, str) or not model:
+            raise ConfigError("must be the name of a model", "model")
+        if authorize is not None and not callable(authorize):
+            raise ConfigError(f"must be a function that takes a request, not {came(authorize)}", "authorize")
         if limit is not None and (type(limit) is not int or limit < 1):
             raise ConfigError(f"must be a number of conversations, not {came(limit)}", "limit")
         if store is not None and not isinstance(store, ConversationStore):
             raise ConfigError(f"must have claim, load, save and release, and {came(store)} has not", "store")
+        for name, seconds in {"idle_timeout": idle_timeout, "total_timeout": total_timeout}.items():
+            if seconds is not None:
+                number_above_0(seconds, name)
+        completed(config, turn_taking)  # what is wrong with it is said here, and not to the first visitor
         self._client = client or Client(shared_reader=True)
         self._reader = reader_of(self._client)
         self._opening = Opening(self._client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
         self._prefix = prefix
         self._authorize = authorize
-        self._origins = tuple(origins)
+        self._origins = _origins(origins)
         self._store = MemoryStore() if store is None else store
         self._limit = most_visitors() if limit is None else limit
-        self._drain_timeout = drain_timeout
+        self._drain_timeout = number_from_0(drain_timeout, "drain_timeout")
         self._lock = threading.Lock()
         """Guards the making of both below."""
         self._tickets: SignedTickets | None = None
@@ -108,13 +120,23 @@ class LiveVoice:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Adds the routes to an app. Once."""
-        app.extensions[EXTENSION] = self
+        """Adds the routes to an app. Once.
+
+        Raises:
+            ConfigError: it is no Flask app, or has a voice with this prefix already.
+        """
+        if not isinstance(app, Flask):
+            raise ConfigError(f"must be a Flask app, not {came(app)}", "app")
         prefix = self._prefix
-        app.add_url_rule(prefix, EXTENSION, self._socket, websocket=True)
-        app.add_url_rule(prefix, f"{EXTENSION}_plain", self._socket)  # answered with what it is for
-        app.add_url_rule(f"{prefix}token", f"{EXTENSION}_token", self._token)
-        app.add_url_rule(f"{prefix}<name>", f"{EXTENSION}_file", self._file)
+        voices: dict[str, LiveVoice] = app.extensions.setdefault(EXTENSION, {})
+        if prefix in voices:
+            raise ConfigError(f"is {prefix!r}, where this app has a LiveVoice already: give each a prefix of its own", "prefix")
+        voices[prefix] = self
+        name = f"{EXTENSION} {prefix}"
+        app.add_url_rule(prefix, name, self._socket, websocket=True)
+        app.add_url_rule(prefix, f"{name} plain", self._socket)  # answered with what it is for
+        app.add_url_rule(f"{prefix}token", f"{name} token", self._token)
+        app.add_url_rule(f"{prefix}<name>", f"{name} file", self._file)
 
     def __repr__(self) -> str:
         return f"<LiveVoice {self._prefix} {self._opening.model} {len(self)} of {self._limit} conversations>"
@@ -156,8 +178,7 @@ class LiveVoice:
 
     def _visitor(self) -> str | None:
         if self._authorize is not None:
-            name = self._authorize(request)
-            return None if name is None else str(name)
+            return _name(self._authorize(request))
         return self._signed().name_in(request.cookies.get(COOKIE, ""))
 
     def _token(self) -> Response:
@@ -171,8 +192,9 @@ class LiveVoice:
         response.headers["Cache-Control"] = "no-store"
         if not known:
             cookie = self._signed().cookie(visitor)
+            path = f"{request.script_root}{self._prefix}"
             response.set_cookie(
-                COOKIE, cookie, COOKIE_SECONDS, path=self._prefix, secure=request.is_secure, httponly=True, samesite="Strict"
+                COOKIE, cookie, COOKIE_SECONDS, path=path, secure=request.is_secure, httponly=True, samesite="Strict"
             )
         return response
 
@@ -209,6 +231,31 @@ class LiveVoice:
                     self._opening, tickets, self._store, limit=self._limit, drain_timeout=self._drain_timeout
                 )
         return self._visits
+
+
+def _name(answer: object) -> str | None:
+    """The visitor that ``authorize`` names; None to refuse. What is no name must not let everybody in, as one visitor."""
+    if answer is None or answer is False or answer == "":
+        return None
+    if isinstance(answer, str) or type(answer) is int:
+        return str(answer)
+    raise ConfigError(f"must return the visitor's name, or None to refuse, not {came(answer)}", "authorize")
+
+
+def _origins(given: Iterable[str]) -> tuple[str, ...]:
+    """Other origins as browsers write them."""
+    origins = () if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+    if (not origins and given) or not all(map(_is_origin, origins)):
+        raise ConfigError('must be a list of origins without a path, such as ["https://www.example.com"]', "origins")
+    return tuple(each.lower() for each in origins)
+
+
+def _is_origin(text: object) -> bool:
+    try:
+        split = urlsplit(text) if isinstance(text, str) else None
+    except ValueError:
+        return False
+    return split is not None and bool(split.netloc) and text == f"{split.scheme}://{split.netloc}"
 
 
 class _Over(Response):
