@@ -38,10 +38,12 @@ MODULES = {
     "websocket": "websocket-client",
     "dataclasses_json": "dataclasses-json",
     "docstring_parser": "docstring-parser",
+    "simple_websocket": "simple-websocket",
     "pywebrtc_audio": "pywebrtc-audio",
 }
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {
+    "traitlets",  # comes with anywidget
     "pydantic",  # a caller whose functions take its models has it
     "PIL",  # comes with the image
     "certifi",  # comes with requests

@@ -30,6 +30,9 @@ OUTSIDERS = [*PACKAGE.glob("cli/**/*.py"), PACKAGE / "testing.py", *ROOT.glob("s
 """Programs that could be anybody's: they do with the public API, so whatever they lack, users lack."""
 
 REACHES: dict[str, set[str]] = {
+    "web/visitors_thread.py": {
+        "client.live._opener",  # a visitor's socket is read by the thread that reads the sessions
+    },
     "_network/transport.py": {
         "self._send_lock._is_owned",  # after Ctrl-C nothing else tells whether this thread holds it
         "sys._getframe",  # whether a signal handler interrupts a write: nothing else knows what is below on the stack
@@ -43,7 +46,7 @@ REACHES: dict[str, set[str]] = {
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "tools", "voice")
+MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "notebook", "tools", "voice", "web")
 EMULATOR = ("emulator", "emulator.server", "emulator.model", "emulator.session", "emulator.script")
 """Packages with a map in their docstring."""
 

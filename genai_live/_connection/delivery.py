@@ -229,7 +229,7 @@ class Delivery(Generic[ServerMessage]):
         if inbox.is_gathering:
             if waiting >= inbox.limit_bytes and inbox.pause_if_full():
                 self._pause()
-        elif waiting > inbox.backlog_bytes:
+        elif waiting > inbox.kept_bytes:
             inbox.forget_oldest()
         if inbox.is_awaited:
             inbox.wake()

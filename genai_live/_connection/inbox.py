@@ -23,6 +23,11 @@ ITEM_BYTES = 512
 """Bytes that a message costs beside those of its frame: the smallest takes 450 to 700 as Python objects (sys.getsizeof, 3.11)."""
 
 
+UNRECEIVED_BYTES = 64 * 1024
+"""Bytes beside callbacks, before any thread has received, from which all but the newest message is forgotten. Hundreds of
+sessions that nobody receives from kept 242 MB of what their callbacks had seen, and the garbage collector went through it."""
+
+
 Item = tuple[ServerMessage | bytes | bytearray | None, Mark, int, int]
 """What stands in the queue: a message, its bytes, or None where a mark came alone; the mark; the bytes that came before it, over
 the session's life; its own bytes, with what a message costs beside."""
@@ -63,6 +68,8 @@ class Inbox(Generic[ServerMessage]):
         self.limit_bytes = limit_bytes
         self.backlog_bytes = backlog_bytes
         """Bytes kept while no thread gathers a turn: as many as the limit, or fewer where callbacks have seen them."""
+        self.kept_bytes = backlog_bytes if backlog_bytes == limit_bytes else min(backlog_bytes, UNRECEIVED_BYTES)
+        """The same, or less before any thread has received."""
         self.forgotten = 0
         self.is_updating = False
         """True while the receiver of a turn calls its caller's ``on_update``."""
@@ -150,7 +157,9 @@ class Inbox(Generic[ServerMessage]):
         self._paused = False
 
     def forget_oldest(self) -> None:
-        """Drops messages from the old end until the backlog holds, for sessions whose callback has seen them."""
+        """Drops messages from the old end until what is kept holds, for sessions whose callback has seen them."""
+        if self.kept_bytes < self.backlog_bytes:
+            self._forget_all_but_the_newest()
         while self.waiting_bytes > self.backlog_bytes:
             try:
                 item = self._messages.popleft()
@@ -158,6 +167,19 @@ class Inbox(Generic[ServerMessage]):
                 return
             if item is None:  # close() has woken the receiver already
                 self._messages.append(None)
+                return
+            self._forget(item)
+
+    def _forget_all_but_the_newest(self) -> None:
+        """Before anybody has received: seldom, and many at once."""
+        messages = self._messages
+        while len(messages) > 1:
+            try:
+                item = messages.popleft()
+            except IndexError:  # a receiver was faster
+                return
+            if item is None:  # close() has woken the receiver already
+                messages.append(None)
                 return
             self._forget(item)
 
@@ -181,6 +203,7 @@ class Inbox(Generic[ServerMessage]):
         me = threading.get_ident()
         if self.claim.setdefault(_RECEIVER, me) != me:
             raise WrongThread(_TAKEN)
+        self.kept_bytes = self.backlog_bytes
         if GIVEN in self.claim:
             self._settle()
         held = self._held
@@ -197,6 +220,7 @@ class Inbox(Generic[ServerMessage]):
         me = threading.get_ident()
         if self.claim.setdefault(_RECEIVER, me) != me:
             raise WrongThread(_TAKEN)
+        self.kept_bytes = self.backlog_bytes
         if GIVEN in self.claim:
             self._settle()
         self.is_gathering = True

@@ -1,4 +1,4 @@
-"""From a checked setup message to an open channel, for every method. Runs on the caller's thread; another one dials."""
+"""Connects, with retries: from a checked setup message to an open channel. On the caller's thread; another one dials."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ class Opener:
         self._auth = auth
         self._websocket_factory = websocket_factory
         self._shared_reader = Reader(shared=True) if shared_reader else None
+
+    @property
+    def shared_reader(self) -> Reader | None:
+        """The reader of all sessions; None where each has its own."""
+        return self._shared_reader
 
     def open(
         self,

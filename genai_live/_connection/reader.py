@@ -7,6 +7,8 @@ paces the sound that is streamed into them; dialling, and anything else that wai
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import os
 import select
 import selectors
@@ -15,7 +17,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from genai_live import _process, _threads
@@ -72,6 +74,51 @@ class Readable(Protocol):
         """The reader has let go of the socket: closes it, and wakes everybody who waits."""
 
 
+class _Dues:
+    """When each connection is to be looked at next. The reader thread's.
+
+    An entry that a later one of its connection has replaced stays in the heap until its time, without the connection.
+    """
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int]] = []
+        self._connections: dict[int, Readable] = {}
+        """Of the entries that count."""
+        self._entries: dict[Readable, tuple[float, int]] = {}
+        self._numbers = itertools.count()
+
+    @property
+    def next(self) -> float:
+        """When to take again; infinity when nothing is due ever."""
+        return self._heap[0][0] if self._heap else NEVER
+
+    def put(self, connection: Readable, due: float) -> None:
+        """Notes when to look. An earlier time that is noted already stays: looking too early costs one look."""
+        noted = self._entries.get(connection)
+        if due == NEVER or (noted is not None and noted[0] <= due):
+            return
+        self.remove(connection)
+        entry = (due, next(self._numbers))
+        self._entries[connection], self._connections[entry[1]] = entry, connection
+        heapq.heappush(self._heap, entry)
+
+    def remove(self, connection: Readable) -> None:
+        """Forgets the connection."""
+        noted = self._entries.pop(connection, None)
+        if noted is not None:
+            del self._connections[noted[1]]
+
+    def take(self, now: float) -> list[Readable]:
+        """Connections whose time has come; they are noted no more."""
+        taken = []
+        while self._heap and self._heap[0][0] <= now:
+            connection = self._connections.get(heapq.heappop(self._heap)[1])
+            if connection is not None:
+                self.remove(connection)
+                taken.append(connection)
+        return taken
+
+
 class Reader:
     """A thread that reads for one connection, or for many. The thread starts with the first and ends with the last."""
 
@@ -79,6 +126,10 @@ class Reader:
         self.shared = shared
         self._process = _process.current
         self._new: deque[Readable] = deque()
+        self._asking: deque[Readable] = deque()
+        """Connections that are to be looked at: one that asks costs the others nothing."""
+        self._everybody = False
+        """True when all of them are."""
         self._start_lock = threading.RLock()
         """Guards ``_thread``, ``_wake_writer`` and ``_timetable``: a reader about to end, and something about to come. Reentrant,
         because a signal handler may cancel a stream."""
@@ -117,8 +168,34 @@ class Reader:
             if self._timetable.hurry(work, time.monotonic()):
                 self._rouse()
 
+    def attend(self, connection: Readable) -> None:
+        """Makes the loop look at this connection now. Any thread, never blocks."""
+        self._asking.append(connection)
+        self._wake()
+
     def wake(self) -> None:
         """Makes the loop look at every connection now. Any thread, never blocks."""
+        self._everybody = True
+        self._wake()
+
+    def take(self, connection: Readable) -> None:
+        """Reads a connection that is open already; returns at once. On a shared reader.
+
+        Raises:
+            RuntimeError: this process may start no more threads.
+        """
+        self._check_process()
+        with self._start_lock:
+            self._new.append(connection)
+            try:
+                self._rouse()
+            except BaseException:
+                self._new.remove(connection)
+                raise
+        if self.is_current:
+            self._wake()
+
+    def _wake(self) -> None:
         writer = self._wake_writer
         if writer is not None:
             with contextlib.suppress(BlockingIOError, OSError):  # full: it will wake anyway; closed: it has ended
@@ -143,25 +220,18 @@ class Reader:
     def _dial_then_hand_over(self, connection: Readable, deadline: Deadline) -> None:
         if not connection.dial(deadline):
             return
-        self._check_process()
-        with self._start_lock:
-            self._new.append(connection)
-            try:
-                self._rouse()
-            except RuntimeError as error:  # the system gives no thread; the next connection tries again
-                self._new.remove(connection)
-                failure = error
-            else:
-                return
-        connection.fail(failure)
-        connection.retire()
+        try:
+            self.take(connection)
+        except RuntimeError as error:  # the system gives no thread; the next connection tries again
+            connection.fail(error)
+            connection.retire()
 
     def _rouse(self) -> None:
         """Requires the start lock. Makes the thread look at what is new, or starts it; RuntimeError when that cannot be done."""
         if self._thread is None:
             self._start_thread(self._run)
-        elif not self.is_current:  # which looks at its timetable before it waits; to wake costs a look at every connection
-            self.wake()
+        elif not self.is_current:  # which looks at its timetable before it waits
+            self._wake()
 
     def _start_thread(self, work: Callable[[], None]) -> None:
         thread = threading.Thread(target=work, name=_THREAD_NAME, daemon=True)
@@ -180,7 +250,8 @@ class Reader:
         if self._process is not _process.current:
             with _child_lock:
                 if self._process is not _process.current:
-                    self._start_lock, self._new, self._timetable = threading.RLock(), deque(), Timetable()
+                    self._start_lock, self._timetable = threading.RLock(), Timetable()
+                    self._new, self._asking = deque(), deque()
                     self._thread = self._wake_writer = None
                     self._process = _process.current
 
@@ -219,6 +290,15 @@ class Reader:
         """Connections that came since it was last asked."""
         while self._new:
             yield self._new.popleft()
+
+    def take_asking(self, connections: Iterable[Readable]) -> Iterator[Readable]:
+        """Those of the connections that are to be looked at."""
+        if self._everybody:
+            self._everybody = False
+            self._asking.clear()
+            yield from connections
+        while self._asking:
+            yield self._asking.popleft()
 
     @property
     def next_due(self) -> float:
@@ -259,18 +339,19 @@ class _Loop:
         self._wake = wake
         self._connections = connections
         """In the order in which they came."""
+        self._dues = _Dues()
         self._most = _MOST_CONNECTIONS
         self._reader = reader
 
     def run(self) -> None:
         wait, monotonic, reader, process = self._selector.select, time.monotonic, self._reader, _process.current
-        tick = 0.0
+        self._attend((), monotonic())
         while True:
-            # Deadlines move only away while bytes come, so one look at all of them at the earliest is enough: with hundreds of
-            # connections the cost of a message does not grow with their number.
-            attention = False
+            # Deadlines move only away while bytes come, so a look at the earliest time that was noted is enough: with hundreds of
+            # connections neither a message nor one that comes or goes costs more than with one.
+            attention, asking = False, []
             try:
-                ready = wait(min(max(0.0, min(tick, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
+                ready = wait(min(max(0.0, min(self._dues.next, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
             except (OSError, ValueError) as error:
                 self._let_go_of_the_reason(error)
                 ready = []
@@ -284,14 +365,15 @@ class _Loop:
                     connection.on_ready(events)
                 except BaseException as error:  # one session's trouble must not end the others, nor end itself in silence
                     connection.fail(error)
-                attention = attention or connection.needs_attention
+                if connection.needs_attention:
+                    asking.append(connection)
                 if process is not _process.current:
                     return  # a callback forked, and returned in the child: the bytes are the parent's
             now = monotonic()
             if reader.next_due <= now + EARLY:
                 reader.serve_due(now)
-            if attention or now >= tick:
-                tick = self._attend(monotonic())
+            if attention or asking or now >= self._dues.next:
+                self._attend(asking, monotonic())
             if not self._connections and reader.may_end():
                 return
 
@@ -319,25 +401,30 @@ class _Loop:
             return True
         return False
 
-    def _attend(self, now: float) -> float:
-        """Looks at every connection; returns when the next look is due."""
+    def _attend(self, asking: Iterable[Readable], now: float) -> None:
+        """Looks at the connections that ask for it, at new ones, and at those whose time has come."""
+        looked_at = dict.fromkeys(asking)
         for connection in self._reader.take_new():
-            self._connections[connection] = None
+            self._connections[connection] = looked_at[connection] = None
             if len(self._connections) > self._most:
                 connection.fail(TooManyConnections(self._most))
-        due = NEVER
-        for connection in tuple(self._connections):
-            connection.needs_attention = False
-            try:
-                due = min(due, connection.on_time(now))
-            except BaseException as error:
-                connection.fail(error)
-            try:
-                self._watch(connection)
-            except BaseException as error:
-                connection.fail(error)
-                self._let_go(connection)
-        return due
+        looked_at.update(dict.fromkeys(self._reader.take_asking(self._connections)))
+        looked_at.update(dict.fromkeys(self._dues.take(now)))
+        for connection in looked_at:
+            if connection in self._connections:
+                self._look_at(connection, now)
+
+    def _look_at(self, connection: Readable, now: float) -> None:
+        connection.needs_attention = False
+        try:
+            self._dues.put(connection, connection.on_time(now))
+        except BaseException as error:
+            connection.fail(error)
+        try:
+            self._watch(connection)
+        except BaseException as error:
+            connection.fail(error)
+            self._let_go(connection)
 
     def _watch(self, connection: Readable) -> None:
         wanted = connection.wanted()
@@ -352,6 +439,7 @@ class _Loop:
 
     def _let_go(self, connection: Readable) -> None:
         self._connections.pop(connection, None)
+        self._dues.remove(connection)
         with contextlib.suppress(KeyError, ValueError, OSError):  # the descriptor may be what went wrong
             self._selector.unregister(self._key_of(connection).fd)
         connection.registered = ENDED

@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib.util
 import os
 import struct
+from collections import deque
 from collections.abc import Callable
 from importlib.machinery import PathFinder
 
+from genai_live import _process
 from genai_live._base64_text import Payload
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -94,13 +96,33 @@ def masking_in_c() -> Masking | None:
 masked: Masking = masking_in_c() or masked_in_python
 """The faster of the two."""
 
+KEY_BYTES = 4
+_KEYS_AT_ONCE = 256
+"""Keys of one draw: a draw for each frame is a system call for each."""
+_keys: deque[bytes] = deque()
+_process.in_child(_keys.clear)  # what the parent has drawn, it uses
+
+
+def random_key() -> bytes:
+    """A masking key of the system's strong randomness (section 10.3). Any thread."""
+    try:
+        return _keys.pop()
+    except IndexError:
+        drawn = os.urandom(KEY_BYTES * _KEYS_AT_ONCE)
+        _keys.extend(drawn[start : start + KEY_BYTES] for start in range(KEY_BYTES, len(drawn), KEY_BYTES))
+        return drawn[:KEY_BYTES]
+
+
 # Frames out.
 
 
-def frame(opcode: int, payload: bytes, *, random_key: Callable[[int], bytes] = os.urandom) -> bytes:
-    """One final, masked frame, as a client must send it; the key comes from the system's strong randomness (section 10.3)."""
+def frame(opcode: int, payload: bytes) -> bytes:
+    """One final, masked frame, as a client must send it."""
     size = len(payload)
-    key = random_key(4)
+    try:
+        key = _keys.pop()  # ``random_key`` without its call
+    except IndexError:
+        key = random_key()
     if size < LENGTH_IN_2_BYTES:
         head = bytes((FINAL | opcode, MASKED | size))
     elif size < 1 << 16:
@@ -118,7 +140,7 @@ class LargeFrame:
     """One final, masked frame like those of ``frame``, made piece by piece while it is written. Has a length, as bytes have."""
 
     def __init__(self, opcode: int, payload: Payload) -> None:
-        self._key = os.urandom(4)
+        self._key = random_key()
         self._head = _long_head(opcode, len(payload)) + self._key
         self._payload = payload
 
@@ -145,10 +167,20 @@ def message_frame(payload: Payload) -> Frame:
     return LargeFrame(TEXT, payload)
 
 
-def close_frame(code: int, reason: str = "") -> bytes:
+def frame_of_server(opcode: int, payload: bytes) -> bytes:
+    """One final frame without a mask, as a server must send it."""
+    size = len(payload)
+    if size < LENGTH_IN_2_BYTES:
+        return bytes((FINAL | opcode, size)) + payload
+    if size < 1 << 16:
+        return _MEDIUM_HEAD(FINAL | opcode, LENGTH_IN_2_BYTES, size) + payload
+    return bytes((FINAL | opcode, LENGTH_IN_8_BYTES)) + size.to_bytes(8, "big") + payload
+
+
+def close_frame(code: int, reason: str = "", *, framed: Callable[[int, bytes], bytes] = frame) -> bytes:
     """A Close frame whose reason is cut to 123 bytes on a character boundary."""
     words = reason.encode()[: LONGEST_CONTROL_PAYLOAD - CODE_BYTES].decode(errors="ignore").encode()
-    return frame(CLOSE, code.to_bytes(CODE_BYTES, "big") + words)
+    return framed(CLOSE, code.to_bytes(CODE_BYTES, "big") + words)
 
 
 def read_close(payload: bytes | bytearray) -> tuple[int, str]:
@@ -191,17 +223,28 @@ class Violation(Exception):
         self.reason = reason
 
 
+def _without_mask_bit(length: int) -> int:
+    """The second byte of a client's frame, whose mask bit has to be set (section 5.1)."""
+    if not length & MASKED:
+        raise Violation(PROTOCOL_ERROR, "the client sent a frame without a mask")
+    return length & ~MASKED
+
+
 class FrameParser:
     """Cuts messages from the bytes of one connection, in order.
 
     ``feed`` returns what became complete, ``EVENTS_AT_ONCE`` at most; the rest stays as bytes until the next call. When the peer
     breaks the protocol, ``violation`` is set, what was complete before it is still returned, and everything after it is ignored;
     the same holds for what follows a Close frame.
+
+    ``of_client`` is True where a client is the peer, whose frames are masked; a server's must not be.
     """
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, *, of_client: bool = False) -> None:
         self.violation: Violation | None = None
         self._max_message_bytes = max_message_bytes
+        self._is_masked = of_client
+        self._peer = "client" if of_client else "server"
         self._begun = bytearray()
         """A frame that is not whole yet."""
         self._missing = 0
@@ -267,6 +310,9 @@ class FrameParser:
                 self._missing = start - size
                 return position
             first, length = buffer[position], buffer[position + 1]
+            if self._is_masked:
+                length = _without_mask_bit(length)
+                start += KEY_BYTES
             if length >= LENGTH_IN_2_BYTES:  # or the mask bit, which a server must not set (section 5.1)
                 if length & MASKED:
                     raise Violation(PROTOCOL_ERROR, "the server sent a masked frame")
@@ -275,9 +321,9 @@ class FrameParser:
                 if start > size:
                     self._missing = start - size
                     return position
-                length = int.from_bytes(buffer[position + 2 : start], "big")
+                length = int.from_bytes(buffer[position + SHORTEST_HEADER : position + SHORTEST_HEADER + wide], "big")
                 if not least <= length < _NO_LENGTH:
-                    raise Violation(PROTOCOL_ERROR, "the server wrote a frame's length in a form that RFC 6455 does not allow")
+                    raise Violation(PROTOCOL_ERROR, f"the {self._peer} wrote a frame's length in a form that RFC 6455 forbids")
             end = start + length
             # A whole message in one frame, as the service sends: what follows would find nothing to say.
             plain = first in _WHOLE and self._fragments_opcode == CONTINUATION and length <= self._max_message_bytes
@@ -286,7 +332,10 @@ class FrameParser:
             if end > size:
                 self._missing = end - size
                 return position
+            key = bytes(buffer[start - KEY_BYTES : start]) if self._is_masked else b""
             payload = buffer[start:end] if buffer is not self._begun else self._payload_of_begun(start)
+            if key:
+                payload = masked(bytes(payload), key)
             if plain:
                 events.append((first & 0xF, payload))
             else:
@@ -298,17 +347,17 @@ class FrameParser:
         """Judges a frame by its header, before its payload is waited for."""
         opcode = first & 0xF
         if first & RESERVED_BITS:
-            raise Violation(PROTOCOL_ERROR, "the server set a reserved bit without a negotiated extension")
+            raise Violation(PROTOCOL_ERROR, f"the {self._peer} set a reserved bit without a negotiated extension")
         if opcode >= CLOSE:
             if opcode > PONG:
-                raise Violation(PROTOCOL_ERROR, f"the server sent a frame of unknown kind {opcode:#x}")
+                raise Violation(PROTOCOL_ERROR, f"the {self._peer} sent a frame of unknown kind {opcode:#x}")
             if length > LONGEST_CONTROL_PAYLOAD or not first & FINAL:
-                raise Violation(PROTOCOL_ERROR, "the server sent a control frame that is too long or fragmented")
+                raise Violation(PROTOCOL_ERROR, f"the {self._peer} sent a control frame that is too long or fragmented")
             return
         if opcode > BINARY:
-            raise Violation(PROTOCOL_ERROR, f"the server sent a frame of unknown kind {opcode:#x}")
+            raise Violation(PROTOCOL_ERROR, f"the {self._peer} sent a frame of unknown kind {opcode:#x}")
         if (opcode == CONTINUATION) != (self._fragments_opcode != CONTINUATION):
-            raise Violation(PROTOCOL_ERROR, "the server broke the order of fragments")
+            raise Violation(PROTOCOL_ERROR, f"the {self._peer} broke the order of fragments")
         size = length + len(self._fragments)
         if max(size, self._empty_fragments) > self._max_message_bytes:
             what = f"{size} bytes" if size > self._max_message_bytes else f"{self._empty_fragments} empty fragments"
@@ -342,7 +391,6 @@ class FrameParser:
             events.append((self._fragments_opcode, self._fragments))
             self._fragments, self._fragments_opcode, self._empty_fragments = bytearray(), CONTINUATION, 0
 
-    @staticmethod
-    def _check_close(payload: bytes | bytearray) -> None:
+    def _check_close(self, payload: bytes | bytearray) -> None:
         if len(payload) == 1 or (payload and not may_be_sent(int.from_bytes(payload[:CODE_BYTES], "big"))):
-            raise Violation(PROTOCOL_ERROR, "the server sent a Close frame with an impossible code")
+            raise Violation(PROTOCOL_ERROR, f"the {self._peer} sent a Close frame with an impossible code")

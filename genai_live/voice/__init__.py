@@ -5,12 +5,6 @@ A map, from the bottom up:
 =============  ==========================================================================================
 sound_end      what a pair of ears and a mouth is: the protocol ``SoundEnd``, its rates, its controls
 events         what happens in a conversation, as frozen values, in the order in which it happened
-sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
-streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
-watch          when a stream counts as lost
-echo           the loudspeaker's sound taken out of the microphone's
-leaving        how a process ends although a sound card hangs
-devices        ``Devices``: the five above as an end
 event_queue    events on their way to who iterates, bounded
 states         what a conversation does, moved by one table
 settings       the setup of a spoken session: completed before dialling, or read off an open session
@@ -28,7 +22,13 @@ recorder       both sides as one stereo WAV, and the transcript
 audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end
 files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
-end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
+conformance    the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
+sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
+streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
+watch          when a stream counts as lost
+echo           the loudspeaker's sound taken out of the microphone's
+leaving        how a process ends although a sound card hangs
+devices        ``Devices``: the five above as an end
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.

@@ -227,7 +227,8 @@ class Conversation:
         self._on_event = on_event
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
-        self._microphone = Microphone(self._now, self._note_said)
+        self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
+        self._reports_every: float = getattr(end, "reports_every", 0.0)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
         """When the next look at the end is due, in seconds of the conversation."""
@@ -407,7 +408,7 @@ class Conversation:
 
     def _look_later(self) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
-        after = self._dialogue.look_after
+        after = max(self._dialogue.look_after, self._reports_every)
         due = self._now() + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due
@@ -583,6 +584,15 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"<Conversation {self.state} {self._now():.1f} s>"
+
+    def _repr_html_(self) -> str:
+        from dataclasses import asdict
+
+        from genai_live import _html
+
+        said = "".join(_html.said("You" if each.speaker == "user" else "Model", each.text) for each in self.transcript[-20:])
+        line = f"{repr(self)[1:-1]} · {_html.counted(self.stats.turns, 'turn')}"
+        return _html.box(_html.folded(line, said + _html.rows(asdict(self.stats))))
 
     # Ending.
 

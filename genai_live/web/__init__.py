@@ -1,4 +1,35 @@
-"""Conversations on web pages. Each module says on which thread its code runs.
+"""Conversations on web pages: a page is one more end of sound. Each module says on which thread its code runs.
 
-- ``static/``: the element ``<genai-live-voice>`` for pages: ES modules and two audio worklets, served as they are.
+A map, from the bottom up:
+
+================  =====================================================================================
+wire_format       what a page and its server say to each other
+allowance         how much a visitor may send, and how long a conversation may last
+outgoing          what waits to go to a page, bounded
+line              what a visitor's end needs of a socket
+visitor_socket    a line over a bare socket, read by one thread for all visitors
+blocking_line     a line over any WebSocket whose calls block
+browser_end       ``BrowserEnd``: a page as a pair of ears and a mouth
+store             where conversations wait for their visitors to come back
+tokens            what a page shows to be let in
+visits            all visitors of one worker: limit, claims, leaving
+visitors_thread   which thread reads the visitors' sockets
+handover          from a WSGI request to the visitor's socket
+flask             ``LiveVoice`` for Flask
+================  =====================================================================================
+
+``static/`` has the element ``<genai-live-voice>`` for pages: ES modules and two audio worklets, served as they are.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from genai_live import _public
+from genai_live.web.browser_end import BrowserEnd
+from genai_live.web.store import ConversationStore, MemoryStore, StoredConversation
+
+__all__ = ["BrowserEnd", "ConversationStore", "MemoryStore", "StoredConversation"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -1,0 +1,344 @@
+"""A page as a pair of ears and a mouth: one more ``SoundEnd``. Called on the threads of its line and of its conversation."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from genai_live._arguments import came
+from genai_live.errors import ConfigError, DeviceError, EndFull
+from genai_live.voice import (
+    Control,
+    ConversationState,
+    Ended,
+    Event,
+    ModelWords,
+    Rates,
+    StateChanged,
+    Text,
+    ToolRunChanged,
+    UserWords,
+)
+from genai_live.voice.sound_end import HELD_SECONDS
+from genai_live.web import wire_format
+from genai_live.web.allowance import MESSAGE_BYTES, TEXT_BYTES, Bucket, Hours
+from genai_live.web.blocking_line import BlockingLine
+from genai_live.web.line import Line
+from genai_live.web.wire_format import FAILED, NORMAL, OUTPUT_BYTES, REFUSED, BadMessage, Played, Start, Stop
+
+__all__ = ["BrowserEnd"]
+
+logger = logging.getLogger("genai_live")
+
+IDLE_TIMEOUT = 60.0
+"""Seconds without a word of either side: an abandoned page costs its owner money."""
+TOTAL_TIMEOUT = 900.0
+"""Seconds of a whole conversation: an audio session of the Developer API lasts 15 minutes."""
+START_TIMEOUT = 10.0
+"""Seconds that a page has for its first message, which it sends as soon as its socket is open."""
+FEW_SECONDS = 0.5
+"""How often, at most, sound that is heard counts as a sign that somebody is there."""
+
+PIECE_BYTES = OUTPUT_BYTES
+"""Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
+_SPOKEN = (UserWords, ModelWords, ToolRunChanged)
+_SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
+
+
+class BrowserEnd:
+    """The page of one visitor, over any WebSocket that blocks, as a ``SoundEnd`` for one ``Conversation``.
+
+    The page speaks the wire format of docs/web.md: binary messages are 16-bit little-endian mono PCM, 16,000 Hz from the page and
+    24,000 Hz to it, text messages are JSON events. ``websocket`` has ``receive()``, which returns str or bytes, and ``send()``,
+    as those of simple-websocket, flask-sock and others have; three threads serve it, because its calls block. Whatever it raises
+    for a visitor that has gone ends the conversation in silence. Of sound that a page takes more slowly than it is heard 30 s are
+    kept, the newest; a page that takes nothing for 20 s, or sends faster than anybody speaks, is let go.
+
+    Args:
+        websocket: The visitor's socket, open already.
+        idle_timeout: Seconds without a word of either side after which the conversation ends; None for no limit.
+        total_timeout: Seconds after which it ends whatever happens; None for no limit.
+        turn_taking: Whether the page shows a button for talking: "automatic" or "push_to_talk", as the conversation has it.
+
+    Raises:
+        ConfigError: ``websocket`` has no ``receive()`` or ``send()``.
+    """
+
+    feeds_promptly = True
+    reports_every = 0.1
+    """Seconds between two reports of a page; a conversation looks at ``played`` no more often."""
+
+    def __init__(
+        self,
+        websocket: Any,
+        *,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        total_timeout: float | None = TOTAL_TIMEOUT,
+        turn_taking: str = "automatic",
+    ) -> None:
+        line: Line
+        if callable(getattr(websocket, "drop_sound", None)):
+            line = websocket
+        elif callable(getattr(websocket, "receive", None)) and callable(getattr(websocket, "send", None)):
+            line = BlockingLine(websocket)
+        else:
+            raise ConfigError(f"must be a WebSocket with receive() and send(), not {came(websocket)}", "websocket")
+        now = time.monotonic()
+        self.on_start: Callable[[Start], object] | None = None
+        """Takes the page's first message, on the line's thread; without it every page is welcome."""
+        self.on_shown: Callable[[Event], object] | None = None
+        """Called with each event of the conversation after the page was told, on the thread that brought it; must not block."""
+        self.on_gone: Callable[[], object] | None = None
+        """Called once, when the page has gone or is let go, on the line's thread."""
+        self.conversation: str | None = None
+        """The signed id of the conversation, for the page."""
+        self.turn_taking = turn_taking
+        self.dropped = 0.0
+        """Seconds of sound that the page never took."""
+        self._line = line
+        self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
+        self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
+        self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
+        self._bucket = Bucket(now)
+        self._start: Start | None = None
+        self._started = threading.Event()
+        """Set when the page has said its first words, or has gone."""
+        self._is_open = False
+        self._feed: Callable[[bytes], None] | None = None
+        self._control: Callable[[Control], None] | None = None
+        self._ended: Callable[[Exception | None], None] | None = None
+        self._end_lock = threading.Lock()
+        """Guards the two below: the conversation may begin while the page goes."""
+        self._gone = False
+        self._error: Exception | None = None
+        self._played = 0.0
+        self._flushes = self._flushes_asked = 0
+        self._given = 0.0
+        """Seconds of sound that the conversation gave."""
+        self._given_at_flush = self._played_at_flush = 0.0
+        self.close_code = NORMAL
+        """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
+        self._ends = False
+        """True when the conversation has ended, and its last event, which says why, is on its way."""
+        self._spoken_noted = now
+
+    def __repr__(self) -> str:
+        state = "gone" if self._gone else "open" if self._is_open else "waiting"
+        return f"<BrowserEnd {state}, {self.played:.1f} s heard>"
+
+    def begin(self) -> None:
+        """Has the line call from now on; ``open`` does it, unless it was done before."""
+        self._line.begin(self)
+
+    # For the conversation: ``SoundEnd``.
+
+    def open(
+        self,
+        feed: Callable[[bytes], None],
+        control: Callable[[Control], None],
+        ended: Callable[[Exception | None], None],
+    ) -> Rates:
+        """Waits for the page's first message, says that the conversation has started, and lets sound flow. Once.
+
+        Raises:
+            DeviceError: the page has gone, or said nothing in time.
+        """
+        if self._start is None and not self._gone:
+            self.begin()
+            self._started.wait()
+        self._feed, self._control = feed, control
+        with self._end_lock:
+            if self._gone:
+                raise DeviceError("the page has gone before the conversation began") from self._error
+            self._ended = ended
+            self._is_open = True
+            now = time.monotonic()
+            self._hours = Hours(self._idle_timeout, self._total_timeout, now)
+        self._line.send(wire_format.started(self.conversation, self.turn_taking))
+        return wire_format.RATES
+
+    def play(self, pcm: bytes) -> None:
+        """Sends 16-bit mono PCM of 24,000 Hz to the page; never blocks. Nothing happens when the page has gone.
+
+        Raises:
+            EndFull: ten minutes of sound wait already.
+        """
+        seconds = len(pcm) / OUTPUT_BYTES
+        waiting = (self._given - self._given_at_flush) - (self._played - self._played_at_flush)
+        if waiting + seconds > HELD_SECONDS:
+            raise EndFull(f"{HELD_SECONDS:.0f} s of sound wait for the page already; this piece was not sent")
+        self._given += seconds
+        if len(pcm) <= PIECE_BYTES:
+            self._note_dropped(self._line.send(pcm))
+            return
+        for start in range(0, len(pcm), PIECE_BYTES):
+            self._note_dropped(self._line.send(pcm[start : start + PIECE_BYTES]))
+
+    def end_of_answer(self) -> None:
+        """Tells the page that the answer is complete; never blocks."""
+        self._line.send(wire_format.END_OF_ANSWER)
+
+    def flush(self) -> None:
+        """Drops what was not sent, and has the page drop what was not heard; returns at once."""
+        self._line.drop_sound()
+        self._given_at_flush, self._played_at_flush = self._given, self._played
+        self._flushes_asked += 1
+        self._line.send(wire_format.FLUSH)
+
+    @property
+    def flushes(self) -> int:
+        """How many flushes the page has confirmed."""
+        return self._flushes
+
+    @property
+    def played(self) -> float:
+        """Seconds that the page has reported as heard, and those that it never took; never falls."""
+        return self._played
+
+    def show(self, event: object) -> None:
+        """Sends an event of the conversation to the page; never blocks."""
+        if not isinstance(event, Event):
+            return
+        if isinstance(event, _SPOKEN) or (isinstance(event, StateChanged) and event.state in _SPEAKING):
+            self._hours.spoken(time.monotonic())
+        self._line.send(wire_format.shown(event))
+        if isinstance(event, StateChanged) and event.state is ConversationState.ENDED:
+            self._ends = True
+        elif isinstance(event, Ended):
+            self._ends = False
+            self.close_code = NORMAL if event.error is None else FAILED
+            self.close(0.0)
+        if self.on_shown is not None:
+            self.on_shown(event)
+
+    def close(self, timeout: float) -> None:
+        """Says goodbye to the page and waits up to ``timeout`` seconds for its answer; idempotent, from any thread.
+
+        Of a conversation that has ended the last event goes out first: the goodbye follows it.
+        """
+        if self._ends:
+            return
+        if self.close_code == FAILED:
+            self.refuse("server", wire_format.TROUBLE, FAILED)
+        else:
+            self.end(self.close_code)
+        if timeout > 0:
+            self._line.wait(timeout)
+
+    # For whoever receives visitors. Any thread, never blocks.
+
+    def expect_start(self, within: float, reason: str, sentence: str, code: int) -> None:
+        """Lets the page go with these words when it has not said its first ones in time. Before ``begin``."""
+        self._hours = Hours(within, None, time.monotonic())
+        self._unspoken = (reason, sentence, code)
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Closes the page's socket with a code of the wire format."""
+        self._line.end(code, reason)
+
+    def refuse(self, reason: str, sentence: str, code: int = REFUSED) -> None:
+        """Tells the page why it is over, in words for its visitor, and closes."""
+        self._line.drop_sound()
+        self._line.send(wire_format.refused(reason, sentence))
+        self._line.end(code, reason)
+        self._end(None)
+
+    # For the line, on its thread: ``Taker``.
+
+    def take(self, message: bytes | str) -> None:
+        """Sound of the microphone, or what the page says."""
+        now = time.monotonic()
+        if not self._bucket.take(len(message) + MESSAGE_BYTES, now):
+            self._refuse_rate()
+        elif isinstance(message, str):
+            try:
+                self._take_said(wire_format.read(message), now)
+            except BadMessage as error:
+                self._refuse_message(error)
+        elif len(message) % wire_format.SAMPLE_BYTES or self._start is None:
+            self._refuse_message(BadMessage("sound before the start" if self._start is None else "half a sample"))
+        elif self._is_open and self._feed is not None:
+            self._feed(message)
+
+    def gone(self, error: Exception | None) -> None:
+        """The page has left."""
+        self._end(error)
+
+    def on_time(self, now: float) -> float:
+        """Ends what is over; returns when to ask again."""
+        over = self._hours.over(now)
+        if over is None:
+            return self._hours.next
+        if self._start is None:
+            self.refuse(*self._unspoken)
+        else:
+            self.refuse(over.reason, over.sentence, NORMAL)
+        return float("inf")
+
+    # Inside.
+
+    def _take_said(self, said: wire_format.Said, now: float) -> None:
+        if isinstance(said, Start):
+            self._take_start(said)
+        elif self._start is None:
+            raise BadMessage("something before the start")
+        elif isinstance(said, Played):
+            self._take_played(said, now)
+        elif isinstance(said, Stop):
+            self.end(NORMAL)
+            self._end(None)
+        elif isinstance(said, Text) and not self._bucket.take(TEXT_BYTES, now):
+            self._refuse_rate()
+        elif self._is_open and self._control is not None:
+            self._hours.spoken(now)
+            self._control(said)
+
+    def _take_start(self, start: Start) -> None:
+        if self._start is not None:
+            raise BadMessage("a second start")
+        self._start = start
+        if self.on_start is not None:
+            self.on_start(start)
+        self._started.set()
+
+    def _take_played(self, report: Played, now: float) -> None:
+        seconds = min(report.seconds + self.dropped, self._given)  # whoever reports more has not heard it here
+        if report.flushes is not None:
+            self._flushes = min(self._flushes_asked, max(self._flushes, report.flushes))
+        if seconds > self._played:
+            self._played = seconds
+            if now - self._spoken_noted > FEW_SECONDS:
+                self._spoken_noted = now
+                self._hours.spoken(now)
+
+    def _note_dropped(self, count: int) -> None:
+        if count:
+            if not self.dropped:
+                logger.warning("a page does not take its sound as fast as it comes: the oldest is dropped")
+            seconds = count / OUTPUT_BYTES
+            self.dropped += seconds
+            self._played += seconds
+
+    def _refuse_rate(self) -> None:
+        self.refuse("rate", "This page sent more than anybody says. Reload it, then try again.")
+
+    def _refuse_message(self, error: BadMessage) -> None:
+        logger.info("a page was let go for %s", error)
+        self.refuse("protocol", "This page and its server do not understand each other. Reload it, then try again.")
+
+    def _end(self, error: Exception | None) -> None:
+        with self._end_lock:
+            if self._gone:
+                return
+            self._gone, self._error = True, error
+            ended = self._ended
+        self._started.set()
+        try:
+            if ended is not None:
+                ended(error)
+        finally:
+            if self.on_gone is not None:
+                self.on_gone()

@@ -1,0 +1,227 @@
+"""A voice for the pages of a Flask app: ``LiveVoice``. Its functions run on the web server's threads."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Request, Response, abort, current_app, jsonify, request
+
+from genai_live import Client
+from genai_live._arguments import came
+from genai_live.errors import ConfigError
+from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
+from genai_live.web.handover import NoUpgrade, Upgraded, is_same_origin, upgrade
+from genai_live.web.store import ConversationStore, MemoryStore
+from genai_live.web.tokens import SignedTickets
+from genai_live.web.visitors_thread import reader_of
+from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolPolicy
+    from genai_live.types import LiveConnectConfig
+
+__all__ = ["LiveVoice"]
+
+logger = logging.getLogger("genai_live")
+
+STATIC = Path(__file__).parent / "static"
+EXTENSION = "genai_live_voice"
+DRAIN_TIMEOUT = 20.0
+"""Seconds for the ends of the model's turns when a worker ends: gunicorn kills it 30 s after SIGTERM."""
+COOKIE = "genai_live_visitor"
+COOKIE_SECONDS = 86_400
+"""How long a browser is the same visitor where ``authorize`` gives no names: longer than any conversation can be resumed."""
+
+
+class LiveVoice:
+    """Lets the pages of a Flask app talk with a model, through ``<genai-live-voice src="/voice/">``.
+
+    It adds routes below ``prefix``: the socket at the prefix itself, ``genai-live-voice.js`` with its modules, and ``token``.
+    Where the web server gives its socket (gunicorn, werkzeug), one thread serves all visitors, and no thread of the server
+    waits: ``gunicorn -k gthread --threads 8`` carries hundreds. ``app.secret_key`` signs what a page shows; without one, tokens
+    hold for one process alone. docs/web.md tells the rest.
+
+    Args:
+        app: The app; or call ``init_app``.
+        client: Opens the sessions; ``Client(shared_reader=True)`` by default, one thread for all of them.
+        model: The model's name.
+        config: As for ``Live.connect``.
+        prefix: Where the routes are, with a slash at both ends.
+        authorize: Called with each request for a token or a socket, in its context: the visitor's name, or None to refuse. By
+            default everybody may talk, and a cookie tells them apart.
+        store: Where conversations wait for their visitors; ``MemoryStore()`` by default.
+        limit: Conversations at a time in each worker; by default as many as the process has descriptors for.
+        idle_timeout: Seconds without a word after which a conversation ends; None for no limit.
+        total_timeout: Seconds after which it ends whatever happens; None for no limit.
+        drain_timeout: Seconds for the ends of the model's turns when the worker ends; then pages go to another one.
+        run_tools: As for ``Live.connect``.
+        turn_taking: "automatic" or "push_to_talk".
+        origins: Other origins whose pages may talk, such as "https://www.example.com"; that of the app itself always may.
+
+    Raises:
+        ConfigError: an argument is not what it should be.
+    """
+
+    def __init__(
+        self,
+        app: Flask | None = None,
+        client: Client | None = None,
+        *,
+        model: str,
+        config: LiveConnectConfig | Mapping[str, Any] | None = None,
+        prefix: str = "/voice/",
+        authorize: Callable[[Request], str | None] | None = None,
+        store: ConversationStore | None = None,
+        limit: int | None = None,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        total_timeout: float | None = TOTAL_TIMEOUT,
+        drain_timeout: float = DRAIN_TIMEOUT,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
+        turn_taking: str = "automatic",
+        origins: Iterable[str] = (),
+    ) -> None:
+        if not (prefix.startswith("/") and prefix.endswith("/")):
+            raise ConfigError(f"must begin and end with a slash, not {prefix!r}", "prefix")
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ConfigError(f"must be a number of conversations, not {came(limit)}", "limit")
+        if store is not None and not isinstance(store, ConversationStore):
+            raise ConfigError(f"must have claim, load, save and release, and {came(store)} has not", "store")
+        self._client = client or Client(shared_reader=True)
+        self._reader = reader_of(self._client)
+        self._opening = Opening(self._client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
+        self._prefix = prefix
+        self._authorize = authorize
+        self._origins = tuple(origins)
+        self._store = MemoryStore() if store is None else store
+        self._limit = most_visitors() if limit is None else limit
+        self._drain_timeout = drain_timeout
+        self._lock = threading.Lock()
+        """Guards the making of both below."""
+        self._tickets: SignedTickets | None = None
+        self._visits: Visits | None = None
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Adds the routes to an app. Once."""
+        app.extensions[EXTENSION] = self
+        prefix = self._prefix
+        app.add_url_rule(prefix, EXTENSION, self._socket, websocket=True)
+        app.add_url_rule(prefix, f"{EXTENSION}_plain", self._socket)  # answered with what it is for
+        app.add_url_rule(f"{prefix}token", f"{EXTENSION}_token", self._token)
+        app.add_url_rule(f"{prefix}<name>", f"{EXTENSION}_file", self._file)
+
+    def __repr__(self) -> str:
+        return f"<LiveVoice {self._prefix} {self._opening.model} {len(self)} of {self._limit} conversations>"
+
+    def __len__(self) -> int:
+        """Conversations at this moment, in this process."""
+        return 0 if self._visits is None else len(self._visits)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Lets nobody in, waits up to ``timeout`` seconds (``drain_timeout``) for the ends of turns, and sends all pages away.
+
+        They come back at once, to another worker. The end of a worker of gunicorn does this by itself.
+        """
+        if self._visits is not None:
+            self._visits.leave(timeout)
+
+    # The routes.
+
+    def _socket(self) -> Response | str:
+        refusal, visitor = self._judged()
+        try:
+            upgraded = upgrade(request.environ, self._reader)
+        except NoUpgrade as error:
+            return Response(str(error), error.status, {"Upgrade": "websocket"}, mimetype="text/plain")
+        except ConfigError as error:
+            logger.error("%s", error)  # noqa: TRY400 # the sentence says it all
+            return Response(str(error), 501, mimetype="text/plain")
+        except OSError:
+            return _Over(None)
+        self._all_visits().receive(upgraded.line, visitor, refusal)
+        return _Over(upgraded)
+
+    def _judged(self) -> tuple[Refusal | None, str | None]:
+        """Why the visitor is not let in, or who it is, as far as the request tells."""
+        if not is_same_origin(request.environ, self._origins):
+            return ORIGIN, None
+        visitor = self._visitor()
+        return (UNKNOWN if visitor is None and self._authorize is not None else None), visitor
+
+    def _visitor(self) -> str | None:
+        if self._authorize is not None:
+            name = self._authorize(request)
+            return None if name is None else str(name)
+        return self._signed().name_in(request.cookies.get(COOKIE, ""))
+
+    def _token(self) -> Response:
+        if not is_same_origin(request.environ, self._origins):
+            abort(403)
+        visitor = self._visitor()
+        if visitor is None and self._authorize is not None:
+            abort(403)
+        known, visitor = visitor is not None, visitor or secrets.token_hex(8)
+        response = jsonify(token=self._signed().token(visitor))
+        response.headers["Cache-Control"] = "no-store"
+        if not known:
+            cookie = self._signed().cookie(visitor)
+            response.set_cookie(
+                COOKIE, cookie, COOKIE_SECONDS, path=self._prefix, secure=request.is_secure, httponly=True, samesite="Strict"
+            )
+        return response
+
+    def _file(self, name: str) -> Response:
+        if name not in (file.name for file in STATIC.glob("*.js")):
+            abort(404)
+        response = Response((STATIC / name).read_bytes(), mimetype="text/javascript")
+        response.cache_control.no_cache = True  # kept by the browser, and asked for again by its tag
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
+    # What is made with the first request: the app's secret may be set after ``init_app``, and processes fork before it.
+
+    def _signed(self) -> SignedTickets:
+        if self._tickets is None:
+            with self._lock:
+                self._tickets = self._tickets or SignedTickets(current_app.secret_key or self._own_secret())
+        return self._tickets
+
+    @staticmethod
+    def _own_secret() -> str:
+        logger.warning(
+            "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several"
+            " workers serve, or one is restarted"
+        )
+        return secrets.token_hex()
+
+    def _all_visits(self) -> Visits:
+        tickets = self._signed()
+        if self._visits is None:
+            with self._lock:
+                self._visits = self._visits or Visits(
+                    self._opening, tickets, self._store, limit=self._limit, drain_timeout=self._drain_timeout
+                )
+        return self._visits
+
+
+class _Over(Response):
+    """Ends the server's part of a request whose socket is another's by now."""
+
+    def __init__(self, upgraded: Upgraded | None) -> None:
+        super().__init__(status=101)
+        self._upgraded = upgraded
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        upgraded = self._upgraded
+        if upgraded is not None and upgraded.is_lent:
+            upgraded.line.wait(None)
+        if upgraded is None or upgraded.ends_by_raising:
+            raise StopIteration
+        return super().__call__(environ, start_response)

@@ -1,0 +1,41 @@
+"""What a visitor's end needs of the socket below it, and the other way round. Protocols: no thread of their own."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Taker(Protocol):
+    """Takes what comes over a line. Called on the line's thread, and blocks it for microseconds only."""
+
+    def take(self, message: bytes | str) -> None:
+        """One whole message; nothing after ``gone``."""
+
+    def gone(self, error: Exception | None) -> None:
+        """The line is over: called once, last; None when the page closed it in order, or this side did."""
+
+    def on_time(self, now: float) -> float:
+        """Does what is due; returns the next time (monotonic seconds) at which something may be."""
+
+
+class Line(Protocol):
+    """A socket with a page at its other end. Everything but ``wait`` may be called on any thread and never blocks."""
+
+    def begin(self, taker: Taker) -> None:
+        """From now on messages come; called once, first.
+
+        Raises:
+            RuntimeError: this process may start no more threads.
+        """
+
+    def send(self, message: bytes | str) -> int:
+        """Sends a message soon; returns the bytes of older sound that were dropped because the page takes none."""
+
+    def drop_sound(self) -> None:
+        """Drops the sound that waits to be sent."""
+
+    def end(self, code: int, reason: str = "") -> None:
+        """Sends what waits, then a Close frame; waits for the page's for a moment. Idempotent."""
+
+    def wait(self, timeout: float | None) -> bool:
+        """True when the line is over within so many seconds. Blocks."""

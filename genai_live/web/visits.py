@@ -1,0 +1,365 @@
+"""All visitors of one worker: who is let in, what is opened for them, how they leave. The framework's side is elsewhere.
+
+A visit's first message comes on the line's thread, which must not wait: a short-lived thread claims its conversation and
+connects. Its last event comes on the thread that closes the conversation, which may wait for the store.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import secrets
+import sys
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from genai_live import Client
+from genai_live._deadline import Deadline
+from genai_live.errors import DeviceError, LiveError
+from genai_live.voice import Conversation, ConversationState, Ended, Event, StateChanged, TurnEnded
+from genai_live.web.browser_end import BrowserEnd
+from genai_live.web.line import Line
+from genai_live.web.store import ConversationStore, StoredConversation
+from genai_live.web.tokens import Tickets
+from genai_live.web.wire_format import FAILED, FULL, MOVING, NORMAL, REFUSED, TROUBLE, Start
+
+logger = logging.getLogger("genai_live")
+
+HANDLE_SECONDS = 7200.0
+"""How long the service resumes a session after its end: two hours on the Developer API."""
+LEASE = 60.0
+"""Seconds that an owner has beyond the longest conversation, before another worker may take it."""
+_IN_A_TURN = (ConversationState.HEARING, ConversationState.WAITING, ConversationState.SPEAKING)
+LEAVING = 3.0
+"""Seconds for the Close frames of both sides once a conversation ends."""
+ANSWERED_WITHIN = 1.0
+"""Seconds in which a page that is refused may say its first words: some send them before they read."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a visitor is not let in: a reason for the page's program, a sentence for its visitor, a close code."""
+
+    reason: str
+    sentence: str
+    code: int = REFUSED
+
+
+ORIGIN = Refusal("origin", "This page may not talk to this server.")
+UNKNOWN = Refusal("refused", "You may not talk here. Log in, then try again.")
+TOKEN = Refusal("token", "This page has expired. Reload it, then try again.")
+OTHERS = Refusal("conversation", "This conversation is not yours. Start another one.")
+BUSY = Refusal("busy", "This conversation is open in another window.")
+ALL_TAKEN = Refusal("full", "All lines are busy. Try again in a minute.", FULL)
+LEAVES = Refusal("moving", "The server restarts. The conversation goes on in a moment.", MOVING)
+TROUBLED = Refusal("server", TROUBLE, FAILED)
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What every conversation of these visits is opened with."""
+
+    client: Client
+    model: str
+    config: Any = None
+    turn_taking: str = "automatic"
+    run_tools: Any = False
+    idle_timeout: float | None = 60.0
+    total_timeout: float | None = 900.0
+
+    def conversation(self, end: BrowserEnd, resume: str | None) -> Conversation:
+        """Connects; blocks. Raises what ``Conversation.connect`` raises."""
+        return Conversation.connect(
+            self.client,
+            end,
+            model=self.model,
+            config=self.config,
+            turn_taking=self.turn_taking,
+            run_tools=self.run_tools,
+            on_event=_nobody,  # nothing is kept for one who iterates; the end is told all
+            resume=resume,
+        )
+
+
+def _nobody(_: Event) -> None:
+    pass
+
+
+class Visit:
+    """One socket of one visitor, from its first message to its last."""
+
+    def __init__(self, visits: Visits, line: Line, opening: Opening, visitor: str | None) -> None:
+        self.end = BrowserEnd(
+            line, idle_timeout=opening.idle_timeout, total_timeout=opening.total_timeout, turn_taking=opening.turn_taking
+        )
+        self.id: str | None = None
+        """Of its conversation, once the page has said which."""
+        self.over = threading.Event()
+        """Set when nothing of it is left."""
+        self.conversation: Conversation | None = None
+        self._visits = visits
+        self._opening = opening
+        self._visitor = visitor
+        """Who the request came from; None where that is in the token alone."""
+        self._owner = secrets.token_hex(8)
+        self._talks = False
+        """True when a thread of it, or its conversation, will say that it is over."""
+        self._state = ConversationState.LISTENING
+        self._turn_is_open = False
+        """True from the visitor's first word to the end of the answer."""
+        self._refusal: Refusal | None = None
+        """Why the visitor is not let in, whatever the page says."""
+        self.end.on_start, self.end.on_shown, self.end.on_gone = self._arrive, self._note, self._leave
+
+    def begin(self) -> None:
+        """The line's messages come from now on."""
+        self.end.begin()
+
+    def refuse_soon(self, refusal: Refusal) -> None:
+        """As ``refuse``, once the page has said its first words, or a second later. Before ``begin``."""
+        self._refusal = refusal
+        self.end.expect_start(ANSWERED_WITHIN, refusal.reason, refusal.sentence, refusal.code)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Tells the page why it may not talk, and closes."""
+        self.end.refuse(refusal.reason, refusal.sentence, refusal.code)
+
+    @property
+    def is_answering(self) -> bool:
+        """True while a turn would be cut."""
+        return self._turn_is_open
+
+    # The line's thread.
+
+    def _arrive(self, start: Start) -> None:
+        if self._refusal is not None:
+            self.refuse(self._refusal)
+            return
+        tickets = self._visits.tickets
+        visitor = tickets.visitor_of(start.token)
+        if visitor is None or (self._visitor is not None and visitor != self._visitor):
+            self.refuse(TOKEN)
+            return
+        self._visitor = visitor
+        comes_back = start.conversation is not None
+        self.id = tickets.conversation_of(start.conversation or "", visitor) if comes_back else secrets.token_urlsafe(12)
+        if self.id is None:
+            self.refuse(OTHERS)
+            return
+        refusal = self._visits.admit(self)
+        if refusal is not None:
+            self.refuse(refusal)
+            return
+        self.end.conversation = tickets.signed(self.id, visitor)
+        self._talks = True
+        try:
+            threading.Thread(target=self._talk, args=(comes_back,), name="genai-live-visit", daemon=True).start()
+        except RuntimeError:  # this process may start no more threads
+            logger.exception("a visitor could not be served")
+            self._talks = False
+            self.refuse(TROUBLED)
+
+    def _leave(self) -> None:
+        if not self._talks:
+            self._finish()
+
+    # A thread of its own.
+
+    def _talk(self, comes_back: bool) -> None:
+        assert self.id is not None
+        try:
+            self._open(self.id, comes_back)
+        except DeviceError:  # the visitor was faster
+            self._finish()
+        except Exception as error:
+            known = isinstance(error, LiveError)  # its sentence says it all
+            logger.log(
+                logging.ERROR, "a visitor's conversation could not be opened: %s", error, exc_info=None if known else error
+            )
+            self.refuse(TROUBLED)
+            self._finish()
+
+    def _open(self, id: str, comes_back: bool) -> None:
+        store = self._visits.store
+        if comes_back:
+            self._visits.take_over(self)
+        total = self._opening.total_timeout
+        if not store.claim(id, self._owner, LEASE + (HANDLE_SECONDS if total is None else total)):
+            self.refuse(BUSY)
+            self._finish()
+            return
+        stored = store.load(id) if comes_back else None
+        self.end.close_code = FAILED  # until the conversation is there
+        conversation = self._opening.conversation(self.end, None if stored is None else stored.handle)
+        self.end.close_code = NORMAL
+        self.conversation = conversation
+        if conversation.state is ConversationState.ENDED:  # it ended before it was noted here
+            self._save(conversation)
+
+    # The conversation's threads.
+
+    def _note(self, event: Event) -> None:
+        if isinstance(event, Ended):
+            if event.error is not None:
+                logger.warning("a visitor's conversation ended: %s", event.error)
+            if self.conversation is not None:
+                self._save(self.conversation)
+            self._finish()
+        elif isinstance(event, (StateChanged, TurnEnded)):
+            self._note_turn(event)
+            if self._visits.is_leaving:
+                self._visits.changed()
+
+    def _note_turn(self, event: StateChanged | TurnEnded) -> None:
+        before, self._state = self._state, event.state if isinstance(event, StateChanged) else self._state
+        if isinstance(event, TurnEnded):
+            self._turn_is_open = False
+        elif before is not ConversationState.SPEAKING:  # else the end of the turn follows
+            self._turn_is_open = self._state in _IN_A_TURN
+
+    def _save(self, conversation: Conversation) -> None:
+        assert self.id is not None
+        assert self._visitor is not None
+        resumption = conversation.session.resumption
+        kept = StoredConversation(self._visitor, resumption.handle, conversation.transcript)
+        try:
+            self._visits.store.save(self.id, kept, HANDLE_SECONDS)
+        except Exception:
+            logger.exception("a conversation could not be saved; its visitor begins anew")
+
+    def _finish(self) -> None:
+        if self.over.is_set():
+            return
+        self.over.set()
+        if self.id is not None:
+            try:
+                self._visits.store.release(self.id, self._owner)
+            except Exception:
+                logger.exception("a conversation could not be released; its visitor waits for the end of the lease")
+        self._visits.left(self)
+
+
+class Visits:
+    """The visitors of this process. Usable from many threads."""
+
+    def __init__(
+        self, opening: Opening, tickets: Tickets, store: ConversationStore, *, limit: int | None, drain_timeout: float
+    ) -> None:
+        self.tickets = tickets
+        self.store = store
+        self.is_leaving = False
+        """True when this worker ends: nobody is let in."""
+        self._opening = opening
+        self._limit = limit
+        self._drain_timeout = drain_timeout
+        self._changed = threading.Condition()
+        """Guards both below; the leaving worker waits on it."""
+        self._waiting: set[Visit] = set()
+        """Those that have not said who they are."""
+        self._talking: set[Visit] = set()
+        self._process = 0
+
+    def __len__(self) -> int:
+        return len(self._talking)
+
+    def receive(self, line: Line, visitor: str | None, refusal: Refusal | None = None) -> Visit:
+        """Serves the page at the other end of the line; returns at once. The server's thread."""
+        self._watch_exit()
+        visit = Visit(self, line, self._opening, visitor)
+        with self._changed:
+            refusal = refusal or self._no_room(self._talking) or self._no_room(self._waiting)
+            self._waiting.add(visit)
+        if refusal is not None:
+            visit.refuse_soon(refusal)
+        visit.begin()
+        return visit
+
+    def _no_room(self, crowd: set[Visit]) -> Refusal | None:
+        """Requires the lock."""
+        if self.is_leaving:
+            return LEAVES
+        return ALL_TAKEN if self._limit is not None and len(crowd) >= self._limit else None
+
+    def admit(self, visit: Visit) -> Refusal | None:
+        """Lets a visitor talk, or says why not."""
+        with self._changed:
+            refusal = self._no_room(self._talking)
+            if refusal is None:
+                self._waiting.discard(visit)
+                self._talking.add(visit)
+        return refusal
+
+    def take_over(self, visit: Visit) -> None:
+        """Ends another socket of the same conversation, whose page has come back before its loss was noticed. Waits for it."""
+        with self._changed:
+            others = [each for each in self._talking if each.id == visit.id and each is not visit]
+        for other in others:
+            other.refuse(BUSY)
+            other.over.wait(LEAVING)
+
+    def left(self, visit: Visit) -> None:
+        """Nothing of the visit is left."""
+        with self._changed:
+            self._waiting.discard(visit)
+            self._talking.discard(visit)
+            self._changed.notify_all()
+
+    def changed(self) -> None:
+        """Something has happened that the leaving worker may wait for."""
+        with self._changed:
+            self._changed.notify_all()
+
+    # Leaving.
+
+    def leave(self, timeout: float | None = None) -> None:
+        """Lets nobody in, waits for the ends of the model's turns, and sends all pages to another worker.
+
+        Returns when they have gone, ``timeout`` seconds later at the most, and the moment that Close frames take.
+        """
+        deadline = Deadline(self._drain_timeout if timeout is None else timeout)
+        with self._changed:
+            self.is_leaving = True
+            left = {*self._talking, *self._waiting}
+            while left:
+                over = deadline.passed
+                going = {each for each in left if over or not each.is_answering}
+                left -= going
+                for each in going:
+                    self._send_away(each)
+                if left:
+                    self._changed.wait(deadline.left())
+            until = time.monotonic() + LEAVING
+            while (self._talking or self._waiting) and (patience := until - time.monotonic()) > 0:
+                self._changed.wait(patience)
+
+    @staticmethod
+    def _send_away(visit: Visit) -> None:
+        visit.end.end(MOVING, "moving")
+
+    def _watch_exit(self) -> None:
+        """Has the end of this process, as SIGTERM brings it about in gunicorn's workers, end the visits in order."""
+        if self._process != os.getpid():
+            with self._changed:
+                if self._process == os.getpid():
+                    return
+                self._process = os.getpid()
+            atexit.register(self._exit)
+
+    def _exit(self) -> None:
+        if self._process == os.getpid() and (self._talking or self._waiting):
+            with suppress(Exception):
+                self.leave()
+
+
+def most_visitors() -> int | None:
+    """Conversations for which this process has descriptors: two each, and a third while one connects."""
+    if sys.platform == "win32":
+        return 160  # select() takes 512
+    import resource
+
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return None if soft == resource.RLIM_INFINITY else max(1, (soft - 64) // 3)
