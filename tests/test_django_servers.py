@@ -1,0 +1,67 @@
+"""LiveVoice in a Django project under real servers, in processes of their own: gunicorn, daphne, uvicorn, runserver."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from genai_live.emulator import LiveEmulator
+from tests.test_flask_voice import TONE
+from tests.voice_visitors import Page, ServerProcess, server_process
+from tests.waiting import until
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
+
+GTHREAD = ["gunicorn", "-b", "127.0.0.1:0", "-k", "gthread", "--threads", "2", "tests.visited_django"]
+SERVERS = {
+    "gunicorn gthread": GTHREAD,
+    "gunicorn gevent": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gevent", "tests.visited_django"],
+    "daphne": ["daphne", "-b", "127.0.0.1", "-p", "0", "tests.visited_django:asgi"],
+    "uvicorn": ["uvicorn", "--port", "0", "tests.visited_django:asgi"],
+}
+CHANNELS = ("daphne", "uvicorn")
+
+
+@contextmanager
+def visited(command: list[str], environment: dict[str, str] | None = None, **settings: Any) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
+    with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
+        variables = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
+        with server_process(command, Path(directory) / "log", **variables, **environment or {}) as server:
+            yield server, emulator
+        assert "Traceback" not in server.log, server.log
+
+
+def nobody_talks(emulator: LiveEmulator) -> bool:
+    return all(session.ending for session in emulator.sessions)
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("server", SERVERS)
+def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_served_beside_them(server: str) -> None:
+    with visited(SERVERS[server]) as (process, emulator):
+        pages = [Page(process.url) for _ in range(4)]
+        for page in pages:
+            page.comes("state_changed", state="listening")
+        talking = [threading.Thread(target=page.talk, args=(TONE,)) for page in pages]
+        for thread in talking:
+            thread.start()
+        for path in ("", "voice/genai-live-voice.js"):
+            with urllib.request.urlopen(f"{process.url}/{path}", timeout=2.0) as answer:
+                assert answer.status == 200
+        for thread in talking:
+            thread.join()
+        for page in pages:
+            assert page.comes("turn_ended")["utterances"][1]["text"].startswith("I heard")
+            page.say("stop")
+            assert page.close_code == 1000
+        until(lambda: nobody_talks(emulator))
