@@ -37,7 +37,11 @@ def visited(command: list[str], environment: dict[str, str] | None = None, **set
     with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
         variables = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
         with server_process(command, Path(directory) / "log", **variables, **environment or {}) as server:
-            yield server, emulator
+            try:
+                yield server, emulator
+            except BaseException:
+                print(server.log)
+                raise
         assert "Traceback" not in server.log, server.log
 
 

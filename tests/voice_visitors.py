@@ -62,6 +62,7 @@ class Page:
 
     def __init__(self, url: str, token: str | None = None, conversation: str | None = None, **options: Any) -> None:
         options.setdefault("origin", url)
+        options.setdefault("open_timeout", PATIENCE)
         self.connection: ClientConnection = connect(f"{url.replace('http', 'ws')}/voice/", legacy=True, compression=None, **options)
         self.events: list[dict[str, Any]] = []
         self.sound = bytearray()
@@ -171,8 +172,8 @@ class ServerProcess:
         assert self.process.poll() is None, self.log
 
     def _url(self) -> str:
-        found = re.search(r"http://127\.0\.0\.1:\d+", self.log)
-        return found.group() if found else ""
+        found = re.search(r"(?:http://|TCP address )(127\.0\.0\.1:[1-9]\d*)", self.log)  # daphne says it without a scheme
+        return f"http://{found.group(1)}" if found else ""
 
     @property
     def log(self) -> str:
