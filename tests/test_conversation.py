@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from typing import Any
 
@@ -430,3 +431,53 @@ def test_another_conversation_goes_on_with_the_history_of_the_first() -> None:
             end.wait(lambda: told(end, TurnEnded))
         with talking(HandEnd(), client, model="emulator", history=first.history()) as second:
             assert second.session.setup["historyConfig"] == {"initialHistoryInClientContent": True}
+
+
+@pytest.mark.parametrize("turn_taking", ["automatic", "push_to_talk"])
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_many_threads_do_at_once_nothing_fails_and_the_end_is_told_once(
+    seed: int, turn_taking: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    end = HandEnd(eager=True)
+    with LiveEmulator(voice=False, pace=0.0) as emulator:
+        client = Client(api_key="k", http_options={"base_url": emulator.url}, shared_reader=bool(seed % 2))
+        quick = ReconnectPolicy(first_pause=0.01)
+        with talking(end, client, turn_taking=turn_taking, reconnect=quick, levels=True, half_duplex=bool(seed)) as conversation:
+            acts = [
+                conversation.mute,
+                conversation.unmute,
+                conversation.interrupt,
+                conversation.history,
+                lambda: conversation.send_text("Hello"),
+                lambda: conversation.stats,
+                lambda: conversation.latency,
+                lambda: end.control(Press()),
+                lambda: end.control(Release()),
+            ]
+
+            def act(number: int) -> None:
+                chance = random.Random(f"{seed} {number}")
+                for _ in range(100):
+                    chance.choice(acts)()
+                    threading.Event().wait(chance.random() * 0.004)
+
+            def speak() -> None:
+                for _ in range(10):
+                    end.speak(0.3)
+                    threading.Event().wait(0.02)
+
+            threads = [threading.Thread(target=act, args=(number,)) for number in range(3)] + [threading.Thread(target=speak)]
+            for thread in threads:
+                thread.start()
+            until(lambda: len(emulator.sessions) == 1)
+            emulator.sessions[0].abort()
+            for thread in threads:
+                thread.join(PATIENCE)
+            closers = [threading.Thread(target=conversation.close) for _ in range(3)]
+            for thread in closers:
+                thread.start()
+            for thread in closers:
+                thread.join(PATIENCE)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+    assert [type(event) for event in end.shown].index(Ended) == len(end.shown) - 1
+    assert end.shown == sorted(end.shown, key=lambda event: event.at)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.house_picture import PICTURE, picture
+
 ROOT = Path(__file__).parent.parent
 PARTS = ("docs", "genai_live")
 WITHIN = 300.0
@@ -56,3 +58,7 @@ def test_every_page_stands_in_the_navigation_and_in_the_list_for_machines() -> N
     machines = set(re.findall(r"\]\(([\w/-]+\.md)\)", (ROOT / "docs" / "llms.txt").read_text(encoding="utf-8")))
     assert pages == navigation
     assert machines == {page for page in pages if not page.startswith("reference/")} | {"reference/index.md"}
+
+
+def test_the_picture_of_the_house_is_the_house() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == picture(), "python -m tests.house_picture draws it anew"

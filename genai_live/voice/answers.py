@@ -51,6 +51,11 @@ class Answer:
         return all(stretch.exact for stretch in self.stretches)
 
     @property
+    def awaits_sound(self) -> bool:
+        """True when the end has sound of it of which nothing was heard yet."""
+        return any(not (stretch.started or stretch.settled) for stretch in self.stretches)
+
+    @property
     def settled(self) -> bool:
         """True when no more of it will be heard than was."""
         return all(stretch.settled for stretch in self.stretches)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from genai_live import Session
 from genai_live._arguments import came, flag
-from genai_live._deadline import Deadline
+from genai_live._deadline import NEVER, Deadline
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SessionClosed
 from genai_live.reconnection import ReconnectPolicy
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("genai_live")
 
-LOOK = 0.02
-"""Seconds between two looks at the end while something is to be heard: latencies and states are right to so much."""
 METER = 0.1
 """Seconds between two levels."""
+_SOON_ENOUGH = 0.005
+"""Seconds that a look may be late for what was not known when it was asked for."""
 CLOSE_TIMEOUT = 2.0
 """Seconds that ``close`` takes at the most, for the end and for the session together."""
 _HOLDER = "a Conversation"
@@ -229,8 +229,8 @@ class Conversation:
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(self._now, self._note_said)
         self._recorder: Recorder | None = None
-        self._looking = False
-        """True while a look is on its way."""
+        self._look_due = NEVER
+        """When the next look at the end is due, in seconds of the conversation."""
         self._metered = b""
         """What was heard since the last level."""
         self._stopped = False
@@ -388,13 +388,17 @@ class Conversation:
         self._dialogue.message(message, now)
 
     def _look_later(self) -> None:
-        if not self._looking:
-            self._looking = True
-            self._session.call_later(LOOK, self._look)
+        """Has the end looked at when that is due, unless it is soon enough already."""
+        after = self._dialogue.look_after
+        due = self._now() + after
+        if due < self._look_due - _SOON_ENOUGH:
+            self._look_due = due
+            self._session.call_later(after, lambda: self._look(due))
 
-    def _look(self) -> None:
-        self._looking = False
-        self._post(self._handle_look)
+    def _look(self, due: float) -> None:
+        if due == self._look_due:  # else an earlier one has taken its place
+            self._look_due = NEVER
+            self._post(self._handle_look)
 
     def _handle_look(self, now: float) -> None:
         played = self._end.played

@@ -36,6 +36,10 @@ from genai_live.voice.playback import Playback
 from genai_live.voice.states import TABLE, Cause
 from genai_live.voice.transcript import Saying, Transcript
 
+SOON = 0.02
+"""Seconds between two looks at the end while something is about to be heard, to end, or to be confirmed."""
+LATER = 0.1
+"""The same while sound plays on, or an answer is waited for."""
 CONFIRM_WITHIN = 0.5
 """Seconds that an end has to say how much of a cut answer was heard."""
 FIRST_WAITING = 2.0
@@ -122,6 +126,14 @@ class Dialogue:
     def wants_look(self) -> bool:
         """True while time matters."""
         return bool(self._answer or self._ending or self._cut) or self._owed is not None or self.is_playing
+
+    @property
+    def look_after(self) -> float:
+        """Seconds until the next look that is worth it."""
+        awaited = self._cut is not None or any(each.settled or each.awaits_sound for each in self._ending)
+        if awaited or (self._answer is not None and self._answer.awaits_sound):
+            return SOON
+        return max(SOON, min(LATER, self.playback.waiting)) if self.is_playing else LATER
 
     @property
     def is_playing(self) -> bool:
