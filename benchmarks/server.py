@@ -6,7 +6,9 @@ What it does on a connection is said by the model's name in the client's setup m
 - ``drip``: the same, one message every MICROSECONDS, each stamped with the moment it is sent at;
 - ``sink``: AMOUNT client messages are answered by the moments at which they came, as JSON text, and a turnComplete;
 - ``echo``: each client message is answered by a short text and a turnComplete;
-- ``talk``: a stamped audio message of SIZE bytes every MICROSECONDS, without end; what it says is forgotten.
+- ``talk``: a stamped audio message of SIZE bytes every MICROSECONDS, without end; what it says is forgotten;
+- ``call``: the same, from the client's first message on, and the stamps of its sound are read;
+- ``delays``: a message is answered by how old that sound was since this was last asked, as JSON text, and a turnComplete.
 
 ``python -m benchmarks.server CERTIFICATE`` prints its two ports (ws, wss) and the id of its process, and ends with its
 standard input.
@@ -20,6 +22,7 @@ import heapq
 import itertools
 import json
 import os
+import re
 import select
 import socket
 import ssl
@@ -40,6 +43,9 @@ _CLOSE, _PING = 0x8, 0x9
 _AWAKE = 0.01
 """Seconds for which the server polls after a message of ``sink`` or ``echo``: a client that writes to a sleeping process pays
 for waking it up, on a virtual machine 20 µs a message, and no server of the world's is on the client's machine."""
+_DATA = re.compile(rb'"data":\s*"')
+_STAMPED = 512
+"""Bytes of a message in which its sound begins."""
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
@@ -76,6 +82,7 @@ class Connection:
         self._flood_left = 0
         self._stage: Callable[[], bool] = self._shake_hands if isinstance(sock, ssl.SSLSocket) else self._upgrade
         self._is_tls = isinstance(sock, ssl.SSLSocket)
+        self._talks = False
         self.closed = False
 
     def on_ready(self, events: int) -> None:
@@ -149,6 +156,8 @@ class Connection:
             return False
         if opcode >= _CLOSE or self.order.kind == "new":
             self._take_small(opcode, unmasked(bytes(unread[head : head + length]), bytes(unread[head - 4 : head])))
+        elif self.order.kind == "call":
+            self._take_call(unmasked(bytes(unread[head : head + min(length, _STAMPED)]), bytes(unread[head - 4 : head])))
         else:
             self._take_message()
         del unread[: head + length]
@@ -166,8 +175,20 @@ class Connection:
             if self.order.kind == "talk":
                 self.server.play(self)
 
+    def _take_call(self, beginning: bytes) -> None:
+        found = _DATA.search(beginning)
+        stamp = b"" if found is None else beginning[found.end() : found.end() + 12]
+        if len(stamp) == 12:
+            self.server.delays.append(time.monotonic() - messages.stamp(base64.b64decode(stamp, b"-_" if set(stamp) & set(b"-_") else None)))
+        if not self._talks:
+            self._talks = True
+            self.server.play(self)
+
     def _take_message(self) -> None:
         order = self.order
+        if order.kind == "delays":
+            self.write(messages.text(json.dumps(self.server.delays)) + messages.TURN_COMPLETE)
+            self.server.delays = []
         if order.kind in ("sink", "echo"):
             self.server.awake_until = time.monotonic() + _AWAKE
         if order.kind == "echo":
@@ -239,6 +260,8 @@ class Server:
         self._stamped: dict[int, messages.StampedAudio] = {}
         self._blocks: dict[tuple[int, int], bytes] = {}
         self.awake_until = 0.0
+        self.delays: list[float] = []
+        """Seconds from the stamps of the clients' sound to now."""
         for listener in self._listeners.values():
             self._epoll.register(listener, select.EPOLLIN)
 
@@ -319,8 +342,10 @@ class Server:
 
 
 def unmasked(payload: bytes, key: bytes) -> bytes:
-    """RFC 6455 section 5.3, for the few short payloads that the server looks at."""
-    return bytes(byte ^ key[index % 4] for index, byte in enumerate(payload))
+    """RFC 6455 section 5.3."""
+    size = len(payload)
+    stream = (key * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload, "little") ^ int.from_bytes(stream, "little")).to_bytes(size, "little")
 
 
 def _listener() -> socket.socket:

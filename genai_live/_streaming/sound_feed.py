@@ -22,6 +22,8 @@ _NEXT_LOOK = 0.005
 """Seconds until the next look for a chunk that is late: what sound waits at the most before it is sent."""
 _IDLE_LOOK = 0.02
 """The same when nothing has come for a while: a muted microphone, a button that is not pressed."""
+_PROMPT_LOOK = 1.0
+"""The same where who feeds says so."""
 _IDLE_LOOKS = 40
 """Looks in a row that found nothing, from which that is so: 0.2 s."""
 
@@ -43,6 +45,8 @@ class SoundFeed:
         """Seconds of sound that may wait to be sent; what is older is dropped."""
         self.paused = False
         """True while nothing is to be sent: it waits, as far as ``keep`` allows."""
+        self.prompt = False
+        """True where the thread that feeds may take a lock: it has each chunk sent at once, and nobody looks for the next."""
         self.on_chunk = on_chunk
         self._fed = 0
         """Bytes that were fed so far. Written by the thread that feeds."""
@@ -67,6 +71,8 @@ class SoundFeed:
         while (sounds := self._sounds) and sounds[0][0] <= limit:
             with suppress(IndexError):  # the thread that sends was faster
                 self._dropped += len(sounds.popleft()[1])
+        if self.prompt:
+            self.wake()
 
     def begin_activity(self) -> None:
         """The user begins to speak, where the service does not detect it (activityStart)."""
@@ -159,6 +165,8 @@ class Fed:
 
     def look_after(self) -> float:
         """Seconds until the next look, after one that found nothing."""
+        if self._feed.prompt:
+            return _PROMPT_LOOK
         if self._feed.paused or self._misses > _IDLE_LOOKS:
             return _IDLE_LOOK
         return _NEXT_LOOK if self._misses > 1 else max(_NEXT_LOOK, self._chunk_seconds - _EARLY_LOOK)

@@ -145,6 +145,7 @@ class Conversation:
         record: str | os.PathLike[str] | Recorder | None = None,
         levels: bool = False,
         on_event: Callable[[Event], object] | None = None,
+        on_message: Callable[[LiveServerMessage], object] | None = None,
         timeout: float | None = 30.0,
         resume: str | None = None,
         history: Any = None,
@@ -168,6 +169,8 @@ class Conversation:
             record: As above.
             levels: As above.
             on_event: As above.
+            on_message: Called with each message of the session after the conversation has taken it, on the session's thread: it
+                must not block.
             timeout: Seconds for connecting.
             resume: As for ``Live.connect``.
             history: As for ``Live.connect``; ``Conversation.history()`` gives it.
@@ -183,12 +186,13 @@ class Conversation:
         self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = True
         policy = self._told_of_runs(run_tools)
+        take = self._take_message if on_message is None else self._and_then(on_message)
         rates = self._open_end(record)
         try:
             session = client.live.connect(
                 model=model,
                 config=full,
-                callbacks=LiveCallbacks(on_message=self._take_message, on_error=self._note_error, on_close=self._note_close),
+                callbacks=LiveCallbacks(on_message=take, on_error=self._note_error, on_close=self._note_close),
                 timeout=timeout,
                 resume=resume,
                 reconnect=reconnect,
@@ -227,7 +231,8 @@ class Conversation:
         self._on_event = on_event
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
-        self._microphone = Microphone(self._now, self._note_said)
+        self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
+        self._look_every = max(LOOK, getattr(end, "reports_every", 0.0))
         self._recorder: Recorder | None = None
         self._look_due = NEVER
         """When the next look at the end is due, in seconds of the conversation."""
@@ -314,6 +319,13 @@ class Conversation:
     def _take_message(self, message: LiveServerMessage) -> None:
         self._post(lambda now: self._handle_message(message, now))
 
+    def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
+        def take(message: LiveServerMessage) -> None:
+            self._take_message(message)
+            on_message(message)
+
+        return take
+
     def _receive(self, messages: Reserved[LiveServerMessage]) -> None:
         """The thread of a conversation over a session that was open already."""
         try:
@@ -389,7 +401,7 @@ class Conversation:
 
     def _look_later(self) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
-        after = self._dialogue.look_after
+        after = max(self._dialogue.look_after, self._look_every)
         due = self._now() + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due

@@ -339,7 +339,7 @@ class Dialogue:
             answer.model = self.transcript.begin("model", now)
         answer.calls = False
         answer.watch.note("first_sound", now)
-        if max(memoryview(pcm).cast("h")[::4], default=0) > _AUDIBLE:
+        if answer.watch.seen("first_audible") is None and max(memoryview(pcm).cast("h")[::4], default=0) > _AUDIBLE:
             answer.watch.note("first_audible", now)
         self._sound_is_open = True
         self._hand_over(answer, self._mouth.play(pcm, rate))

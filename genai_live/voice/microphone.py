@@ -21,11 +21,12 @@ STREAM_ENDS_WITHIN = 0.2
 class Microphone:
     """The user's side. ``on_sound`` is given what is heard, in chunks of 16 kHz mono, on the thread that sends."""
 
-    def __init__(self, now: Callable[[], float], on_sound: Callable[[bytes, float], object]) -> None:
+    def __init__(self, now: Callable[[], float], on_sound: Callable[[bytes, float], object], *, prompt: bool = False) -> None:
         self.clock = SpeechClock()
         self.muted = False
         """As the user wishes."""
         self.feed = SoundFeed(on_chunk=self._hear_chunk)
+        self.feed.prompt = prompt
         self._keep = self.feed.keep
         self._now = now
         self._on_sound = on_sound
@@ -101,6 +102,7 @@ class Microphone:
     def go_on(self) -> None:
         """The next connection is there."""
         self.feed.keep, self.feed.paused = self._keep, False
+        self.feed.wake()
 
     def stop(self) -> None:
         """Nothing is sent any more, and the service is told so; waits a moment for that."""

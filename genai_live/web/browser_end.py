@@ -67,6 +67,10 @@ class BrowserEnd:
         ConfigError: ``websocket`` has no ``receive()`` or ``send()``.
     """
 
+    feeds_promptly = True
+    reports_every = 0.1
+    """Seconds between two reports of a page; a conversation looks at ``played`` no more often."""
+
     def __init__(
         self,
         websocket: Any,
