@@ -33,7 +33,9 @@ CHANNELS = ("daphne", "uvicorn")
 
 
 @contextmanager
-def visited(command: list[str], environment: dict[str, str] | None = None, **settings: Any) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
+def visited(
+    command: list[str], environment: dict[str, str] | None = None, **settings: Any
+) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
     with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
         variables = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
         with server_process(command, Path(directory) / "log", **variables, **environment or {}) as server:

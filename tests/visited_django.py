@@ -85,7 +85,9 @@ def page(_: HttpRequest) -> HttpResponse:
 
 urlpatterns = [path("", page), path("voice/", voice.urls)]
 application = get_wsgi_application()
-asgi = ProtocolTypeRouter({
-    "http": get_asgi_application(),
-    "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
-})
+asgi = ProtocolTypeRouter(
+    {
+        "http": get_asgi_application(),
+        "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
+    }
+)

@@ -60,14 +60,22 @@ class Loudspeaker:
 class Page:
     """One visitor's page; it plays what it hears in real time and reports it."""
 
-    def __init__(self, url: str, token: str | None = None, conversation: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        conversation: str | None = None,
+        received: tuple[float, int] | None = None,
+        **options: Any,
+    ) -> None:
         options.setdefault("origin", url)
         options.setdefault("open_timeout", PATIENCE)
         self.connection: ClientConnection = connect(f"{url.replace('http', 'ws')}/voice/", legacy=True, compression=None, **options)
         self.events: list[dict[str, Any]] = []
         self.sound = bytearray()
         self.gone = threading.Event()
-        self.say("start", version=1, token=token_of(url) if token is None else token, conversation=conversation)
+        before = {} if received is None else {"received": received[0], "flushes": received[1]}
+        self.say("start", version=1, token=token_of(url) if token is None else token, conversation=conversation, **before)
         self._loudspeaker = Loudspeaker()
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()

@@ -232,7 +232,7 @@ class Conversation:
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
-        self._look_every = max(LOOK, getattr(end, "reports_every", 0.0))
+        self._look_every = getattr(end, "reports_every", 0.0)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
         """When the next look at the end is due, in seconds of the conversation."""

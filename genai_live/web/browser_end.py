@@ -27,6 +27,7 @@ from genai_live.web import wire_format
 from genai_live.web.allowance import MESSAGE_BYTES, TEXT_BYTES, Bucket, Hours
 from genai_live.web.blocking_line import BlockingLine
 from genai_live.web.line import Line
+from genai_live.web.unheard import Unheard
 from genai_live.web.wire_format import FAILED, NORMAL, OUTPUT_BYTES, REFUSED, BadMessage, Played, Start, Stop
 
 __all__ = ["BrowserEnd"]
@@ -98,6 +99,15 @@ class BrowserEnd:
         self.turn_taking = turn_taking
         self.dropped = 0.0
         """Seconds of sound that the page never took."""
+        self.replay = b""
+        """Sound of an earlier socket that the page is sent when it has started: the conversation knows nothing of it."""
+        self.holds = False
+        """True while a conversation that fails to open leaves the page to another one: ``close`` does nothing."""
+        self.unheard = Unheard()
+        self._replayed = 0.0
+        """Seconds of it that are part of the page's count."""
+        self._reported = self._reported_at_flush = 0.0
+        """Seconds that the page has counted."""
         self._line = line
         self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
@@ -106,7 +116,7 @@ class BrowserEnd:
         self._start: Start | None = None
         self._started = threading.Event()
         """Set when the page has said its first words, or has gone."""
-        self._is_open = False
+        self._is_open = self._has_started = False
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
         self._ended: Callable[[Exception | None], None] | None = None
@@ -157,8 +167,17 @@ class BrowserEnd:
             self._is_open = True
             now = time.monotonic()
             self._hours = Hours(self._idle_timeout, self._total_timeout, now)
-        self._line.send(wire_format.started(self.conversation, self.turn_taking))
+        if not self._has_started:
+            self._has_started = True
+            self._line.send(wire_format.started(self.conversation, self.turn_taking))
+            self._send_replay()
         return wire_format.RATES
+
+    def _send_replay(self) -> None:
+        if self.replay:
+            self._replayed = len(self.replay) / OUTPUT_BYTES
+            self._send_sound(self.replay)
+            self._line.send(wire_format.END_OF_ANSWER)
 
     def play(self, pcm: bytes) -> None:
         """Sends 16-bit mono PCM of 24,000 Hz to the page; never blocks. Nothing happens when the page has gone.
@@ -171,6 +190,10 @@ class BrowserEnd:
         if waiting + seconds > HELD_SECONDS:
             raise EndFull(f"{HELD_SECONDS:.0f} s of sound wait for the page already; this piece was not sent")
         self._given += seconds
+        self._send_sound(pcm)
+
+    def _send_sound(self, pcm: bytes) -> None:
+        self.unheard.put(pcm)
         if len(pcm) <= PIECE_BYTES:
             self._note_dropped(self._line.send(pcm))
             return
@@ -185,6 +208,8 @@ class BrowserEnd:
         """Drops what was not sent, and has the page drop what was not heard; returns at once."""
         self._line.drop_sound()
         self._given_at_flush, self._played_at_flush = self._given, self._played
+        self._reported_at_flush, self._replayed = self._reported, min(self._replayed, self._reported)
+        self.unheard.flush()
         self._flushes_asked += 1
         self._line.send(wire_format.FLUSH)
 
@@ -219,7 +244,7 @@ class BrowserEnd:
 
         Of a conversation that has ended the last event goes out first: the goodbye follows it.
         """
-        if self._ends:
+        if self._ends or self.holds:
             return
         if self.close_code == FAILED:
             self.refuse("server", wire_format.TROUBLE, FAILED)
@@ -229,6 +254,19 @@ class BrowserEnd:
             self._line.wait(timeout)
 
     # For whoever receives visitors. Any thread, never blocks.
+
+    @property
+    def is_gone(self) -> bool:
+        """True when the page has gone, or was let go."""
+        return self._gone
+
+    def wait_gone(self, timeout: float) -> bool:
+        """True when the page goes within so many seconds. Blocks."""
+        return self._line.wait(timeout) or self._gone
+
+    def tell_gone_on(self, *, restored: bool) -> None:
+        """Tells a page that came back whether the model remembers what was said before."""
+        self._line.send(wire_format.gone_on(restored=restored))
 
     def expect_start(self, within: float, reason: str, sentence: str, code: int) -> None:
         """Lets the page go with these words when it has not said its first ones in time. Before ``begin``."""
@@ -305,7 +343,10 @@ class BrowserEnd:
         self._started.set()
 
     def _take_played(self, report: Played, now: float) -> None:
-        seconds = min(report.seconds + self.dropped, self._given)  # whoever reports more has not heard it here
+        self._reported = max(self._reported, report.seconds)
+        self.unheard.heard(self._reported - self._reported_at_flush)
+        heard = max(0.0, report.seconds - self._replayed)
+        seconds = min(heard + self.dropped, self._given)  # whoever reports more has not heard it here
         if report.flushes is not None:
             self._flushes = min(self._flushes_asked, max(self._flushes, report.flushes))
         if seconds > self._played:
