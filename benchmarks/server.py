@@ -44,6 +44,8 @@ _AWAKE = 0.01
 """Seconds for which the server polls after a message of ``sink`` or ``echo``: a client that writes to a sleeping process pays
 for waking it up, on a virtual machine 20 µs a message, and no server of the world's is on the client's machine."""
 _DATA = re.compile(rb'"data":\s*"')
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+"""google-genai writes base64 for addresses."""
 _STAMPED = 512
 """Bytes of a message in which its sound begins."""
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -177,9 +179,9 @@ class Connection:
 
     def _take_call(self, beginning: bytes) -> None:
         found = _DATA.search(beginning)
-        stamp = b"" if found is None else beginning[found.end() : found.end() + 12]
+        stamp = b"" if found is None else beginning[found.end() : found.end() + 12].translate(_STANDARD)
         if len(stamp) == 12:
-            self.server.delays.append(time.monotonic() - messages.stamp(base64.b64decode(stamp, b"-_" if set(stamp) & set(b"-_") else None)))
+            self.server.delays.append(time.monotonic() - messages.stamp(base64.b64decode(stamp)))
         if not self._talks:
             self._talks = True
             self.server.play(self)

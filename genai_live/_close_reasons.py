@@ -229,7 +229,7 @@ def _is_error(fields: Mapping[str, Any]) -> bool:
 
 def setup_error(error: ServiceError, safe_url: str) -> SetupError:
     """The error of connect() for a setup that was answered with an error message."""
-    failure = SetupError(f"{safe_url} refused the setup: {error}", error)
+    failure = SetupError(f"the setup was refused: {error} ({safe_url})", error)
     judged(failure, Verdict(error.kind, error.retryable, error.advice))
     return failure
 

@@ -91,6 +91,11 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
                 "receiving in a callback would wait for its own thread:"
                 " use the message that the callback was given, or receive on another thread"
             )
+        if self._connection.is_answering:
+            raise WrongThread(
+                "receiving in a function of run_tools would wait for its own answer: return a result, or send; what the model"
+                " says comes to whoever receives"
+            )
         self._connection.inbox.check_free()
         if self._connection.inbox.is_updating:
             raise WrongThread("receiving in on_update would take the turn from the call that it belongs to: receive after it")

@@ -50,7 +50,7 @@ class OpenSessions:
         ends: list[Flag] = []
         for session, channel in self._open():
             ends.append(Flag())
-            if channel.is_reader_thread:  # in a callback of this session: it cannot wait there, and closes at once
+            if channel.is_reader_thread or channel.is_answering:  # in its callback or function, where it cannot wait for itself
                 _end(session, deadline, ends[-1])
             else:
                 arguments = (session, deadline, ends[-1])

@@ -38,12 +38,12 @@ class ToolAnswers:
         Reentrant, because a signal handler may send."""
 
     def checked(self, function_responses: Any) -> list[dict[str, Any]]:
-        """The JSON of answers.
+        """The JSON of answers; one without an id has that of the only call of its name that waits.
 
         Raises:
             ConfigError: for what is wrong with them.
         """
-        message = inputs.tool_response(function_responses, self._backend)
+        message = inputs.tool_response(function_responses, self._backend, self._ledger.ids_waiting)
         responses: list[dict[str, Any]] = message["toolResponse"]["functionResponses"]
         check_responses(responses, self._model, "function_responses")
         return responses

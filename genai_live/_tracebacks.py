@@ -50,3 +50,11 @@ def _door(function: Callable[P, R], bare: tuple[type[BaseException], ...]) -> Ca
             del failure  # it has this frame now, and would keep itself alive
 
     return door
+
+
+def words_of(error: BaseException) -> str:
+    """The text of an error, whatever its class makes of that."""
+    try:
+        return str(error)
+    except BaseException:
+        return "its text cannot be had"

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from genai_live import _backends, _public, _settings
+from genai_live import _backends, _default_credentials, _public, _settings
 from genai_live._backends import CONSTRAINED_METHOD, EMULATOR_VARIABLE, LIVE_METHOD, MUSIC_METHOD, Backend
 from genai_live._deadline import Deadline
 from genai_live._network.headers import hidden
@@ -53,7 +53,7 @@ class ApiClient:
     """Arguments and environment as settings that never change; made in microseconds, shared by all threads.
 
     The environment is read once, here. Credentials and project of Google's default credentials are looked up when a connection
-    first needs them.
+    first needs them; without a project, a machine where there can be none is told so at once.
 
     Args:
         api_key: A key of the Developer API, a Vertex AI express key, or the name of an ephemeral token (``auth_tokens/...``).
@@ -95,6 +95,12 @@ class ApiClient:
             http_options=http_options,
         )
         self._resolve(arguments, {name: value for name, value in os.environ.items() if name in _VARIABLES})
+        if self.google is not None and not self.settings.project and not _default_credentials.may_be_there(os.environ):
+            raise ConfigError(
+                "Vertex AI needs a project: pass project= or set GOOGLE_CLOUD_PROJECT; there are no default credentials on this"
+                " machine that could name one, which 'gcloud auth application-default login' makes",
+                "project",
+            )
 
     def _resolve(self, arguments: _settings.Arguments, environment: Mapping[str, str]) -> None:
         self._given = Sealed((arguments, environment))

@@ -16,10 +16,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
+from genai_live import _public
 from genai_live._backends import MLDEV, VERTEX
 from genai_live.errors import ConfigError
+
+__all__ = ["CELLS", "FAMILIES", "NEVER_RECORDED", "Answer", "Behavior", "ModelFamily", "OnBackend", "family_of"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 Behavior = Literal["BLOCKING", "NON_BLOCKING"]
 """How a function is called: the model waits for the response, or goes on."""

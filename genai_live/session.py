@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -171,9 +172,11 @@ class Session(MessageStream[LiveServerMessage]):
     def send_tool_response(self, *, function_responses: Any) -> None:
         """Answers calls of the model: a FunctionResponse, a dict of one, or a list; each with the call's id and name.
 
+        A response without an id is that of the only call of its name that waits for one.
+
         Raises:
-            ConfigError: an id, name or response is missing, the model's family refuses ``scheduling``, or with ``run_tools`` the
-                call is one that its function answers; nothing was sent.
+            ConfigError: a name or response is missing, or an id that nothing else tells, the model's family refuses
+                ``scheduling``, or with ``run_tools`` the call is one that its function answers; nothing was sent.
             SessionClosed: the session has ended.
         """
         responses = self._answers.checked(function_responses)
@@ -273,7 +276,7 @@ class Session(MessageStream[LiveServerMessage]):
         Raises:
             ReceiveTimeout: the turn did not end in time; the session is still usable.
             SessionClosed: the session has ended, by the server in mid-turn or by the network.
-            WrongThread: called from a callback, or while another thread receives.
+            WrongThread: called from a callback or a function of ``run_tools``, or while another thread receives.
         """
         self._check_receiver()
         closings = self._protocol.ledger.closings
@@ -315,7 +318,7 @@ class Session(MessageStream[LiveServerMessage]):
             TurnLost: the turn is lost with its connection; the session goes on over another one.
             ServiceError: the service answered with an error.
             SessionClosed: the session ended before the turn did.
-            WrongThread: called from a callback, or while another thread receives.
+            WrongThread: called from a callback or a function of ``run_tools``, or while another thread receives.
         """
         self._check_receiver()
         return self._given(None, Deadline.of(timeout), until, on_update)
@@ -330,7 +333,8 @@ class Session(MessageStream[LiveServerMessage]):
     ) -> Turn:
         """Asks, waits for the answer and returns it: always that to this question, whatever was left of earlier ones.
 
-        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time.
+        ``content`` is what ``send_client_content`` takes; Audio, or the ``pathlib.Path`` of a WAV file, is spoken in real time. A
+        str is text: one that is the path of a WAV file is refused.
         ``timeout`` is in seconds for all of it. Messages about earlier questions that nobody has received are passed over
         (``turn.skipped``), their text is logged; a turn that nobody asked for stays to be received. Calls that only the caller
         can answer end the wait at once: ``turn.tool_calls`` has them, and ``collect`` after ``send_tool_response`` goes on with
@@ -341,7 +345,7 @@ class Session(MessageStream[LiveServerMessage]):
         it: then 4 seconds of silence pass before ``ask`` returns that turn, with ``turn.questions == 2``.
 
         Raises:
-            ConfigError: a shape that the service does not take; nothing was sent.
+            ConfigError: a shape that the service does not take, or the path of a WAV file as a str; nothing was sent.
             ReceiveTimeout, TurnLost, ServiceError, SessionClosed, WrongThread: as ``collect``.
         """
         self._check_receiver()
@@ -387,7 +391,7 @@ class Session(MessageStream[LiveServerMessage]):
         if isinstance(content, (Audio, Path)):
             return self._spoken(content, deadline)
         if isinstance(content, str):
-            message = self._text_message(content)
+            message = self._text_message(inputs.no_file_name(content))
         else:
             message = inputs.client_content(content, True, self._api_client.backend, "content")
         question = self._protocol.ledger.asked(Asked.CONTENT)
@@ -421,9 +425,19 @@ class Session(MessageStream[LiveServerMessage]):
         """Ends politely: says that no more speech comes, lets the answer arrive, then closes. What arrives can still be received.
 
         Waits up to ``timeout`` seconds for the end of the answer, and for functions that run because of ``run_tools``: their
-        answers go out. In a callback it cannot wait, and closes at once.
+        answers go out. In a callback it cannot wait, and closes at once. In a function of ``run_tools`` it returns at once, and
+        the session ends when that function's answer has gone out and the model's has come, at the latest after ``timeout``.
         """
         deadline = Deadline.of(timeout)
+        if not self._connection.is_answering:
+            self._finish(deadline)
+            return
+        try:
+            threading.Thread(target=self._finish, args=(deadline,), name="genai-live-finish", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self.close()
+
+    def _finish(self, deadline: Deadline) -> None:
         channel = self._connection
         if channel.close_info is None and not channel.forked and not channel.is_reader_thread:
             self._protocol.move(Event.FINISH_ASKED)  # first, so that an end that comes of what is sent is one while finishing

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from genai_live import _json, audio
+from genai_live import _json, _public, audio
 from genai_live._arguments import came, text
 from genai_live._usage import usage_of
 from genai_live.audio import SAMPLE_BYTES, Audio
@@ -17,6 +17,11 @@ from genai_live.types import Blob, FunctionCall, GroundingMetadata, LiveServerCo
 
 if TYPE_CHECKING:
     from genai_live.tools import ToolRun
+
+__all__ = ["Transcripts", "Turn", "assemble"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)
 
 
 class Transcripts(NamedTuple):

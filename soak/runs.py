@@ -17,6 +17,7 @@ from soak.relay import Relay
 from soak.signals import signals
 from tests.raw_peer import BINARY, Door, Peer, beside, close_frame, door, frame, opened
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, client_of, live_server, message, session_with, text_part
+from tests.slow_tool import CHUNK_SECONDS, SLACK, while_a_function_sleeps
 
 ROUNDS = 1000
 ALLOWED_GROWTH = 1_000_000
@@ -26,6 +27,8 @@ ALLOWED_SWING = 8_000_000
 """Bytes by which the process may swell while a million messages pass: what the allocator keeps at hand."""
 SETTLE = 1.0
 """Seconds after the end of a connection in which the emulator refuses its handle, as the service was seen to do."""
+NAP, NAP_PING_INTERVAL = 30.0, 2.0
+"""Seconds: how long a function sleeps, and the silence after which its session pings."""
 SENDERS = 8
 SEND_EVERY = 0.04
 """Seconds between two chunks of each sender: the pace of a microphone."""
@@ -268,7 +271,22 @@ def _texts(session: Session, back: threading.Semaphore, counted: Counter[str]) -
             yield each.text
 
 
+def slow_tool(minutes: float, seed: int) -> Result:
+    """A function of run_tools that sleeps 30 s, with own and shared readers: pings and sound of two sessions meanwhile."""
+    facts, passed = [], True
+    for shared in (False, True):
+        seen = while_a_function_sleeps(NAP, NAP_PING_INTERVAL, shared_reader=shared)
+        gaps = [seen.longest_gap(times) for times in (seen.pings, seen.sent, seen.heard)]
+        passed = passed and gaps[0] < NAP_PING_INTERVAL + SLACK and max(gaps[1:]) < CHUNK_SECONDS + SLACK
+        pings, sent, heard = (f"{gap * 1000:.0f} ms" for gap in gaps)
+        facts.append(
+            f"{'shared' if shared else 'own'} reader: longest time without a ping (interval {NAP_PING_INTERVAL:g} s) {pings},"
+            f" without sound sent (every {CHUNK_SECONDS * 1000:g} ms) {sent}, received {heard}"
+        )
+    return Result("slow_tool", passed, facts)
+
+
 RUNS: dict[str, Callable[[float, int], Result]] = {
-    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals)
+    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals, slow_tool)
 }
 """Each takes the minutes that a run takes whose length is free, and the seed of its chance."""

@@ -12,7 +12,7 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection
 
-from genai_live import Session
+from genai_live import Client, Session
 from tests.servers import MODEL, SETUP_COMPLETE, TURN_COMPLETE, client_of, live_server, message, text_part
 from tests.waiting import PATIENCE
 
@@ -31,6 +31,8 @@ class CallingService:
         self.handles = False
         """True to give a handle with each setup, so that sessions can go on over another connection."""
         self.connection: ServerConnection | None = None
+        self.client: Client | None = None
+        """The client that talks to it, once it is made by ``calling``."""
         self._changed = threading.Condition()
 
     def __call__(self, connection: ServerConnection) -> None:
@@ -99,6 +101,8 @@ def calling(*tools: Any, shared_reader: bool = False, **connect: Any) -> Iterato
     service = CallingService()
     service.handles = bool(connect.get("reconnect"))
     connect = {"run_tools": True, "model": MODEL, "config": {"tools": list(tools)}, **connect}
-    with live_server(service) as url, client_of(url, shared_reader=shared_reader).live.connect(**connect) as session:
-        service.wait_for(of="setups")
-        yield service, session
+    with live_server(service) as url:
+        service.client = client_of(url, shared_reader=shared_reader)
+        with service.client.live.connect(**connect) as session:
+            service.wait_for(of="setups")
+            yield service, session

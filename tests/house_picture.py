@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from pathlib import Path
 
-from tests.test_layers import LAYERS, PACKAGE
+from tests.house import LAYERS, PACKAGE, ROOT
 
-PICTURE = Path(__file__).parent.parent / "docs" / "house.svg"
+PICTURE = ROOT / "docs" / "house.svg"
 WIDTH, MARGIN, BOX, GAP, LETTER = 900, 130, 30, 8, 8.2
 """Units of the picture: its width, room for the layers' names, a box's height, the space between two, a letter's width."""
 STYLE = """

@@ -21,7 +21,18 @@ LIST = Path(__file__).parent / "data" / "public_names.txt"
 GIVEN = {"AudioStream", "AuthTokens", "LiveMusic", "MusicSession", "Received", "ReceivedMessage", "Session", "SessionControl"}
 """Classes whose objects a user is given and never makes: their constructors are the library's own business."""
 
-SYNTAX = {"__add__", "__array__", "__bool__", "__enter__", "__exit__", "__getitem__", "__iter__", "__len__", "__next__"}
+SYNTAX = {
+    "__add__",
+    "__array__",
+    "__bool__",
+    "__enter__",
+    "__exit__",
+    "__getitem__",
+    "__iter__",
+    "__len__",
+    "__next__",
+    "__radd__",
+}
 """Methods of Python's own syntax that a class may have on purpose."""
 
 Homes = Mapping[int, str]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import google.oauth2.credentials
 import pytest
 
-from genai_live import ApiClient, types
+from genai_live import ApiClient, _default_credentials, types
 from genai_live._backends import MLDEV, MUSIC_METHOD, VERTEX
 from genai_live._deadline import Deadline
 from genai_live._secret import Secret
@@ -184,6 +186,24 @@ def test_credentials_that_know_their_project_give_it() -> None:
     held = credentials()
     held.project_id = "from-credentials"
     assert ApiClient(vertexai=True, credentials=held).settings.project == "from-credentials"
+
+
+def test_without_a_project_a_machine_without_default_credentials_is_told_at_once(
+    env: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(_default_credentials, "_MACHINE", tmp_path / "product_name")
+    monkeypatch.setattr(sys, "platform", "linux")
+    env(CLOUDSDK_CONFIG=str(tmp_path))
+    with pytest.raises(ConfigError, match=r"^project: Vertex AI needs a project: pass project= or set GOOGLE_CLOUD_PROJECT"):
+        ApiClient(vertexai=True, location="l")
+    (tmp_path / "product_name").write_text("Google Compute Engine\n")
+    assert ApiClient(vertexai=True).google is not None
+    (tmp_path / "product_name").write_text("Standard PC\n")
+    env(K_SERVICE="a-service")
+    assert ApiClient(vertexai=True).google is not None
+    monkeypatch.delenv("K_SERVICE")
+    (tmp_path / "application_default_credentials.json").write_text("{}")
+    assert ApiClient(vertexai=True).google is not None
 
 
 def test_vertex_ai_has_no_ephemeral_tokens() -> None:

@@ -489,3 +489,19 @@ def test_the_schedule_follows_the_samples_and_not_the_number_of_chunks() -> None
     pacer = Pacer(11_025)
     pacer.due(now=0.0)
     assert pacer.sent(275, now=0.0) == pytest.approx(275 / 11_025)
+
+
+def test_sounds_are_summed_and_nothing_else_is() -> None:
+    one = Audio(b"\1\0", 16_000)
+    assert sum([one, one]) == one + one == Audio(b"\1\0\1\0", 16_000)
+    for other in (1, None, b"", 0.0):
+        with pytest.raises(TypeError):
+            other + one
+
+
+@pytest.mark.parametrize("name", ["answer.mp3", "answer.OGG", "answer.pcm"])
+def test_a_wav_file_has_no_name_of_another_kind(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=rf"{name}' would hold a WAV file: name it \.wav"):
+        Audio(b"\1\0", 16_000).save(tmp_path / name)
+    assert not (tmp_path / name).exists()
+    assert Audio(b"\1\0", 16_000).save(tmp_path / "answer").exists()

@@ -1,4 +1,4 @@
-"""A page as an end of sound: the promises of every end, over a socket that was taken from the web server and over one that blocks."""
+"""A page as an end of sound: the promises of every end, over a socket that was taken from the web server, and one that blocks."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def test_a_page_that_stops_or_goes_ends_the_conversation_once(kind: Callable[[di
         ('{"event": "played", "seconds": "many"}', "protocol"),
         ('{"event": "played", "seconds": NaN}', "protocol"),
         ('{"event": "text", "text": ""}', "protocol"),
-        ('{"event": "text", "text": "%s"}' % ("x" * 9_000), "protocol"),  # noqa: UP031
+        ('{"event": "text", "text": "%s"}' % ("x" * 9_000), "protocol"),
         ('{"event": "start", "version": 1}', "protocol"),
         ("[" * 50_000, "protocol"),
         (b"odd", "protocol"),

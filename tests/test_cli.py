@@ -467,7 +467,7 @@ def test_output_that_nobody_reads_any_more_ends_a_command_without_noise() -> Non
         (None, False, {"GEMINI_API_KEY": "k"}, "No model is given"),
         ("gemini-x", False, {"GEMINI_API_KEY": "k"}, None),
         ("gemini-x", False, {"GOOGLE_API_KEY": "k"}, None),
-        ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "True"}, None),
+        ("gemini-x", False, {"GOOGLE_GENAI_USE_VERTEXAI": "True", "GOOGLE_CLOUD_PROJECT": "p"}, None),
         (None, False, {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, "No GEMINI_API_KEY is set"),
         ("gemini-x", False, {"GOOGLE_GEMINI_BASE_URL": "http://gateway.test"}, None),
         (None, False, {"GENAI_LIVE_EMULATOR_HOST": "localhost:1"}, None),

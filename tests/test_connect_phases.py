@@ -249,6 +249,27 @@ def test_a_name_that_nobody_knows_fails_in_name_lookup() -> None:
     assert raised.value.phase is Phase.NAME_LOOKUP
 
 
+WRONG_FIRST: list[tuple[Callable[[socket.socket], None] | None, str]] = [
+    (None, "Connection refused, in phase 'dialling'. "),
+    (answering("404 Not Found"), "the upgrade was refused with HTTP 404"),
+    (answering("101 Switching Protocols"), "Invalid WebSocket Header, in phase 'upgrade'. "),
+    (lambda sock: sock.close(), "Connection "),
+    (hold, "the time was used up in phase 'upgrade' within 0.3 s. "),
+]
+
+
+@pytest.mark.parametrize(("server", "words"), WRONG_FIRST, ids=[words for _, words in WRONG_FIRST])
+def test_an_error_of_connecting_begins_with_what_is_wrong_and_ends_with_the_address(
+    server: Callable[[socket.socket], None] | None, words: str
+) -> None:
+    with refusing() if server is None else raw_server(server) as url, pytest.raises(errors.ConnectError) as raised:
+        client_of(url).live.connect(model=MODEL, timeout=0.3 if server is hold else PATIENCE)
+    told = str(raised.value)
+    assert told.startswith(words)
+    assert told.endswith(f"({ApiClient('k', http_options={'base_url': url}).live_endpoint().safe_url})")
+    assert told.count("://") == 1
+
+
 def test_credentials_that_fail_are_told_in_their_phase() -> None:
     class Broken:
         valid = False

@@ -254,7 +254,7 @@ def test_a_connection_that_the_system_gives_up_is_lost_and_no_time_was_used_up(
             monkeypatch.setattr(tcp, "connect", given_up)
         else:
             monkeypatch.setattr(tcp.Line, "receive", lambda line, size: line.wait(given_up))
-        with pytest.raises(errors.ConnectError, match=r"Connection timed out\. Check the network") as raised:
+        with pytest.raises(errors.ConnectError, match=r"^Connection timed out, in phase .*\. Check the network") as raised:
             dialler_to(url.replace("http", "ws")).open(Deadline(PATIENCE), lambda: None)
     assert type(raised.value) is errors.ConnectError
     assert (raised.value.kind, raised.value.retryable) == (errors.ErrorKind.NETWORK, True)

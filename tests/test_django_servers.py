@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
-import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
-
 import pytest
 
-from genai_live.emulator import LiveEmulator
 from tests.test_flask_voice import TONE
-from tests.voice_visitors import Page, ServerProcess, server_process
+from tests.voice_visitors import Page, nobody_talks, visited
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
@@ -30,25 +21,6 @@ SERVERS = {
     "uvicorn": ["uvicorn", "--port", "0", "tests.visited_django:asgi"],
 }
 CHANNELS = ("daphne", "uvicorn")
-
-
-@contextmanager
-def visited(
-    command: list[str], environment: dict[str, str] | None = None, **settings: Any
-) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
-    with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
-        variables = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
-        with server_process(command, Path(directory) / "log", **variables, **environment or {}) as server:
-            try:
-                yield server, emulator
-            except BaseException:
-                print(server.log)
-                raise
-        assert "Traceback" not in server.log, server.log
-
-
-def nobody_talks(emulator: LiveEmulator) -> bool:
-    return all(session.ending for session in emulator.sessions)
 
 
 @pytest.mark.waits

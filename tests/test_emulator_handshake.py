@@ -39,7 +39,7 @@ def test_a_path_that_does_not_exist_is_answered_404_before_the_upgrade(emulator:
 
 
 def test_plain_http_gets_404_for_unknown_paths_and_426_for_websocket_paths(emulator: LiveEmulator) -> None:
-    status, body = fetch(emulator.port, "GET", "/v1beta/models")
+    status, body = fetch(emulator.port, "GET", "/v1beta/files")
     assert (status, body["error"]["status"]) == (404, "NOT_FOUND")
     assert fetch(emulator.port, "GET", MLDEV)[0] == 426
 

@@ -38,6 +38,7 @@ MODULES = {
     "websocket": "websocket-client",
     "dataclasses_json": "dataclasses-json",
     "docstring_parser": "docstring-parser",
+    "simple_websocket": "simple-websocket",
 }
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {

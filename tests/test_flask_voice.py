@@ -19,12 +19,11 @@ from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
 from genai_live.web import MemoryStore
 from genai_live.web.flask import LiveVoice
-from tests.voice_visitors import Page, served, token_of
+from tests.processes import ROOT
+from tests.voice_visitors import TONE, Page, served, token_of
 from tests.waiting import PATIENCE, until
 
 MODEL = "emulator"
-TONE = (b"\0\x20" * 8 + b"\0\xe0" * 8) * 1_000
-"""A second of something loud."""
 
 
 @contextmanager
@@ -61,14 +60,13 @@ def test_a_visitor_talks_hears_and_reads_and_leaves_nothing(shared_reader: bool)
 
 
 def test_a_visitor_who_speaks_over_the_answer_silences_it_and_what_was_heard_is_exact() -> None:
-    with voice() as (url, _, _):
-        with Page(url) as page:
-            page.comes("state_changed", state="listening")
-            page.say("text", text="Count to a hundred, please, slowly and clearly, without leaving out any of the numbers.")
-            page.comes("state_changed", state="speaking")
-            page.talk(TONE)
-            assert page.comes("interrupted")["exact"] is True
-            assert page.of("flush")
+    with voice() as (url, _, _), Page(url) as page:
+        page.comes("state_changed", state="listening")
+        page.say("text", text="Count to a hundred, please, slowly and clearly, without leaving out any of the numbers.")
+        page.comes("state_changed", state="speaking")
+        page.talk(TONE)
+        assert page.comes("interrupted")["exact"] is True
+        assert page.of("flush")
 
 
 def test_the_page_gets_the_modules_of_the_element_and_nothing_else() -> None:
@@ -102,9 +100,8 @@ def test_a_page_of_another_origin_is_refused() -> None:
 
 
 def test_other_origins_may_talk_where_the_owner_says_so() -> None:
-    with voice(origins=["https://friend.example"]) as (url, _, _):
-        with Page(url, origin="https://friend.example") as page:
-            page.comes("started")
+    with voice(origins=["https://friend.example"]) as (url, _, _), Page(url, origin="https://friend.example") as page:
+        page.comes("started")
 
 
 @pytest.mark.parametrize("token", ["", "no token", "WyJh.b.c"])
@@ -118,7 +115,7 @@ def test_a_wrong_token_is_refused(token: str) -> None:
 def test_a_token_is_refused_when_it_is_old(monkeypatch: pytest.MonkeyPatch) -> None:
     with voice() as (url, _, _):
         token = token_of(url)
-        import itsdangerous.timed as timed
+        from itsdangerous import timed
 
         later = timed.time.time() + 3_600
         monkeypatch.setattr(timed.time, "time", lambda: later)
@@ -296,3 +293,9 @@ def test_the_limit_without_a_number_is_that_of_descriptors() -> None:
     assert "of None" not in repr(LiveVoice(None, Client(api_key="k"), model=MODEL))
 
 
+def test_the_guide_shows_the_sample_as_it_is() -> None:
+    guide = (ROOT / "docs" / "web.md").read_text(encoding="utf-8")
+    sample = (ROOT / "samples" / "flask_voice" / "app.py").read_text(encoding="utf-8")
+    code = sample.partition('"""\n\n')[2]
+    assert f"```python\n{code}```" in guide
+    assert len([line for line in code.splitlines() if line]) <= 12

@@ -24,6 +24,7 @@ ELSEWHERE: dict[str, str] = {
     "_connection/ending": "test_endings",
     "_connection/opening": "test_connect_phases test_retries",
     "_connection/pacing_thread": "test_streaming test_processes",
+    "_default_credentials": "test_api_client",
     "_elsewhere": "test_foreign_names",
     "_field_docs": "test_public_modules",
     "_message_stream": "test_session",
@@ -78,6 +79,18 @@ ELSEWHERE: dict[str, str] = {
     "voice/sound_end": "test_voice_ends",
     "voice/states": "test_voice_dialogue",
     "voice/transcript": "test_voice_dialogue",
+    "web/allowance": "test_web_parts test_browser_end",
+    "web/blocking_line": "test_browser_end",
+    "web/flask": "test_flask_voice test_voice_servers",
+    "web/handover": "test_flask_voice test_voice_servers",
+    "web/line": "test_browser_end",
+    "web/outgoing": "test_web_parts",
+    "web/store": "test_web_parts",
+    "web/tokens": "test_flask_voice",
+    "web/visitor_socket": "test_browser_end test_web_parts",
+    "web/visitors_thread": "test_voice_servers",
+    "web/visits": "test_flask_voice test_voice_servers",
+    "web/wire_format": "test_web_parts test_browser_end",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 

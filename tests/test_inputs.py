@@ -5,11 +5,16 @@ from __future__ import annotations
 import array
 import base64
 import copy
+import dataclasses
 import datetime
+import decimal
 import json
+import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pydantic
 import pytest
 
 from genai_live import _json, types
@@ -207,6 +212,13 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
         ),
         ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
         ({"audio": b"OggS" + bytes(8)}, "audio.data: is an Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
+        ({"audio": b"\0\0\0\x20ftypM4A " + bytes(8)}, "audio.data: is an MP4 file, and audio/pcm"),
+        ({"audio": (b"\xff\xf3\x84\xc4" + bytes(188)) * 4}, "audio.data: is an MP3 file, and audio/pcm"),
+        (
+            {"audio": base64.b64encode(bytes(range(240)))},
+            "is text, and audio/pcm;rate=16000 has no header; decode its base64 first",
+        ),
+        ({"audio": {"data": b"OggS" + bytes(8), "mime_type": "audio/wav"}}, "is an Ogg file, and audio/wav has a header"),
         ({"audio": Path("question.wav")}, "Path; a WAV file goes through stream_audio(path)"),
         ({"audio": "question.wav"}, f"not str; {BASE64}; a WAV file goes through stream_audio(path)"),
         ({"audio": {"data": PCM, "mime_type": "audio/pcm;rate=fast"}}, "; a rate is a number of Hz: audio/pcm;rate=16000"),
@@ -373,7 +385,9 @@ def test_vertex_ai_needs_no_id() -> None:
         ({"id": None, "name": "f", "response": {}}, "function_responses.id: is missing"),
         ([{"id": "1", "name": "", "response": {}}], "function_responses[0].name: is missing"),
         ([{"id": "1", "name": "f"}], 'function_responses[0].response: is missing; pass a dict such as {"output": ...}'),
-        ({"id": "1", "name": "f", "response": "sunny"}, "function_responses.response: must be a dict, not str"),
+        ({"id": "1", "name": "f", "response": "sunny"}, "function_responses.response: must be a dict, not str; pass {"),
+        ({"id": "1", "name": "f", "response": {"a": {1: 2}}}, "not int; pass str(key)"),
+        ({"id": "1", "name": "f", "response": {"a": float("nan")}}, "JSON has no NaN and no infinity; pass None in its place"),
         ({"id": "1", "name": "f", "response": {"a": [object()]}}, "response['a'][0]: must be text, a number, True"),
         ({"id": "1", "name": "f", "reponse": {}}, "function_responses.reponse: unknown key; did you mean 'response'?"),
         ("sunny", "function_responses: must be FunctionResponse or a dict of it, not str"),
@@ -441,3 +455,35 @@ def test_a_context_update_carries_what_changes() -> None:
 def test_an_empty_context_update_is_refused() -> None:
     with pytest.raises(ConfigError, match="takes a system_instruction, tools, or both"):
         inputs.context_update(None, None, MLDEV)
+
+
+@dataclasses.dataclass
+class Seat:
+    row: int
+
+
+class Flight(pydantic.BaseModel):
+    day: datetime.date
+
+
+CURED: list[tuple[Any, Any]] = [
+    ({1}, [1]),
+    (range(2), [0, 1]),
+    (decimal.Decimal("1.10"), "1.10"),
+    (uuid.UUID(int=1), str(uuid.UUID(int=1))),
+    (Path("a"), "a"),
+    (datetime.timedelta(seconds=2), 2.0),
+    (np.float32(1.5), 1.5),
+    (np.arange(2), [0, 1]),
+    (Seat(3), {"row": 3}),
+    (Flight(day=datetime.date(2026, 5, 1)), {"day": "2026-05-01"}),
+]
+
+
+@pytest.mark.parametrize(("value", "meant"), CURED, ids=str)
+def test_a_result_that_json_has_no_word_for_is_refused_with_the_expression_that_makes_one(value: Any, meant: Any) -> None:
+    with pytest.raises(ConfigError, match=r"^function_responses\.response\['a'\]: must be text, .*; pass ") as caught:
+        inputs.tool_response({"id": "1", "name": "f", "response": {"a": value}}, MLDEV)
+    cured = eval(str(caught.value).partition("; pass ")[2], {"x": value, "dataclasses": dataclasses})
+    sent = inputs.tool_response({"id": "1", "name": "f", "response": {"a": cured}}, MLDEV)
+    assert sent["toolResponse"]["functionResponses"][0]["response"] == {"a": meant}

@@ -161,7 +161,11 @@ class UntouchableCredentials:
     [{"api_key": "express"}, {"credentials": UntouchableCredentials(), "project": "p"}, {"location": "us-central1"}],
     ids=["express key", "credentials", "default credentials"],
 )
-def test_vertex_ai_is_refused_before_anything_is_looked_up_or_dialled(arguments: dict[str, Any]) -> None:
+def test_vertex_ai_is_refused_before_anything_is_looked_up_or_dialled(
+    arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
+
     def factory(*_: Any) -> Any:
         raise AssertionError("somebody dialled")
 

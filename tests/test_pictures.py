@@ -223,6 +223,7 @@ ARRAYS: dict[str, tuple[Any, str]] = {
     "RGB, floating point": (RGB / 255, "RGB"),
     "RGB, 16 bits": (RGB.astype("uint16") * 257, "RGB"),
     "RGB, Python's numbers": (RGB.astype("int64"), "RGB"),
+    "RGB, floating point up to 255": (RGB.astype("float64"), "RGB"),
 }
 
 
@@ -250,6 +251,31 @@ def test_an_array_without_colours_has_one_cure_and_encoded_bytes_another() -> No
             sent(encoded_already)
 
 
+@pytest.mark.parametrize(
+    "array", [RGB[..., 0] > 128, RGB[..., :1] / 255, (RGB[..., :1] / 255).transpose(2, 0, 1)], ids=["bool", "last", "first"]
+)
+def test_an_array_of_one_colour_has_a_cure_that_keeps_it(array: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        sent(array)
+    image = seen(eval(str(caught.value).partition("; pass ")[2], {"x": array, "PIL": PIL}))
+    assert (image.size, image.convert("L").getpixel(UP_LEFT)) == (SIZE, 255)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((2, 8, 8, 3), np.uint8), "these are 2 pictures: send them one by one"),
+        (np.zeros((0, 0, 3), np.uint8), "it has no pixels"),
+        (np.zeros((8, 8, 2), np.uint8), "none has 2 colours"),
+        (io.BytesIO(b"x"), "not BytesIO; what its read\\(\\) gives goes into a Blob"),
+    ],
+    ids=["a film", "nothing", "two colours", "a file"],
+)
+def test_what_is_no_picture_is_told_so(array: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        sent(array)
+
+
 def test_a_tensor_is_refused_too() -> None:
     class Tensor:
         shape, dtype = (3, 8, 8), "torch.uint8"
@@ -275,6 +301,11 @@ def test_encoded_bytes_are_taken_in_every_form() -> None:
         (bytes(921_600), "image/jpeg", r"video\.data: begins as no picture does.*encode the pixels first"),
         (bytes(921_600), "image/png", "encode the pixels first"),
         (encoded(coloured(), "PNG"), "image/jpeg", "the data begins as image/png does; say 'image/png'"),
+        (
+            base64.b64encode(encoded(coloured(), "JPEG")),
+            "image/jpeg",
+            r"video\.data: is text, and .* bytes of it are decoded first",
+        ),
         (np.zeros((8, 8, 3), np.uint8), "image/jpeg", r"video\.data: must be bytes, not .*\(8, 8, 3\)"),
         (b"\0" * 8, "video/mp4", "one by one, as images"),
     ],

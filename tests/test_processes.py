@@ -23,6 +23,7 @@ from tests.servers import (
     TURN_COMPLETE,
     answer_setup,
     live_server,
+    message,
     text_of,
     text_part,
     wait_until_closed,
@@ -89,6 +90,20 @@ FORGOTTEN = {
         "session = connect(callbacks={'on_message': lambda m: (entered.set(), hang.wait())})\n"
         "session.send_client_content(turns='a')\nentered.wait()"
     ),
+    "a function that hangs": (
+        "hang, entered = threading.Event(), threading.Event()\n"
+        "def nap(): entered.set(); hang.wait()\n"
+        "session = connect(config={'tools': [nap]}, run_tools=True)\n"
+        "session.send_client_content(turns='call nap')\nentered.wait()"
+    ),
+    "an approval that hangs, and a session that is being finished": (
+        "from genai_live.tools import ToolPolicy, tool\n"
+        "hang, entered = threading.Event(), threading.Event()\n"
+        "nap = tool(name='nap', approve=True)(lambda: None)\n"
+        "approve = lambda call, context: (entered.set(), context.session.finish(100), hang.wait())\n"
+        "session = connect(config={'tools': [nap]}, run_tools=ToolPolicy(approve=approve))\n"
+        "session.send_client_content(turns='call nap')\nentered.wait()"
+    ),
     "an error that nobody caught": "session = connect()\nraise ZeroDivisionError",
     "sys.exit": "session = connect()\nsys.exit(3)",
     "an iterator": "session = connect()\nmessages = iter(session)",
@@ -108,7 +123,10 @@ TRIES = 3
 def test_a_script_that_forgets_close_ends_at_once_and_without_noise(what: str) -> None:
     def chatter(connection: ServerConnection) -> None:
         answer_setup(connection)
-        for _ in connection:
+        for raw in connection:
+            if "call nap" in str(raw):
+                connection.send(message(toolCall={"functionCalls": [{"id": "c", "name": "nap", "args": {}}]}))
+                continue
             connection.send(text_part("."))
             connection.send(TURN_COMPLETE)
 

@@ -14,16 +14,23 @@ import genai_live
 from genai_live import LiveCallbacks, ReconnectPolicy, Turn, errors, types
 from genai_live._field_docs import below_fields, documented
 from genai_live.types import Message
+from tests import public_names
 
 MODULES = [
     genai_live,
     types,
     errors,
     *(importlib.import_module(f"genai_live.{name}") for name in (
-        "api_client", "auth", "callbacks", "client", "live", "music", "reconnection", "session", "tokens",
+        "api_client", "audio", "auth", "callbacks", "client", "emulator", "families", "live", "live_models", "music",
+        "reconnection", "session", "tokens", "tools", "turn", "voice",
     )),
 ]  # fmt: skip
 RECORDS = [errors.CloseInfo, LiveCallbacks, ReconnectPolicy, Turn, types.Blob, types.LiveServerMessage]
+
+
+def test_every_public_module_is_looked_at() -> None:
+    plugin = "genai_live.testing"  # pytest's: it does with the public API
+    assert {*(module.__name__ for module in MODULES), plugin} == set(public_names.public_modules())
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)

@@ -32,8 +32,8 @@ def blocks(document: str, language: str) -> list[str]:
 
 SNIPPETS = blocks(README, "python")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-TOLD_ELSEWHERE = {"migrating.md", "emulator.md"}
-"""Pages whose examples build on each other: below, and tests/test_emulator_guide.py."""
+TOLD_ELSEWHERE = {"migrating.md", "emulator.md", "web.md"}
+"""Pages whose examples build on each other: below, tests/test_emulator_guide.py, tests/test_flask_voice.py."""
 EXAMPLES = {
     f"{page.name} {number}": block
     for page in PAGES

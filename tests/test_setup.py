@@ -443,7 +443,10 @@ class McpLike:
 @pytest.mark.parametrize(
     ("tools", "words"),
     [
-        ([{"function_declarations": [{"name": "a"}, {"name": "a"}]}], "config.tools: the function 'a' is declared twice"),
+        (
+            [{"function_declarations": [{"name": "a"}, {"name": "a"}]}],
+            "config.tools: the function 'a' is declared twice; one needs another name",
+        ),
         ([{"function_declarations": [{"description": "x"}]}], "config.tools[0]: a function declaration needs a name"),
         ([{"function_declarations": [{"name": "two words"}]}], "is no function name"),
         ([{"function_declarations": [{"name": f"f{n}"} for n in range(513)]}], "holds 513 functions, a session takes 512"),

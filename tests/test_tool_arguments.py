@@ -9,6 +9,7 @@ import decimal
 import enum
 import functools
 import pathlib
+import re
 import sys
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ import typing_extensions
 from genai_live import tools
 from genai_live.errors import ConfigError, ToolError
 from genai_live.tools import ToolContext, arguments, declaration, tool
+from genai_live.tools.callee import Callee
 from genai_live.types import FunctionCall
 from tests.calling_service import calling
 from tests.waiting import PATIENCE
@@ -77,6 +79,18 @@ class Node:
     children: list[Node] = dataclasses.field(default_factory=list)
 
 
+Forest = pydantic.create_model(
+    "Forest",
+    trees=(list[pydantic.create_model("Tree", height=(int, ...))], ...),  # type: ignore[misc]
+)
+
+
+@dataclasses.dataclass
+class Tree:
+    forest: Forest | None = None  # type: ignore[valid-type]
+    branches: list[Tree] = dataclasses.field(default_factory=list)
+
+
 class Point(NamedTuple):
     x: int
     y: int = 0
@@ -95,6 +109,9 @@ class Options(pydantic.BaseModel):
 class Code(str):
     """A code."""
 
+
+Json = typing_extensions.TypeAliasType("Json", "dict[str, Json] | list[Json] | int | None")
+Both = typing_extensions.TypeAliasType("Both", tuple[T, T], type_params=(T,))
 
 ID = uuid.UUID(int=5)
 NOON = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.timezone.utc)
@@ -118,6 +135,7 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (pathlib.Path, "a/b", pathlib.Path("a/b")),
     (bytes, "aGk=", b"hi"),
     (bytes, "_-8=", b"\xff\xef"),
+    (bytes, "aGk", b"hi"),
     (Unit, "C", Unit.CELSIUS),
     (Level, 2.0, Level.HIGH),
     (Days, 3, Days.SATURDAY | Days.SUNDAY),
@@ -145,6 +163,8 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (collections.defaultdict[str, int], {"a": 1}, {"a": 1}),
     (City, "Rome", "Rome"),
     (Code, "x", Code("x")),
+    (Json, {"a": [1, None]}, {"a": [1, None]}),
+    (list[Both[datetime.date]], [["2026-05-01", "2026-05-02"]], [(datetime.date(2026, 5, 1), datetime.date(2026, 5, 2))]),
     (Point, {"x": 1}, Point(1)),
     (Point, [1, 2], Point(1, 2)),
     (Pair, {"left": str(ID)}, {"left": ID}),
@@ -208,6 +228,16 @@ def test_what_does_not_fit_is_refused_with_a_sentence(annotation: Any, words: st
     (Annotated[list[int], annotated_types.MaxLen(1)], [1, 2], "a must have a length of 1 or less, not [1, 2]."),
     (Days, 4, "a must be a sum of 1, 2, not 4."),
     (bytes, "?", "a must be base64, not '?'."),
+    (re.Pattern, "(", "a must be a regular expression, not '('."),
+    (
+        Json, {"a": ["b"]},
+        "a['a'][0] is none of its kinds: it must be an object, not 'b', or it must be a list, not 'b', or it must be a whole"
+        " number, not 'b'.",
+    ),
+    (
+        Node | Booking, {"name": 5},
+        "a is none of its kinds: its name must be text, not 5, or it has no 'name'; it takes when, unit, prices, seed.",
+    ),
 ])  # fmt: skip
 def test_the_sentence_says_where_it_does_not_fit(annotation: Any, value: Any, words: str) -> None:
     with pytest.raises(ToolError) as caught:
@@ -324,6 +354,20 @@ def test_two_classes_of_one_name_stay_two() -> None:
     assert found == [["price"], ["weight"]]
 
 
+def test_a_class_inside_one_of_its_name_stays_another() -> None:
+    schema = declaration(taking(Tree)).parameters_json_schema
+    inner = schema["$defs"]["Tree"]["properties"]["forest"]["anyOf"][0]["properties"]["trees"]["items"]["$ref"]
+    assert list(schema["$defs"][inner.rpartition("/")[2]]["properties"]) == ["height"]
+    assert made(Tree, {"forest": {"trees": [{"height": 3}]}}) == Tree(Forest.model_validate({"trees": [{"height": 3}]}))
+
+
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), object()], ids=str)
+def test_a_default_that_json_cannot_say_is_not_said(value: Any) -> None:
+    def look(far: float = value) -> None: ...
+
+    assert declaration(look).parameters_json_schema == {"type": "object", "properties": {"far": {"type": "number"}}}
+
+
 def test_a_class_that_contains_itself_is_referred_to() -> None:
     schema = declaration(taking(Node)).parameters_json_schema
     assert schema["properties"]["a"] == {"$ref": "#/$defs/Node"}
@@ -412,6 +456,61 @@ def test_a_callable_of_any_kind_is_declared_by_what_the_model_may_set(function: 
     assert (said.name, said.description) == (name, text)
     assert said.parameters_json_schema == {"type": "object", "properties": {"on": {"type": "boolean"}}, "required": ["on"]}
     assert arguments(function, FunctionCall(name=name, args={"on": True})) == {"on": True}
+
+
+class Desk:
+    @tool(name="ring", approve=True)
+    @staticmethod
+    def ring(on: bool) -> bool:
+        """Rings."""
+        return on
+
+    @staticmethod
+    @tool(name="knock", approve=True)
+    def knock(on: bool) -> bool:
+        """Knocks."""
+        return on
+
+    @tool(name="call", approve=True)
+    @classmethod
+    def call(cls, on: bool) -> bool:
+        """Calls."""
+        return on
+
+
+@pytest.mark.parametrize("desk", [Desk, Desk()], ids=["class", "object"])
+@pytest.mark.parametrize("name", ["ring", "knock", "call"])
+def test_a_mark_reaches_the_function_in_a_static_or_class_method(desk: Any, name: str) -> None:
+    callee = Callee(getattr(desk, name))
+    assert (callee.name, callee.marks.approve) == (name, True)
+
+
+def test_bound_methods_have_marks_of_their_own() -> None:
+    left, right = (tool(name=name, sequential=True)(Lamp().switch) for name in ("left", "right"))
+    assert [declaration(each).name for each in (left, right, Lamp().switch)] == ["left", "right", "switch"]
+    assert left(True) is True
+    assert Callee(left).marks.sequential
+
+
+def test_contexts_that_python_could_not_pass_are_refused() -> None:
+    def by_place(context: ToolContext, /, city: str) -> None: ...
+
+    def two(context: ToolContext, city: str, other: ToolContext) -> None: ...
+
+    with pytest.raises(ConfigError, match="'context' of 'by_place' is given by its name: write it after the '/'"):
+        declaration(by_place)
+    with pytest.raises(ConfigError, match="'context' and 'other' of 'two' are both of type ToolContext"):
+        declaration(two)
+
+
+def test_a_choice_that_json_cannot_say_is_refused() -> None:
+    with pytest.raises(ConfigError, match="is a Literal of b'a', which JSON cannot say"):
+        declaration(taking(Literal[b"a"]))
+
+
+def test_a_number_that_no_float_holds_does_not_fit() -> None:
+    with pytest.raises(ToolError, match="a must be a number, not 1000"):
+        made(float, 10**400)
 
 
 def test_what_nobody_can_tell_the_arguments_of_is_refused_with_the_reason() -> None:

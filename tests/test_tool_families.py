@@ -13,7 +13,7 @@ import pytest
 from genai_live import Client, Session
 from genai_live.emulator import LiveEmulator, steps
 from genai_live.errors import ConfigError
-from genai_live.tools import RunState, ToolContext, tool
+from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolUpdate, tool
 from tests.waiting import PATIENCE, until
 
 MODELS = (
@@ -104,6 +104,45 @@ def test_a_generator_tells_its_updates_where_the_model_goes_on_meanwhile(model: 
     assert behavior in (None, "NON_BLOCKING")
 
 
+@pytest.mark.parametrize("model", ON_VERTEX)
+@pytest.mark.parametrize("behavior", [None, "NON_BLOCKING"])
+def test_on_vertex_ai_updates_are_for_on_run_alone_and_how_they_are_told_is_not_sent(model: str, behavior: str | None) -> None:
+    """It takes no ``willContinue``; the scheduling of the tool itself goes with the answer."""
+    results: list[Any] = []
+
+    @tool(scheduling="WHEN_IDLE", behavior=behavior)
+    def weather(city: str) -> Any:
+        """Weather."""
+        yield "looking"
+        yield ToolUpdate({"found": 1}, scheduling="SILENT")
+        return f"sunny in {city}"
+
+    policy = ToolPolicy(on_run=lambda run: results.append(run.result))
+    with talking_to(model, vertex=True, run_tools=policy, config={"tools": [weather]}) as (emulator, session):
+        turn = session.ask("What is the weather in Lisbon?", timeout=PATIENCE)
+        assert "sunny in Lisbon" in (turn.transcripts.output or turn.text)
+        (response,) = responses_of(emulator)
+        setup = emulator.received[0].message["setup"]
+    assert (response["scheduling"], "willContinue" in response) == ("WHEN_IDLE", False)
+    assert setup["tools"][0]["functionDeclarations"][0].get("behavior") == behavior
+    assert list(dict.fromkeys(str(each) for each in results)) == ["None", "looking", "{'found': 1}", "sunny in Lisbon"]
+
+
+@every_family
+def test_a_function_that_hangs_up_lets_the_model_say_goodbye(model: str, vertex: bool) -> None:
+    def weather(city: str, context: ToolContext) -> str:
+        """Weather."""
+        context.session.finish(PATIENCE)
+        return "bye"
+
+    with talking_to(model, vertex=vertex, config={"tools": [weather]}) as (_, session):
+        turn = session.ask("What is the weather in Lisbon?", timeout=PATIENCE)
+        assert "bye" in (turn.transcripts.output or turn.text)
+        until(lambda: session.close_info)
+        assert session.close_info is not None
+        assert session.close_info.clean
+
+
 def test_a_behavior_and_a_scheduling_that_the_family_refuses_are_refused_before_anything_is_dialled() -> None:
     thinking = "gemini-3.8-live-extended-thinking"
     blocking = tool(name="blocking", behavior="BLOCKING")(lambda: None)
@@ -113,9 +152,8 @@ def test_a_behavior_and_a_scheduling_that_the_family_refuses_are_refused_before_
             pass
     with talking_to("gemini-3.8-live", config={"tools": [blocking, silent]}) as (emulator, session):
         session.ask("silent", timeout=PATIENCE, until="generated")
-        until(lambda: session.tool_runs[0].state is RunState.ANSWERED)
-        sent = next(message.message for message in emulator.received if message.kind == "toolResponse")
-    assert sent["toolResponse"]["functionResponses"][0]["scheduling"] == "SILENT"
+        until(lambda: responses_of(emulator))
+        assert responses_of(emulator)[0]["scheduling"] == "SILENT"
 
 
 # What the emulator does with calls, as families do.
@@ -241,28 +279,3 @@ def test_other_families_hear_on_while_a_call_is_open(model: str) -> None:
         until(lambda: heard(emulator) == 1)
         assert session.stats.held == 0
         holding.open.set()
-
-
-@pytest.mark.parametrize("shared", [False, True])
-def test_a_slow_function_delays_neither_keepalive_nor_sound(shared: bool) -> None:
-    holding = Holding()
-    with LiveEmulator(pace=0.0, voice=False) as emulator:
-        options = {"base_url": emulator.url, "ping_interval": 0.05, "silence_limit": 0.5}
-        client = Client(api_key="k", http_options=options, shared_reader=shared)
-        with (
-            client.live.connect(model="emulator-loopback", run_tools=True) as other,
-            client.live.connect(
-                model="emulator", config={"tools": [holding.weather], "response_modalities": ["TEXT"]}, run_tools=True
-            ) as session,
-        ):
-            session.send_text("weather")
-            assert holding.began.wait(PATIENCE)
-            for _ in range(100):  # 1 s and more, of which the function takes all: twice the limit of silence
-                other.send_realtime_input(audio=CHUNK)
-                message = next(iter(other))
-                assert message.data == CHUNK
-                threading.Event().wait(0.01)
-            assert session.close_info is None
-            assert session.tool_runs[0].state is RunState.RUNNING
-            holding.open.set()
-            assert "weather answered" in session.collect(timeout=PATIENCE).text

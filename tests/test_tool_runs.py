@@ -6,6 +6,7 @@ import contextvars
 import itertools
 import logging
 import threading
+import time
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -14,11 +15,13 @@ import pytest
 
 from genai_live import _flag, tools, types
 from genai_live.audio import Audio
-from genai_live.errors import ConfigError, ToolError, TurnLost
+from genai_live.errors import ConfigError, ToolError, TurnLost, WrongThread
 from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpdate, tool
 from genai_live.tools import runner as runner_module
+from genai_live.tools.plain import Unsayable, said
 from tests.calling_service import calling
 from tests.raw_peer import beside
+from tests.slow_tool import CHUNK_SECONDS, SLACK, while_a_function_sleeps
 from tests.striking import struck_at
 from tests.waiting import PATIENCE, until
 
@@ -94,6 +97,26 @@ def test_pictures_and_sound_go_as_parts() -> None:
     assert [part["inlineData"]["mimeType"] for part in answer["parts"]] == ["image/png", "audio/wav"]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        types.FunctionResponsePart.from_bytes(b"png", "image/png"),
+        types.Part.from_bytes(data=b"png", mime_type="image/png"),
+        types.Blob(data=b"png", mime_type="image/png"),
+    ],
+    ids=["FunctionResponsePart", "Part", "Blob"],
+)
+def test_a_part_of_any_name_goes_as_a_part(part: Any) -> None:
+    assert said(part) == ({"output": None}, [types.FunctionResponsePart.from_bytes(b"png", "image/png")])
+    with pytest.raises(Unsayable, match="a Blob without its mime_type"):
+        said(types.Blob(data=b"png"))
+
+
+@pytest.mark.parametrize("value", [range(2), {0: "a", 1: "b"}.keys(), {"a": 0, "b": 1}.values(), iter([0, 1])], ids=str)
+def test_what_can_be_listed_is_a_list(value: Any) -> None:
+    assert said(value) == ({"output": [0, 1]}, [])
+
+
 def test_of_an_error_the_model_hears_that_there_was_one_and_the_caller_all_of_it(caplog: pytest.LogCaptureFixture) -> None:
     seen: list[ToolRun] = []
 
@@ -111,6 +134,38 @@ def test_of_an_error_the_model_hears_that_there_was_one_and_the_caller_all_of_it
     assert "in book" in seen[-1].traceback
     assert "1234" in caplog.text
     assert session.tool_runs[-1] == seen[-1]
+
+
+class Wordless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class WordlessToolError(ToolError):
+    __str__ = Wordless.__str__
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [
+        (Wordless(), "book failed. This is an error of the program; its details are not for you."),
+        (WordlessToolError(), "its text cannot be had"),
+        (KeyboardInterrupt(), "book failed. This is an error of the program; its details are not for you."),
+        (SystemExit(1), "book failed. This is an error of the program; its details are not for you."),
+        (StopIteration(5), "book failed. This is an error of the program; its details are not for you."),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_whatever_a_function_raises_its_call_is_answered_once(raised: BaseException, told: str) -> None:
+    def book() -> None:
+        raise raised
+
+    with calling(book, double) as (service, session):
+        service.call(("c", "book", {}), ("d", "double", {"number": 1}))
+        assert service.answer_of("c")["response"] == {"error": told}
+        service.answer_of("d")
+        until(lambda: session.tool_runs[0].state is RunState.FAILED)
+    assert len(service.responses) == 2
 
 
 def test_a_tool_error_is_told_in_its_own_words() -> None:
@@ -194,17 +249,30 @@ def test_calls_still_come_to_callbacks_and_to_iteration_in_their_place(shared: b
     assert seen == ["call", "two", ""]
 
 
-def test_a_function_sees_the_context_variables_of_the_thread_that_connected() -> None:
+def test_functions_approvals_and_on_run_see_the_context_variables_of_the_thread_that_connected() -> None:
     user = contextvars.ContextVar("user", default="nobody")
     user.set("Ada")
 
     def whose() -> str:
         return user.get()
 
-    with calling(whose) as (service, _):
+    @tool(approve=True)
+    def asked() -> str:
+        """Asked."""
+        return user.get()
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        seen.append(user.get())
+        return True
+
+    seen: list[str] = []
+    policy = ToolPolicy(approve=approve, on_run=lambda run: seen.append(user.get()))
+    with calling(whose, asked, run_tools=policy) as (service, session):
         user.set("Bob")
-        service.call(("c", "whose", {}))
-        assert service.wait_for()[0]["response"] == {"output": "Ada"}
+        service.call(("c", "whose", {}), ("d", "asked", {}))
+        assert [each["response"] for each in service.wait_for(2)] == [{"output": "Ada"}] * 2
+        until(lambda: all(run.state.is_end for run in session.tool_runs))
+    assert set(seen) == {"Ada"}
 
 
 def test_a_call_of_a_model_that_names_the_functions_home_is_understood() -> None:
@@ -232,7 +300,32 @@ def test_an_async_function_runs_in_a_loop_of_its_own() -> None:
         assert [each["response"] for each in service.wait_for(4)[1:]] == [{"output": 1}, {"output": 2}, {}]
 
 
+@pytest.mark.parametrize("raised", [ValueError("no"), SystemExit(1)], ids=repr)
+def test_an_on_run_that_raises_is_logged_and_every_call_is_answered(
+    raised: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    def show(run: ToolRun) -> None:
+        raise raised
+
+    with calling(double, run_tools=ToolPolicy(on_run=show)) as (service, _):
+        for number in range(3):
+            service.call((f"c{number}", "double", {"number": number}))
+            assert service.answer_of(f"c{number}")["response"] == {"output": 2 * number}
+    assert "on_run raised; the session goes on" in caplog.text
+
+
 # Threads and time.
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_function_that_sleeps_delays_neither_keepalive_nor_sound(shared: bool) -> None:
+    """Eight times the interval of pings; ``python -m soak slow_tool`` sleeps 30 s."""
+    interval = 0.25
+    seen = while_a_function_sleeps(8 * interval, interval, shared_reader=shared)
+    assert seen.longest_gap(seen.pings) < interval + SLACK
+    assert seen.longest_gap(seen.sent) < CHUNK_SECONDS + SLACK
+    assert seen.longest_gap(seen.heard) < CHUNK_SECONDS + SLACK
 
 
 def test_eight_functions_that_hang_leave_the_ninth_running(gate: Gate, caplog: pytest.LogCaptureFixture) -> None:
@@ -296,6 +389,42 @@ def test_not_more_than_workers_run_at_once_and_one_that_is_sequential_runs_alone
     at = order.index("+s")
     assert order[at + 1] == "-s"
     assert sorted(order[:at]) == sorted([f"{sign}a{n}" for sign in "+-" for n in range(6)])
+
+
+def test_one_that_is_sequential_keeps_its_place_while_it_waits_for_approval_and_others_are_passed() -> None:
+    order: list[str] = []
+    asked, may_run = threading.Semaphore(0), threading.Event()
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        asked.release()
+        assert may_run.wait(PATIENCE)
+        return True
+
+    def plain(name: str) -> None:
+        """Plain."""
+        order.append(name)
+
+    @tool(approve=True)
+    def gated(name: str) -> None:
+        """Gated."""
+        order.append(name)
+
+    @tool(approve=True, sequential=True)
+    def alone(name: str) -> None:
+        """Alone."""
+        order.append(name)
+
+    with calling(plain, gated, alone, run_tools=ToolPolicy(approve=approve)) as (service, session):
+        names = ("gated", "plain", "alone", "plain")
+        service.call(*[(f"c{n}", name, {"name": f"{n} {name}"}) for n, name in enumerate(names)])
+        service.answer_of("c1")
+        for _ in range(2):
+            assert asked.acquire(timeout=PATIENCE)
+        assert order == ["1 plain"]
+        assert session.tool_runs[3].state is RunState.CALLED
+        may_run.set()
+        service.wait_for(4)
+    assert order == ["1 plain", "0 gated", "2 alone", "3 plain"]
 
 
 def test_threads_are_named_daemons_made_at_the_first_call_and_gone_after_the_last(gate: Gate) -> None:
@@ -434,6 +563,79 @@ def test_a_session_that_the_server_ends_tells_its_functions(gate: Gate) -> None:
         assert session.tool_runs[0].state is RunState.LOST
 
 
+# What a function does with its session.
+
+
+@pytest.mark.parametrize("by_client", [False, True])
+def test_a_function_that_hangs_up_is_answered_first_and_the_models_last_words_come(by_client: bool) -> None:
+    def hang_up(context: ToolContext) -> str:
+        """Hangs up."""
+        began = time.monotonic()
+        ends: Any = service.client if by_client else context.session
+        ends.finish(PATIENCE)
+        assert time.monotonic() - began < PATIENCE / 2
+        assert context.session.close_info is None
+        return "bye"
+
+    with calling(hang_up) as (service, session):
+        session.send_text("go")
+        service.call(("c", "hang_up", {}))
+        assert service.wait_for()[0]["response"] == {"output": "bye"}
+        service.say("Goodbye.")
+        assert session.collect(timeout=PATIENCE).text == "Goodbye."
+        until(lambda: session.close_info)
+        assert session.close_info is not None
+        assert session.close_info.clean
+        assert session.tool_runs[0].state is RunState.ANSWERED
+
+
+def test_a_function_that_closes_its_session_runs_to_its_end_and_nothing_is_sent() -> None:
+    ended = threading.Event()
+
+    def close(context: ToolContext) -> str:
+        """Closes."""
+        context.session.close()
+        assert context.cancelled.is_set()
+        ended.set()
+        return "closed"
+
+    with calling(close) as (service, session):
+        service.call(("c", "close", {}))
+        assert ended.wait(PATIENCE)
+        until(lambda: not session.tool_runs[0].runs_on)
+        assert session.tool_runs[0].state is RunState.CLOSED
+        until(lambda: not threads_of_tools())
+    assert service.responses == []
+
+
+def test_a_function_may_send_and_is_refused_to_receive() -> None:
+    refused: list[str] = []
+
+    def look(context: ToolContext) -> str:
+        """Looks."""
+        session: Any = context.session
+        for receive in (lambda: session.ask("?"), session.collect, session.receive, lambda: iter(session)):
+            with pytest.raises(WrongThread) as raised:
+                receive()
+            refused.append(str(raised.value))
+        session.send_text("I am at it")
+        session.send_realtime_input(audio=bytes(640))
+        session.send_client_content(turns="a note", turn_complete=False)
+        return "seen"
+
+    with calling(look) as (service, session):
+        session.send_text("go")
+        service.call(("c", "look", {}))
+        assert service.answer_of("c")["response"] == {"output": "seen"}
+        assert "a note" in str(service.received)
+        service.say("done")
+        assert session.collect(timeout=PATIENCE).text == "done"
+    assert set(refused) == {
+        "receiving in a function of run_tools would wait for its own answer: return a result, or send; what the model says comes"
+        " to whoever receives"
+    }
+
+
 # Approval.
 
 
@@ -469,6 +671,67 @@ def test_a_call_that_needs_approval_runs_when_it_is_given(granted: bool) -> None
     assert session.tool_runs[0].state is (RunState.ANSWERED if granted else RunState.REFUSED)
 
 
+@tool(approve=True)
+def book_it(flight: str = "LH1") -> str:
+    """Books."""
+    return flight
+
+
+@pytest.mark.parametrize("answer", ["yes", "no", 1, None], ids=repr)
+def test_only_true_lets_a_function_run(answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with calling(book_it, run_tools=ToolPolicy(approve=lambda call, context: answer)) as (service, session):
+        service.call(("c", "book_it", {}))
+        assert service.wait_for()[0]["response"] == {"error": "book_it was not run: it was not approved."}
+        until(lambda: session.tool_runs[0].state is RunState.REFUSED)
+    assert f"must give back True or False, not {type(answer).__name__}; book_it is not run" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("raised", "told"),
+    [(ToolError("Nobody is here."), "Nobody is here."), (KeyError("desk"), "book_it was not run: it was not approved.")],
+    ids=["ToolError", "another error"],
+)
+def test_an_approval_that_raises_is_none(raised: Exception, told: str, caplog: pytest.LogCaptureFixture) -> None:
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        raise raised
+
+    with calling(book_it, run_tools=ToolPolicy(approve=approve)) as (service, _):
+        service.call(("c", "book_it", {}))
+        assert service.wait_for()[0]["response"] == {"error": told}
+    assert ("asking for the approval of book_it failed" in caplog.text) is isinstance(raised, KeyError)
+
+
+def test_an_approval_that_hangs_holds_up_nobody_else_and_ends_with_its_call(caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[ToolContext] = []
+
+    def approve(call: types.FunctionCall, context: ToolContext) -> bool:
+        asked.append(context)
+        assert context.cancelled.wait(PATIENCE)
+        context.check()
+        return True
+
+    with calling(book_it, double, run_tools=ToolPolicy(workers=1, timeout=0.05, approve=approve)) as (service, session):
+        service.call(("a", "book_it", {}), ("b", "book_it", {"flight": "LH2"}))
+        until(lambda: len(asked) == 2)
+        service.call(("c", "double", {"number": 1}))
+        assert service.answer_of("c")["response"] == {"output": 2}
+        service.cancel("a")
+        until(lambda: session.tool_runs[0].state is RunState.CANCELLED)
+        assert session.tool_runs[1].state is RunState.WAITING
+    assert session.tool_runs[1].state is RunState.CLOSED
+    until(lambda: not threads_of_tools())
+    assert [each["id"] for each in service.responses] == ["c"]
+    assert "failed" not in caplog.text
+
+
+@pytest.mark.parametrize("timeout", [float("inf"), 1e300, None])
+def test_a_timeout_without_end_is_none(timeout: float | None) -> None:
+    with calling(double, run_tools=ToolPolicy(timeout=timeout)) as (service, _):
+        for number in range(2):
+            service.call((f"c{number}", "double", {"number": number}))
+            assert service.answer_of(f"c{number}")["response"] == {"output": 2 * number}
+
+
 def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
     @tool(approve=True)
     def book() -> None:
@@ -476,6 +739,49 @@ def test_a_tool_that_needs_approval_needs_somebody_to_ask() -> None:
 
     with pytest.raises(ConfigError, match=r"run_tools\.approve"), calling(book):
         pass
+
+
+# Responses without an id.
+
+
+def by_hand(*names: str) -> Any:
+    """A session whose caller answers functions of these names."""
+    return calling({"function_declarations": [{"name": name} for name in names]}, run_tools=False)
+
+
+def answer_to(name: str, output: int = 0, **more: Any) -> dict[str, Any]:
+    return {"name": name, "response": {"output": output}, **more}
+
+
+def test_a_response_without_an_id_has_that_of_the_only_call_of_its_name_that_waits() -> None:
+    with by_hand("look", "book") as (service, session):
+        session.send_text("go")
+        service.call(("a", "look", {}), ("b", "book", {}), ("c", "look", {}))
+        session.collect(timeout=PATIENCE)
+        with pytest.raises(ConfigError, match=r"function_responses\.id: is missing, and 2 calls of 'look' wait: 'a', 'c'"):
+            session.send_tool_response(function_responses=answer_to("look"))
+        with pytest.raises(ConfigError, match=r"is missing; .* and no call of 'cook' waits"):
+            session.send_tool_response(function_responses=answer_to("cook"))
+        session.send_tool_response(function_responses=answer_to("book"))
+        session.send_tool_response(function_responses=[answer_to("look", 1), answer_to("look", 2, id="a")])
+        assert [(each["id"], each["name"]) for each in service.wait_for(3)] == [("b", "book"), ("c", "look"), ("a", "look")]
+        service.say("done")
+        assert session.collect(timeout=PATIENCE).text == "done"
+        with pytest.raises(ConfigError, match="no call of 'book' waits"):
+            session.send_tool_response(function_responses=answer_to("book"))
+
+
+def test_the_response_to_a_call_without_an_id_has_none_and_ends_the_wait_for_it() -> None:
+    for tools_, run_tools in (((double,), True), (({"function_declarations": [{"name": "double"}]},), False)):
+        with calling(*tools_, run_tools=run_tools) as (service, session):
+            session.send_text("go")
+            service.send(toolCall={"functionCalls": [{"name": "double", "args": {"number": 2}}]})
+            if not run_tools:
+                assert session.collect(timeout=PATIENCE).tool_calls[0].id is None
+                session.send_tool_response(function_responses=answer_to("double", 4))
+            assert service.wait_for() == [answer_to("double", 4)]
+            service.say("four")
+            assert session.collect(timeout=PATIENCE).text == "four"
 
 
 # Calls that come again.
@@ -552,6 +858,7 @@ def test_after_a_fresh_session_nothing_of_the_old_calls_is_sent(gate: Gate) -> N
         until(lambda: session.tool_runs[0].state is RunState.LOST)
         assert gate.contexts[0].cancelled.is_set()
         gate.open.set()
+        service.wait_for(2, of="setups")
         service.call(("d", "double", {"number": 1}))
         service.answer_of("d")
     assert [each["id"] for each in service.responses] == ["d"]
@@ -566,6 +873,9 @@ def test_after_a_fresh_session_nothing_of_the_old_calls_is_sent(gate: Gate) -> N
         ("yes", "run_tools: must be True, False or a ToolPolicy, not str"),
         ({"workers": 0}, "run_tools.workers: must be a whole number, 1 or above, not 0"),
         ({"timeout": -1}, "run_tools.timeout: must be a number above 0, not -1"),
+        ({"timeout": 0}, "run_tools.timeout: must be a number above 0, not 0"),
+        ({"approve": later}, "run_tools.approve: must be a plain function, not an async one"),
+        ({"on_run": later}, "run_tools.on_run: must be a plain function, not an async one"),
         ({"approve": 1}, "run_tools.approve: must be a function"),
         ({"threads": 1}, "run_tools.threads: unknown key; ToolPolicy has workers"),
     ],

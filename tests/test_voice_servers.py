@@ -10,48 +10,17 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from genai_live._network.frames import TEXT, frame
-from genai_live.emulator import LiveEmulator
 from tests.processes import ROOT
-from tests.test_flask_voice import TONE
-from tests.voice_visitors import Page, ServerProcess, server_process, token_of
+from tests.voice_visitors import GTHREAD, SERVERS, TONE, Page, nobody_talks, token_of, visited
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
-
-
-def gunicorn(*arguments: str) -> list[str]:
-    return ["gunicorn", "-b", "127.0.0.1:0", *arguments, "tests.visited_app:app"]
-
-
-GTHREAD = gunicorn("-k", "gthread", "--threads", "2")
-SERVERS = {
-    "gunicorn gthread": GTHREAD,
-    "gunicorn gevent": gunicorn("-k", "gevent"),
-    "gunicorn sync": gunicorn(),
-    "werkzeug": ["flask", "--app", "tests.visited_app", "run", "-p", "0"],
-}
-
-
-@contextmanager
-def visited(command: list[str], **settings: Any) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
-    with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
-        environment = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
-        with server_process(command, Path(directory) / "log", **environment) as server:
-            yield server, emulator
-        assert "Traceback" not in server.log, server.log
-
-
-def nobody_talks(emulator: LiveEmulator) -> bool:
-    return all(session.ending for session in emulator.sessions)
 
 
 @pytest.mark.waits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import math
 import random
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 
 from genai_live.audio import Audio, encodings, read_wav, write_wav
+from genai_live.audio.containers import FILE_BEGINNINGS, kind_of_file, may_be_file
 from genai_live.errors import ConfigError
 
 RATE = 16_000
@@ -256,3 +258,41 @@ def test_sound_that_no_wav_file_can_hold_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("genai_live.audio.wav._LARGEST_FILE", 1_000)
     with pytest.raises(ConfigError, match="more than a WAV file can hold"):
         Audio(PCM, RATE).wav_bytes()
+
+
+# Files of other kinds, by their beginning alone.
+
+
+def adts(size: int) -> bytes:
+    return bytes((0xFF, 0xF1, 0x50, 0x80 | size >> 11, size >> 3 & 0xFF, (size & 7) << 5 | 0x1F, 0xFC)) + bytes(size - 7)
+
+
+BEGINNINGS: list[tuple[str, bytes, str]] = [
+    ("MP3, 128 kbit/s, 44.1 kHz", (b"\xff\xfb\x90\x64" + bytes(413)) * 3, "an MP3 file"),
+    ("MP3, padded", b"\xff\xfb\x92\x64" + bytes(414) + (b"\xff\xfb\x90\x64" + bytes(413)) * 2, "an MP3 file"),
+    ("MP3, 64 kbit/s, 24 kHz", (b"\xff\xf3\x84\xc4" + bytes(188)) * 4, "an MP3 file"),
+    ("MP3 of one frame", b"\xff\xfb\x90\x64" + bytes(413), "an MP3 file"),
+    ("AAC", adts(200) + adts(317) + adts(90), "an AAC file"),
+    ("MP4", b"\0\0\0\x20ftypM4A " + bytes(20), "an MP4 file"),
+    ("Windows Media", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), "a Windows Media file"),
+    ("AVI", b"RIFF\0\0\0\0AVI LIST", "a RIFF file of 'AVI '"),
+    ("base64", base64.b64encode(riff(header(), PCM)), "text"),
+    ("an error", b'{"error": {"code": 404, "message": "The requested voice was not found."}}', "text"),
+    ("a page", b"<!doctype html><html><head><title>502 Bad Gateway</title></head><body>", "text"),
+]
+
+
+@pytest.mark.parametrize(("data", "kind"), [row[1:] for row in BEGINNINGS], ids=[row[0] for row in BEGINNINGS])
+def test_what_is_no_sound_is_known_by_its_beginning(data: bytes, kind: str) -> None:
+    assert kind_of_file(data) == kind
+    assert data[:4] in FILE_BEGINNINGS or may_be_file(data)
+
+
+def test_sound_is_taken_for_no_file_however_quiet_or_loud() -> None:
+    noise = np.random.default_rng(1)
+    for level in (1, 2, 30, 300, 1_000, 3_000, 12_000):
+        sound = noise.normal(0, level, 400_000).clip(-32_768, 32_767).astype("<i2").tobytes()
+        found = {kind_of_file(sound[at : at + 1_280]) for at in range(0, len(sound), 1_280)}
+        found |= {kind_of_file(sound[at : at + 1_280]) for at in range(len(sound) - 1_280) if sound[at] == 0xFF and not at % 2}
+        assert found == {None}
+    assert kind_of_file(bytes(1_280)) is kind_of_file(b"\xff" * 1_280) is kind_of_file(b"ab" * 640) is None

@@ -10,10 +10,10 @@ import pytest
 
 from tests.browsers import Browser, microphone
 from tests.processes import ROOT
-from tests.test_voice_servers import SERVERS, nobody_talks, visited
-from tests.test_web_element import ELEMENT, PRIMARY, leave, opened, told
+from tests.voice_visitors import SERVERS, nobody_talks, visited
 from tests.waiting import until
 
+ELEMENT = "document.querySelector('genai-live-voice')"
 QUESTION = ROOT / "genai_live" / "cli" / "data" / "question.wav"
 ANSWER_BEGINS = 2.2
 """Seconds after a question at which its answer is heard."""
@@ -36,16 +36,18 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 @pytest.mark.parametrize("server", ["gunicorn gthread", "gunicorn gevent", "werkzeug"])
 def test_a_visitor_asks_hears_and_interrupts_and_a_worker_that_is_replaced_is_no_end(server: str, browser: Browser) -> None:
     with visited(SERVERS[server]) as (process, emulator):
-        page = opened(browser, process.url)
-        page.click(PRIMARY)
+        page = browser.page(process.url)
+        page.until(f"{ELEMENT}.state === 'idle'")
+        page.click("genai-live-voice .primary")
         page.until("window.heard.some((sample) => sample !== 0)")
         page.until("window.told.some(([kind]) => kind === 'interrupted')")
         page.until(f"{ELEMENT}.transcript.filter(({{ speaker }}) => speaker === 'model').length > 1")
         assert "of speech" in page.evaluate(f"{ELEMENT}.transcript[0].text")
-        assert told(page, "interrupted")[0]["exact"] is True
+        assert page.evaluate("window.told.find(([kind]) => kind === 'interrupted')[1].exact") is True
         if "gunicorn" in server:
             process.process.send_signal(signal.SIGHUP)
             page.until(f"{ELEMENT}.stats.reconnections === 1 && {ELEMENT}.state === 'listening'")
         page.evaluate(f"{ELEMENT}.stop()")
-        leave(page)
+        assert page.evaluate("window.violations") == []
+        page.close()
         until(lambda: nobody_talks(emulator))

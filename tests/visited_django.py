@@ -7,15 +7,17 @@ the database at that path. With VISITED_STORE conversations wait in the Redis of
 from __future__ import annotations
 
 import json
+import mimetypes
 import os
 import threading
+from pathlib import Path
 from typing import Any
 
 import django
 from channels.generic.websocket import WebsocketConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import path
 
 DATABASE = os.environ.get("VISITED_LOGIN", "")
@@ -46,10 +48,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 from genai_live import Client  # noqa: E402
 from genai_live.web.django import LiveVoice  # noqa: E402
 
-PAGE = (
-    '<!doctype html><meta charset="utf-8"><title>Talk</title><script type="module" src="/voice/genai-live-voice.js"></script>'
-    '<genai-live-voice src="/voice/"></genai-live-voice>'
-)
+PAGE = Path(__file__).parent / "js" / "page"
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'"
 
 
@@ -79,15 +78,19 @@ class Slow(WebsocketConsumer):  # type: ignore[misc] # channels has no types
         threading.Event().wait(60.0)
 
 
-def page(_: HttpRequest) -> HttpResponse:
-    return HttpResponse(PAGE, headers={"Content-Security-Policy": POLICY})
+def strictly(response: HttpResponseBase) -> HttpResponseBase:
+    response["Content-Security-Policy"] = POLICY
+    return response
 
 
-urlpatterns = [path("", page), path("voice/", voice.urls)]
+def page(request: HttpRequest, name: str = "index.html") -> HttpResponseBase:
+    file = PAGE / name
+    return strictly(HttpResponse(file.read_bytes(), content_type=mimetypes.guess_type(name)[0]))
+
+
+urlpatterns = [path("", page), path("voice/", voice.urls), path("<str:name>", page)]
 application = get_wsgi_application()
-asgi = ProtocolTypeRouter(
-    {
-        "http": get_asgi_application(),
-        "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
-    }
-)
+asgi = ProtocolTypeRouter({
+    "http": get_asgi_application(),
+    "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
+})

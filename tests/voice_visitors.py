@@ -10,15 +10,18 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from genai_live.emulator import LiveEmulator
 from tests.processes import ROOT
 from tests.waiting import PATIENCE, until
 
@@ -26,6 +29,8 @@ CHUNK = 1_280
 """Bytes of 40 ms at 16,000 Hz."""
 OUTPUT_BYTES = 48_000
 """Bytes of a second at 24,000 Hz."""
+TONE = (b"\0\x20" * 8 + b"\0\xe0" * 8) * 1_000
+"""A second of something loud."""
 REPORT = 0.05
 """Seconds between two reports of what was heard."""
 
@@ -200,3 +205,31 @@ def server_process(command: list[str], log: Path, **environment: str) -> Iterato
     finally:
         if server.process.poll() is None:
             server.end()
+
+
+def gunicorn(*arguments: str) -> list[str]:
+    return ["gunicorn", "-b", "127.0.0.1:0", *arguments, "tests.visited_app:app"]
+
+
+GTHREAD = gunicorn("-k", "gthread", "--threads", "2")
+SERVERS = {
+    "gunicorn gthread": GTHREAD,
+    "gunicorn gevent": gunicorn("-k", "gevent"),
+    "gunicorn sync": gunicorn(),
+    "werkzeug": ["flask", "--app", "tests.visited_app", "run", "-p", "0"],
+}
+
+
+@contextmanager
+def visited(
+    command: list[str], environment: Mapping[str, str] = MappingProxyType({}), **settings: Any
+) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
+    with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
+        own = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
+        with server_process(command, Path(directory) / "log", **own, **environment) as server:
+            yield server, emulator
+        assert "Traceback" not in server.log, server.log
+
+
+def nobody_talks(emulator: LiveEmulator) -> bool:
+    return all(session.ending for session in emulator.sessions)

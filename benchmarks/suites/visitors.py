@@ -1,4 +1,4 @@
-"""Conversations that one worker of a web server carries: visitors' pages on one side, the service on the other. The driver's thread.
+"""Conversations that one worker of a web server carries: visitors' pages on one side, the service on the other. Driver's thread.
 
 One passes where p99 is below 50 ms both ways, and 99.9 % arrived. Each rung of a ladder starts all processes anew.
 """
@@ -44,7 +44,7 @@ _GUNICORN = (sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "--no-contro
 KINDS = {
     "fastapi": Kind(
         "FastAPI, uvicorn, google-genai",
-        (sys.executable, "-m", "uvicorn", "--port", "0", "--log-level", "info", "--no-access-log", "benchmarks.visitors.fastapi_app:app"),
+        (sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log", "benchmarks.visitors.fastapi_app:app"),
         (140, 180, 200, 220, 240),
         reports=0,
     ),
@@ -174,7 +174,8 @@ def delays_of(service: str, authority: str) -> list[float]:
 def table(records: Sequence[Record]) -> str:
     """Visitors carried."""
     lines = [
-        "| | to the service | carried | down p50 / p99 ms | up p50 / p99 ms | µs a message | switches a message | pages p95 ms | threads | MB |",
+        "| | to the service | carried | down p50 / p99 ms | up p50 / p99 ms | µs a message | switches a message | pages p95 ms"
+        " | threads | MB |",
         "|---" * 10 + "|",
     ]
     for transport in ("ws", "wss"):

@@ -1,4 +1,4 @@
-"""The Flask app that is measured: ``LiveVoice`` as docs/web.md has it. VISITORS_URL is the service, VISITORS_MODEL what it does."""
+"""The Flask app that is measured: ``LiveVoice`` of docs/web.md. VISITORS_URL is the service, VISITORS_MODEL what it does."""
 
 from __future__ import annotations
 

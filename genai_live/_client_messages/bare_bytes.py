@@ -42,6 +42,8 @@ def hint(value: Any) -> str:
         found.append("a WAV file goes through stream_audio(path)")
     elif is_text and value.lower().endswith(_PICTURE_SUFFIXES):
         found.append("a picture's path is a pathlib.Path")
+    elif hasattr(value, "read"):
+        found.append("what its read() gives goes into a Blob: Blob(data=..., mime_type=...)")
     elif hasattr(value, "__array__"):
         found.append("pass numpy.asarray() of it, as int16")
     return "".join(f"; {each}" for each in found)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from genai_live._client_messages.pictures import image_blob, is_image
 from genai_live._validation import Checker, Form, kind_of, spelled, unknown_key
+from genai_live.audio import Audio
+from genai_live.audio.buffers import is_buffer
 from genai_live.errors import ConfigError
 from genai_live.types import Blob, Content, File, FileData, Part
 from genai_live.types._base import Message, names_of
@@ -92,13 +95,22 @@ def part(value: Any, path: str) -> Part | Mapping[str, Any]:  # noqa: PLR0911 - 
     if is_image(value):
         return {"inline_data": image_blob(value, path)}
     if not isinstance(value, Mapping):
-        raise ConfigError(f"must be {ACCEPTED}, not {kind_of(value)}", path)
+        raise ConfigError(f"must be {ACCEPTED}, not {kind_of(value)}{_hint(value)}", path)
     if _is_dict_of(FileData, value, {"file_uri"}):
         return {"file_data": value}
     if _is_dict_of(Blob, value, {"data"}):
         return {"inline_data": value}
     _check_part_keys(value, path)
     return value
+
+
+def _hint(value: Any) -> str:
+    """What to do with sound, bytes and files, which are no parts until it is known what they are."""
+    if isinstance(value, Audio):
+        return "; ask(audio) speaks it, and a part of it is Blob(data=audio.wav_bytes(), mime_type='audio/wav')"
+    if isinstance(value, os.PathLike):
+        return "; ask(pathlib.Path) speaks a WAV file, and a part of a file is Blob(data=path.read_bytes(), mime_type=...)"
+    return "; ask(Audio(x, rate)) speaks sound, and a part of bytes is Blob(data=x, mime_type=...)" if is_buffer(value) else ""
 
 
 def _is_dict_of(cls: type[Message], value: Any, telling: set[str]) -> bool:

@@ -1,10 +1,11 @@
-"""What a caller says, in every accepted shape, as client messages. Pure, but for encoding images: runs on any thread."""
+"""What a caller says, in every accepted shape, as client messages: any thread. Pure, but for encoding images and seeing files."""
 
 from __future__ import annotations
 
 import functools
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from genai_live import _json
@@ -19,7 +20,7 @@ from genai_live._client_messages.tool_list import tool_list
 from genai_live._validation import Checker, kind_of, not_endless, spelled, text_of, unknown_key
 from genai_live.audio import SAMPLE_BYTES, Audio
 from genai_live.audio.buffers import is_buffer
-from genai_live.audio.containers import FILE_BEGINNINGS
+from genai_live.audio.containers import FILE_BEGINNINGS, may_be_file
 from genai_live.errors import ConfigError
 from genai_live.families import ModelFamily
 from genai_live.types import ActivityEnd, ActivityStart, Blob, Content, FunctionResponse
@@ -28,6 +29,8 @@ AUDIO_SUFFIX = b'"}}}'
 """What follows the base64 of an audio message that began with ``audio_prefix``."""
 AUDIO_STREAM_END = _json.dumps({"realtimeInput": {"audioStreamEnd": True}})
 """The message that no sound comes for a while; the same for every backend."""
+WAV_SUFFIXES = (".wav", ".wave")
+"""Of a WAV file's name."""
 _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
@@ -59,6 +62,18 @@ def client_content(turns: Any, turn_complete: bool | None, backend: Backend, pat
     if turn_complete is not None:
         content["turnComplete"] = flag(turn_complete, "turn_complete")
     return {"clientContent": content}
+
+
+def no_file_name(text: str) -> str:
+    """The text of a question.
+
+    Raises:
+        ConfigError: it is the path of a WAV file that is there, of which the model would read the name.
+    """
+    if text.lower().endswith(WAV_SUFFIXES) and os.path.isfile(text):
+        cure = f"pass pathlib.Path({text!r}) to have it spoken, or send_text its name"
+        raise ConfigError(f"is the path of a WAV file, and a str is sent as text: {cure}", "content")
+    return text
 
 
 def typed(text: str, backend: Backend, family: ModelFamily) -> dict[str, Any]:
@@ -203,11 +218,15 @@ def _elsewhere(mime_type: str, kind: str) -> str:
     return "; sound goes into audio=" if mime_type.startswith("audio/") else ""
 
 
-def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:
+def tool_response(
+    function_responses: Any, backend: Backend, ids_waiting: Callable[[str], list[str | None]] = lambda name: []
+) -> dict[str, Any]:
     """A toolResponse message from a FunctionResponse, a dict of one, or a list of them; what ``response`` holds is sent as it is.
 
+    ``ids_waiting`` knows by name which calls wait for a response: one without an id is that of the only one.
+
     Raises:
-        ConfigError: nothing, a name or response is missing, an id is missing on the Developer API, or an unknown key.
+        ConfigError: nothing, a name or response is missing, an id is missing and nothing tells which, or an unknown key.
     """
     path = "function_responses"
     several = isinstance(function_responses, _CONTAINERS)
@@ -218,19 +237,36 @@ def tool_response(function_responses: Any, backend: Backend) -> dict[str, Any]:
     paths = [f"{path}[{index}]" if several else path for index in range(len(responses))]
     with not_endless(path):
         made = [_response(checker, response, where) for response, where in zip(responses, paths, strict=True)]
+    taken = {response.get("id") for response in made}
+    for response, where in zip(made, paths, strict=True):
+        if not response.get("id"):
+            _take_id(response, [each for each in ids_waiting(response["name"]) if each not in taken - {None}], backend, where)
+            taken.add(response.get("id"))
     return {"toolResponse": {"functionResponses": made}}
 
 
+def _take_id(response: dict[str, Any], waiting: list[str | None], backend: Backend, path: str) -> None:
+    """Gives a response the id of its call; None of a call that has none either."""
+    response.pop("id", None)
+    if len(waiting) > 1:
+        told = ", ".join(repr(each) for each in waiting)
+        raise ConfigError(f"is missing, and {len(waiting)} calls of {response['name']!r} wait: {told}", f"{path}.id")
+    if not waiting and not backend.is_vertex:
+        words = f"is missing; {backend} matches responses to calls by the call's id, and no call of {response['name']!r} waits"
+        raise ConfigError(words, f"{path}.id")
+    if waiting and waiting[0] is not None:
+        response["id"] = waiting[0]
+
+
 def _response(checker: Checker, value: Any, path: str) -> dict[str, Any]:
+    given = value.get("response") if isinstance(value, Mapping) else getattr(value, "response", None)
+    if given is not None and not isinstance(given, Mapping):
+        raise ConfigError(f'must be a dict, not {type(given).__name__}; pass {{"output": x}}', f"{path}.response")
     response = checker.message(FunctionResponse, value, path)
     if not response.get("name"):
         raise ConfigError("is missing; it is the name of the call that this answers", f"{path}.name")
     if "response" not in response:
         raise ConfigError('is missing; pass a dict such as {"output": ...} or {"error": ...}', f"{path}.response")
-    if not response.get("id"):
-        if not checker.backend.is_vertex:
-            raise ConfigError(f"is missing; {checker.backend} matches responses to calls by the call's id", f"{path}.id")
-        response.pop("id", None)
     return response
 
 
@@ -263,7 +299,7 @@ def audio_json(value: Any) -> Payload | None:
     if type(value) is Blob or type(value) is dict:
         fields = value if type(value) is dict else vars(value)
         data, mime_type = (fields.get("data"), fields.get("mime_type")) if len(fields) == 2 else (None, None)
-    if type(data) is not bytes or len(data) % SAMPLE_BYTES or data[:4] in FILE_BEGINNINGS:
+    if type(data) is not bytes or len(data) % SAMPLE_BYTES or data[:4] in FILE_BEGINNINGS or may_be_file(data):
         return None
     if type(mime_type) is not str or not _is_sound(mime_type):
         return None

@@ -12,7 +12,7 @@ from typing import Any
 
 from genai_live._arguments import file_path
 from genai_live._client_messages.bare_bytes import bytes_of
-from genai_live.audio.containers import TELLING
+from genai_live.audio.containers import TELLING, TEXT, kind_of_file
 from genai_live.errors import ConfigError
 
 JPEG_QUALITY = 90
@@ -91,6 +91,10 @@ def prepared_picture(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
         kind = mime_type = _JPEG
     if kind not in _BEGINNINGS or len(encoded) < TELLING or _begins_as(encoded, kind):
         return encoded, mime_type
+    if kind_of_file(encoded) == TEXT:
+        raise ConfigError(
+            "is text, and a picture is bytes: a str of base64 is taken, bytes of it are decoded first", f"{path}.data"
+        )
     found = _type_of(encoded)
     if found is not None:
         raise ConfigError(f"is {mime_type!r}, and the data begins as {found} does; say {found!r}", f"{path}.mime_type")
@@ -136,25 +140,43 @@ def check_no_array(value: Any, path: str) -> None:
         raise ConfigError(f"is {type(value).__name__} of {value.dtype} in the shape {tuple(value.shape)}; {_cure(value)}", path)
 
 
-def _cure(array: Any) -> str:
+def _cure(array: Any) -> str:  # noqa: PLR0911 - one for each kind of array
     """What to pass instead of an array of pixels ``x``."""
     shape, kind = tuple(array.shape), str(array.dtype)
     if not hasattr(array, "__array_interface__"):  # PyTorch's and others
         return "make a numpy array of it, of the shape (height, width, 3) and of uint8, and pass PIL.Image.fromarray(...) of that"
     if shape[1:] in ((), (1,)):
         return "bytes that are encoded already, as by cv2.imencode, go into a Blob: {'data': x, 'mime_type': 'image/jpeg'}"
+    if not all(shape):
+        return "it has no pixels"
+    if len(shape) > _DIMENSIONS:
+        return f"these are {shape[0]} pictures: send them one by one, x[0] first"
     pixels = "x"
-    if len(shape) == _DIMENSIONS and shape[0] in _COLOURS and shape[2] not in _COLOURS:  # colours first, as in PyTorch
+    if (
+        len(shape) == _DIMENSIONS and shape[0] in (1, *_COLOURS) and shape[2] not in (1, *_COLOURS)
+    ):  # colours first, as in PyTorch
         shape, pixels = (*shape[1:], shape[0]), "x.transpose(1, 2, 0)"
-    if kind == "uint16":
-        pixels = f"({pixels} // 257).astype('uint8')"
-    elif kind != "uint8":
-        pixels = f"({pixels} * 255).astype('uint8')" if "float" in kind else f"{pixels}.clip(0, 255).astype('uint8')"
+    if shape[2:] == (1,):
+        shape, pixels = shape[:2], f"{pixels}[..., 0]"
+    if shape[2:] and shape[2] not in _COLOURS:
+        return f"a picture has the shape (height, width, 3), and none has {shape[2]} colours"
+    pixels = _in_bytes(pixels, kind, array)
     if shape[2:] == (4,):
         return f"pass {_from(pixels)} if it is RGBA, {_from(pixels + '[..., [2, 1, 0, 3]]')} if it is BGRA"
     if len(shape) < _DIMENSIONS:
         return f"pass {_from(pixels)}"
     return f"pass {_from(pixels)} if its colours are RGB, {_from(pixels + '[..., ::-1]')} if they are BGR, as OpenCV's are"
+
+
+def _in_bytes(pixels: str, kind: str, array: Any) -> str:
+    """The expression that makes numbers from 0 to 255 of pixels."""
+    if kind == "uint8":
+        return pixels
+    if kind == "uint16":
+        return f"({pixels} // 257).astype('uint8')"
+    if kind == "bool" or ("float" in kind and array.max() <= 1):
+        return f"({pixels} * 255).astype('uint8')"
+    return f"{pixels}.clip(0, 255).astype('uint8')"
 
 
 def _from(pixels: str) -> str:

@@ -9,7 +9,7 @@ from genai_live._client_messages.bare_bytes import bytes_of
 from genai_live._validation import spelled, unknown_key
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Audio, channels_of, encodings, mime_type_of, rate_of, to_mono
 from genai_live.audio.buffers import is_buffer, sample_bytes
-from genai_live.audio.containers import WAV_FILE, is_wav, kind_of_file
+from genai_live.audio.containers import WAV_FILE, cure_of, is_wav, kind_of_file
 from genai_live.audio.resampling import mixed
 from genai_live.audio.wav import parse_wav
 from genai_live.errors import ConfigError
@@ -85,7 +85,8 @@ def prepared_sound(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
     encoded = bytes_of(data, path)
     if kind in _WAV:
         if not is_wav(encoded):
-            raise ConfigError(f"is bare samples, and {mime_type} has a header; bare PCM is {PCM_MIME_TYPE}", f"{path}.data")
+            what = kind_of_file(encoded) or "bare samples"
+            raise ConfigError(f"is {what}, and {mime_type} has a header; bare PCM is {PCM_MIME_TYPE}", f"{path}.data")
         sound = to_mono(Audio(*parse_wav(encoded, f"{path}.data")))
         return sound.data, sound.mime_type
     if kind in _G711:
@@ -97,7 +98,7 @@ def _pcm(data: bytes, mime_type: str, path: str) -> tuple[bytes, str]:
     """PCM has no header and whole samples; anything else is heard as noise, and only by the model."""
     kind = kind_of_file(data)
     if kind is not None:
-        advice = "use stream_audio(path), or say audio/wav" if kind == WAV_FILE else "decode it first, for example with ffmpeg"
+        advice = "use stream_audio(path), or say audio/wav" if kind == WAV_FILE else cure_of(kind)
         raise ConfigError(f"is {kind}, and {mime_type} has no header; {advice}", f"{path}.data")
     if len(data) % SAMPLE_BYTES:
         raise ConfigError(

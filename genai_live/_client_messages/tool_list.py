@@ -125,7 +125,8 @@ def _check_names(functions: list[dict[str, Any]], path: str) -> None:
     seen: set[str] = set()
     for function in functions:
         if function["name"] in seen:
-            raise ConfigError(f"the function {function['name']!r} is declared twice", path)
+            words = f"the function {function['name']!r} is declared twice; one needs another name, as by tool(name=...)"
+            raise ConfigError(words, path)
         seen.add(function["name"])
     if len(functions) > MAX_DECLARATIONS:
         raise ConfigError(f"holds {len(functions)} functions, a session takes {MAX_DECLARATIONS}", path)

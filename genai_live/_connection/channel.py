@@ -181,6 +181,12 @@ class Channel(Generic[ServerMessage]):
         return self._calling_back is threading.current_thread() or self._connection.reader.is_current
 
     @property
+    def is_answering(self) -> bool:
+        """True on a thread of whoever answers calls of the model by itself: likewise."""
+        watcher = self.protocol.watcher
+        return watcher is not None and watcher.is_own_thread
+
+    @property
     def forked(self) -> bool:
         """True in a child of the process that opened the session."""
         return self._connection.forked

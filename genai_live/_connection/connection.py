@@ -151,12 +151,12 @@ class Connection(Generic[ServerMessage]):
         except (RuntimeError, KeyError) as error:  # this process may start no more threads
             struck = error.__context__ if error.__context__ is not handled else None
             self._caller_reports = struck is None
-            self._give_up(f"connecting to {self.plan.safe_url} failed: {error}")
+            self._give_up(f"{error} ({self.plan.safe_url})")
             if struck is not None:  # a signal struck in threading, which raised this in the place of it
                 raise struck from None
         except BaseException:
             self._caller_reports = False
-            self._give_up(f"connecting to {self.plan.safe_url} was interrupted")
+            self._give_up(f"connecting was interrupted ({self.plan.safe_url})")
             raise
         # The time is up, and neither came.
         if self.protocol.state in (State.OPENING, State.SETUP) and self._ending.info is None:

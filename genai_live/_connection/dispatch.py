@@ -16,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from genai_live._tracebacks import words_of
 from genai_live.callbacks import Callbacks
 from genai_live.errors import CallbackError
 
@@ -153,7 +154,7 @@ class Dispatcher:
         on_error = self.callbacks.on_error
         if on_error is None or function is on_error:
             return
-        report = CallbackError(f"the callback {name} raised {type(error).__name__}: {_words_of(error)}")
+        report = CallbackError(f"the callback {name} raised {type(error).__name__}: {words_of(error)}")
         report.__cause__ = error
         self._run(on_error, (report,))
 
@@ -174,13 +175,6 @@ def _name_of(function: Callable[..., object]) -> str:
         return str(getattr(function, "__qualname__", None) or repr(function))
     except BaseException:
         return type(function).__name__
-
-
-def _words_of(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:
-        return "its text cannot be had"
 
 
 def _program_is_over() -> bool:

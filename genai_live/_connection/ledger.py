@@ -25,7 +25,7 @@ from typing import NamedTuple, Protocol
 
 from genai_live._base64_text import Payload
 from genai_live._deadline import NEVER
-from genai_live.types import InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
+from genai_live.types import FunctionCall, InteractionStatus, LiveServerContent, LiveServerMessage, VoiceActivityType
 
 SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
@@ -274,8 +274,8 @@ class Ledger:
         self._asked_meanwhile = False
         """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
-        self._told_calls: set[str] = set()
-        """Ids of all calls of this conversation."""
+        self._told_calls: dict[str, FunctionCall] = {}
+        """All calls of this conversation, without their arguments."""
         self._lost_calls: set[str] = set()
         self._answered: dict[str, Answered] = {}
         """By the ids of their calls."""
@@ -364,6 +364,15 @@ class Ledger:
         if is_left:
             self._notes.append(Mark(question, asks_caller=True))
         return is_left
+
+    def ids_waiting(self, name: str) -> list[str | None]:
+        """Ids of the unanswered calls of this name; None, for good, of calls that came without one. Any thread."""
+        told = self._told_calls
+        calls = [call for key in tuple(self.pending) if (call := told.get(key)) is not None and call.name == name]
+        nameless = told.get(name)
+        if not calls and nameless is not None and not nameless.id:
+            calls = [nameless]
+        return [call.id or None for call in calls]
 
     def was_lost(self, call_id: str) -> bool:
         """True for a call of a conversation that ended with its connection."""
@@ -493,8 +502,8 @@ class Ledger:
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: the open calls of the old one are lost with their questions, which are returned."""
         lost = tuple(dict.fromkeys((*self.pending.values(), *self._due, *([self._coming] if self._coming else ()))))
-        self._lost_calls |= self._told_calls
-        self._told_calls = set()
+        self._lost_calls |= self._told_calls.keys()
+        self._told_calls = {}
         self._coming = None
         for question in lost:
             self._close(question, Fate.LOST)
@@ -652,7 +661,7 @@ class Ledger:
         question = self._running
         for call in message.tool_call.function_calls or ():
             call_id = call.id or call.name or ""
-            self._told_calls.add(call_id)
+            self._told_calls[call_id] = FunctionCall(id=call.id, name=call.name)
             if question is not None and call_id not in self.noted_calls.over:
                 if call_id in self.noted_calls.owned:
                     question.owned.add(call_id)

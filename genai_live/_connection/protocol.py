@@ -134,6 +134,10 @@ class CallWatcher(Typed):
     def ended(self) -> None:
         """The session has ended."""
 
+    @property
+    def is_own_thread(self) -> bool:
+        """True on a thread of its own: waiting there for calls or their answers would be waiting for itself. Any thread."""
+
 
 class BidiProtocol(Generic[ServerMessage]):
     """What one connection knows of itself, whatever its method: its state, and how to read a message."""

@@ -89,21 +89,21 @@ class Dialler:
             return as_connect_error(error, phase)
         if isinstance(error, TransportLost):
             kind = ConnectTimeout if isinstance(error, WriteTimedOut) else ConnectError
-            failure = kind(f"{self._attempt} failed in phase {phase.value!r}: {error}", phase)
+            failure = kind(self._told(f"{error}, in phase {phase.value!r}"), phase)
             failure.kind, failure.retryable = ErrorKind.NETWORK, True
             return failure
-        failure = ConnectError(f"{self._attempt} failed: {type(error).__name__}: {error}", phase)
+        failure = ConnectError(self._told(f"{type(error).__name__}: {error}"), phase)
         failure.__cause__ = error
         return failure
 
     def took_too_long(self, phase: Phase, deadline: Deadline) -> ConnectTimeout:
         """What connect() raises where the time was used up in ``phase``."""
         words = "no setupComplete came" if phase is Phase.SETUP else "the time was used up"
-        return ConnectTimeout(f"{self._attempt} failed in phase {phase.value!r}: {words}{deadline.advice}", phase)
+        return ConnectTimeout(self._told(f"{words} in phase {phase.value!r}{deadline.advice}"), phase)
 
-    @property
-    def _attempt(self) -> str:
-        return f"connecting to {self._plan.safe_url}"
+    def _told(self, words: str) -> str:
+        """What is wrong comes first, the address, which is long, last."""
+        return f"{words} ({self._plan.safe_url})"
 
     def _from_factory(
         self, factory: WebSocketFactory, headers: Mapping[str, str | Secret], deadline: Deadline
@@ -118,7 +118,7 @@ class Dialler:
                 raise ConfigError(words, "websocket_factory")
             return opened
         # Not chained: the frames of whatever the factory called hold the headers.
-        raise ConnectError(f"{self._attempt} failed: the websocket_factory raised {words}", Phase.UPGRADE)
+        raise ConnectError(self._told(f"the websocket_factory raised {words}"), Phase.UPGRADE)
 
     def _dialled(self, headers: Mapping[str, str | Secret], deadline: Deadline) -> websocket.WebSocket:
         plan, self._route.phase = self._plan, Phase.NAME_LOOKUP
@@ -129,9 +129,7 @@ class Dialler:
             self._route.phase = Phase.UPGRADE
             return upgrade(line, plan.url, plan.safe_url, headers)
         except Exception as error:
-            through = f" through the proxy {self._route.proxy.named}" if self._route.proxy is not None else ""
-            where = f"{self._attempt}{through} failed in phase {self.phase.value!r}"
-            failure = self._route.failure(error, deadline, where, self.secrets)
+            failure = self._route.failure(error, deadline, plan.safe_url, self.secrets)
         self._route.close()
         # Here, and with no frame of what happened: the frames below hold credentials in their variables.
         raise without_frames(failure)

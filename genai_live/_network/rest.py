@@ -189,19 +189,17 @@ class _Request:
 
     def _attempt(self, deadline: Deadline) -> dict[str, Any] | LiveError:
         route, address = self._route, self._address
-        phase = "in phase {}"
+        when = ""
         try:
             if self._ended.is_set():  # before the route was there to be aborted
                 route.abort()
             line = route.open(deadline)
-            phase = "while its answer was waited for"
+            when = "while the answer was waited for"
             line.send(self._serialised())
             answer = Answer(line, method=self._method)
             content = answer.content(_ANSWER_BYTES)
         except Exception as error:
-            through = f" through the proxy {route.proxy.named}" if route.proxy is not None else ""
-            where = f"the request to {address.safe_url}{through} failed {phase.format(repr(route.phase.value))}"
-            return route.failure(error, deadline, where, self._secrets)
+            return route.failure(error, deadline, address.safe_url, self._secrets, when)
         finally:
             route.close()
         text = redacted(content.decode("utf-8", "replace"), self._secrets)
@@ -212,7 +210,7 @@ class _Request:
         except ValueError:
             data = None
         if not isinstance(data, dict):
-            return APIError(f"{address.safe_url} answered with something other than a JSON object", answer.status, text)
+            return APIError(f"the answer is something other than a JSON object ({address.safe_url})", answer.status, text)
         return data
 
     def _serialised(self) -> bytes:
@@ -226,7 +224,7 @@ class _Request:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + self._body
 
     def _timed_out(self, deadline: Deadline) -> ConnectTimeout:
-        words = f"the request to {self._address.safe_url} failed: the time was used up{deadline.advice}"
+        words = f"the time was used up{deadline.advice} ({self._address.safe_url})"
         return ConnectTimeout(words, Phase.DIALLING)
 
 
@@ -234,7 +232,8 @@ def _refused(address: Address, status: int, text: str) -> APIError:
     verdict = on_the_way_in(of_status(status, text), address.safe_url)
     words = f": {' '.join(_service_words(text).split())[:_WORDS_OF_BODY]}" if text.strip() else ""
     kind = {4: ClientError, 5: ServerError}.get(status // 100, APIError)
-    error = kind(f"{address.safe_url} answered with HTTP {status}{words}. {verdict.advice}".rstrip(), status, text)
+    sentences = f"the answer is HTTP {status}{words}. {verdict.advice}".rstrip()
+    error = kind(f"{sentences} ({address.safe_url})", status, text)
     judged(error, verdict)
     return error
 

@@ -66,20 +66,26 @@ class Route:
         """Closes whatever was opened. The thread that dials."""
         self._held.close()
 
-    def failure(self, error: Exception, deadline: Deadline, where: str, secrets: Sequence[Secret] = ()) -> LiveError:
+    def failure(
+        self, error: Exception, deadline: Deadline, address: str, secrets: Sequence[Secret] = (), when: str = ""
+    ) -> LiveError:
         """The library's error for whatever went wrong, with what to do.
 
-        ``where`` is the beginning of its sentence, ``secrets`` the credentials that a refusal may repeat.
+        ``address`` stands at its end, ``secrets`` are the credentials that a refusal may repeat, ``when`` takes the place of the
+        phase's name.
         """
         if isinstance(error, LiveError):
             return error
+        when = when or f"in phase {self.phase.value!r}"
+        if self.proxy is not None:
+            when += f", through the proxy {self.proxy.named}"
         if self._held.aborted:
-            return ConnectError(f"{where}: it was given up", self.phase)
+            return ConnectError(f"it was given up {when} ({address})", self.phase)
         if deadline.passed or (isinstance(error, TimeoutError) and error.errno is None):  # ETIMEDOUT is the system's
-            return ConnectTimeout(f"{where}: the time was used up{deadline.advice}", self.phase)
+            return ConnectTimeout(f"the time was used up {when}{deadline.advice} ({address})", self.phase)
         words, advice, kind = self._meaning(error)
         words = redacted(words, [*secrets, *(self.proxy.secrets if self.proxy is not None else ())])
-        failure = ConnectError(f"{where}: {words}. {advice}", self.phase)
+        failure = ConnectError(f"{words}, {when}. {advice} ({address})", self.phase)
         failure.kind, failure.retryable, failure.advice = kind, kind is ErrorKind.NETWORK, advice
         return failure
 

@@ -110,7 +110,7 @@ def _check_unasked(given: HTTPMessage, safe_url: str, asked: Mapping[str, str | 
     else:
         return
     advice = "What answers there, or a proxy on the way, does not keep to RFC 6455."
-    error = ConnectError(f"{safe_url} answered the upgrade with {what}, which was not asked for. {advice}", Phase.UPGRADE)
+    error = ConnectError(f"the upgrade was answered with {what}, which was not asked for. {advice} ({safe_url})", Phase.UPGRADE)
     error.advice = advice
     raise error
 
@@ -118,8 +118,8 @@ def _check_unasked(given: HTTPMessage, safe_url: str, asked: Mapping[str, str | 
 def _rejected(safe_url: str, answer: Answer, secrets: list[Secret]) -> HandshakeRejected:
     body = redacted(answer.body(), secrets)
     verdict = on_the_way_in(of_status(answer.status, body), safe_url)
-    words = f"{safe_url} refused the upgrade with HTTP {answer.status}{quoted(body)}"
-    error = HandshakeRejected(f"{words}. {verdict.advice}".rstrip(), answer.status, body)
+    sentences = f"the upgrade was refused with HTTP {answer.status}{quoted(body)}. {verdict.advice}".rstrip()
+    error = HandshakeRejected(f"{sentences} ({safe_url})", answer.status, body)
     judged(error, verdict)
     return error
 

@@ -8,6 +8,9 @@ In reading order: ``buffers`` (samples out of whatever holds them), ``containers
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.audio.conversion import to_input, to_mono
 from genai_live.audio.pacing import Pacer
 from genai_live.audio.pcm import (
@@ -43,3 +46,6 @@ __all__ = [
     "to_mono",
     "write_wav",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from genai_live._arguments import came, is_number, text, whole_number
 from genai_live.audio.buffers import hint, is_buffer, sample_bytes
-from genai_live.audio.containers import WAV_FILE, kind_of_file
+from genai_live.audio.containers import TEXT, WAV_FILE, cure_of, kind_of_file
 from genai_live.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -219,5 +219,5 @@ def check_no_file(data: bytes) -> None:
     """Raises ConfigError when what should be samples is the beginning of a file, which would be heard as noise."""
     kind = kind_of_file(data)
     if kind is not None:
-        advice = "pass the file's path, or Audio.load(path)" if kind == WAV_FILE else "decode it first, for example with ffmpeg"
-        raise ConfigError(f"these bytes are {kind} with its header, not bare PCM: {advice}")
+        advice = "pass the file's path, or Audio.load(path)" if kind == WAV_FILE else cure_of(kind)
+        raise ConfigError(f"these bytes are {kind}{'' if kind == TEXT else ' with its header'}, not bare PCM: {advice}")

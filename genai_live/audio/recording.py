@@ -99,6 +99,10 @@ class Audio:
             )
         return Audio(self.data + other.data, self.rate, self.channels)
 
+    def __radd__(self, other: int) -> Audio:
+        """This sound: ``sum`` begins with 0."""
+        return self if other == 0 and isinstance(other, int) else NotImplemented
+
     def converted(self, rate: int) -> Audio:
         """The same sound in one channel at another rate (Hz); sound of that form is returned unchanged.
 
@@ -144,7 +148,7 @@ class Audio:
         Blocks on the file.
 
         Raises:
-            ConfigError: when it cannot be written.
+            ConfigError: when it cannot be written, or its name is that of another kind of file, such as ``.mp3``.
         """
         write_wav(path, self.data, self.rate, self.channels)
         return None if hasattr(path, "write") else Path(file_path(path, "path"))

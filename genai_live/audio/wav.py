@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from genai_live._arguments import file_path
 from genai_live.audio import encodings
-from genai_live.audio.buffers import is_buffer, sample_bytes
-from genai_live.audio.containers import WAV_MAGIC, is_wav, kind_of_file
+from genai_live.audio.buffers import is_buffer, plain_bytes, sample_bytes
+from genai_live.audio.containers import TEXT, WAV_MAGIC, is_wav, kind_of_file
 from genai_live.audio.pcm import SAMPLE_BYTES, check_channels, check_rate
 from genai_live.errors import ConfigError
 
@@ -116,8 +116,8 @@ def read_wav(path: str | os.PathLike[str] | BinaryIO | bytes) -> WavData:
 
 def content_of(source: Any) -> tuple[bytes, str]:
     """All that is in a file, and its name for errors."""
-    if is_buffer(source) and is_wav(bytes(memoryview(source)[: _HEADER.size])):
-        return bytes(source), "the data"
+    if is_buffer(source) and kind_of_file(content := plain_bytes(source, "path")) not in (None, TEXT):  # else a path of bytes
+        return content, "the data"
     if hasattr(source, "read"):
         name = getattr(source, "name", None)
         return _read(source), repr(name) if isinstance(name, str) else f"the {type(source).__name__}"
@@ -289,17 +289,25 @@ def wav_bytes(pcm: Buffer, rate: int, channels: int = 1) -> bytes:
     return b"".join((header, _CHUNK.pack(b"fmt ", _FMT_BYTES), fmt, _CHUNK.pack(b"data", len(data)), data))
 
 
+OTHER_KINDS = frozenset((
+    ".mp3", ".ogg", ".oga", ".opus", ".flac", ".m4a", ".mp4", ".aac", ".webm", ".wma", ".aif", ".aiff", ".au", ".raw", ".pcm",
+))  # fmt: skip
+"""Names that promise another kind of file, which a player or a next program would believe."""
+
+
 def write_wav(path: str | os.PathLike[str] | BinaryIO, pcm: Buffer, rate: int, channels: int = 1) -> None:
     """Writes 16-bit PCM as a WAV file to a path, or into a file opened for writing bytes.
 
     Raises:
-        ConfigError: when the bytes are not whole samples or the file cannot be written.
+        ConfigError: when the bytes are not whole samples, the file cannot be written, or its name is that of another kind.
     """
     content = wav_bytes(pcm, rate, channels)
     if hasattr(path, "write"):
         _write(path, content)
         return
     name = file_path(path, "path")
+    if Path(name).suffix.lower() in OTHER_KINDS:
+        raise ConfigError(f"{name!r} would hold a WAV file: name it .wav; others are made of it, as by ffmpeg -i in.wav {name!r}")
     try:
         Path(name).write_bytes(content)
     except OSError as error:

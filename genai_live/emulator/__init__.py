@@ -17,6 +17,9 @@ backend, recorder      a proxy before a real backend, which writes down and give
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.emulator.control import SessionControl
 from genai_live.emulator.live_emulator import LiveEmulator
 from genai_live.emulator.programs import HOST_VARIABLE, describe, serve, start_if_asked
@@ -42,3 +45,6 @@ __all__ = [
     "start_if_asked",
     "steps",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -31,6 +31,9 @@ A program that only connects loads nothing of ``calling``, ``registry`` and ``ru
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.errors import ToolError
 from genai_live.tools.callee import arguments, declaration
 from genai_live.tools.marks import Cancelled, ToolContext, ToolUpdate, tool
@@ -48,3 +51,6 @@ __all__ = [
     "declaration",
     "tool",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

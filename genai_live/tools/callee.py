@@ -150,7 +150,7 @@ def _filled(fill: Callable[..., Any] | None) -> Callable[[], Any] | None:
 def _docstring(function: Any, inner: Any) -> str | None:
     """The docstring of a function; an object's own is that of its ``__call__``, or of its class."""
     found = getattr(inner, "__doc__", None)
-    if not found and not inspect.isroutine(function):
+    if not found and not inspect.isroutine(function) and not inspect.isclass(inner):
         found = type(function).__doc__
     return found if isinstance(found, str) else None
 

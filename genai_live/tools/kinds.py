@@ -75,11 +75,9 @@ def _integer(value: Any) -> int:
 
 
 def _number(value: Any) -> float:
-    if type(value) in (int, float):
-        return float(value)
     try:
-        found = float(value) if isinstance(value, str) else math.nan
-    except ValueError:
+        found = float(value) if type(value) in (int, float, str) else math.nan
+    except (ValueError, OverflowError):
         found = math.nan
     if not math.isfinite(found):
         raise must_be("a number", value)
@@ -106,12 +104,14 @@ def _anything(value: Any) -> Any:
 def _bytes(value: Any) -> bytes:
     text = _text(value)
     try:
-        return base64.b64decode(text.translate(_URL_SAFE), validate=True)
+        return base64.b64decode(text.translate(_URL_SAFE) + "=" * (-len(text) % _QUANTUM), validate=True)
     except (binascii.Error, ValueError):
         raise must_be("base64", value) from None
 
 
 _URL_SAFE = str.maketrans("-_", "+/")
+_QUANTUM = 4
+"""Characters of base64 for three bytes; models leave out what fills the last one up."""
 
 
 def _parsed(parse: Callable[[str], Any], what: str) -> Make:
@@ -120,7 +120,7 @@ def _parsed(parse: Callable[[str], Any], what: str) -> Make:
     def make(value: Any) -> Any:
         try:
             return parse(_text(value).strip())
-        except (ValueError, InvalidOperation, OverflowError):
+        except (ValueError, InvalidOperation, OverflowError, re.error):
             raise must_be(what, value) from None
 
     return make
@@ -305,12 +305,14 @@ class Forms:
         schema = dict(schema)
         brought: dict[str, Any] = schema.pop("$defs", {})
         names = {name: name for name in brought}
+        open_names = {each.name for each in self._open.values()}
         while True:
             renamed = {name: _renamed(item, names) for name, item in brought.items()}
-            other = next((n for n in brought if self.definitions.get(names[n], renamed[n]) != renamed[n]), None)
+            known = self.definitions
+            other = next((n for n in brought if names[n] in open_names or known.get(names[n], renamed[n]) != renamed[n]), None)
             if other is None:
                 break
-            taken = {*self.definitions, *names.values()}
+            taken = {*known, *names.values(), *open_names}
             names[other] = next(n for n in (f"{other}_{number}" for number in range(2, len(taken) + 3)) if n not in taken)
         self.definitions.update({names[name]: item for name, item in renamed.items()})
         moved: dict[str, Any] = _renamed(schema, names)
@@ -386,10 +388,19 @@ def _variable(forms: Forms, hint: Any, where: str) -> Form:
 
 def _alias(forms: Forms, hint: Any, where: str) -> Form:
     origin, arguments = typing.get_origin(hint) or hint, typing.get_args(hint)
-    value = origin.__value__
+    value = _without_names(origin, where)
     if arguments:
         value = value[arguments if len(arguments) > 1 else arguments[0]]
     return forms.named(hint, origin.__name__, lambda: forms.of(value, where))
+
+
+def _without_names(alias: Any, where: str) -> Any:
+    """What an alias stands for; it may name itself, and others of its module, in text."""
+    holder = type(alias.__name__, (), {"__annotations__": {"value": alias.__value__}, "__module__": alias.__module__})
+    try:
+        return typing.get_type_hints(holder, localns={alias.__name__: alias}, include_extras=True)["value"]
+    except NameError as error:
+        raise ConfigError(f"{where} is a {alias.__name__}, which names something unknown: {error}") from None
 
 
 # Choices.
@@ -397,6 +408,9 @@ def _alias(forms: Forms, hint: Any, where: str) -> Form:
 
 def _literal(forms: Forms, hint: Any, where: str) -> Form:
     choices = [(each.value if isinstance(each, enum.Enum) else each, each) for each in typing.get_args(hint)]
+    unsayable = next((said for said, _ in choices if type(said) not in _JSON_KINDS), None)
+    if unsayable is not None:
+        raise ConfigError(f"{where} is a Literal of {unsayable!r}, which JSON cannot say")
     return _choice(choices)
 
 
@@ -465,9 +479,13 @@ def _union(forms: Forms, hint: Any, where: str) -> Form:
         telling = [failure for form, failure in failures if form.schema.get("type") != "null"]
         if len(telling) == 1 or len(exact) == 1:
             raise telling[0]
-        raise Unfit(f"is none of its kinds: it {', or '.join(dict.fromkeys(each.words for each in telling))}")
+        raise Unfit(f"is none of its kinds: {', or '.join(dict.fromkeys(_clause(each) for each in telling))}")
 
     return Form({"anyOf": [form.schema for form in members]}, make)
+
+
+def _clause(failure: Unfit) -> str:
+    return f"its {failure.path.removeprefix('.')} {failure.words}" if failure.path else f"it {failure.words}"
 
 
 def _json_kinds(schema: Mapping[str, Any]) -> set[str]:
@@ -579,13 +597,12 @@ class Field(NamedTuple):
 
 
 def said_default(value: Any) -> dict[str, Any]:
-    """A default that JSON can say. None is left out: it says no more than that the value is not required."""
-    if value is None:
-        return {}
+    """A default that JSON can say. None is left out: it says no more than that the value is not required; NaN would be null."""
     try:
-        return {"default": plain(value)}
+        made = plain(value)
     except Unsayable:
         return {}
+    return {} if made is None else {"default": made}
 
 
 def _record(forms: Forms, hint: Any, where: str, fields: list[Field], build: Callable[..., Any]) -> Form:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -60,6 +61,8 @@ def tool(
 ) -> Callable[[F], F]:
     """Says how a function is declared and run as a tool; it stays the same function, callable as before.
 
+    What can hold no mark, such as a bound method, comes back as a partial of it: ``tool(name="left")(lamp.switch)``.
+
     Args:
         name: What the model calls it; by default the function's own name.
         timeout: Seconds, in place of the policy's. Then an error is sent to the model, and the result is dropped.
@@ -86,11 +89,19 @@ def tool(
         flag(repeatable, "repeatable"),
     )
 
-    def mark(function: F) -> F:
-        setattr(function, _MARKS, marks)
-        return function
+    return functools.partial(_marked, marks)
 
-    return mark
+
+def _marked(marks: Marks, function: F) -> F:
+    if isinstance(function, (staticmethod, classmethod)):  # a call goes to the function inside, which has to know
+        setattr(function.__func__, _MARKS, marks)
+    try:
+        setattr(function, _MARKS, marks)
+    except (AttributeError, TypeError):
+        held = functools.partial(function)
+        setattr(held, _MARKS, marks)
+        return cast("F", held)
+    return function
 
 
 def _member(kind: Any, value: Any, name: str) -> str | None:
@@ -134,7 +145,7 @@ class ToolContext:
 
     @property
     def session(self) -> Session:
-        """The session that the call came from. It may send; receiving is for its receiver."""
+        """The session that the call came from. It may send, finish and close; receiving is for its receiver."""
         return cast("Session", self._session)
 
     def check(self) -> None:
@@ -161,8 +172,11 @@ if TYPE_CHECKING:
         def send_context_update(self, *, system_instruction: Any = None, tools: Any = None) -> None:
             """Replaces the system instruction, the tools, or both."""
 
+        def finish(self, timeout: float | None = ...) -> None:
+            """Ends the session once the answer to this call has gone out and the model's has come; returns at once."""
+
         def close(self, timeout: float | None = ...) -> None:
-            """Ends the session."""
+            """Ends the session now; nothing of this call is sent."""
 
         @property
         def session_id(self) -> str | None:

@@ -10,15 +10,15 @@ import enum
 import math
 import pathlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set, ValuesView
 from decimal import Decimal
 from typing import Any
 
 from genai_live.audio import Audio
-from genai_live.types import Blob, FunctionResponsePart
+from genai_live.types import Blob, FunctionResponsePart, Part
 from genai_live.types._base import Message
 
-_LISTS = (list, tuple, set, frozenset, collections.deque, Iterator)
+_LISTS = (list, tuple, Set, collections.deque, range, ValuesView, Iterator)
 _TEXTS = (uuid.UUID, pathlib.PurePath)
 
 
@@ -113,6 +113,8 @@ def said(result: Any) -> tuple[dict[str, Any], list[FunctionResponsePart]]:
     blobs = [_blob(item) for item in items]
     if not any(blob is not None for blob in blobs):
         return {"output": plain(result)}, []
+    if any(blob is not None and not blob.mime_type for blob in blobs):
+        raise Unsayable("a Blob without its mime_type")
     parts = [FunctionResponsePart.from_bytes(blob.data or b"", blob.mime_type or "") for blob in blobs if blob is not None]
     others = [plain(item) for item, blob in zip(items, blobs, strict=True) if blob is None]
     return {"output": others[0] if len(others) == 1 else others or None}, parts
@@ -121,6 +123,9 @@ def said(result: Any) -> tuple[dict[str, Any], list[FunctionResponsePart]]:
 def _blob(item: Any) -> Blob | None:
     if isinstance(item, Blob):
         return item
+    if isinstance(item, (Part, FunctionResponsePart)) and item.inline_data is not None:
+        held: Any = item.inline_data
+        return Blob(data=held.data, mime_type=held.mime_type)
     if isinstance(item, Audio):
         return Blob(data=item.wav_bytes(), mime_type="audio/wav")
     if type(item).__module__.partition(".")[0] == "PIL":

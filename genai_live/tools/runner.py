@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Protocol
 from genai_live import _threads
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
+from genai_live._tracebacks import words_of
 from genai_live.errors import ConfigError, LiveError, ToolError
 from genai_live.tools.callee import Callee
 from genai_live.tools.calling import Calling
@@ -39,10 +40,15 @@ logger = logging.getLogger("genai_live")
 
 MOST_KNOWN = 1_000
 """Runs that ``session.tool_runs`` remembers, and ids by which a call that comes twice is known."""
+LONGEST_WAIT = 3_600.0
+"""Seconds of one wait for the next timeout: the system's waits refuse infinity, and times beyond some centuries."""
 SETTLES_WITHIN = 1.0
 """Seconds that a turn waits for the records of answers that are on their way: its own words came after them."""
 _PREFIXES = ("default_api.", "default_api:")
 """What 2.x models were seen to put before a function's name."""
+
+_FUNCTION, _APPROVAL = "tool", "approve"
+"""What the threads are for, as their names say."""
 
 _FAILED = "{} failed. This is an error of the program; its details are not for you."
 _TOO_LONG = "{} took longer than {:g} s and was given up; what it has done so far is not known."
@@ -123,8 +129,7 @@ class _Work:
 
     def is_like(self, call: _Call) -> bool:
         """True for a call of the same function with the same arguments."""
-        first = self.calls[0].call
-        return first.name == call.call.name and (first.args or {}) == (call.call.args or {})
+        return self.callee is call.callee and (self.calls[0].call.args or {}) == (call.call.args or {})
 
 
 class Runner:
@@ -270,10 +275,14 @@ class Runner:
         """True while a call is open."""
         return any(not call.run.state.is_end for call in list(self._known.values()))
 
+    @property
+    def is_own_thread(self) -> bool:
+        """True on the threads of functions and approvals, and on the one that sorts, where ``on_run`` may be called."""
+        current = threading.current_thread()
+        return current is self._sorter or current in self._threads
+
     def wait(self, seconds: float | None) -> None:
-        """Waits until no call is open; not on a thread of a function, which would wait for itself."""
-        if threading.current_thread() in self._threads:
-            return
+        """Waits until no call is open. Not for own threads, which would wait for themselves."""
         self._wait_until(lambda: not self.is_busy, seconds)
 
     def _wait_until(self, true: Callable[[], bool], seconds: float | None) -> None:
@@ -338,8 +347,10 @@ class Runner:
                 call.telling = True
             try:
                 if on_run is not None:
-                    on_run(run)
-            except Exception:
+                    self._origin.copy().run(on_run, run)
+            except KeyboardInterrupt:  # on the thread of a caller that closes
+                raise
+            except BaseException:  # SystemExit too: other calls wait for this thread
                 logger.exception("on_run raised; the session goes on")
             finally:
                 call.telling = False
@@ -381,7 +392,7 @@ class Runner:
     def _next_due(self) -> float | None:
         """Requires the lock. Seconds until something has to be done."""
         due = min((work.ends_at for work in self._slots.running if work.ends_at is not None), default=None)
-        return None if due is None else max(0.0, due - time.monotonic())
+        return None if due is None else min(max(0.0, due - time.monotonic()), LONGEST_WAIT)
 
     def _placed(self, call: _Call, earlier: list[_Work]) -> list[Callable[[], None]]:
         """Requires the lock. Finds a call its work: that of an earlier call which is the same, or one of its own."""
@@ -396,14 +407,14 @@ class Runner:
                 return [partial(self._notify, call)]
         work = _Work(call.callee, call, ToolContext(call.call, self._session()), self._update)
         self._works.append(work)
-        if work.is_approved:
-            self._slots.waiting.append(work)
-            return []
-        if self._approvals > self._slots.may_hang:
+        if not work.is_approved and self._approvals > self._slots.may_hang:
             return [partial(self._refuse, work, _OVERLOADED.format(work.callee.name))]
+        self._slots.waiting.append(work)
+        if work.is_approved:
+            return []
         self._approvals += 1
         self._move(call, RunEvent.ASKED)
-        return [partial(self._notify, call), partial(self._spawn, self._ask_for_approval, work, "approve")]
+        return [partial(self._notify, call), partial(self._spawn, self._ask_for_approval, work, _APPROVAL)]
 
     def _start(self, work: _Work) -> None:
         with self._lock:
@@ -415,7 +426,7 @@ class Runner:
                 return
         for call in calls:
             self._notify(call)
-        self._spawn(self._execute, work, "tool")
+        self._spawn(self._execute, work, _FUNCTION)
 
     def _spawn(self, target: Callable[[_Work], None], work: _Work, kind: str) -> None:
         run = self._origin.copy().run
@@ -426,6 +437,7 @@ class Runner:
         except RuntimeError:
             with self._lock:
                 self._slots.ended(work)
+                self._approvals -= kind == _APPROVAL
             self._refuse(work, _OVERLOADED.format(work.callee.name))
 
     def _time_out(self, work: _Work) -> None:
@@ -444,32 +456,42 @@ class Runner:
     # The thread of an approval.
 
     def _ask_for_approval(self, work: _Work) -> None:
-        call, approve = work.calls[0].call, self._policy.approve
-        assert approve is not None
+        granted, words = False, _DENIED.format(work.callee.name)
         try:
-            work.values = work.callee.values(call.args)  # no approval is asked for a call that would not run
-            granted = bool(approve(call, work.context))
+            work.values = work.callee.values(work.calls[0].call.args)  # no approval is asked for a call that would not run
+            granted = self._asked(work)
         except ToolError as error:
-            granted, words = False, str(error)
-        except BaseException:
-            logger.exception("asking for the approval of %s failed; it is not run", work.callee.name)
-            granted, words = False, _DENIED.format(work.callee.name)
-        else:
-            words = _DENIED.format(work.callee.name)
+            words = words_of(error)
+        except BaseException as error:
+            if work.context.cancelled.is_set() and not work.open_calls:
+                logger.info("the approval of %s ended after its call did: %s", work.callee.name, type(error).__name__)
+            else:
+                logger.exception("asking for the approval of %s failed; it is not run", work.callee.name)
         with self._lock:
             self._approvals -= 1
-            if granted and work.open_calls:
-                work.is_approved = True
-                self._slots.waiting.append(work)
+            work.is_approved = granted
             self._wake()
         if not granted:
             self._refuse(work, words)
+
+    def _asked(self, work: _Work) -> bool:
+        """Whether a function may run: only True says so. "no" is true, too, to Python."""
+        assert self._policy.approve is not None
+        answer: object = self._policy.approve(work.calls[0].call, work.context)
+        if not isinstance(answer, bool):
+            kind = type(answer).__name__
+            logger.error("run_tools.approve must give back True or False, not %s; %s is not run", kind, work.callee.name)
+        return answer is True
 
     # The thread of a function.
 
     def _execute(self, work: _Work) -> None:
         try:
             self._call(work)
+        except BaseException as error:  # a defect of the library's own: the model waits for an answer all the same
+            logger.exception("the call of %s could not be answered", work.callee.name)
+            words = _FAILED.format(work.callee.name)
+            self._finish(work, RunEvent.RAISED, {"error": words}, error=f"{type(error).__name__}: {words_of(error)}")
         finally:
             with self._lock:
                 self._slots.ended(work)
@@ -487,7 +509,7 @@ class Runner:
             if work.values is None:
                 work.values = work.callee.values(work.calls[0].call.args)
         except ToolError as error:
-            self._finish(work, RunEvent.DENIED, {"error": str(error)}, error=str(error))
+            self._finish(work, RunEvent.DENIED, {"error": words_of(error)}, error=words_of(error))
             return
         except Exception:  # a class of the user's that arguments are made of
             logger.exception("the arguments of %s could not be made", name)
@@ -498,13 +520,13 @@ class Runner:
             result = work.calling.run(work.values)
             response, parts = self._response(work, result)
         except ToolError as error:
-            self._finish(work, RunEvent.RAISED, {"error": str(error)}, error=str(error))
+            self._finish(work, RunEvent.RAISED, {"error": words_of(error)}, error=words_of(error))
         except BaseException as error:  # SystemExit too: the model waits for an answer
             if work.context.cancelled.is_set() and not work.open_calls:
                 logger.info("the tool %s ended after its call did: %s", name, type(error).__name__)
                 return
             logger.exception("the tool %s raised %s; the session goes on", name, type(error).__name__)
-            words = f"{type(error).__name__}: {error}"
+            words = f"{type(error).__name__}: {words_of(error)}"
             self._finish(work, RunEvent.RAISED, {"error": _FAILED.format(name)}, error=words, traceback=traceback.format_exc())
         else:
             shown = work.latest if result is None and work.updates else result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -143,7 +144,8 @@ class ToolPolicy:
     """Seconds for one function, where ``@tool`` says nothing else; None for no limit. What is over them runs on, if it cannot be
     stopped, but its place is free for the next call."""
     approve: Callable[[FunctionCall, ToolContext], bool] | None = None
-    """Asked before each call of a tool with ``@tool(approve=True)``, on a thread of its own, for as long as it takes."""
+    """Asked before each call of a tool with ``@tool(approve=True)``, on a thread of its own, for as long as it takes. Only True
+    lets it run; a ToolError is told to the model in its own words."""
     on_run: Callable[[ToolRun], object] | None = None
     """Told of every change of a call, in order for each call, on the thread that changed it; the reader's may be among them, so
     it should not block."""
@@ -157,6 +159,8 @@ class ToolPolicy:
             value = getattr(self, name)
             if value is not None and not callable(value):
                 raise ConfigError(f"must be a function, not {came(value)}", f"run_tools.{name}")
+            if inspect.iscoroutinefunction(value) or inspect.iscoroutinefunction(getattr(value, "__call__", None)):  # noqa: B004
+                raise ConfigError("must be a plain function, not an async one, which nobody would await", f"run_tools.{name}")
 
     @classmethod
     def of(cls, given: object) -> ToolPolicy | None:

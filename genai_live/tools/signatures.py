@@ -40,6 +40,7 @@ def signature_of(function: Callable[..., Any]) -> Signature:
     name = marks_of(function).name or _name_of(function, inner)
     parameters = _parameters(function, name)
     of_context = [each.name for each in parameters if _is_context(each.annotation)]
+    _check_contexts([each for each in parameters if each.name in of_context], name)
     told = [each for each in parameters if each.name not in of_context and each.kind not in _VARIABLE]
     if not told and not of_context and any(each.kind in _VARIABLE for each in parameters):
         raise ConfigError(
@@ -97,6 +98,17 @@ def _is_context(annotation: Any) -> bool:
     if isinstance(annotation, str):
         return bool(_names_context(annotation.strip("'\"")))
     return annotation is ToolContext or ToolContext in typing.get_args(annotation)
+
+
+def _check_contexts(parameters: list[inspect.Parameter], name: str) -> None:
+    """Raises ConfigError for contexts that Python could not pass: the first one gets it, by its name."""
+    for each in parameters[:1]:
+        if each.kind is each.POSITIONAL_ONLY:
+            raise ConfigError(f"the parameter {each.name!r} of {name!r} is given by its name: write it after the '/'")
+    for each in parameters[1:]:
+        if each.default is each.empty:
+            words = f"the parameters {parameters[0].name!r} and {each.name!r} of {name!r} are both of type ToolContext"
+            raise ConfigError(f"{words}: leave one out")
 
 
 def _hints(inner: Any, parameters: list[inspect.Parameter], name: str) -> dict[str, Any]:

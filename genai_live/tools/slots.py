@@ -19,6 +19,10 @@ class Waiting(Protocol):
     def sequential(self) -> bool:
         """True for what runs alone."""
 
+    @property
+    def is_approved(self) -> bool:
+        """False while somebody is asked: it keeps its place in the order, and others pass it unless it is sequential."""
+
 
 W = TypeVar("W", bound=Waiting)
 
@@ -42,15 +46,18 @@ class Slots(Generic[W]):
         """What begins to run now, and what is refused because too many functions hang."""
         begun: list[W] = []
         if len(self.stuck) > self.may_hang:
-            refused = list(self.waiting)
-            self.waiting.clear()
+            refused = [work for work in self.waiting if work.is_approved]
+            self.waiting = deque(work for work in self.waiting if not work.is_approved)
             return begun, refused
-        while self.waiting and len(self.running) < self.workers and not any(each.sequential for each in self.running):
-            if self.waiting[0].sequential and self.running:
+        for work in tuple(self.waiting):
+            if len(self.running) >= self.workers or any(each.sequential for each in self.running):
                 break
-            work = self.waiting.popleft()
-            self.running.append(work)
-            begun.append(work)
+            if work.sequential and (self.running or work is not self.waiting[0] or not work.is_approved):
+                break
+            if work.is_approved:
+                self.waiting.remove(work)
+                self.running.append(work)
+                begun.append(work)
         return begun, []
 
     def leave(self, work: W, *, runs_on: bool) -> None:

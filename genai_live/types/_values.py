@@ -251,8 +251,32 @@ def _write_leaf(value: Any) -> Any:
     if isinstance(value, (date, time)):  # a datetime is a date too
         return value.isoformat()
     if isinstance(value, float):
-        raise WrongType("JSON has no NaN and no infinity")
-    raise must_be(_JSON_VALUES, value)
+        raise WrongType("JSON has no NaN and no infinity; pass None in its place")
+    raise WrongType(f"{must_be(_JSON_VALUES, value)}{_cure(value)}")
+
+
+def _cure(value: object) -> str:
+    """What to pass in the place of a value that JSON has no word for, where there is one way."""
+    if isinstance(value, type):
+        return ""
+    cure = next((_CURES[cls.__name__] for cls in type(value).__mro__ if cls.__name__ in _CURES), None)
+    cure = cure or next((cure for name, cure in _CURES_BY_MEMBER.items() if hasattr(value, name)), None)
+    return f"; pass {cure}" if cure else ""
+
+
+_CURES = {
+    **dict.fromkeys(("set", "frozenset", "range", "dict_keys", "dict_values"), "list(x)"),
+    **dict.fromkeys(("Decimal", "UUID", "PurePath", "complex"), "str(x)"),
+    "timedelta": "x.total_seconds()",
+}
+"""By the name of a class, for importing these modules takes longer than the rest of the types."""
+_CURES_BY_MEMBER = {
+    "tolist": "x.tolist()",
+    "model_dump": "x.model_dump(mode='json')",
+    "__dataclass_fields__": "dataclasses.asdict(x)",
+    "to_dict": "x.to_dict()",
+}
+"""By what the objects of numpy, pydantic, pandas and others have."""
 
 
 _JSON_VALUES = "text, a number, True, False, None, bytes, a date or time, or a list or dict of these"
@@ -262,7 +286,7 @@ _JSON_VALUES = "text, a number, True, False, None, bytes, a date or time, or a l
 def _key(key: object) -> str:
     if isinstance(key, str):
         return write_string(key)
-    raise must_be("text as the key of an object", key)
+    raise WrongType(f"{must_be('text as the key of an object', key)}; pass str(key)")
 
 
 def write_struct(value: Any) -> Any:

@@ -36,6 +36,9 @@ Everything here stands on the public API of the library.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.voice.conversation import Conversation, ConversationStats
 from genai_live.voice.devices import Devices, DeviceStats
 from genai_live.voice.events import (
@@ -102,3 +105,6 @@ __all__ = [
     "Waiting",
     "sound_devices",
 ]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -232,7 +232,7 @@ class Conversation:
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
-        self._look_every = getattr(end, "reports_every", 0.0)
+        self._reports_every: float = getattr(end, "reports_every", 0.0)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
         """When the next look at the end is due, in seconds of the conversation."""
@@ -401,7 +401,7 @@ class Conversation:
 
     def _look_later(self) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
-        after = max(self._dialogue.look_after, self._look_every)
+        after = max(self._dialogue.look_after, self._reports_every)
         due = self._now() + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due

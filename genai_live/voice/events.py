@@ -96,7 +96,7 @@ class ModelWords(Event):
 
 @dataclass(frozen=True)
 class Interrupted(Event):
-    """The user spoke over the answer, which stopped."""
+    """The answer was cut short: by the user's speech, button or text, or by this program."""
 
     heard: float
     """Seconds of the answer that were heard."""

@@ -27,6 +27,8 @@ WRITE_EVERY = 0.25
 """Seconds between two writes: what a killed process has not written yet, beside ``SETTLE``."""
 SETTLE = 0.5
 """Seconds after which nothing is said any more to have been heard then: chunks wait for the network, looks for their turn."""
+CLOSE_WITHIN = 2.0
+"""Seconds that the last write has: a disk that hangs keeps nobody for longer."""
 _JITTER = 0.25
 """Seconds that sound may come late, or early, and still follows what came before without a gap."""
 _THREAD = "genai-live-recorder"
@@ -129,7 +131,7 @@ class _Threaded:
         """As ``Recorder.close``."""
         self._over.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSE_WITHIN)
 
     def _run(self, now: Callable[[], float], tracks: TwoTracks) -> None:
         while not self._over.wait(WRITE_EVERY):

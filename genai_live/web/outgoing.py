@@ -7,8 +7,8 @@ from collections import deque
 from genai_live.web.wire_format import OUTPUT_BYTES
 
 MOST_SECONDS = 30.0
-"""Seconds of sound that wait for a page which takes it more slowly than it is heard. A page that is fast enough may take its time for
-what came at once: answers are made faster than they are spoken."""
+"""Seconds of sound that wait for a page which takes it more slowly than it is heard. A page that is fast enough may take its time
+for what came at once: answers are made faster than they are spoken."""
 SLOW_AFTER = 2.0
 """Seconds of waiting after which a page is judged."""
 MOST_TEXT_BYTES = 256 * 1024

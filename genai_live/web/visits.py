@@ -203,7 +203,9 @@ class Visit:
             self._finish()
         except Exception as error:
             known = isinstance(error, LiveError)  # its sentence says it all
-            logger.error("a visitor's conversation could not be opened: %s", error, exc_info=None if known else error)
+            logger.log(
+                logging.ERROR, "a visitor's conversation could not be opened: %s", error, exc_info=None if known else error
+            )
             self.refuse(TROUBLED)
             self._finish()
 
