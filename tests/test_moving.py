@@ -12,20 +12,24 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import redis
 
+from genai_live.web.keeping import LEASE
 from tests.travellers import CountingEmulator, Traveller
 from tests.voice_visitors import ServerProcess, server_process
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
 
-LEASE = 2.0
+TRAVELLERS = 10
 COMMAND = ["gunicorn", "-b", "127.0.0.1:0", "-k", "gthread", "--threads", "8", "tests.visited_django"]
 
 
@@ -45,11 +49,11 @@ class RedisServer:
 
     def start(self) -> None:
         self.process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
-        import redis
 
         def answers() -> bool:
             try:
-                return bool(redis.Redis(port=self.port).ping())
+                with self._client as client:
+                    return bool(client.ping())
             except redis.ConnectionError:
                 return False
 
@@ -59,11 +63,18 @@ class RedisServer:
         self.process.terminate()
         self.process.wait(PATIENCE)
 
-    def keys(self) -> list[str]:
-        import redis
+    @property
+    def _client(self) -> redis.Redis:
+        return redis.Redis(port=self.port, decode_responses=True)
 
-        with redis.Redis(port=self.port, decode_responses=True) as client:
+    def keys(self) -> list[str]:
+        with self._client as client:
             return sorted(client.scan_iter("*"))
+
+    def seconds_left(self) -> list[float]:
+        """Until each key is forgotten; below 0 for one that stays."""
+        with self._client as client:
+            return [client.pttl(key) / 1000 for key in client.scan_iter("*")]
 
 
 @contextmanager
@@ -76,26 +87,41 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 class Balancer:
-    """Two masters; a page comes to the next one that is up."""
+    """Two masters behind one address; a page comes to the next one that is in service, as load balancers send it."""
 
-    def __init__(self, servers: list[ServerProcess]) -> None:
-        self.servers = servers
+    def __init__(self, begin: Callable[[], ServerProcess]) -> None:
+        self._begin = begin
         self._turn = itertools.count()
-        self.gone: set[ServerProcess] = set()
+        self.servers = [begin(), begin()]
+        self.in_service = list(self.servers)
 
     def url(self) -> str:
-        up = [each for each in self.servers if each not in self.gone]
-        return up[next(self._turn) % len(up)].url
+        in_service = self.in_service
+        return in_service[next(self._turn) % len(in_service)].url
+
+    @contextmanager
+    def away(self, server: ServerProcess) -> Iterator[None]:
+        """Takes a master out of service, as deployments and health checks do, until its new worker answers."""
+        self.in_service = [each for each in self.servers if each is not server]
+        yield
+        if server.process.poll() is not None:
+            self.servers[self.servers.index(server)] = server = self._begin()
+        urllib.request.urlopen(f"{server.url}/voice/token", timeout=PATIENCE).close()
+        self.in_service = list(self.servers)
 
 
 @contextmanager
-def two_masters(tmp_path: Path, emulator: CountingEmulator, redis: RedisServer, **settings: Any) -> Iterator[Balancer]:
+def two_masters(emulator: CountingEmulator, redis: RedisServer, **settings: Any) -> Iterator[Balancer]:
     environment = {
         "GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings), "VISITED_STORE": redis.url
     }  # fmt: skip
-    with ExitStack() as stack:
-        servers = [stack.enter_context(server_process(COMMAND, tmp_path / f"log{n}", **environment)) for n in range(2)]
-        yield Balancer(servers)
+    with TemporaryDirectory() as directory, ExitStack() as stack:
+        numbers = itertools.count()
+
+        def begin() -> ServerProcess:
+            return stack.enter_context(server_process(COMMAND, Path(directory) / f"log{next(numbers)}", **environment))
+
+        yield Balancer(begin)
 
 
 def workers_of(server: ServerProcess) -> list[int]:
@@ -103,39 +129,85 @@ def workers_of(server: ServerProcess) -> list[int]:
     return [int(each) for task in tasks.iterdir() for each in (task / "children").read_text().split()]
 
 
-def all_count(travellers: list[Traveller], more: int) -> None:
+def replace(server: ServerProcess) -> None:
+    server.process.send_signal(signal.SIGHUP)
+
+
+def end(server: ServerProcess) -> None:
+    server.process.terminate()
+    server.process.wait(PATIENCE)
+
+
+def kill(server: ServerProcess) -> None:
+    for worker in workers_of(server):
+        os.kill(worker, signal.SIGKILL)
+
+
+def counted_on(travellers: list[Traveller], numbers: int) -> None:
     """Waits until each has heard so many more numbers."""
-    wanted = [each.count + more for each in travellers]
+    wanted = [each.count + numbers for each in travellers]
     until(lambda: all(each.failure or each.count >= want for each, want in zip(travellers, wanted, strict=True)))
     for each in travellers:
-        if each.failure:
+        if each.failure is not None:
             raise each.failure
 
 
-if __name__ == "__main__":
-    import tempfile
-    count = int(sys.argv[1])
-    with tempfile.TemporaryDirectory() as d, redis_server() as redis, CountingEmulator() as emulator, two_masters(Path(d), emulator, redis) as balancer:
-        travellers = [Traveller(f"v{n}", balancer.url) for n in range(count)]
-        try:
-            all_count(travellers, 2)
-            print("counting", [t.count for t in travellers])
-            for act in sys.argv[2:]:
-                for server in balancer.servers:
-                    began = time.monotonic()
-                    marks = [len(t.pauses) for t in travellers]
-                    if act == "hup":
-                        server.process.send_signal(signal.SIGHUP)
-                    elif act == "term":
-                        for w in workers_of(server): os.kill(w, signal.SIGTERM)
-                    elif act == "kill":
-                        for w in workers_of(server): os.kill(w, signal.SIGKILL)
-                    all_count(travellers, 4)
-                    print(act, [[(round(p[0]-began,2), p[1], round(p[2],2)) for p in t.pauses[m:]] for t, m in zip(travellers, marks)], [t.lost_answers for t in travellers], [t.not_restored for t in travellers])
-        finally:
-            for t in travellers:
-                print(t.name, t.failure, t.runs()[-3:], t.pauses)
-            for t in travellers: t.stop()
-            for s in balancer.servers: print(s.log[-1500:])
-        for t in travellers: t.check()
-        print(redis.keys(), emulator.model.asked)
+@contextmanager
+def travelling(balancer: Balancer, number: int = TRAVELLERS) -> Iterator[list[Traveller]]:
+    travellers = [Traveller(f"visitor{each}", balancer.url) for each in range(number)]
+    try:
+        counted_on(travellers, 2)
+        yield travellers
+        counted_on(travellers, 3)
+    finally:
+        for each in travellers:
+            each.stop()
+    for each in travellers:
+        each.check()
+        assert each.not_restored == 0
+
+
+def pauses_of(travellers: list[Traveller], since: float) -> list[float]:
+    return sorted(pause for each in travellers for lost, _, pause in each.pauses if lost >= since)
+
+
+@pytest.mark.parametrize(
+    ("act", "longest"), [(replace, 3.0), (end, 3.0), (kill, LEASE + 3.0)], ids=["HUP", "SIGTERM", "kill -9"]
+)
+def test_ten_pages_count_on_without_a_gap_or_a_repeat(
+    act: Callable[[ServerProcess], None], longest: float, record_property: Callable[[str, object], None]
+) -> None:
+    with redis_server() as redis, CountingEmulator() as emulator, two_masters(emulator, redis) as balancer:
+        with travelling(balancer) as travellers:
+            for server in tuple(balancer.servers):
+                since = time.monotonic()
+                with balancer.away(server):
+                    act(server)
+                    until(lambda: len(pauses_of(travellers, since)) >= 1)
+                    counted_on(travellers, 3)
+                pauses = pauses_of(travellers, since)
+                record_property("pauses", [round(each, 2) for each in pauses])
+                print(act.__name__, [round(each, 2) for each in pauses])
+                assert pauses[-1] <= longest
+        if act is not kill:
+            assert all(numbers == sorted(set(numbers)) for numbers in emulator.model.asked.values())  # the model was asked once for each
+        until(lambda: not any("owner" in key for key in redis.keys()))
+        assert len(redis.keys()) == TRAVELLERS
+        assert all(0 < left <= 7_200 for left in redis.seconds_left())
+
+
+def test_redis_may_be_away_for_ten_seconds_and_talking_goes_on() -> None:
+    with redis_server() as redis, CountingEmulator() as emulator, two_masters(emulator, redis) as balancer:
+        with travelling(balancer, 4) as travellers:
+            redis.stop()
+            since = time.monotonic()
+            threading.Event().wait(10.0)
+            counted_on(travellers, 3)
+            redis.start()
+            until(lambda: len(redis.keys()) == 8)  # saved, and owned, again
+            assert pauses_of(travellers, since) == []
+            server = balancer.servers[0]
+            with balancer.away(server):
+                kill(server)
+                counted_on(travellers, 3)
+        assert all("is back" in each.log for each in balancer.servers)

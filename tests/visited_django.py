@@ -1,7 +1,8 @@
 """A Django project with a voice, in one file, for servers in processes of their own; its settings are JSON in VISITED_SETTINGS.
 
 ``application`` is for WSGI servers, ``asgi`` for others. With VISITED_LOGIN only users of ``django.contrib.auth`` may talk, in
-the database at that path. With VISITED_STORE conversations wait in the Redis of that URL.
+the database at that path. With VISITED_STORE conversations wait in the Redis of that URL. With
+VISITED_PLAIN it has no Channels.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import json
 import mimetypes
 import os
+import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,7 @@ settings.configure(
     SECRET_KEY="a secret of tests",
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
-    INSTALLED_APPS=["daphne", "django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions"],
+    INSTALLED_APPS=[*([] if "VISITED_PLAIN" in os.environ else ["daphne"]), "django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions"],
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
@@ -47,6 +50,7 @@ from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from genai_live import Client  # noqa: E402
 from genai_live.web.django import LiveVoice  # noqa: E402
+from tests.waiting import PATIENCE  # noqa: E402
 
 PAGE = Path(__file__).parent / "js" / "page"
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'"
@@ -75,7 +79,10 @@ class Slow(WebsocketConsumer):  # type: ignore[misc] # channels has no types
 
     def connect(self) -> None:
         self.accept()
-        threading.Event().wait(60.0)
+        pause, patience = threading.Event(), time.monotonic() + PATIENCE
+        while not len(voice) and time.monotonic() < patience:
+            pause.wait(0.05)
+        self.send(text_data="a visitor talks" if len(voice) else "nobody came")
 
 
 def strictly(response: HttpResponseBase) -> HttpResponseBase:
@@ -94,3 +101,8 @@ asgi = ProtocolTypeRouter({
     "http": get_asgi_application(),
     "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
 })
+
+if __name__ == "__main__":
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(sys.argv)

@@ -22,6 +22,7 @@ from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from genai_live.emulator import LiveEmulator
+from genai_live.web.wire_format import PRIVATE
 from tests.processes import ROOT
 from tests.waiting import PATIENCE, until
 
@@ -146,9 +147,10 @@ class Page:
 
     @property
     def close_code(self) -> int | None:
-        """How the server closed; waits for it."""
+        """How the server closed; waits for it. Codes from 4000 mean those from 1000: daphne sends no others."""
         assert self.gone.wait(PATIENCE)
-        return self.connection.close_code
+        code = self.connection.close_code
+        return code - PRIVATE if code is not None and code >= 4_000 else code
 
 
 def token_of(url: str, **headers: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from genai_live.web.blocking_line import GOODBYE, LONGEST_WAIT, STALL
 from genai_live.web.line import Taker
 from genai_live.web.outgoing import SLOW_AFTER, Outgoing
+from genai_live.web.wire_format import PRIVATE
 
 logger = logging.getLogger("genai_live")
 
@@ -128,9 +129,17 @@ class AsgiLine:
                 self._sending_since = None
             if self._close is not None:
                 code, reason = self._close
-                await self._send_message({"type": "websocket.close", "code": code, "reason": reason})
+                await self._say_goodbye(code, reason)
                 await asyncio.sleep(GOODBYE)  # the visitor's answer ends it sooner
                 return
+
+    async def _say_goodbye(self, code: int, reason: str) -> None:
+        try:
+            await self._send_message({"type": "websocket.close", "code": code, "reason": reason})
+        except OSError:
+            raise
+        except Exception:  # daphne sends none of the codes that RFC 6455 names, but 1000
+            await self._send_message({"type": "websocket.close", "code": code + PRIVATE, "reason": reason})
 
     def _next(self) -> bytes | str | None:
         with self._lock:

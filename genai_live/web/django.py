@@ -146,13 +146,14 @@ class LiveVoice:
         environ = getattr(request, "environ", None)
         if environ is None:  # an ASGI server has other requests for sockets
             return _plain("This address is for the WebSocket of <genai-live-voice>.", 426, Upgrade="websocket")
+        is_runserver = environ.get("SERVER_SOFTWARE", "").startswith(_RUNSERVER)
         refusal, visitor = self._judged(request)
         try:
             upgraded = upgrade(environ, self._reception.reader)
         except NoUpgrade as error:
-            return _plain(str(error), error.status, Upgrade="websocket")
+            return _plain(str(error), error.status, **{} if is_runserver else {"Upgrade": "websocket"})  # wsgiref forbids that header
         except ConfigError as error:
-            sentence = NO_SOCKET if environ.get("SERVER_SOFTWARE", "").startswith(_RUNSERVER) else str(error)
+            sentence = NO_SOCKET if is_runserver else str(error)
             logger.error("%s", sentence)  # noqa: TRY400 # the sentence says it all
             return _plain(sentence, 501)
         except OSError:

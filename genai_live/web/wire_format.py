@@ -24,6 +24,9 @@ NORMAL, REFUSED, FAILED, MOVING, FULL = 1000, 1008, 1011, 1012, 1013
 """Close codes (RFC 6455 section 7.4.1 and the IANA registry) and what a page does: ends; ends, with the sentence; ends, with a
 sentence; comes back at once, with the id of its conversation; comes back later."""
 
+PRIVATE = 3000
+"""What is added to a close code where a server sends 1000 and the private codes alone: 4012 means 1012."""
+
 TROUBLE = "The server had a problem and ended the conversation. Try again."
 """All that a page hears of a failure; the log of the server has the rest."""
 
