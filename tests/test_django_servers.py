@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from tests.test_flask_voice import TONE
 from tests.processes import ROOT
+from tests.test_flask_voice import TONE
 from tests.voice_visitors import Page, nobody_talks, token_of, visited
 from tests.waiting import PATIENCE, until
 
@@ -58,17 +58,22 @@ def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_se
 @pytest.mark.parametrize("server", CHANNELS)
 def test_a_sync_consumer_that_takes_its_time_keeps_no_visitor_waiting(server: str) -> None:
     with visited(SERVERS[server]) as (process, _):
-        with connect(process.url.replace("http", "ws") + "/slow/", legacy=True, open_timeout=PATIENCE) as slow:
-            with Page(process.url) as page:
-                page.comes("state_changed", state="listening")
-                assert slow.recv(PATIENCE) == "a visitor talks"
+        address = f"{process.url.replace('http', 'ws')}/slow/"
+        with connect(address, legacy=True, open_timeout=PATIENCE) as slow, Page(process.url) as page:
+            page.comes("state_changed", state="listening")
+            assert slow.recv(PATIENCE) == "a visitor talks"
 
 
 @pytest.mark.parametrize("server", ["gunicorn gthread", "daphne"])
 def test_authorize_sees_the_user_of_the_session(server: str, tmp_path: Path) -> None:
     environment = {"VISITED_LOGIN": str(tmp_path / "users.sqlite3")}
     login = subprocess.run(
-        [sys.executable, "-c", LOGIN], env={**os.environ, **environment}, cwd=ROOT, stdout=subprocess.PIPE, check=True, text=True
+        [sys.executable, "-c", LOGIN],
+        env={**os.environ, **environment, "GEMINI_API_KEY": "no-key"},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        text=True,
     )
     cookie = login.stdout.strip()
     with visited(SERVERS[server], environment) as (process, _):

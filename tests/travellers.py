@@ -1,6 +1,6 @@
 """Visitors whose workers end: each counts with the model, comes back when it is sent away, and notes what it heard and missed.
 
-``CountingEmulator`` answers "17" with 0.6 s of samples that are all 17, so that the sound alone tells what was heard, and how often.
+``CountingEmulator`` answers "17" with 0.6 s of samples that are all 17: the sound alone tells what was heard, and how often.
 """
 
 from __future__ import annotations

@@ -28,7 +28,12 @@ settings.configure(
     SECRET_KEY="a secret of tests",
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
-    INSTALLED_APPS=[*([] if "VISITED_PLAIN" in os.environ else ["daphne"]), "django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions"],
+    INSTALLED_APPS=[
+        *([] if "VISITED_PLAIN" in os.environ else ["daphne"]),
+        "django.contrib.contenttypes",
+        "django.contrib.auth",
+        "django.contrib.sessions",
+    ],
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
         "django.contrib.sessions.middleware.SessionMiddleware",
@@ -97,10 +102,12 @@ def page(request: HttpRequest, name: str = "index.html") -> HttpResponseBase:
 
 urlpatterns = [path("", page), path("voice/", voice.urls), path("<str:name>", page)]
 application = get_wsgi_application()
-asgi = ProtocolTypeRouter({
-    "http": get_asgi_application(),
-    "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
-})
+asgi = ProtocolTypeRouter(
+    {
+        "http": get_asgi_application(),
+        "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
+    }
+)
 
 if __name__ == "__main__":
     from django.core.management import execute_from_command_line

@@ -101,13 +101,9 @@ class BrowserEnd:
         """Seconds of sound that the page never took."""
         self.replay = b""
         """Sound of an earlier socket that the page is sent when it has started: the conversation knows nothing of it."""
-        self.holds = False
-        """True while a conversation that fails to open leaves the page to another one: ``close`` does nothing."""
         self.unheard = Unheard()
-        self._replayed = 0.0
-        """Seconds of it that are part of the page's count."""
-        self._reported = self._reported_at_flush = 0.0
-        """Seconds that the page has counted."""
+        self._reported = self._reported_at_flush = self._replayed = 0.0
+        """Seconds that the page has counted, before the last flush, and of the replay."""
         self._line = line
         self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
@@ -116,7 +112,8 @@ class BrowserEnd:
         self._start: Start | None = None
         self._started = threading.Event()
         """Set when the page has said its first words, or has gone."""
-        self._is_open = self._has_started = False
+        self._is_open = self._has_started = self.holds = False
+        """The last: while a conversation that fails to open leaves the page to another one, ``close`` does nothing."""
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
         self._ended: Callable[[Exception | None], None] | None = None
@@ -124,11 +121,9 @@ class BrowserEnd:
         """Guards the two below: the conversation may begin while the page goes."""
         self._gone = False
         self._error: Exception | None = None
-        self._played = 0.0
         self._flushes = self._flushes_asked = 0
-        self._given = 0.0
-        """Seconds of sound that the conversation gave."""
-        self._given_at_flush = self._played_at_flush = 0.0
+        self._given = self._played = self._given_at_flush = self._played_at_flush = 0.0
+        """Seconds of sound that the conversation gave, and that were heard."""
         self.close_code = NORMAL
         """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
         self._ends = False

@@ -1,4 +1,4 @@
-"""A voice for the pages of a Django project: ``LiveVoice``. Views run on the web server's threads, sockets of Channels on its loop."""
+"""A voice for the pages of a Django project: ``LiveVoice``. Views run on the server's threads, sockets on its loop."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ NAME = "genai_live_voice"
 _RUNSERVER = "WSGIServer"
 """How the server of ``manage.py runserver`` calls itself."""
 NO_SOCKET = (
-    "manage.py runserver gives a view no socket, so no visitor can talk: run  gunicorn -k gthread --threads 8 PROJECT.wsgi  or put"
-    " 'daphne' first into INSTALLED_APPS, set ASGI_APPLICATION, and runserver goes through Channels (docs/web.md, Django)"
+    "manage.py runserver gives a view no socket, so no visitor can talk: run  gunicorn -k gthread --threads 8 PROJECT.wsgi  or"
+    " install daphne, put 'daphne' first into INSTALLED_APPS and set ASGI_APPLICATION: then runserver goes through Channels"
 )
+UPGRADE = {"Upgrade": "websocket"}
 _OF_THE_VISITOR = {
     "session": "django.contrib.sessions.middleware.SessionMiddleware",
     "user": "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -55,16 +56,17 @@ class LiveVoice:
     """Lets the pages of a Django project talk with a model, through ``<genai-live-voice src="/voice/">``.
 
     ``path("voice/", LiveVoice(...).urls)`` adds the socket at the path itself, ``genai-live-voice.js`` with its modules, and
-    ``token``. Under gunicorn one thread serves all visitors, and no thread of the server waits: ``gunicorn -k gthread --threads 8``
-    carries hundreds. Under an ASGI server (daphne, uvicorn) ``websocket_urlpatterns`` has the socket; it runs on the server's loop,
-    and a visitor that takes long to connect delays nobody. ``SECRET_KEY`` signs what a page shows.
+    ``token``. Under gunicorn one thread serves all visitors, and no thread of the server waits: ``gunicorn -k gthread
+    --threads 8`` carries hundreds. Under an ASGI server (daphne, uvicorn) ``websocket_urlpatterns`` has the socket; it runs on
+    the server's loop, and a visitor that takes long to connect delays nobody. ``SECRET_KEY`` signs what a page shows.
 
     Args:
         client: Opens the sessions; ``Client(shared_reader=True)`` by default, one thread for all of them.
         model: The model's name.
         config: As for ``Live.connect``.
-        authorize: Called with each request for a token or a socket: the visitor's name, or None to refuse. ``request.user`` is the
-            one of ``django.contrib.auth``, for sockets of Channels too. By default everybody may talk, and a cookie tells them apart.
+        authorize: Called with each request for a token or a socket: the visitor's name, or None to refuse. ``request.user`` is
+            the one of ``django.contrib.auth``, for sockets of Channels too. By default everybody may talk, and a cookie tells
+            them apart.
         store: Where conversations wait for their visitors; ``MemoryStore()`` by default, ``RedisStore(url)`` for several workers.
         limit: Conversations at a time in each worker; by default as many as the process has descriptors for.
         idle_timeout: Seconds without a word after which a conversation ends; None for no limit.
@@ -124,7 +126,7 @@ class LiveVoice:
     @property
     def websocket_urlpatterns(self) -> list[URLPattern]:
         """What the ``URLRouter`` of Channels takes, below the same path as ``urls``."""
-        return [path("", self._websocket)]  # type: ignore[arg-type] # an ASGI application, as Channels has them
+        return [path("", self._websocket)]  # an ASGI application, as Channels has them
 
     def __repr__(self) -> str:
         return f"<LiveVoice {self._reception!r}>"
@@ -145,13 +147,13 @@ class LiveVoice:
     def _socket(self, request: HttpRequest) -> HttpResponse:
         environ = getattr(request, "environ", None)
         if environ is None:  # an ASGI server has other requests for sockets
-            return _plain("This address is for the WebSocket of <genai-live-voice>.", 426, Upgrade="websocket")
+            return _plain("This address is for the WebSocket of <genai-live-voice>.", 426, **UPGRADE)
         is_runserver = environ.get("SERVER_SOFTWARE", "").startswith(_RUNSERVER)
         refusal, visitor = self._judged(request)
         try:
             upgraded = upgrade(environ, self._reception.reader)
         except NoUpgrade as error:
-            return _plain(str(error), error.status, **{} if is_runserver else {"Upgrade": "websocket"})  # wsgiref forbids that header
+            return _plain(str(error), error.status, **({} if is_runserver else UPGRADE))  # wsgiref forbids that header
         except ConfigError as error:
             sentence = NO_SOCKET if is_runserver else str(error)
             logger.error("%s", sentence)  # noqa: TRY400 # the sentence says it all
@@ -221,7 +223,7 @@ class DjangoTickets:
 
     def token(self, visitor: str) -> str:
         """As of ``Tickets``."""
-        return signing.dumps(visitor, salt="genai-live token")
+        return str(signing.dumps(visitor, salt="genai-live token"))
 
     def visitor_of(self, token: str) -> str | None:
         """As of ``Tickets``."""
@@ -230,7 +232,7 @@ class DjangoTickets:
 
     def signed(self, conversation: str, visitor: str) -> str:
         """As of ``Tickets``."""
-        return signing.dumps([conversation, visitor], salt="genai-live conversation")
+        return str(signing.dumps([conversation, visitor], salt="genai-live conversation"))
 
     def conversation_of(self, signed: str, visitor: str) -> str | None:
         """As of ``Tickets``."""
@@ -239,7 +241,7 @@ class DjangoTickets:
 
     def cookie(self, name: str) -> str:
         """What a browser keeps whose visitor nobody knows by name."""
-        return signing.dumps(name, salt="genai-live visitor")
+        return str(signing.dumps(name, salt="genai-live visitor"))
 
     def name_in(self, cookie: str) -> str | None:
         """The name in a cookie; None when it is wrong."""
@@ -274,7 +276,7 @@ def _plain(sentence: str, status: int, **headers: str) -> HttpResponse:
     return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8", headers=headers)
 
 
-class _Over(HttpResponse):
+class _Over(HttpResponse):  # type: ignore[misc] # django has no types
     """Ends the server's part of a request whose socket is another's by now."""
 
     status_code = 101

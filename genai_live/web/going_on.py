@@ -1,4 +1,4 @@
-"""How a conversation goes on from what was stored: resumed by its handle, or begun anew with its transcript. The visit's thread."""
+"""How a conversation goes on from what was stored: by its handle, or anew with its transcript. On the visit's thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genai_live.web.store import StoredConversation
 logger = logging.getLogger("genai_live")
 
 SETTLES = 1.1
-"""Seconds after the end of a session in which the service refuses its handle: it refused all within 0.7 s and took all after 1.0 s."""
+"""Seconds after a session's end in which the service refuses its handle: it refused all within 0.7 s, took all after 1.0 s."""
 RETRY_EVERY = 0.5
 RESUMED_WITHIN = 10.0
 """Seconds for which a handle is tried: the service refuses it while it takes the old socket for open."""

@@ -1,4 +1,4 @@
-"""SIGTERM under an ASGI server, which closes all sockets before anything else: the visits leave first. Main thread, and one of its own."""
+"""SIGTERM under an ASGI server, which closes all sockets first: the visits leave before. Main thread, and one of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _installed: set[Callable[[float | None], object]] = set()
 def leave_at_signal(leave: Callable[[float | None], object]) -> None:
     """Has SIGTERM call ``leave(None)`` before the server's own handler; a second one does not wait for it.
 
-    Nothing happens outside the main thread, nor where the server's handler is none of Python's: there the server's own order holds.
+    Nothing happens outside the main thread, nor where the server's handler is none of Python's: its own order holds there.
     """
     if leave in _installed or threading.current_thread() is not threading.main_thread():
         return

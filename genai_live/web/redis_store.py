@@ -31,8 +31,8 @@ _APART = b"\n"
 class RedisStore:
     """Conversations in Redis, for several workers, on one machine or many. Usable from many threads, and after a fork.
 
-    Each conversation is one key, and its owner another; both end by themselves. With ``rediss://`` it is reached over TLS. It needs
-    the extra ``redis``; nothing is dialled here.
+    Each conversation is one key, and its owner another; both end by themselves. With ``rediss://`` it is reached over TLS. It
+    needs the extra ``redis``; nothing is dialled here.
 
     Args:
         url: Where Redis is, such as "redis://localhost:6379/0".
@@ -100,7 +100,7 @@ def _milliseconds(seconds: float) -> int:
 
 def _written(conversation: StoredConversation) -> bytes:
     fields = asdict(conversation)
-    unheard = fields.pop("unheard")
+    unheard: bytes = fields.pop("unheard")
     return json.dumps(fields).encode() + _APART + unheard
 
 

@@ -1,4 +1,4 @@
-"""Settings of a small project. ``daphne`` stands first, so that ``runserver`` goes through Channels: Django's own has no sockets."""
+"""Settings of a small project. ``daphne`` stands first, so that ``runserver`` goes through Channels: its own has no sockets."""
 
 import os
 
