@@ -67,7 +67,7 @@ class RedisServer:
     def _client(self) -> redis.Redis:
         return redis.Redis(port=self.port, decode_responses=True)
 
-    def keys(self) -> list[str]:
+    def names(self) -> list[str]:
         with self._client as client:
             return sorted(client.scan_iter("*"))
 
@@ -184,13 +184,12 @@ def test_ten_pages_count_on_without_a_gap_or_a_repeat(
                     counted_on(travellers, 5)
                 pauses = pauses_of(travellers, since)
                 record_property("pauses", [round(each, 2) for each in pauses])
-                print(act.__name__, [round(each, 2) for each in pauses])
                 assert pauses[-1] <= longest
         if act is not kill:
             for asked in emulator.model.asked.values():  # once for each number
                 assert asked == sorted(set(asked))
-        until(lambda: not any("owner" in key for key in store.keys()))
-        assert len(store.keys()) == TRAVELLERS
+        until(lambda: not any("owner" in key for key in store.names()))
+        assert len(store.names()) == TRAVELLERS
         assert all(0 < left <= 7_200 for left in store.seconds_left())
 
 
@@ -202,7 +201,7 @@ def test_redis_may_be_away_for_ten_seconds_and_talking_goes_on() -> None:
             threading.Event().wait(10.0)
             counted_on(travellers, 3)
             store.start()
-            until(lambda: len(store.keys()) == 8)  # saved, and owned, again
+            until(lambda: len(store.names()) == 8)  # saved, and owned, again
             assert pauses_of(travellers, since) == []
             server = balancer.servers[0]
             with balancer.away(server):

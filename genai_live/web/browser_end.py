@@ -16,6 +16,7 @@ from genai_live.voice import (
     Ended,
     Event,
     ModelWords,
+    Press,
     Rates,
     StateChanged,
     Text,
@@ -46,6 +47,7 @@ FEW_SECONDS = 0.5
 PIECE_BYTES = OUTPUT_BYTES
 """Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
 _SPOKEN = (UserWords, ModelWords, ToolRunChanged)
+_QUESTIONS = (Text, Press)
 _SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
 
 
@@ -80,13 +82,6 @@ class BrowserEnd:
         total_timeout: float | None = TOTAL_TIMEOUT,
         turn_taking: str = "automatic",
     ) -> None:
-        line: Line
-        if callable(getattr(websocket, "drop_sound", None)):
-            line = websocket
-        elif callable(getattr(websocket, "receive", None)) and callable(getattr(websocket, "send", None)):
-            line = BlockingLine(websocket)
-        else:
-            raise ConfigError(f"must be a WebSocket with receive() and send(), not {came(websocket)}", "websocket")
         now = time.monotonic()
         self.on_start: Callable[[Start], object] | None = None
         """Takes the page's first message, on the line's thread; without it every page is welcome."""
@@ -104,7 +99,7 @@ class BrowserEnd:
         self.unheard = Unheard()
         self._reported = self._reported_at_flush = self._replayed = 0.0
         """Seconds that the page has counted, before the last flush, and of the replay."""
-        self._line = line
+        self._line = _line_over(websocket)
         self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
         self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
@@ -117,6 +112,10 @@ class BrowserEnd:
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
         self._ended: Callable[[Exception | None], None] | None = None
+        self._asking_lock = threading.Lock()
+        """Guards the two below: a worker leaves between two questions."""
+        self.asks = self._takes_no_more = False
+        """The first: from a question that the page typed, or its button, until the conversation has told of it."""
         self._end_lock = threading.Lock()
         """Guards the two below: the conversation may begin while the page goes."""
         self._gone = False
@@ -268,6 +267,12 @@ class BrowserEnd:
         self._hours = Hours(within, None, time.monotonic())
         self._unspoken = (reason, sentence, code)
 
+    def take_no_more(self, is_quiet: Callable[[], bool]) -> bool:
+        """Takes no question from now on, if none is under way and ``is_quiet()``; False when one is."""
+        with self._asking_lock:
+            self._takes_no_more = not self.asks and is_quiet()
+            return self._takes_no_more
+
     def end(self, code: int, reason: str = "") -> None:
         """Closes the page's socket with a code of the wire format."""
         self._line.end(code, reason)
@@ -326,6 +331,10 @@ class BrowserEnd:
         elif isinstance(said, Text) and not self._bucket.take(TEXT_BYTES, now):
             self._refuse_rate()
         elif self._is_open and self._control is not None:
+            with self._asking_lock:
+                if self._takes_no_more:
+                    return
+                self.asks = self.asks or isinstance(said, _QUESTIONS)
             self._hours.spoken(now)
             self._control(said)
 
@@ -378,3 +387,12 @@ class BrowserEnd:
         finally:
             if self.on_gone is not None:
                 self.on_gone()
+
+
+def _line_over(websocket: Any) -> Line:
+    if callable(getattr(websocket, "drop_sound", None)):
+        line: Line = websocket
+        return line
+    if callable(getattr(websocket, "receive", None)) and callable(getattr(websocket, "send", None)):
+        return BlockingLine(websocket)
+    raise ConfigError(f"must be a WebSocket with receive() and send(), not {came(websocket)}", "websocket")

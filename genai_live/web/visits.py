@@ -154,10 +154,9 @@ class Visit:
         """Tells the page why it may not talk, and closes."""
         self.end.refuse(refusal.reason, refusal.sentence, refusal.code)
 
-    @property
-    def is_answering(self) -> bool:
-        """True while a turn would be cut."""
-        return self._turn_is_open
+    def rests(self) -> bool:
+        """True when no turn would be cut, and then none begins any more."""
+        return self.end.take_no_more(lambda: not self._turn_is_open)
 
     # The line's thread.
 
@@ -269,6 +268,8 @@ class Visit:
             self._turn_is_open = False
         elif before is not ConversationState.SPEAKING:  # else the end of the turn follows
             self._turn_is_open = self._state in _IN_A_TURN
+        if isinstance(event, StateChanged) and self._state in _IN_A_TURN:
+            self.end.asks = False
 
     def _take_message(self, message: LiveServerMessage) -> None:
         if message.session_resumption_update is not None and self._place is not None:
@@ -387,7 +388,7 @@ class Visits:
             left = {*self._talking, *self._waiting}
             while left:
                 over = deadline.passed
-                going = {each for each in left if over or not each.is_answering}
+                going = {each for each in left if over or each.rests()}
                 left -= going
                 for each in going:
                     self._send_away(each)
