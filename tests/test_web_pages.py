@@ -1,16 +1,23 @@
-"""The whole way in a real Chromium: a microphone that plays a WAV, the element, a Flask app under a real web server, the emulator."""
+"""The whole way in a real Chromium: a microphone that plays a WAV, the element, Flask or Django on a real server, the emulator."""
 
 from __future__ import annotations
 
 import signal
 import wave
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.browsers import Browser, microphone
 from tests.processes import ROOT
-from tests.voice_visitors import SERVERS, nobody_talks, visited
+from tests.redis_servers import redis_server
+from tests.test_django_servers import SERVERS as DJANGO
+from tests.test_moving import kill, two_masters
+from tests.travellers import CountingEmulator
+from tests.voice_visitors import SERVERS as FLASK
+from tests.voice_visitors import nobody_talks, visited
 from tests.waiting import until
 
 ELEMENT = "document.querySelector('genai-live-voice')"
@@ -33,7 +40,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield browser
 
 
-@pytest.mark.parametrize("server", ["gunicorn gthread", "gunicorn gevent", "werkzeug"])
+SERVERS = {
+    **{name: FLASK[name] for name in ("gunicorn gthread", "gunicorn gevent", "werkzeug")},
+    **{f"Django, {name}": DJANGO[name] for name in ("gunicorn gthread", "daphne")},
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
 def test_a_visitor_asks_hears_and_interrupts_and_a_worker_that_is_replaced_is_no_end(server: str, browser: Browser) -> None:
     with visited(SERVERS[server]) as (process, emulator):
         page = browser.page(process.url)
@@ -51,3 +64,28 @@ def test_a_visitor_asks_hears_and_interrupts_and_a_worker_that_is_replaced_is_no
         assert page.evaluate("window.violations") == []
         page.close()
         until(lambda: nobody_talks(emulator))
+
+
+def test_a_page_goes_on_with_another_worker_when_its_own_was_killed(tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    with wave.open(str(silence), "wb") as writing:
+        writing.setparams((1, 2, 16_000, 0, "NONE", ""))
+        writing.writeframes(bytes(32_000))
+    with ExitStack() as stack:
+        emulator, browser = stack.enter_context(CountingEmulator()), stack.enter_context(Browser(*microphone(silence)))
+        balancer = stack.enter_context(two_masters(emulator, stack.enter_context(redis_server())))
+        server = balancer.servers[0]
+        page = browser.page(server.url)
+        page.until(f"{ELEMENT}.state === 'idle'")
+        page.click("genai-live-voice .primary")
+        page.until(f"{ELEMENT}.state === 'listening'")
+        page.evaluate(f"{ELEMENT}.send('chromium 1')")
+        page.until(f"{ELEMENT}.transcript.some(({{ speaker, final }}) => speaker === 'model' && final)")
+        kill(server)
+        page.until(f"{ELEMENT}.stats.reconnections === 1 && {ELEMENT}.state === 'listening'")
+        page.evaluate(f"{ELEMENT}.send('chromium 2')")
+        page.until(f"{ELEMENT}.transcript.filter(({{ speaker, final }}) => speaker === 'model' && final).length === 2")
+        assert page.evaluate(f"{ELEMENT}.transcript.map(({{ text }}) => text)") == ["chromium 1", "1", "chromium 2", "2"]
+        assert "may not remember" not in page.evaluate(f"{ELEMENT}.shadowRoot.textContent")
+        page.close()
+    assert emulator.model.asked == {"chromium": [1, 2]}
