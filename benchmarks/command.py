@@ -13,7 +13,7 @@ from benchmarks.bench import Bench
 from benchmarks.catalogue import PEERS
 from benchmarks.processes import ROOT, Server
 
-SUITES = ("walk", "costs", "profile", "startup", "crowd", "pace", "growth")
+SUITES = ("walk", "costs", "profile", "startup", "crowd", "pace", "growth", "visitors")
 DOCUMENT = "performance.md"
 
 

@@ -22,7 +22,7 @@ the one that names gemini-3.1-flash-live; older texts, and Google's SDKs, have t
 OTHER_TOKEN_API_VERSION = "v1alpha"
 """The version on which a token may have been made by somebody else."""
 GLOBAL_LOCATION = "global"
-"""Vertex AI's location that is no region: the host without a prefix."""
+"""Vertex AI's location that is not a region: the host without a prefix."""
 MULTI_REGIONS = frozenset({"us", "eu"})
 """Vertex AI's locations that span regions, and have hosts of another form."""
 GOOGLE_DOMAIN = "googleapis.com"

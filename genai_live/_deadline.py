@@ -39,7 +39,7 @@ class Deadline:
     __slots__ = ("_setting", "at", "seconds")
 
     def __init__(self, seconds: float | None, setting: str = "") -> None:
-        """``setting`` says where the limit comes from, where that is no argument of the call."""
+        """``setting`` says where the limit comes from, where that is not an argument of the call."""
         self._setting = setting
         # The system's waits refuse infinity, and times beyond some centuries.
         self.seconds = None if seconds is None or seconds > _LONGEST else seconds

@@ -46,6 +46,17 @@ def _standard_dumps(value: Any) -> bytes:
     return whole(json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)).encode()
 
 
+OBJECT_BYTES, LIST_BYTES, VALUE_BYTES = 512, 96, 64
+"""Bytes that an object, a list and a further value of either take once they are decoded, message classes included, at most."""
+GROWTH = 512
+"""How many times what it came in a JSON value can take at most: an object for every two bytes, half of them in between."""
+
+
+def objects_bytes(data: bytes | bytearray) -> int:
+    """About the bytes that the values of a JSON text take as objects, beside their characters."""
+    return data.count(b"{") * OBJECT_BYTES + data.count(b"[") * LIST_BYTES + data.count(b",") * VALUE_BYTES
+
+
 def whole(text: str) -> str:
     """The text with both halves of a character joined, where pieces were cut between them, and with U+FFFD for half a one."""
     try:

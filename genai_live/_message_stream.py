@@ -123,7 +123,7 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         In a forked child it closes the descriptor only: the session stays the parent's.
 
         Raises:
-            ConfigError: ``timeout`` is no number.
+            ConfigError: ``timeout`` is not a number.
         """
         self._connection.close(Deadline.of(timeout))
 
@@ -135,7 +135,10 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
 
     def __del__(self) -> None:
         channel = getattr(self, "_connection", None)
-        if channel is None or channel.close_info is not None or channel.forked or sys.is_finalizing():
+        if channel is None or channel.forked or sys.is_finalizing():
+            return
+        if channel.close_info is not None:
+            channel.give_up()
             return
         try:
             warnings.warn(f"{self!r} was dropped without close()", ResourceWarning, stacklevel=2, source=self)

@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 _TOKEN_PREFIX = "auth_tokens/"
 _SHORTEST_REDACTED = 8
-"""Characters from which a text is looked for in foreign words: shorter ones would be found everywhere, and are no keys."""
+"""Characters from which a text is looked for in foreign words: shorter ones would be found everywhere, and are not keys."""
 
 
 class Sealed(Generic[_T]):

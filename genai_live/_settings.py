@@ -255,7 +255,7 @@ def _emulator_url(host: str) -> str:
     if "://" in host:
         return host
     if not _ends_in_port(host):
-        shown = host if _is_word(host) else SHOWN  # a password may stand in what is no address
+        shown = host if _is_word(host) else SHOWN  # a password may stand in what is not an address
         raise ConfigError(f"{shown!r} is not host:port, such as 127.0.0.1:8765", EMULATOR_VARIABLE)
     return f"http://{host}"
 
@@ -313,7 +313,7 @@ def _check_place(project: str | None, location: str | None) -> None:
     if project is not None:
         _path_step(project, "project")
     if location is not None and not _is_location(location):
-        raise ConfigError(f"{location!r} is no location such as 'us-central1', 'eu' or 'global'", "location")
+        raise ConfigError(f"{location!r} is not a location such as 'us-central1', 'eu' or 'global'", "location")
 
 
 def _raise_no_project() -> str:

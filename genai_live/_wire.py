@@ -44,7 +44,7 @@ def decode(cls: type[M], data: Any, *, vertex: bool = False) -> M:
         vertex: True where Vertex AI wrote it.
 
     Raises:
-        ValueError: ``data`` is no JSON object, or something in it that should be base64 is not.
+        ValueError: ``data`` is not a JSON object, or something in it that should be base64 is not.
     """
     decoder = _decoders.get((cls, vertex)) or _decoder(cls, vertex)
     try:

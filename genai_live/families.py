@@ -90,7 +90,7 @@ class ModelFamily:
         try:
             re.compile(self.pattern)
         except re.error as error:
-            raise ConfigError(f"{self.pattern!r} is no regular expression: {error}", "pattern") from None
+            raise ConfigError(f"{self.pattern!r} is not a regular expression: {error}", "pattern") from None
 
     def source(self, cell: str) -> str:
         """Where a cell is from; ``"never recorded"`` for one that was never seen."""

@@ -99,7 +99,7 @@ class Live(Synchronous):
         that is opened meanwhile stays open. A session in whose callback this is called is closed at once.
 
         Raises:
-            ConfigError: ``timeout`` is no number of seconds.
+            ConfigError: ``timeout`` is not a number of seconds.
         """
         self._sessions.finish(Deadline.of(timeout))
 

@@ -257,7 +257,7 @@ class Session(MessageStream[LiveServerMessage]):
         is called also when the session has ended meanwhile, in the context of this call; what it raises is logged.
 
         Raises:
-            ConfigError: ``seconds`` is no number from 0 up.
+            ConfigError: ``seconds`` is not a number from 0 up.
             ForkedSession: in a child of the process that opened the session.
         """
         number_from_0(seconds, "seconds")
@@ -456,7 +456,7 @@ class Session(MessageStream[LiveServerMessage]):
         sent. In a forked child it closes the descriptor only: the session stays the parent's.
 
         Raises:
-            ConfigError: ``timeout`` is no number.
+            ConfigError: ``timeout`` is not a number.
         """
         deadline = Deadline.of(timeout)
         if self._runner is not None and not self._connection.forked:

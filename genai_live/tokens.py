@@ -113,7 +113,7 @@ def _constraint_setup(api_client: ApiClient, constraints: Any) -> dict[str, Any]
     config = given.get("config")
     if config is not None and spelled(LiveConnectConfig, config, f"{_CONSTRAINTS}.config")[0].get("http_options") is not None:
         raise ConfigError(
-            "is no part of a session's setup; for this request pass it beside the constraints",
+            "is not part of a session's setup; for this request pass it beside the constraints",
             f"{_CONSTRAINTS}.config.http_options",
         )
     model = {"model": api_client.model_path(given["model"])} if "model" in given else {}

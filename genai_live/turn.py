@@ -211,7 +211,7 @@ def _transcript(contents: Iterable[LiveServerContent], name: str) -> str:
 def _speech(parts: Iterable[Part]) -> Audio:
     blobs = [part.inline_data for part in parts if part.inline_data and (part.inline_data.mime_type or "").startswith("audio/")]
     data = b"".join(blob.data or b"" for blob in blobs)
-    whole = len(data) - len(data) % SAMPLE_BYTES  # half a sample at the end cannot be heard, and is no reason to lose the turn
+    whole = len(data) - len(data) % SAMPLE_BYTES  # half a sample at the end cannot be heard, and is not a reason to lose the turn
     return Audio(data[:whole], _rate_of(blobs[0]) if blobs else OUTPUT_RATE)
 
 

@@ -19,7 +19,7 @@ BEGIN, END = "<!-- results of python -m soak: begin -->", "<!-- results of pytho
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m soak", description="Long runs against servers on this machine.")
     parser.add_argument("runs", nargs="*", metavar="run", help=f"which of {', '.join(RUNS)}; all by default")
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long the runs tls, drops and numbers take, each (5)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="how long tls, drops, numbers and loudspeakers take, each (5)")
     parser.add_argument("--seed", type=int, default=1, help="what the chance of drops and numbers begins with (1)")
     parser.add_argument("--record", action="store_true", help=f"write the table into {REPORT.name}")
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from genai_live import Session, errors
 from genai_live.emulator import LiveEmulator, Scenario, steps
+from soak.loudspeakers import loudspeakers
 from soak.measuring import Result, growth, resident_bytes, resources, settled
 from soak.numbers import numbers
 from soak.relay import Relay
@@ -287,6 +288,6 @@ def slow_tool(minutes: float, seed: int) -> Result:
 
 
 RUNS: dict[str, Callable[[float, int], Result]] = {
-    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals, slow_tool)
+    each.__name__: each for each in (tls, connects, failures, messages, drops, numbers, signals, slow_tool, loudspeakers)
 }
 """Each takes the minutes that a run takes whose length is free, and the seed of its chance."""

@@ -134,6 +134,10 @@ class Page:
     def click(self, selector: str) -> None:
         self.ask("click", selector=selector)
 
+    def mouse(self, how: str, selector: str) -> None:
+        """``how`` is down or up."""
+        self.ask("mouse", how=how, selector=selector)
+
     def key(self, how: str, key: str) -> None:
         """``how`` is down, up or press."""
         self.ask(how, key=key)

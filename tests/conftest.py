@@ -85,7 +85,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # What a shell script starts with "&" ignores Ctrl-C, and so would every process that a test starts and interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A slow machine is no defect, and a suite that decides whether a change may land must say the same of the same code every time.
+# A slow machine is not a defect, and a suite that decides on a change must say the same of the same code every time.
 # `pytest --hypothesis-profile=default` looks for what it has not found yet.
 hypothesis.settings.register_profile(
     "same every time", deadline=None, derandomize=True, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]

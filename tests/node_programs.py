@@ -20,10 +20,16 @@ def node_with_packages() -> str:
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("node and npm are not installed")
-    if not (FOLDER / "node_modules" / ".package-lock.json").is_file():
+    if not is_installed():
         command = [str(npm), "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
         try:
             subprocess.run(command, cwd=FOLDER, check=True, capture_output=True, timeout=INSTALL_PATIENCE)
         except subprocess.SubprocessError as error:
             pytest.skip(f"npm could not install the packages of tests/js: {error}")
     return str(node)
+
+
+def is_installed() -> bool:
+    """True when what is there was installed from the lock file as it is now."""
+    installed = FOLDER / "node_modules" / ".package-lock.json"
+    return installed.is_file() and installed.stat().st_mtime >= (FOLDER / "package-lock.json").stat().st_mtime

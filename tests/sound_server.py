@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from ctypes.util import find_library
 from pathlib import Path
@@ -39,6 +40,9 @@ def missing() -> str:
     names += [] if any((each / "libasound_module_pcm_pipewire.so").exists() for each in folders) else ["pipewire-alsa"]
     return ", ".join(names)
 
+
+QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
+"""Speech of 4.6 s, to say into the microphone."""
 
 WITH_SOUND = pytest.mark.skipif(
     sys.platform != "linux" or bool(missing()), reason=f"a private sound server needs Linux and {missing() or 'nothing else'}"
@@ -203,17 +207,20 @@ class Hearing:
 
     def __init__(self, recorder: subprocess.Popen[bytes]) -> None:
         self._recorder = recorder
-        self._pcm = bytearray()
+        self.pieces: list[tuple[float, bytes]] = []
+        """What came, and when."""
+        self._length = 0
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
 
     @property
     def samples(self) -> array.array[int]:
         """All of them."""
-        return array.array("h", bytes(self._pcm[: len(self._pcm) // 2 * 2]))
+        pcm = b"".join(pcm for _, pcm in self.pieces)
+        return array.array("h", pcm[: len(pcm) // 2 * 2])
 
     def __len__(self) -> int:
-        return len(self._pcm) // 2
+        return self._length // 2
 
     def wait_for(self, samples: int) -> None:
         """Until that many have come."""
@@ -230,7 +237,8 @@ class Hearing:
     def _read(self) -> None:
         assert self._recorder.stdout is not None
         for piece in iter(lambda: self._recorder.stdout.read1(65_536), b""):  # type: ignore[union-attr]
-            self._pcm += piece
+            self.pieces.append((time.monotonic(), piece))
+            self._length += len(piece)
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ NEEDED: dict[type[Message], tuple[str, ...]] = {
 NEVER_EMPTY = frozenset({types.Part, types.Tool})
 """Messages whose empty form means nothing: an empty dict among parts could as well be a Content, an empty tool is none."""
 NOT_COMPARED: dict[tuple[type[Message], str], str] = {
-    (types.LiveConnectConfig, "http_options"): "is no part of what is sent",
+    (types.LiveConnectConfig, "http_options"): "is not part of what is sent",
     (types.GenerationConfig, "response_mime_type"): "is refused here: not usable in Live",
     (types.GenerationConfig, "response_schema"): "is refused here: not usable in Live",
     (types.GenerationConfig, "response_json_schema"): "is refused here: not usable in Live",

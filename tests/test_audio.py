@@ -51,7 +51,7 @@ def wav_file(
     return path
 
 
-# What is no sound
+# What is not sound
 
 NOTHINGS = [None, 5, 1.5, True, "text", [1], {"a": 1}, object(), print]
 DOORS: dict[str, tuple[Callable[[Any], object], list[Any]]] = {

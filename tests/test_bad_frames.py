@@ -150,7 +150,7 @@ CONNECT: dict[str, set[str]] = {
 
 
 def wrong_for(accepted: set[str]) -> Iterator[Any]:
-    """What is wrong: every value of another type, and the numbers that are no amount."""
+    """What is wrong: every value of another type, and the numbers that are not an amount."""
     for value in WRONG:
         is_amount = isinstance(value, bool) or not isinstance(value, int | float) or value > 0
         if type(value).__name__ not in accepted or not is_amount:

@@ -20,6 +20,7 @@ from genai_live._deadline import Deadline
 from genai_live._network import tcp
 from genai_live._network.dial import Dialler, Plan
 from genai_live._network.rest import request_deadline
+from genai_live._secret import Secret
 from genai_live.errors import Phase
 from genai_live.live import Live
 from genai_live.types import HttpOptions
@@ -276,7 +277,7 @@ def test_a_time_that_was_meant_in_seconds_is_told_with_its_unit_and_its_setting(
             client_of(entrance.url, **options).auth_tokens.create()
         api_client = client_of(entrance.url, **options)._api_client
         endpoint = api_client.live_endpoint()
-        plan = Plan(endpoint.url, endpoint.safe_url, lambda deadline: {}, b"", api_client.options)
+        plan = Plan(Secret(endpoint.url), endpoint.safe_url, lambda deadline: {}, b"", api_client.options)
         with pytest.raises(errors.ConnectTimeout, match=words):
             Dialler(plan).open(api_client.request_deadline(), lambda: None)
         with pytest.raises(errors.ConnectTimeout, match=words):

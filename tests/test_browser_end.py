@@ -104,7 +104,12 @@ def test_sound_and_what_the_visitor_does_come_in_their_order(kind: Callable[[dic
 @KINDS
 def test_a_page_that_stops_or_goes_ends_the_conversation_once(kind: Callable[[dict[str, Any], Reader], Any]) -> None:
     with visitors(kind) as come:
-        for go in (lambda page: page.say("stop"), lambda page: page.connection.close(), lambda page: page.connection.socket.close()):
+        ways: list[Callable[[Page], object]] = [
+            lambda page: page.say("stop"),
+            lambda page: page.connection.close(),
+            lambda page: page.connection.socket.close(),
+        ]
+        for go in ways:
             end, page = come()
             ears = Ears(end)
             page.comes("started")

@@ -370,6 +370,23 @@ def test_a_callback_without_a_receiver_keeps_only_the_newest_messages() -> None:
         assert number_in(next(iter(session))) == session.stats.forgotten
 
 
+def test_a_session_that_nobody_receives_from_keeps_a_few_messages_and_one_that_was_received_from_more() -> None:
+    seen: list[int] = []
+
+    def on_message(message: types.LiveServerMessage) -> None:
+        seen.append(number_in(message))
+
+    with opened(callbacks={"on_message": on_message}) as (session, peer):
+        flood(peer, 200, 1_000)
+        until(lambda: len(seen) == 200)
+        assert session.stats.waiting_bytes <= 16 * 1024
+        first = number_in(next(iter(session)))
+        assert first == session.stats.forgotten > 180
+        flood(peer, 100, 1_000)
+        until(lambda: len(seen) == 300)
+        assert session.stats.waiting_messages > 100
+
+
 # Receivers.
 
 

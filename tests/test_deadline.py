@@ -1,4 +1,4 @@
-"""Deadlines: one limit for several steps, infinity as no limit, and arguments that are no time named."""
+"""Deadlines: one limit for several steps, infinity as no limit, and arguments that are not a time named."""
 
 from __future__ import annotations
 

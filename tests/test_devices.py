@@ -21,12 +21,11 @@ from genai_live.audio import Audio, level_dbfs
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.testing import check_sound_end
 from genai_live.voice import Devices, Rates, sound_devices
-from tests.sound_server import MONITOR_RATE, WITH_SOUND, Hearing, SoundServer, settings
+from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Hearing, SoundServer, settings
 from tests.waiting import PATIENCE, until
 
 pytestmark = WITH_SOUND
 
-QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
 BLOCK = MONITOR_RATE // 100
 """Samples of 10 ms."""
 RINGING = 120
@@ -345,6 +344,27 @@ def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
     with SoundServer() as server, Program(server, "lost.wait()") as program:
         server.end(signal.SIGKILL)
         assert program.next()["ended"] == "DeviceError"
+        assert program.next()["leaves"]
+        assert program.wait() < 2.0
+
+
+def test_a_child_of_a_process_that_talks_ends_and_leaves_the_sound_to_its_parent() -> None:
+    more = """
+    import os
+    child = os.fork()
+    if child == 0:
+        sys.exit(0)
+    began = time.monotonic()
+    assert os.waitpid(child, 0)[1] == 0
+    tell(child=time.monotonic() - began)
+    before = devices.stats["blocks_heard"]
+    while devices.stats["blocks_heard"] < before + 10:
+        time.sleep(0.01)
+    devices.close(1.0)
+    """
+    with SoundServer() as server, Program(server, more) as program:
+        assert program.next()["leaves"]  # the child's
+        assert program.next()["child"] < 2.0
         assert program.next()["leaves"]
         assert program.wait() < 2.0
 

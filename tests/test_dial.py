@@ -113,7 +113,7 @@ def test_small_messages_are_not_kept_back() -> None:
 
 
 def plan_for(url: str, options: ConnectionOptions, headers: Mapping[str, str | Secret] | None = None) -> Plan:
-    return Plan(url, url, lambda deadline: headers or {}, b"", options)
+    return Plan(Secret(url), url, lambda deadline: headers or {}, b"", options)
 
 
 def dialler_to(url: str, **options: Any) -> Dialler:

@@ -72,6 +72,31 @@ def test_an_executor_that_was_shut_down_leaves_its_work_to_the_reader() -> None:
     assert seen == [1]
 
 
+@pytest.mark.parametrize("raised", [ValueError("no"), SystemExit(3), KeyboardInterrupt()], ids=repr)
+def test_an_executor_that_fails_leaves_its_work_to_the_reader_and_is_logged(
+    raised: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Failing(Executor):
+        def submit(self, *arguments: Any, **named: Any) -> Any:
+            raise raised
+
+    seen: list[int] = []
+    dispatcher(Failing()).call(seen.append, 1)
+    assert seen == [1]
+    assert f"the executor raised {type(raised).__name__}" in caplog.text
+
+
+def test_what_waits_for_an_executor_may_be_made_when_its_turn_comes() -> None:
+    seen: list[int] = []
+    with ThreadPoolExecutor(1) as pool:
+        calls = dispatcher(pool)
+        calls.call(seen.append, later=lambda: 1, size=10)
+    assert seen == [1]
+    assert calls.waiting_bytes == 0
+    dispatcher().call(seen.append, later=lambda: 2)
+    assert seen == [1, 2]
+
+
 def test_an_executor_that_cancels_its_queue_loses_no_callback() -> None:
     release, started = threading.Event(), threading.Event()
     seen: list[int] = []

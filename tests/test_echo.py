@@ -133,6 +133,19 @@ def test_a_loudspeaker_of_another_rate_is_converted() -> None:
     assert level_dbfs(left[2 * RATE :]) < level_dbfs(heard[2 * RATE :]) - 35
 
 
+def test_no_echo_is_heard_while_its_reference_is_missing() -> None:
+    played = speech()
+    heard, given = pcm(echo_of(played, 1.0, 0.06)), pcm(played)
+    canceller = EchoCanceller(RATE)
+    half = 500 * FRAME_BYTES
+    cleaned(heard[:half], given[:half], canceller)
+    left = b"".join(
+        canceller.heard(heard[at : at + FRAME_BYTES], 0.0) for at in range(half, half + 60 * FRAME_BYTES, FRAME_BYTES)
+    )
+    assert len(left) > 30 * FRAME_BYTES
+    assert loudest(left) < -45
+
+
 # Pairs
 
 

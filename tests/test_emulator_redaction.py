@@ -76,6 +76,22 @@ def test_a_piece_of_a_key_is_found_wherever_it_was_cut(words: str) -> None:
     assert not any(KEY[at : at + SHORTEST] in found for at in range(len(KEY)))
 
 
+SEPARATORS = [" ", "\n", "-", ", ", '", "', "…", " · ", "\\n", "&#32;", "%20", "], ["]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7])
+@pytest.mark.parametrize("separator", SEPARATORS)
+def test_a_key_in_pieces_with_signs_between_them_is_found(separator: str, size: int) -> None:
+    pieces = separator.join(KEY[at : at + size] for at in range(0, len(KEY), size))
+    found = Redactor([Secret(KEY)]).text(f"the key {pieces} is wrong")
+    assert found == f"the key {REMOVED} is wrong"
+
+
+def test_words_that_only_look_like_a_key_without_their_blanks_stay() -> None:
+    words = "aiza canary: 0123, and 456789 abc of the def, real"
+    assert Redactor([Secret(KEY)]).text(words) is words
+
+
 @given(key=st.text("abcdefgh-_./+=%\\\"'XYZ019é€", min_size=SHORTEST, max_size=60), around=st.tuples(st.text(), st.text()))
 @example(key='ab"cd\\ef{}', around=("", ""))
 def test_no_eight_characters_of_a_key_are_left(key: str, around: tuple[str, str]) -> None:

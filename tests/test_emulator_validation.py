@@ -66,6 +66,7 @@ def test_both_spellings_and_every_json_form_of_a_value_are_taken(given: dict[str
         (generation(topK=1, top_k=1), "Invalid JSON payload received. Duplicate name \"top_k\" at 'setup.generation_config'"),
         (generation(temperature="warm"), "Invalid value at 'setup.generation_config.temperature' (TYPE_DOUBLE), \"warm\""),
         (generation(maxOutputTokens=1.5), "Invalid value at 'setup.generation_config.max_output_tokens' (TYPE_INT64), 1.5"),
+        (generation(maxOutputTokens="9" * 5_000), "Invalid value at 'setup.generation_config.max_output_tokens' (TYPE_INT64)"),
         (generation(responseModalities=["audio"]), "Invalid value at 'setup.generation_config.response_modalities[0]'"),
         (generation(responseModalities="AUDIO"), "Invalid value at 'setup.generation_config.response_modalities' (TYPE_LIST)"),
         ({"clientContent": {"turnComplete": "true"}}, "Invalid value at 'client_content.turn_complete' (TYPE_BOOL)"),

@@ -39,6 +39,7 @@ MODULES = {
     "dataclasses_json": "dataclasses-json",
     "docstring_parser": "docstring-parser",
     "simple_websocket": "simple-websocket",
+    "pywebrtc_audio": "pywebrtc-audio",
 }
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {

@@ -100,7 +100,7 @@ def test_a_model_that_no_row_matches_is_of_a_plain_family(table: list[ModelFamil
 
 
 def test_a_pattern_that_is_no_regular_expression_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"^pattern: '\(' is no regular expression"):
+    with pytest.raises(ConfigError, match=r"^pattern: '\(' is not a regular expression"):
         ModelFamily("mine", "(")
 
 

@@ -1,4 +1,4 @@
-"""LiveVoice in real Flask apps: who is let in, what is said and heard, what is left afterwards; on werkzeug's server, in this process."""
+"""LiveVoice in real Flask apps: who is let in, what is said and heard, what is left; on werkzeug's server, in this process."""
 
 from __future__ import annotations
 
@@ -260,7 +260,7 @@ def test_a_session_that_the_service_refuses_is_told_in_words_for_visitors(caplog
 
 
 def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytest.LogCaptureFixture) -> None:
-    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "a" * 22 + "=="}
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "a" * 24}
     app = flask.Flask("visited")
     app.secret_key = "a secret of tests"
     LiveVoice(app, Client(api_key="k"), model=MODEL)
@@ -274,7 +274,7 @@ def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytes
 
 @pytest.mark.parametrize(
     ("settings", "words"),
-    [({"prefix": "voice"}, "slash"), ({"limit": 0}, "number of conversations"), ({"store": object()}, "claim, load, save and release")],
+    [({"prefix": "voice"}, "slash"), ({"limit": 0}, "number of conversations"), ({"store": object()}, "claim, load, save")],
 )
 def test_a_setting_that_cannot_work_is_refused_at_once(settings: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):

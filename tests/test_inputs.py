@@ -210,7 +210,7 @@ def test_the_other_arguments_are_sent_as_they_are() -> None:
             {"audio": {"data": PCM, "mime_type": "audio/pcm;rate=16"}},
             "rate=16' is not a MIME type of audio/*; a rate is a number",
         ),
-        ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "no whole number of samples of 2 channels"),
+        ({"audio": {"data": bytes(6), "mime_type": "audio/pcm;channels=2"}}, "not a whole number of samples of 2 channels"),
         ({"audio": b"OggS" + bytes(8)}, "audio.data: is an Ogg file, and audio/pcm;rate=16000 has no header; decode it first"),
         ({"audio": b"\0\0\0\x20ftypM4A " + bytes(8)}, "audio.data: is an MP4 file, and audio/pcm"),
         ({"audio": (b"\xff\xf3\x84\xc4" + bytes(188)) * 4}, "audio.data: is an MP3 file, and audio/pcm"),

@@ -38,6 +38,11 @@ REACHES: dict[str, set[str]] = {
         "sys._getframe",  # whether a signal handler interrupts a write: nothing else knows what is below on the stack
         "sock._sslobj",  # its write is one step of C, where SSLSocket.send is Python that Ctrl-C may interrupt
     },
+    "voice/leaving.py": {
+        "sounddevice._exit_handler",
+        "self._sounddevice._exit_handler",  # it waits for ever where a sound card hangs
+        "self._sounddevice._libname",  # the library that must not be unloaded while a thread runs in it
+    },
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from genai_live._connection.ledger import SESSION, SILENCE, TURNS, Asked, Fate, Rule, Says, Standing
+from genai_live._connection.ledger import MOST_CALLS, MOST_REPORTS, SESSION, SILENCE, TURNS, Asked, Fate, Rule, Says, Standing
 from genai_live.types import LiveServerMessage
 from tests.ledger_talk import (
     ERROR,
@@ -358,6 +358,26 @@ def test_a_call_that_is_cancelled_is_pending_no_more_and_ends_a_question_whose_t
     talk.comes(TURN_COMPLETE, a_cancellation("2"))
     assert talk.ends_of(question) == 1
     assert not talk.ledger.answer_due
+
+
+def test_of_a_flood_of_calls_the_newest_are_known() -> None:
+    talk = Conversation()
+    talk.asks()
+    for number in range(MOST_CALLS + 10):
+        talk.comes(a_call(str(number)))
+    assert len(talk.ledger.pending) == MOST_CALLS
+    assert "9" not in talk.ledger.pending
+    talk.ledger.lose()
+    talk.ledger.begin_anew()
+    assert not talk.ledger.was_lost("9")
+    assert talk.ledger.was_lost("10")
+
+
+def test_of_a_flood_of_reports_about_a_turn_the_first_complete_it() -> None:
+    talk = Conversation()
+    question = talk.asks()
+    talk.comes(content(), TURN_COMPLETE, *[USAGE] * (MOST_REPORTS + 10))
+    assert len(question.reports) == MOST_REPORTS
 
 
 def test_an_error_closes_a_question_whose_other_call_waits() -> None:

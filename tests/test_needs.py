@@ -13,6 +13,7 @@ pytest_plugins = ["pytester"]
     ("reason", "need"),
     [
         ("Skipped: the program espeak-ng is not installed", "SPEECH"),
+        ("Skipped: a private sound server needs Linux and pw-play", "SOUND"),
         ("Skipped: node and npm are not installed", "NODE"),
         ("Skipped: the browser chromium is not installed", "BROWSER"),
         ("Skipped: needs the right to make network namespaces", "NAMESPACES"),

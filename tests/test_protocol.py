@@ -144,7 +144,7 @@ NO_MESSAGES = {
     "true": b"true",
     "half of it": b'{"serverContent": {"modelTurn"',
     "two of them": b"{} {}",
-    "bytes that are no UTF-8": b'{"serverContent": "\xff\xfe"}',
+    "bytes that are not UTF-8": b'{"serverContent": "\xff\xfe"}',
     "UTF-16": '{"serverContent": {}}'.encode("utf-16"),
     "a NUL": b"\0",
     "base64 that is none": b'{"serverContent":{"modelTurn":{"parts":[{"inlineData":{"data":"!!!","mimeType":"audio/pcm"}}]}}}',

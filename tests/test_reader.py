@@ -73,7 +73,7 @@ class Stub:
 
     def end(self, reader: Reader) -> None:
         self.over = self.needs_attention = True
-        reader.wake()
+        reader.attend(self)
         assert self.retired.wait(PATIENCE)
 
 
@@ -179,6 +179,33 @@ def test_the_last_connection_ends_the_thread_and_the_next_one_starts_another() -
         assert stub.timed.acquire(timeout=PATIENCE)
         assert is_served(stub)
         stub.end(reader)
+
+
+def test_one_that_comes_asks_or_goes_costs_the_others_nothing() -> None:
+    stubs = [Stub() for _ in range(20)]
+    with reading(*stubs) as reader:
+        other = Stub()
+        reader.start(other, Deadline(PATIENCE))
+        assert other.timed.acquire(timeout=PATIENCE)
+        reader.attend(other)
+        assert other.timed.acquire(timeout=PATIENCE)
+        other.end(reader)
+        assert all(is_served(stub) for stub in stubs)
+        assert not any(stub.timed.acquire(blocking=False) for stub in stubs)
+
+
+def test_a_time_that_moves_away_is_kept_and_one_that_comes_nearer_too() -> None:
+    stub, other = Stub(), Stub()
+    other.do_on_time = lambda now: now + 0.005
+    with reading(stub, other) as reader:
+        stub.do_on_time = lambda now: now + 3_600
+        reader.attend(stub)
+        assert stub.timed.acquire(timeout=PATIENCE)
+        stub.do_on_time = lambda now: now + 0.01
+        reader.attend(stub)
+        for _ in range(5):
+            assert stub.timed.acquire(timeout=PATIENCE)
+        assert all(other.timed.acquire(timeout=PATIENCE) for _ in range(5))
 
 
 def test_connections_that_come_while_others_end_are_all_read() -> None:

@@ -612,6 +612,15 @@ def test_no_credential_lies_open_in_what_a_client_holds(kind: str, variable: str
     assert found_in("\n".join(plain_texts(of_one_session))) == []
 
 
+@pytest.mark.parametrize("reconnect", [False, True])
+@pytest.mark.parametrize("kind", ["key", "user and password", "query"])
+def test_no_credential_lies_open_in_what_a_session_holds(kind: str, reconnect: bool) -> None:
+    with live_server() as url, client_with(kind, url).live.connect(model=MODEL, reconnect=reconnect) as session:
+        held = plain_texts(session)
+        assert len(held) > 10
+        assert found_in("\n".join(held)) == []
+
+
 @pytest.mark.parametrize(
     "value",
     [

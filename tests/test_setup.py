@@ -448,7 +448,7 @@ class McpLike:
             "config.tools: the function 'a' is declared twice; one needs another name",
         ),
         ([{"function_declarations": [{"description": "x"}]}], "config.tools[0]: a function declaration needs a name"),
-        ([{"function_declarations": [{"name": "two words"}]}], "is no function name"),
+        ([{"function_declarations": [{"name": "two words"}]}], "is not a function name"),
         ([{"function_declarations": [{"name": f"f{n}"} for n in range(513)]}], "holds 513 functions, a session takes 512"),
         (
             [{"function_declarations": [{"name": "a", "parameters": {}, "parameters_json_schema": {}}]}],

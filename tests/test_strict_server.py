@@ -82,7 +82,7 @@ def strict(**http_options: Any) -> Iterator[tuple[Session, Strict]]:
 
 
 def sizes_until_the_end(session: Session) -> list[int]:
-    """The sizes of all messages that the user gets; they are no JSON, so each carries an error that tells."""
+    """The sizes of all messages that the user gets; they are not JSON, so each carries an error that tells."""
     sizes = []
     try:
         for message in session:

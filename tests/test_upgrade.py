@@ -63,7 +63,7 @@ def test_nothing_but_interim_answers_is_no_upgrade() -> None:
     assert answered_by(lambda key: CONTINUE).phase is Phase.UPGRADE
 
 
-# What is no upgrade
+# What is not an upgrade
 
 
 @pytest.mark.parametrize("status", [200, 204, 301, 302, 307, 308, 400, 426, 500])

@@ -56,9 +56,10 @@ class Talk:
     def end_of_answer(self) -> float:
         return 0.0
 
-    def flush(self) -> None:
+    def flush(self) -> tuple[float, int]:
         del self.pcm[self.heard :]
         self.flushed += 1
+        return self.heard / 2 / RATE_OUT, self.flushed if self.confirms else 0
 
     @property
     def held(self) -> float:
@@ -379,6 +380,47 @@ def test_a_pressed_button_stops_the_answer_without_waiting_for_the_service() -> 
     assert talk.held == pytest.approx(0.4)
     talk.wait(0.02)
     assert len(talk.told(Interrupted)) == 1
+
+
+@pytest.mark.parametrize("completes_call", [False, True], ids=["the turn goes on", "the call has its own turn"])
+def test_a_button_that_is_pressed_while_a_tool_runs_swallows_no_answer(completes_call: bool) -> None:
+    talk = Talk(has_button=True)
+    talk.dialogue.press(talk.now)
+    talk.dialogue.release(talk.now)
+    talk.says(sound=0.5)
+    talk.hear()
+    talk.sends({"toolCall": {"functionCalls": [{"id": "1", "name": "f"}]}})
+    if completes_call:
+        talk.says(turnComplete=True)
+    talk.dialogue.press(talk.now)
+    talk.dialogue.release(talk.now)
+    talk.says(sound=0.4)
+    assert talk.held == pytest.approx(0.4)
+    completes(talk)
+    talk.hear()
+    assert [turn.utterances[-1].heard for turn in talk.told(TurnEnded)] == pytest.approx([0.5, 0.4])
+    assert not talk.told(Interrupted)
+
+
+def test_a_typed_question_drops_what_was_on_its_way_and_not_its_own_answer() -> None:
+    talk = Talk()
+    talk.asks()
+    talk.says(sound=1.0)
+    talk.hear(0.2)
+    talk.dialogue.ask("Stop. What time is it?", talk.now)
+    talk.says(sound=1.0)  # sent before the question came
+    assert talk.held == 0
+    talk.wait(0.5)
+    talk.says(sound=0.3)  # a service that neither says interrupted nor ends the turn
+    assert talk.held == pytest.approx(0.3)
+
+
+def test_a_message_without_content_may_end_a_turn() -> None:
+    talk = Talk()
+    talk.says(sound=0.3)
+    talk.sends({"interactionStatus": "IDLE"}, ends=True)
+    talk.hear()
+    assert len(talk.told(TurnEnded)) == 1
 
 
 # Words

@@ -6,7 +6,6 @@ import array
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +14,11 @@ from genai_live import Client
 from genai_live.audio import Audio, level_dbfs
 from genai_live.emulator import LiveEmulator
 from genai_live.voice import Conversation, ConversationState, Devices, Event, Interrupted, StateChanged, TurnEnded
-from tests.sound_server import MONITOR_RATE, WITH_SOUND, Hearing, SoundServer, settings
+from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Hearing, SoundServer, settings
 from tests.waiting import until
 
 pytestmark = WITH_SOUND
 
-QUESTION = Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav"
 LOUDNESS = 0.35
 """Of the loudspeaker in the microphone: a laptop's, at full volume."""
 BLOCK = MONITOR_RATE // 100

@@ -1,19 +1,22 @@
-"""LiveVoice under real web servers, in processes of their own: a conversation under each, the end of a worker, abrupt visitors."""
+"""LiveVoice under real web servers in processes of their own: a conversation under each, ends of workers, abrupt visitors."""
 
 from __future__ import annotations
 
 import json
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
 import threading
 import urllib.request
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import trustme
 
 from genai_live._network.frames import TEXT, frame
 from tests.processes import ROOT
@@ -42,6 +45,26 @@ def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_se
         for page in pages:
             page.say("stop")
             assert page.close_code == 1000
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("server", ["gunicorn gthread", "gunicorn gevent", "werkzeug"])
+def test_a_server_with_its_own_tls_lends_its_sockets_and_gets_them_back(server: str) -> None:
+    context, authority = ssl.create_default_context(), trustme.CA()
+    authority.configure_trust(context)
+    with TemporaryDirectory() as directory:
+        pem = Path(directory) / "server.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+        names = ("--cert", "--key") if server == "werkzeug" else ("--certfile", "--keyfile")
+        command = [*SERVERS[server], *(argument for name in names for argument in (name, str(pem)))]
+        with visited(command) as (process, emulator):
+            page = Page(process.url, token_of(process.url, context), ssl=context)
+            page.comes("state_changed", state="listening")
+            page.talk(TONE)
+            page.comes("turn_ended")
+            page.say("stop")
+            assert page.close_code == 1000
+            until(lambda: nobody_talks(emulator))
 
 
 @pytest.mark.waits

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shutil
 import subprocess
 import wave
 from array import array
@@ -24,7 +25,8 @@ from tests.sound_server import WITH_SOUND, SoundServer
 from tests.voice_pages import INPUT_RATE, OUTPUT_RATE, STATIC, PageServer, Visit, numbered, page_server
 from tests.waiting import PATIENCE, until
 
-GUIDE = Path(__file__).parent.parent / "docs" / "web-element.md"
+ROOT = Path(__file__).parent.parent
+GUIDE = ROOT / "docs" / "web-element.md"
 PURE = sorted(FOLDER.glob("element/*.test.mjs"))
 
 ELEMENT = "document.querySelector('genai-live-voice')"
@@ -37,13 +39,23 @@ FILE_RATE = 48_000
 FILE_SECONDS = 20
 
 
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which node takes the page's modules for modules, as a browser does; older ones need to be told."""
+    folder = tmp_path_factory.mktemp("modules")
+    for place in (STATIC, PURE[0].parent):
+        shutil.copytree(place, folder / place.relative_to(ROOT))
+    (folder / "package.json").write_text('{"type": "module"}')
+    return folder
+
+
 @pytest.mark.parametrize("file", PURE, ids=lambda file: file.name.partition(".")[0])
-def test_the_decisions_of_the_page_hold_without_a_browser(file: Path) -> None:
-    done = subprocess.run(
-        [node_with_packages(), "--test", str(file)], capture_output=True, text=True, check=False, timeout=PATIENCE
-    )
+def test_the_decisions_of_the_page_hold_without_a_browser(file: Path, modules: Path) -> None:
+    command = [node_with_packages(), "--test", str(modules / file.relative_to(ROOT))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout
-    assert "# fail 0" in done.stdout or "ℹ fail 0" in done.stdout
+    assert re.search(r"\bfail 0\b", done.stdout)
+    assert re.search(r"\bpass [1-9]", done.stdout)
 
 
 # Pages
@@ -131,9 +143,12 @@ def blocks_of(sound: array[int]) -> list[array[int]]:
     return [sound[first : first + size] for first in range(0, len(sound) - size + 1, size)]
 
 
-def pitch(samples: array[int]) -> float:
-    """Hz of a tone."""
-    return sum((one < 0) != (other < 0) for one, other in pairwise(samples)) / 2 / len(samples) * INPUT_RATE
+def pitch(sound: array[int]) -> float:
+    """Hz of the tone in a sound, by the pieces that are full of it: bursts begin within one, and a busy machine tears some."""
+    full = [each for each in blocks_of(sound) if abs(loudness(each) / (LOUDNESS / math.sqrt(2)) - 1) < 0.02]
+    assert len(full) >= 5
+    crossings = sum((one < 0) != (other < 0) for each in full for one, other in pairwise(each))
+    return crossings / 2 / (len(full) * (len(full[0]) - 1) / INPUT_RATE)
 
 
 # Speaking
@@ -151,7 +166,7 @@ def test_the_microphone_arrives_at_16_khz_in_messages_of_40_ms_as_loud_as_it_is(
     loud = [block for block in blocks if loudness(block) > LOUDNESS / 2]
     assert 0.5 <= len(loud) / len(blocks) <= 0.7  # three tenths of each half second
     assert abs(sorted(map(loudness, loud))[len(loud) // 2] / (LOUDNESS / math.sqrt(2)) - 1) < 0.03
-    assert abs(pitch(array("h", b"".join(map(bytes, loud[1:-1])))) / TONE - 1) < 0.05
+    assert abs(pitch(visit.sound) / TONE - 1) < 0.03
     assert page.evaluate(f"{ELEMENT}.stats.captureRate") in rates
     leave(page)
 
@@ -399,10 +414,10 @@ def test_a_conversation_that_ends_because_nobody_speaks_says_so_and_may_go_on(pa
     assert server.visit().start["conversation"] == "c1"
 
 
-def test_a_token_that_is_refused_is_told_without_a_socket(page: Page, server: PageServer) -> None:
+def test_a_visitor_who_is_given_no_token_is_told_without_a_socket(page: Page, server: PageServer) -> None:
     server.token = (403, {})
     page.click(PRIMARY)
-    assert problem(page) == "This page has expired. Reload it, then try again."
+    assert problem(page) == "You may not talk here. Log in, then try again."
     assert server.no_visit()
 
 
@@ -469,8 +484,7 @@ def test_firefox_connects_its_microphone_and_plays(server: PageServer, wav: Path
         until(lambda: any(loudness(block) > LOUDNESS / 2 for block in blocks_of(visit.sound)))
         before = len(visit.messages)
         until(lambda: len(visit.messages) > before + 25)
-        loud = [block for block in blocks_of(visit.sound) if loudness(block) > LOUDNESS / 2]
-        assert abs(pitch(array("h", b"".join(map(bytes, loud[1:-1])))) / TONE - 1) < 0.05
+        assert abs(pitch(visit.sound) / TONE - 1) < 0.03
         visit.play(numbered(OUTPUT_RATE))
         visit.tell("end_of_answer")
         until(lambda: visit.played == 1.0)
@@ -502,6 +516,18 @@ def test_a_button_that_is_held_down_by_the_keyboard_talks(page: Page, server: Pa
         assert len(visit.messages) == after
     assert [each["event"] for each in visit.said if each["event"] != "played"] == ["press", "release"] * 2
     page.key("press", "Escape")
+    in_state(page, "ended")
+
+
+def test_a_button_that_is_held_down_by_the_mouse_talks_and_goes_on_beside_it(page: Page, server: PageServer) -> None:
+    visit = talking(page, server, "push_to_talk")
+    page.mouse("down", PRIMARY)
+    until(lambda: visit.messages)
+    assert page.evaluate(f"{SHADOW}.querySelector('.primary').ariaPressed") == "true"
+    page.mouse("up", "genai-live-voice .status")
+    until(lambda: visit.of("release"))
+    assert [each["event"] for each in visit.said] == ["press", "release"]
+    page.click("genai-live-voice [part~=leave]")
     in_state(page, "ended")
 
 

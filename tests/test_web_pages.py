@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browsers import Browser, microphone
+from tests.browsers import Browser, Page, microphone
 from tests.processes import ROOT
 from tests.redis_servers import redis_server
 from tests.test_django_servers import SERVERS as DJANGO
@@ -46,24 +46,33 @@ SERVERS = {
 }
 
 
-@pytest.mark.parametrize("server", SERVERS)
-def test_a_visitor_asks_hears_and_interrupts_and_a_worker_that_is_replaced_is_no_end(server: str, browser: Browser) -> None:
-    with visited(SERVERS[server]) as (process, emulator):
-        page = browser.page(process.url)
-        page.until(f"{ELEMENT}.state === 'idle'")
-        page.click("genai-live-voice .primary")
-        page.until("window.heard.some((sample) => sample !== 0)")
-        page.until("window.told.some(([kind]) => kind === 'interrupted')")
-        page.until(f"{ELEMENT}.transcript.filter(({{ speaker }}) => speaker === 'model').length > 1")
-        assert "of speech" in page.evaluate(f"{ELEMENT}.transcript[0].text")
-        assert page.evaluate("window.told.find(([kind]) => kind === 'interrupted')[1].exact") is True
-        if "gunicorn" in server:
-            process.process.send_signal(signal.SIGHUP)
-            page.until(f"{ELEMENT}.stats.reconnections === 1 && {ELEMENT}.state === 'listening'")
-        page.evaluate(f"{ELEMENT}.stop()")
-        assert page.evaluate("window.violations") == []
-        page.close()
-        until(lambda: nobody_talks(emulator))
+def asks_and_interrupts(page: Page) -> None:
+    page.until("window.heard.some((sample) => sample !== 0)")
+    page.until("window.told.some(([kind]) => kind === 'interrupted')")
+    page.until(f"{ELEMENT}.transcript.filter(({{ speaker }}) => speaker === 'model').length > 1")
+    assert "of speech" in page.evaluate(f"{ELEMENT}.transcript[0].text")
+    assert page.evaluate("window.told.find(([kind]) => kind === 'interrupted')[1].exact") is True
+
+
+def test_visitors_ask_hear_and_interrupt_and_a_worker_that_is_replaced_is_no_end(browser: Browser) -> None:
+    with ExitStack() as stack:
+        served = {name: stack.enter_context(visited(command)) for name, command in SERVERS.items()}
+        pages = {name: browser.page(process.url) for name, (process, _) in served.items()}
+        for page in pages.values():
+            page.until(f"{ELEMENT}.state === 'idle'")
+            page.click("genai-live-voice .primary")
+        for page in pages.values():
+            asks_and_interrupts(page)
+        replaced = [name for name in served if "gunicorn" in name]
+        for name in replaced:
+            served[name][0].process.send_signal(signal.SIGHUP)
+        for name in replaced:
+            pages[name].until(f"{ELEMENT}.stats.reconnections === 1 && {ELEMENT}.state === 'listening'")
+        for page in pages.values():
+            page.evaluate(f"{ELEMENT}.stop()")
+            assert page.evaluate("window.violations") == []
+            page.close()
+        until(lambda: all(nobody_talks(emulator) for _, emulator in served.values()))
 
 
 def test_a_page_goes_on_with_another_worker_when_its_own_was_killed(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ class Account:
 
     seen: set[str] = field(default_factory=set)
     running_on: set[str] = field(default_factory=set)
-    """Calls that have ended while their functions run: what is told of them next is no second end."""
+    """Calls that have ended while their functions run: what is told of them next is not a second end."""
     ends: dict[str, list[RunState]] = field(default_factory=lambda: defaultdict(list))
     open: set[str] = field(default_factory=set)
     changed: threading.Condition = field(default_factory=threading.Condition)

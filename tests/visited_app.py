@@ -1,4 +1,4 @@
-"""A Flask app with a voice and the strictest policy, for servers in processes of their own; settings are JSON in VISITED_SETTINGS."""
+"""A Flask app with a voice and the strictest policy, for servers in their own processes; its settings in VISITED_SETTINGS."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import socket
 import struct
 import threading
 from array import array
@@ -88,7 +89,7 @@ class Visit:
 
     def cut(self) -> None:
         """Resets the connection, as a machine does that is switched off."""
-        self._connection.socket.setsockopt(1, 13, struct.pack("ii", 1, 0))  # SOL_SOCKET, SO_LINGER
+        self._connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._connection.socket.close()
 
 

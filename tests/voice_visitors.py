@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import ssl
 import subprocess
 import sys
 import threading
@@ -76,7 +77,8 @@ class Page:
     ) -> None:
         options.setdefault("origin", url)
         options.setdefault("open_timeout", PATIENCE)
-        self.connection: ClientConnection = connect(f"{url.replace('http', 'ws')}/voice/", legacy=True, compression=None, **options)
+        address = f"{url.replace('http', 'ws')}/voice/"
+        self.connection: ClientConnection = connect(address, legacy=True, compression=None, **options)
         self.events: list[dict[str, Any]] = []
         self.sound = bytearray()
         self.gone = threading.Event()
@@ -153,9 +155,9 @@ class Page:
         return code - PRIVATE if code is not None and code >= 4_000 else code
 
 
-def token_of(url: str, **headers: str) -> str:
+def token_of(url: str, context: ssl.SSLContext | None = None, **headers: str) -> str:
     request = urllib.request.Request(f"{url}/voice/token", headers=headers)
-    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+    with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer:
         return str(json.load(answer)["token"])
 
 
@@ -187,8 +189,8 @@ class ServerProcess:
         assert self.process.poll() is None, self.log
 
     def _url(self) -> str:
-        found = re.search(r"(?:http://|TCP address )(127\.0\.0\.1:[1-9]\d*)", self.log)  # daphne says it without a scheme
-        return f"http://{found.group(1)}" if found else ""
+        found = re.search(r"(?:(https?)://|TCP address )(127\.0\.0\.1:[1-9]\d*)", self.log)  # daphne says it without a scheme
+        return f"{found.group(1) or 'http'}://{found.group(2)}" if found else ""
 
     @property
     def log(self) -> str:

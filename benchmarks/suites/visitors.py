@@ -5,6 +5,7 @@ One passes where p99 is below 50 ms both ways, and 99.9 % arrived. Each rung of 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -37,6 +38,7 @@ class Kind(NamedTuple):
     title: str
     command: tuple[str, ...]
     ladder: tuple[int, ...]
+    needs: tuple[str, ...]
     reports: int = REPORTS
 
 
@@ -46,25 +48,31 @@ KINDS = {
         "FastAPI, uvicorn, google-genai",
         (sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log", "benchmarks.visitors.fastapi_app:app"),
         (140, 180, 200, 220, 240),
+        ("fastapi", "uvicorn", "google.genai"),
         reports=0,
     ),
     "gthread": Kind(
         "Flask, LiveVoice, gthread with 8 threads",
         (*_GUNICORN, "-k", "gthread", "--threads", "8", "benchmarks.visitors.flask_app:app"),
         (400, 540, 660, 760),
+        ("flask", "gunicorn"),
     ),
     "gevent": Kind(
         "Flask, LiveVoice, gevent",
         (*_GUNICORN, "-k", "gevent", "--worker-connections", "5000", "benchmarks.visitors.flask_app:app"),
         (360, 440, 540),
+        ("flask", "gunicorn", "gevent"),
     ),
 }
 
 
 def run(bench: Bench) -> None:
     """All climb, ws and wss to the service, each until it fails twice on one step."""
+    kinds = {name: kind for name, kind in KINDS.items() if all(map(importlib.util.find_spec, kind.needs))}
+    for name in KINDS.keys() - kinds.keys():
+        bench.say(f"{KINDS[name].title} is left out; it needs {', '.join(KINDS[name].needs)}")
     for tls in (False, True):
-        for name, kind in KINDS.items():
+        for name, kind in kinds.items():
             for count in kind.ladder[-2:] if bench.quick else kind.ladder:
                 if not (_try(bench, name, count, tls=tls) or _try(bench, name, count, tls=tls)):
                     break

@@ -1,1 +1,1 @@
-"""Conversations behind a web server: the pages that visitors have open, the apps that serve them. ``suites/visitors`` measures."""
+"""Conversations behind a web server: pages that visitors have open, and apps that serve them. ``suites.visitors`` measures."""

@@ -35,7 +35,7 @@ _CONTAINERS = (list, tuple)
 
 # RFC 2045, section 5.1: type/subtype and parameters.
 _names_no_rate = re.compile(r";\s*rate=(?!\"?[1-9][0-9]{3,6}\"?\s*(;|$))", re.IGNORECASE).search
-"""Finds a rate that is no number of Hz; one of two digits was meant in kHz, and would be heard a thousand times too slow."""
+"""Finds a rate that is not a number of Hz; one of two digits was meant in kHz, and would be heard a thousand times too slow."""
 _is_mime_type = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;\s*[\w!#$&^.+-]+=(\"[^\"]*\"|[^\s;\"]+))*", re.ASCII).fullmatch
 
 
@@ -105,7 +105,7 @@ def realtime_input(
     picture file. ``media`` is the older form for both, or a list of them.
 
     Raises:
-        ConfigError: no argument or several, a wrong MIME type, text that is no base64, half a sample, a WAV file where PCM
+        ConfigError: no argument or several, a wrong MIME type, text that is not base64, half a sample, a WAV file where PCM
             belongs, or an array of something else.
     """
     given = {

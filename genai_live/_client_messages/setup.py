@@ -197,7 +197,7 @@ def _fields(checker: Checker, given: Mapping[str, Any], path: str) -> dict[str, 
         if section == _GENERATION:
             # The top level wins, also with 0 and False; objects that are given in both places are merged.
             generation = merged(generation, {name: value})
-        elif field.name != "tools" or value:  # an empty list of tools is no list
+        elif field.name != "tools" or value:  # an empty list of tools is not a list
             setup[name] = value
     if generation or "generation_config" in given:
         setup[_GENERATION] = generation

@@ -43,7 +43,7 @@ def blob_audio(value: Blob | Mapping[str, Any], path: str) -> Audio:
     """The sound in a Blob or a dict of one, for a stream: at its own rate.
 
     Raises:
-        ConfigError: as ``prepared_sound``, and for what is no PCM and no WAV file.
+        ConfigError: as ``prepared_sound``, and for what is neither PCM nor a WAV file.
     """
     known, unknown = spelled(Blob, value, path)
     if unknown:
@@ -75,7 +75,7 @@ def prepared_sound(data: Any, mime_type: str, path: str) -> tuple[bytes, str]:
     A WAV file gives its samples and its rate, channels become one, G.711 becomes PCM. Other types are sent as they are.
 
     Raises:
-        ConfigError: half a sample, a file where samples belong or the other way round, numbers that are no 16-bit samples.
+        ConfigError: half a sample, a file where samples belong or the other way round, numbers that are not 16-bit samples.
     """
     kind = _kind(mime_type)
     if kind in _PCM:
@@ -108,5 +108,7 @@ def _pcm(data: bytes, mime_type: str, path: str) -> tuple[bytes, str]:
         return data, mime_type
     rate, channels = rate_of(mime_type, INPUT_RATE), channels_of(mime_type)
     if len(data) % (SAMPLE_BYTES * channels):
-        raise ConfigError(f"holds {len(data)} bytes, which is no whole number of samples of {channels} channels", f"{path}.data")
+        raise ConfigError(
+            f"holds {len(data)} bytes, which is not a whole number of samples of {channels} channels", f"{path}.data"
+        )
     return mixed(data, channels), f"{_kind(mime_type)};rate={rate}"

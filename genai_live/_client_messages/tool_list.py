@@ -22,7 +22,7 @@ _ACCEPTED = "Tool objects, dicts of them, FunctionDeclaration objects, MCP Tool 
 
 
 def tool_list(checker: Checker, value: Any, path: str) -> list[dict[str, Any]]:
-    """The JSON of a list of tools: what is no function keeps its order, and all functions follow together in one tool.
+    """The JSON of a list of tools: what is not a function keeps its order, and all functions follow together in one tool.
 
     That is what Google's Python client sends. The order of tools means nothing to the service, and some models refuse several
     tools that hold functions.
@@ -113,7 +113,7 @@ def _checked_function(function: dict[str, Any], path: str) -> dict[str, Any]:
         raise ConfigError("a function declaration needs a name", path)
     if not _is_function_name(name):
         raise ConfigError(
-            f"{name!r} is no function name: letters, digits, '_', '.', ':' and '-', at most 128, a letter or '_' first", path
+            f"{name!r} is not a function name: letters, digits, '_', '.', ':' and '-', at most 128, a letter or '_' first", path
         )
     for schema, json_schema in (("parameters", "parametersJsonSchema"), ("response", "responseJsonSchema")):
         if schema in function and json_schema in function:

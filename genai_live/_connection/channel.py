@@ -109,7 +109,9 @@ class Channel(Generic[ServerMessage]):
         plan_for: Callable[[str | None], Plan] | None = None,
     ) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
-        self.delivery: Delivery[ServerMessage] = Delivery(protocol, callbacks, plan.options.queue_bytes, self)
+        self.delivery: Delivery[ServerMessage] = Delivery(
+            protocol, callbacks, plan.options.queue_bytes, self, plan.options.max_message_bytes
+        )
         self.dispatcher = self.delivery.dispatcher
         self.inbox: Inbox[ServerMessage] = self.delivery.inbox
         self._plan_for = plan_for
@@ -265,6 +267,10 @@ class Channel(Generic[ServerMessage]):
         self._close_for_all()
         self._connection.abort(reason)
 
+    def give_up(self) -> None:
+        """Nobody is left to receive what came before the end. Any thread, never blocks."""
+        self._connection.give_up()
+
     def _move(self, change: Change) -> None:
         """Requires the lock."""
         self._state = MOVES.get((self._state, change), self._state)
@@ -356,6 +362,8 @@ class Channel(Generic[ServerMessage]):
             return NEVER
         if self._leave_by is None:
             self._leave_by = leave_by(now, protocol.time_left)
+        if self.delivery.paused:  # what the service said before its end lies unread: it is for the service to close
+            return NEVER
         if protocol.handle is None or (protocol.answer_due and now < self._leave_by):
             return self._leave_by if now < self._leave_by else NEVER
         with self._lock:

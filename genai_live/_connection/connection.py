@@ -30,7 +30,7 @@ from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.dial import Dialler, Plan
 from genai_live._network.frames import Violation
-from genai_live._network.transport import INTERRUPTED, Transport, TransportLost, WriteTimedOut
+from genai_live._network.transport import BATCH_BYTES, INTERRUPTED, READ_BYTES, Transport, TransportLost, WriteTimedOut
 from genai_live._secret import redacted, without_frames
 from genai_live.errors import (
     NORMAL_CLOSURE,
@@ -48,6 +48,13 @@ _AUDIO = Sent.AUDIO
 """What is sent most; asking an Enum's class for a member takes time in every call (docs/performance.md)."""
 _UNNOTED = (Sent.NOTHING, Sent.VIDEO, Sent.RESPONSE)
 """What leaves nothing to be noted when it goes out."""
+BATCH_EVENTS = 8192
+"""Frames after which a batch of ``BATCH_BYTES`` ends sooner: 512 KiB of empty ones are 262,144. Bursts of small texts stay below
+it."""
+BATCH_PART = 8
+"""The part of ``queue_bytes`` that one batch may be, at least one read: it is held beside what waits."""
+EVENT_BYTES = 128
+"""Bytes that a frame costs which was read and not taken, beside its payload: two objects and its place among the others."""
 LAST_WORDS = 0.25
 """Seconds in which a Close frame is looked for behind what a peer still sends: a flood has no end."""
 CLOSE_GRACE = 0.25
@@ -123,7 +130,9 @@ class Connection(Generic[ServerMessage]):
         self._open_by = Deadline(None)
         """Until when setupComplete must have come, where no ``connect()`` waits for it."""
         self._arrived: deque[frames.Event] = deque()
-        """Read and not yet taken."""
+        """Read and not yet taken: while so much waits to be received that nothing more is taken, or while a callback runs."""
+        self._given_up = False
+        """True once this program has ended the connection, or the peer broke the protocol: what lies unread is not waited for."""
         self._write_failure = ""
         """Why a write failed, until the reader has looked for what the peer said last."""
         self._soon: list[tuple[frames.Frame, Waiting]] = []
@@ -133,6 +142,7 @@ class Connection(Generic[ServerMessage]):
         self._retired = False
         self._caller_reports = self._opens_session
         """The caller of connect() decides on retries, and reports a failed attempt, unless Ctrl-C ended that thread."""
+        self._batch_bytes = min(BATCH_BYTES, max(READ_BYTES, options.queue_bytes / BATCH_PART))
         self._keepalive = KeepAlive(options.ping_interval, options.silence_limit)
 
     # Opening.
@@ -228,15 +238,25 @@ class Connection(Generic[ServerMessage]):
         """Selector events to watch for, or ``ENDED``."""
         assert self.transport is not None
         if self._ending.is_over:
-            return ENDED
-        # While closing it reads on: the server's Close frame comes behind what else it sent.
-        reading = 0 if self._holding_back and self._ending.info is None else selectors.EVENT_READ
+            return 0 if self._has_unread else ENDED
+        reading = 0 if self._holding_back else selectors.EVENT_READ
         return reading | (selectors.EVENT_WRITE if self.transport.wants_flush else 0)
 
     @property
     def _holding_back(self) -> bool:
-        """True while so much waits to be received that nothing more is read; what completes the setup is always read."""
-        return self.delivery.paused and self.protocol.state is not State.SETUP
+        """True while so much waits to be received that nothing more is read.
+
+        What completes the setup is always read, and so is the Close frame that answers ours, behind what else the server sent.
+        """
+        return self.delivery.paused and self.protocol.state is not State.SETUP and not self._given_up
+
+    @property
+    def _has_unread(self) -> bool:
+        """True while messages lie here that no selector knows of, and that their receiver is still to get."""
+        assert self.transport is not None
+        if self._ending.is_over:
+            return not self._given_up and (bool(self._arrived) or self.transport.has_rest)
+        return bool(self._arrived) or self.transport.has_unread
 
     def on_ready(self, events: int) -> None:
         """Takes what has arrived, and writes what waits."""
@@ -248,28 +268,59 @@ class Connection(Generic[ServerMessage]):
             self.needs_attention = True
 
     def _read(self) -> None:
+        """Takes what has arrived, one batch at most; stops where so much waits to be received that the rest stays as it is."""
         assert self.transport is not None
-        heard = self.transport.bytes_read
+        transport, left = self.transport, BATCH_EVENTS
+        heard, most = transport.bytes_read, self._batch_bytes
         if self._is_unsettled:
             self._look(time.monotonic())  # the silence up to now counts
-        self._arrived.extend(self.transport.read())
         try:
-            while self._arrived:
-                self._take(*self._arrived.popleft())
+            goes_on = True
+            while goes_on and left > 0 and transport.bytes_read < heard + most:
+                if not self._arrived:
+                    self._arrived.extend(transport.read(most))
+                left -= len(self._arrived)
+                self._take_arrived()
+                if self._ending.process is not _process.current:
+                    return  # a callback forked, and returned in the child: the bytes are the parent's
+                goes_on = not self._arrived and (transport.has_rest or (transport.may_go_on and not self._ending.is_over))
             self.delivery.inbox.wake()
-            if self.transport.failure is not None:
-                raise self.transport.failure
+            if transport.failure is not None and not self._arrived:
+                raise transport.failure
         except TransportLost as error:
             self._lose(frames.ABNORMAL, str(error))
         except Violation as violation:
+            self._given_up = True
             self._arrived.clear()
             self._write_soon(frames.close_frame(violation.code, violation.reason))
             self._lose(violation.code, violation.reason)
-        if heard != self.transport.bytes_read:
+        if heard != transport.bytes_read:
             self._keepalive.heard(time.monotonic())  # after the callbacks: their time is not the server's silence
+        elif left < BATCH_EVENTS:
+            self._keepalive.excuse(time.monotonic())
         self._is_unsettled = self.protocol.is_unsettled
-        if self.delivery.paused or self.protocol.going_away or self._is_unsettled or self.delivery.failure is not None:
+        if (
+            self.delivery.paused
+            or transport.has_rest
+            or self.protocol.going_away
+            or self._is_unsettled
+            or self.delivery.failure is not None
+        ):
             self.needs_attention = True
+
+    def _take_arrived(self) -> None:
+        arrived, delivery = self._arrived, self.delivery
+        while arrived:
+            if delivery.paused and self._holding_back:
+                return
+            opcode, payload = arrived.popleft()
+            if opcode <= frames.BINARY:
+                if not delivery.paused or not self._given_up:  # what comes after close() is kept up to the bound
+                    delivery.take(opcode, payload)
+            elif opcode == frames.PING:
+                self._write_soon(frames.frame(frames.PONG, bytes(payload)))
+            elif opcode == frames.CLOSE:
+                self._take_close(payload)
 
     def _write_soon(self, frame: bytes = b"") -> None:
         """Writes without blocking. A failure ends nothing here: the peer's last words may be among what is still to be read."""
@@ -284,14 +335,6 @@ class Connection(Generic[ServerMessage]):
         except TransportLost as error:
             self._write_failure = str(error)
             self.needs_attention = True
-
-    def _take(self, opcode: int, payload: bytes | bytearray) -> None:
-        if opcode <= frames.BINARY:
-            self.delivery.take(opcode, payload)
-        elif opcode == frames.PING:
-            self._write_soon(frames.frame(frames.PONG, bytes(payload)))
-        elif opcode == frames.CLOSE:
-            self._take_close(payload)
 
     def _take_close(self, payload: bytes | bytearray) -> None:
         info = self._close_info_in(payload)
@@ -312,11 +355,11 @@ class Connection(Generic[ServerMessage]):
     def on_time(self, now: float) -> float:
         """Keepalive, the limit of silence, the end of a close handshake; returns when to look again."""
         self.delivery.dispatcher.call_waiting()
-        # After the end only the peer's Close frame is waited for.
+        # After the end the peer's Close frame is waited for, and that what came before it is received.
         if self._ending.info is not None:
             if now >= self._ending.close_by:
                 self._ending.close_by = 0.0
-            return self._ending.close_by or NEVER
+            return min(self._ending.close_by or NEVER, self._read_on(now) if self._has_unread else NEVER)
         # Ends that other threads or the setup have met.
         if self._write_failure:
             self._hear_last_words()
@@ -328,13 +371,23 @@ class Connection(Generic[ServerMessage]):
         if self._ending.info is not None:
             return now
         # Reading, or a reason not to; then the next ping, and the limit of silence.
-        if not self._holding_back and self.transport is not None and self.transport.has_unread:
-            self._read()  # what came in one TLS record with the answer to the upgrade
-        if self._holding_back:
+        if self._holding_back or self._has_unread:
             self._keepalive.excuse(now)  # nothing was read, so nothing can be said about the server
-            return ahead if self.delivery.still_full() else now
+            return min(ahead, self._read_on(now))
         left = self._open_by.left() if self.protocol.state is State.SETUP else None
         return min(self._keep_alive(now), ahead, NEVER if left is None else now + left)
+
+    def _read_on(self, now: float) -> float:
+        """Takes what no selector tells of, once there is room for it; returns when to look again.
+
+        That is frames that were left, and what came in one TLS record with the answer to the upgrade. A receiver that has caught
+        up wakes the reader.
+        """
+        if self._holding_back and self.delivery.still_full():
+            return NEVER
+        if self._has_unread:
+            self._read()
+        return NEVER if self._holding_back else now
 
     def _setup_failed(self) -> bool:
         """Ends an attempt whose setup was answered with an error, or not in time."""
@@ -368,8 +421,10 @@ class Connection(Generic[ServerMessage]):
         heard, until = -1, time.monotonic() + LAST_WORDS
         while self._ending.info is None and heard != self.transport.bytes_read and time.monotonic() < until:
             heard = self.transport.bytes_read
-            self._read()
-        self._ending.decide(self._write_failed(self.transport, self._write_failure))
+            if not self._holding_back:
+                self._read()
+        info = self._look_for_close_frame() if self._ending.info is None and self._holding_back else None
+        self._ending.decide(info or self._write_failed(self.transport, self._write_failure))
         self._lose(frames.ABNORMAL, "")
 
     # Ending.
@@ -416,11 +471,12 @@ class Connection(Generic[ServerMessage]):
             self.delivery.dispatcher.call(callbacks.on_error, self._ending.failure if opening else self.end_error())
         self.delivery.dispatcher.call(callbacks.on_close, info)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Ends the connection for a defect of this library: reported like every other end, never a silent stop."""
         if isinstance(error, TooManyConnections):  # no defect
             self._lose(frames.ABNORMAL, str(error))
             return
+        self._given_up = True
         logging.getLogger("genai_live").error("the reader failed; the session ends", exc_info=error)
         self._lose(frames.ABNORMAL, f"internal error: {type(error).__name__}: {error}")
 
@@ -430,6 +486,7 @@ class Connection(Generic[ServerMessage]):
             if self.transport is not None:
                 self.transport.forget()
             return
+        self._given_up = True
         self.begin_close(deadline)
         if self.reader.is_current:
             return
@@ -454,6 +511,7 @@ class Connection(Generic[ServerMessage]):
         left = deadline.left()
         patience = self._keepalive.silence_limit if left is None else left
         if not self._ending.decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT), time.monotonic() + patience):
+            self.attend_soon()  # it may wait for a receiver
             return
         self.protocol.move(Event.CLOSE_ASKED)
         frame = frames.close_frame(NORMAL_CLOSURE)
@@ -470,12 +528,19 @@ class Connection(Generic[ServerMessage]):
         """Ends the connection without a word. Any thread, never blocks."""
         if self.forked:
             return
+        self._given_up = True
         self._ending.decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
         self._ending.close_by = 0.0
         self._dialler.abort()
         if self.transport is not None:
             self.transport.shut()
         self.attend_soon()
+
+    def give_up(self) -> None:
+        """Nobody will receive what lies unread: an end that waits for that comes now. Any thread, never blocks."""
+        self._given_up = True
+        if not self.ended.is_set():
+            self.attend_soon()
 
     def attend_soon(self) -> None:
         """Has the reader look at this connection now. Any thread, never blocks."""
@@ -614,10 +679,13 @@ class Connection(Generic[ServerMessage]):
     def _look_for_close_frame(self) -> CloseInfo | None:
         """Reads ahead, in a callback or before the reader runs: the messages on the way to the Close frame stay for later."""
         assert self.transport is not None
-        heard, until = -1, time.monotonic() + LAST_WORDS
-        while heard != self.transport.bytes_read and time.monotonic() < until:
-            heard = self.transport.bytes_read
-            self._arrived.extend(self.transport.read())
+        transport, until = self.transport, time.monotonic() + LAST_WORDS
+        heard, room = -1, max(self.plan.options.queue_bytes / 2, BATCH_BYTES)
+        while (transport.has_rest or heard != transport.bytes_read) and room > 0 and time.monotonic() < until:
+            heard = transport.bytes_read
+            read = transport.read(READ_BYTES)
+            self._arrived.extend(read)
+            room -= sum(len(payload) + EVENT_BYTES for _, payload in read)
         payload = next((payload for opcode, payload in self._arrived if opcode == frames.CLOSE), None)
         return None if payload is None else self._close_info_in(payload)
 

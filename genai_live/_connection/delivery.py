@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, Protocol
 
+from genai_live import _json
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
 from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.protocol import BidiProtocol, State
+from genai_live._deadline import NEVER
 from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import Violation
 from genai_live.callbacks import Callbacks
 from genai_live.errors import ServiceError
+from genai_live.types import LiveServerToolCall
 from genai_live.types._server_messages import ServerMessage
 
 logger = logging.getLogger("genai_live")
@@ -27,6 +31,10 @@ FEW = 32
 many small parts takes 10 to 30 times as much as an object. Who is so far behind has it decoded twice."""
 ERROR_BYTES = 1024
 """Bytes that a message which could not be decoded costs beside those of any other: it waits as an object, with its error."""
+TURN_BYTES = 2048
+"""Bytes that the end of a turn costs beside those of any other message: the record of its question (sys.getsizeof, 3.11)."""
+CALL_BYTES = 384
+"""Bytes that it costs to know of an open call: its id, in the table of all and in its question's."""
 CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
 
@@ -44,7 +52,14 @@ class Owner(Protocol):
 class Delivery(Generic[ServerMessage]):
     """Decodes messages, and hands them on in order; it stays when a session goes on over another connection."""
 
-    def __init__(self, protocol: BidiProtocol[ServerMessage], callbacks: Callbacks[Any], queue_bytes: int, owner: Owner) -> None:
+    def __init__(
+        self,
+        protocol: BidiProtocol[ServerMessage],
+        callbacks: Callbacks[Any],
+        queue_bytes: int,
+        owner: Owner,
+        max_message_bytes: float = NEVER,
+    ) -> None:
         self.protocol: BidiProtocol[ServerMessage] = protocol
         self.dispatcher = Dispatcher(callbacks, queue_bytes, owner.resume)
         backlog = min(queue_bytes, CALLBACK_BACKLOG_BYTES) if callbacks.on_message else queue_bytes
@@ -61,6 +76,8 @@ class Delivery(Generic[ServerMessage]):
         self._queue_bytes = queue_bytes
         self._on_message = callbacks.on_message
         self._few = queue_bytes // FEW
+        self._most_decoded = 2 * max_message_bytes
+        """Bytes that one message may take, with its objects."""
         self._waiting = 0
         """Bytes that waited as of the last message."""
         self._early: list[tuple[ServerMessage | None, bytes | bytearray, Mark]] = []
@@ -79,7 +96,13 @@ class Delivery(Generic[ServerMessage]):
             Violation: a text message that is not UTF-8, or more before setupComplete than may wait.
         """
         was_in_setup = self.protocol.state is _SETUP
-        message = self.protocol.receive(payload)
+        size = len(payload)
+        if was_in_setup:
+            self._count_early(size + ITEM_BYTES)
+        if size > self._most_decoded / _json.GROWTH and size + _json.objects_bytes(payload) > self._most_decoded:
+            message = self.protocol.refuse(payload, _TOO_MANY_OBJECTS)
+        else:
+            message = self.protocol.receive(payload)
         self.messages_received += 1
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("< %d bytes", len(payload))
@@ -91,17 +114,19 @@ class Delivery(Generic[ServerMessage]):
         mark = self.protocol.mark
         if mark is not self._last_mark:
             self._last_mark = mark
-            self._note_mark(message, mark)
+            size += self._note_mark(message, mark)
         if self._on_message is not None:
             self._call_back(self._on_message, message, payload, mark)
             return
         inbox = self.inbox
         kept: ServerMessage | bytes | bytearray = message
-        size = len(payload)
         if message.decode_error is not None:
             size += ERROR_BYTES
-        elif self._waiting >= self._few:
+        elif self._waiting >= self._few or (size > self._few and _json.objects_bytes(payload) > size):
             kept = payload
+        call: LiveServerToolCall | None = message.__dict__.get("tool_call")
+        if call is not None:
+            size += CALL_BYTES * len(call.function_calls or ())
         self._waiting = inbox.put(kept, size, mark)
         if self._waiting >= inbox.limit_bytes and inbox.pause_if_full():
             self._pause()
@@ -109,14 +134,17 @@ class Delivery(Generic[ServerMessage]):
     def _take_early(self, message: ServerMessage, payload: bytes | bytearray) -> None:
         decoded = message.decode_error is None
         self._early.append((None if decoded else message, payload, self.protocol.mark))
-        self._early_bytes += len(payload) + ITEM_BYTES + (0 if decoded else ERROR_BYTES)
-        if self._early_bytes > self._queue_bytes:
-            words = f"more than {self._queue_bytes} bytes came before setupComplete (http_options queue_bytes)"
-            raise Violation(frames.TOO_BIG, words)
+        self._early_bytes += (0 if decoded else ERROR_BYTES) + (TURN_BYTES if self.protocol.mark.ends else 0)
         if message.error is not None:
             self.failure = message.error
         elif self.protocol.state is not _SETUP:
             self._start()
+
+    def _count_early(self, size: int) -> None:
+        self._early_bytes += size
+        if self._early_bytes > self._queue_bytes:
+            words = f"more than {self._queue_bytes} bytes came before setupComplete (http_options queue_bytes)"
+            raise Violation(frames.TOO_BIG, words)
 
     def still_full(self) -> bool:
         """Looks again whether reading has to pause."""
@@ -141,7 +169,7 @@ class Delivery(Generic[ServerMessage]):
         if opcode == frames.TEXT and not frames.is_utf8(payload):  # binary frames promise nothing
             raise Violation(frames.BAD_DATA, "the server sent a text message that is not UTF-8")
         self.undecodable += 1
-        self.dispatcher.call(self.dispatcher.callbacks.on_error, message.decode_error)
+        self.dispatcher.call(self.dispatcher.callbacks.on_error, message.decode_error, size=ITEM_BYTES + ERROR_BYTES)
 
     def report_open(self) -> None:
         """Reports that the session is open, to connect() and to on_open."""
@@ -172,17 +200,21 @@ class Delivery(Generic[ServerMessage]):
             if self._on_message is not None:
                 self._call_back(self._on_message, message, payload, mark)
             else:
-                self.inbox.put(message, len(payload), mark)
+                self.inbox.put(payload if kept is None else message, len(payload), mark)
+        if self._on_message is None and self.inbox.pause_if_full():
+            self._pause()
 
-    def _note_mark(self, message: ServerMessage, mark: Mark) -> None:
+    def _note_mark(self, message: ServerMessage, mark: Mark) -> int:
+        """Returns the bytes that the mark itself costs."""
         self.pass_on_notes()
         if mark.ends:
             message.__dict__["ends_turn"] = True
             self.turn_over.set()
             self._last_mark = None
         if message.error is not None:
-            self.dispatcher.call(self.dispatcher.callbacks.on_error, message.error)
+            self.dispatcher.call(self.dispatcher.callbacks.on_error, message.error, size=ITEM_BYTES + ERROR_BYTES)
             self._last_mark = None
+        return TURN_BYTES if mark.ends else 0
 
     def _call_back(
         self, on_message: Callable[[ServerMessage], object], message: ServerMessage, payload: bytes | bytearray, mark: Mark
@@ -190,7 +222,7 @@ class Delivery(Generic[ServerMessage]):
         inbox = self.inbox
         calls = getattr(message, "tool_call", None) is not None
         if calls:  # a thread that waits for the turn is to find the call answered, if the callback answers it
-            self._show_calls(on_message, message, payload, mark.question)
+            self._show_calls(on_message, message, payload, mark)
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
         waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
@@ -202,7 +234,7 @@ class Delivery(Generic[ServerMessage]):
         if inbox.is_awaited:
             inbox.wake()
         if not calls:
-            self.dispatcher.call(on_message, message, size=len(payload))
+            self._hand_over(on_message, message, payload, mark)
         if self.dispatcher.pause_if_full():
             self._pause()
 
@@ -211,13 +243,26 @@ class Delivery(Generic[ServerMessage]):
         on_message: Callable[[ServerMessage], object],
         message: ServerMessage,
         payload: bytes | bytearray,
-        question: Question | None,
+        mark: Mark,
     ) -> None:
+        question = mark.question
         later = question is not None and self.dispatcher.callbacks.executor is not None
         shown = self.protocol.show(message, question) if later and question is not None else set()
-        self.dispatcher.call(on_message, message, size=len(payload))
+        self._hand_over(on_message, message, payload, mark)
         if later:
-            self.dispatcher.call(self._note_shown, question, shown)
+            self.dispatcher.call(self._note_shown, question, shown, size=len(shown) * CALL_BYTES)
+
+    def _hand_over(
+        self, on_message: Callable[[ServerMessage], object], message: ServerMessage, payload: bytes | bytearray, mark: Mark
+    ) -> None:
+        """Calls back; for an executor that is far behind the message waits as bytes, as it does in the queue."""
+        dispatcher, size = self.dispatcher, len(payload) + ITEM_BYTES + (TURN_BYTES if mark.ends else 0)
+        if message.decode_error is not None:
+            size += ERROR_BYTES
+        elif dispatcher.callbacks.executor is not None and dispatcher.waiting_bytes + size > self._few:
+            dispatcher.call(on_message, later=partial(self.inbox.decoded, payload, mark), size=size)
+            return
+        dispatcher.call(on_message, message, size=size)
 
     def _note_shown(self, question: Question, calls: set[str]) -> None:
         """The executor's callback has returned: wakes the thread that waits for the turn, if a call is left to the caller."""
@@ -233,6 +278,9 @@ class Delivery(Generic[ServerMessage]):
                 " (http_options queue_bytes)",
                 self._queue_bytes,
             )
+
+
+_TOO_MANY_OBJECTS = "it holds so many values that they would take more than twice max_message_bytes (http_options)"
 
 
 def _is_only_setup(message: Any) -> bool:

@@ -49,20 +49,31 @@ class Dispatcher:
         copy of the first serves, where a failed connect() reports from its thread while the reader is still inside a callback."""
         self._soon: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         """What other threads want to be called by the reader."""
-        self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...], int]] = deque()
+        self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...], int, Callable[[], object] | None]] = deque()
         self._waiting_bytes = 0
         self._waiting_lock = threading.Lock()
         """Guards ``_waiting``, ``_running`` and ``_paused``: one job of the executor at a time keeps the order."""
         self._running = False
         self._paused = False
 
-    def call(self, function: Callable[..., object] | None, *arguments: Any, size: int = 0) -> None:
-        """Calls the function now, or hands it to the executor; never raises. ``size`` is what waits with it, in bytes."""
+    def call(
+        self,
+        function: Callable[..., object] | None,
+        *arguments: Any,
+        size: int = 0,
+        later: Callable[[], object] | None = None,
+    ) -> None:
+        """Calls the function now, or hands it to the executor; never raises. ``size`` is what waits with it, in bytes.
+
+        ``later`` makes its only argument when its turn has come.
+        """
         if function is None:
             return
         if self.callbacks.executor is not None:
-            self._hand_over(function, arguments, size)
+            self._hand_over(function, arguments, size, later)
             return
+        if later is not None:
+            arguments = (later(),)
         if self._soon:
             self.call_waiting()
         self._run(function, arguments)
@@ -72,7 +83,7 @@ class Dispatcher:
         if function is None:
             return
         if self.callbacks.executor is not None:
-            self._hand_over(function, arguments, 0)
+            self._hand_over(function, arguments, 0, None)
             return
         self._soon.append((function, arguments))
         if self._resume is not None:
@@ -83,9 +94,16 @@ class Dispatcher:
         while self._soon:
             self._run(*self._soon.popleft())
 
-    def _hand_over(self, function: Callable[..., object], arguments: tuple[Any, ...], size: int) -> None:
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that wait for the executor."""
+        return self._waiting_bytes
+
+    def _hand_over(
+        self, function: Callable[..., object], arguments: tuple[Any, ...], size: int, later: Callable[[], object] | None
+    ) -> None:
         with self._waiting_lock:
-            self._waiting.append((function, arguments, size))
+            self._waiting.append((function, arguments, size, later))
             self._waiting_bytes += size
             start = not self._running
             self._running = True
@@ -104,7 +122,11 @@ class Dispatcher:
         assert self.callbacks.executor is not None
         try:
             job = self.callbacks.executor.submit(self._run_waiting)
-        except RuntimeError:  # the executor was shut down before the session: the reader thread does its work
+        except BaseException as error:
+            # Shut down before the session, or one that fails: the reader thread does its work.
+            if not isinstance(error, RuntimeError):
+                with contextlib.suppress(BaseException):  # as in _report
+                    logger.exception("the executor raised %s; the reader calls back in its place", type(error).__name__)
             self._run_waiting()
         else:
             job.add_done_callback(self._run_if_cancelled)
@@ -119,8 +141,8 @@ class Dispatcher:
                 if not self._waiting:
                     self._running = False
                     return
-                function, arguments, size = self._waiting.popleft()
-            self._run(function, arguments)
+                function, arguments, size, later = self._waiting.popleft()
+            self._run(function, arguments if later is None else (later(),))
             self._note_done(size)
 
     def _note_done(self, size: int) -> None:

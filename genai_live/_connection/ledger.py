@@ -31,6 +31,11 @@ SILENCE = 4.0
 """Seconds after the end of a turn without another word of the model, after which older questions are closed with that turn: an
 answer to speech was seen to begin within 3.0 s (its end is noticed after up to 1.4 s, sound comes up to 1.6 s later)."""
 
+MOST_CALLS = 10_000
+"""Open calls, and ids of calls that were made, beyond which the oldest is forgotten: a flood of calls has no end."""
+MOST_REPORTS = 1_000
+"""Messages that complete a turn after its end, at most: the service sends a handful, a flood has no end."""
+
 
 class Asked(Enum):
     """What a question is made of."""
@@ -120,7 +125,7 @@ class Question:
 
     def report(self, message: LiveServerMessage | None = None) -> None:
         """Adds a late message to the turn, which may be in its user's hands already. Any thread; twice does no harm."""
-        if message is not None:
+        if message is not None and len(self.reports) < MOST_REPORTS:
             self.reports.append(message)
         if self.turn is not None:
             self.turn.complete(list(self.reports), self.count)
@@ -180,7 +185,7 @@ class Sound:
 
     def __init__(self) -> None:
         self.sent = False
-        """True when there was some. A microphone sends silence, too: it is no question by itself."""
+        """True when there was some. A microphone sends silence, too: it is not a question by itself."""
         self.ended = False
         """True when the end of the sound was sent after that."""
 
@@ -275,7 +280,7 @@ class Ledger:
         """True when another question was asked in that silence."""
         self._notes: deque[Mark] = deque()
         self._told_calls: dict[str, FunctionCall] = {}
-        """All calls of this conversation, without their arguments."""
+        """The newest calls of this conversation, without their arguments."""
         self._lost_calls: set[str] = set()
         self._answered: dict[str, Answered] = {}
         """By the ids of their calls."""
@@ -667,6 +672,10 @@ class Ledger:
                     question.owned.add(call_id)
                 question.calls.add(call_id)
                 self.pending[call_id] = question
+        while len(self._told_calls) > MOST_CALLS:
+            del self._told_calls[next(iter(self._told_calls))]
+        if len(self.pending) > MOST_CALLS:
+            self._note_cancelled(tuple(self.pending)[:-MOST_CALLS])
 
     def _note_cancelled(self, ids: list[str] | tuple[str, ...]) -> None:
         for call_id in ids:

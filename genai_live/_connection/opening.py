@@ -15,6 +15,7 @@ from genai_live._deadline import Deadline
 from genai_live._network.dial import Plan, WebSocketFactory
 from genai_live._network.headers import hidden
 from genai_live._network.http_answer import FIRST_SERVER_FAULT
+from genai_live._secret import Secret
 from genai_live.api_client import ApiClient, auth_for
 from genai_live.auth import Auth
 from genai_live.callbacks import Callbacks
@@ -24,7 +25,6 @@ from genai_live.types._server_messages import ServerMessage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from genai_live._secret import Secret
     from genai_live.reconnection import ReconnectPolicy
 
 Held = TypeVar("Held")
@@ -113,7 +113,7 @@ class Opener:
         def headers(deadline: Deadline) -> dict[str, str | Secret]:
             return {**shared, **hidden(auth.headers(deadline))}
 
-        return Plan(endpoint.url, endpoint.safe_url, headers, setup, api_client.options, self._websocket_factory)
+        return Plan(Secret(endpoint.url), endpoint.safe_url, headers, setup, api_client.options, self._websocket_factory)
 
 
 # Whether a failed connect() is tried again, and when: decisions without clock or chance of their own.

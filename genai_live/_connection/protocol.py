@@ -245,10 +245,15 @@ class BidiProtocol(Generic[ServerMessage]):
             return self._undecodable(payload, error)
         return message
 
+    def refuse(self, payload: bytes | bytearray, words: str) -> ServerMessage:
+        """A message that is not decoded, because of what it would cost."""
+        self.mark = SESSION
+        return self._undecodable(payload, ValueError(words))
+
     def decode(self, payload: bytes | bytearray) -> ServerMessage:
         """The message of a payload that ``receive`` has understood. Any thread.
 
-        What a signal handler raises there passes through: it is no fault of the message.
+        What a signal handler raises there passes through: it is not a fault of the message.
         """
         try:
             message = _sound_messages.read(self.message_type, payload, vertex=self.vertex)

@@ -67,7 +67,7 @@ class Readable(Protocol):
     def wanted(self) -> int:
         """Selector events to watch for; ``ENDED`` when there is nothing to watch for ever."""
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Something went wrong that should not: ends the connection, so that ``wanted`` is ``ENDED``."""
 
     def retire(self) -> None:
@@ -267,10 +267,10 @@ class Reader:
                 self._wake_writer = wake_writer
                 selector.register(wake_reader, selectors.EVENT_READ, None)
                 _Loop(selector, wake_reader, connections, self).run()
-        except Exception as error:  # no descriptor is left, for example: a thread that waits for this one must be woken
+        except BaseException as error:  # no descriptor is left, for example: a thread that waits for this one must be woken
             self._abandon(connections, error)
 
-    def _abandon(self, connections: dict[Readable, None], error: Exception) -> None:
+    def _abandon(self, connections: dict[Readable, None], error: BaseException) -> None:
         with self._start_lock:
             connections.update(dict.fromkeys(self._new))
             self._new.clear()
@@ -363,7 +363,7 @@ class _Loop:
                     continue
                 try:
                     connection.on_ready(events)
-                except Exception as error:  # one session's trouble must not end the others, nor end itself in silence
+                except BaseException as error:  # one session's trouble must not end the others, nor end itself in silence
                     connection.fail(error)
                 if connection.needs_attention:
                     asking.append(connection)
@@ -418,11 +418,11 @@ class _Loop:
         connection.needs_attention = False
         try:
             self._dues.put(connection, connection.on_time(now))
-        except Exception as error:
+        except BaseException as error:
             connection.fail(error)
         try:
             self._watch(connection)
-        except Exception as error:
+        except BaseException as error:
             connection.fail(error)
             self._let_go(connection)
 

@@ -118,6 +118,6 @@ def served(work: Timed, now: float) -> float | None:
     """Has the work do what is due; returns when it is due again. Never raises."""
     try:
         return work.step(now)
-    except Exception:  # a stream keeps its errors to itself; one that fails to must not end the others
+    except BaseException:  # a stream keeps its errors to itself; one that fails to must not end the others
         logger.exception("work that was due failed and is dropped; the rest goes on")
         return None

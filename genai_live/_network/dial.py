@@ -33,7 +33,8 @@ WebSocketFactory = Callable[[str, Mapping[str, str], "float | None"], "websocket
 class Plan:
     """All that is needed to open a connection, made before anything is sent."""
 
-    url: str
+    url: Secret
+    """The base URL of the caller may hold a credential in its query."""
     safe_url: str
     """The URL as it may be shown."""
     headers: Callable[[Deadline], Mapping[str, str | Secret]]
@@ -51,7 +52,7 @@ class Dialler:
         self.secrets: list[Secret] = []
         """Credentials that were sent: a server may repeat them in a reason."""
         self._plan = plan
-        self._route = Route(plan.url, plan.options)
+        self._route = Route(plan.safe_url, plan.options)
         self._route.phase = Phase.CREDENTIALS
 
     @property
@@ -69,7 +70,7 @@ class Dialler:
             ConfigError: a header, a proxy or a certificate bundle that cannot be used, or no websocket-client.
         """
         headers = self._plan.headers(deadline)
-        self.secrets = secrets_in(headers, self._plan.url, self._plan.safe_url)
+        self.secrets = secrets_in(headers, self._plan.url.reveal(), self._plan.safe_url)
         if self._plan.websocket_factory is not None:
             self._route.phase = Phase.UPGRADE
             opened = self._from_factory(self._plan.websocket_factory, headers, deadline)
@@ -109,7 +110,7 @@ class Dialler:
         self, factory: WebSocketFactory, headers: Mapping[str, str | Secret], deadline: Deadline
     ) -> websocket.WebSocket:
         try:
-            opened = factory(self._plan.url, revealed(headers), deadline.left())
+            opened = factory(self._plan.url.reveal(), revealed(headers), deadline.left())
         except Exception as error:
             words = redacted(f"{type(error).__name__}: {error}", self.secrets)
         else:
@@ -127,7 +128,7 @@ class Dialler:
             check_headers(headers)
             line = self._route.open(deadline)
             self._route.phase = Phase.UPGRADE
-            return upgrade(line, plan.url, plan.safe_url, headers)
+            return upgrade(line, plan.url.reveal(), plan.safe_url, headers)
         except Exception as error:
             failure = self._route.failure(error, deadline, plan.safe_url, self.secrets)
         self._route.close()

@@ -33,6 +33,8 @@ CODE_BYTES = 2
 LONGEST_CONTROL_PAYLOAD = 125
 """Bytes, RFC 6455 section 5.5; a close reason therefore has at most 123."""
 
+EVENTS_AT_ONCE = 256
+"""Messages that are cut from the bytes at once: 64 KiB hold 32,768 empty frames, which take 2.6 MB as objects."""
 PINGS_IN_A_ROW = 64
 """Pings of one read that are all answered; of more, the latest (RFC 6455 section 5.5.3): an answer costs as much as a message."""
 
@@ -228,8 +230,9 @@ def _without_mask_bit(length: int) -> int:
 class FrameParser:
     """Cuts messages from the bytes of one connection, in order.
 
-    ``feed`` returns what became complete. When the peer breaks the protocol, ``violation`` is set, what was complete before it
-    is still returned, and everything after it is ignored; the same holds for what follows a Close frame.
+    ``feed`` returns what became complete, ``EVENTS_AT_ONCE`` at most; the rest stays as bytes until the next call. When the peer
+    breaks the protocol, ``violation`` is set, what was complete before it is still returned, and everything after it is ignored;
+    the same holds for what follows a Close frame.
 
     ``of_client`` is True where a client is the peer, whose frames are masked; a server's must not be.
     """
@@ -249,6 +252,8 @@ class FrameParser:
         self._empty_fragments = 0
         """They take no memory, but a message of nothing else has no end."""
         self._finished = False
+        self.rest = b""
+        """What came and was not looked at: frames enough for one call of ``feed`` lay before it, and the next goes on with it."""
 
     @property
     def within_a_message(self) -> bool:
@@ -260,11 +265,16 @@ class FrameParser:
         events: list[Event] = []
         if self._finished:
             return events
+        if self.rest:
+            data, self.rest = self.rest + data, b""
         try:
             used = self._complete(data, events) if self._begun else 0
             if not self._begun:
                 used = self._cut(data, used, events)
-                self._begun += data[used:]
+                if not self._finished and len(events) < EVENTS_AT_ONCE:
+                    self._begun += data[used:]
+                elif not self._finished:
+                    self.rest = data[used:]
         except Violation as violation:
             self.violation, self._finished = violation, True
         return events
@@ -289,9 +299,9 @@ class FrameParser:
         return payload
 
     def _cut(self, buffer: bytes | bytearray, position: int, events: list[Event]) -> int:
-        """Appends the event of every whole frame from ``position`` on; returns where the first begins that is not whole."""
+        """Appends the event of every whole frame from ``position`` on; returns where the first begins that was not cut."""
         size = len(buffer)
-        while not self._finished:
+        while len(events) < EVENTS_AT_ONCE and not self._finished:
             start = position + SHORTEST_HEADER
             if start > size:
                 self._missing = start - size
@@ -328,7 +338,7 @@ class FrameParser:
             else:
                 self._take(first, payload, events)
             position = end
-        return size
+        return position
 
     def _check(self, first: int, length: int) -> None:
         """Judges a frame by its header, before its payload is waited for."""

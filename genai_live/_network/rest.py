@@ -102,7 +102,7 @@ def post(
     """Sends JSON and returns the JSON object of the answer. Blocks up to http_options.timeout, over all tries.
 
     Raises:
-        APIError: an answer of another status than 2xx, or one that is no JSON object.
+        APIError: an answer of another status than 2xx, or one that is not a JSON object.
         ConnectTimeout: no answer in time.
         ConnectError: no connection.
     """

@@ -47,7 +47,7 @@ def through_socks(line: Line, proxy: Proxy, host: str, port: int) -> None:
     """Asks for ``host:port`` on a line that is connected to the proxy.
 
     Raises:
-        ConnectError: the proxy refused, or the server is no proxy.
+        ConnectError: the proxy refused, or the server is not a proxy.
         ConfigError: user name or password are longer than SOCKS can say.
         OSError: the connection ended, the deadline passed, or a name that has to be looked up here is not known.
     """

@@ -19,7 +19,7 @@ from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Protocol
 
 from genai_live._deadline import NEVER, Deadline
-from genai_live._network.frames import CLOSE, FINAL, Event, Frame, FrameParser, Violation
+from genai_live._network.frames import CLOSE, EVENTS_AT_ONCE, FINAL, Event, Frame, FrameParser, Violation
 from genai_live._network.tcp import shut_down
 
 if TYPE_CHECKING:
@@ -27,13 +27,11 @@ if TYPE_CHECKING:
 
 READ_BYTES = 65_536
 """Bytes asked for in one read: several audio messages at once, and below the 128 KiB from which malloc maps fresh pages."""
-TLS_RECORD_BYTES = 16_384
-"""What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
 BATCH_BYTES = 8 * READ_BYTES
 """Bytes after which what came is handed on, and other connections of the same reader get their turn. With half as many
 the receiver is woken more often; twice as many do not stay in a core's cache on a busy machine (docs/performance.md)."""
-BATCH_EVENTS = 8192
-"""Frames after which the same holds: 512 KiB of empty ones are 262,144, which took 21 MB. Bursts of small texts stay below it."""
+TLS_RECORD_BYTES = 16_384
+"""What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
 _BURST_RECORDS = 4
 """TLS records read in a row from which more are expected behind one that is not full."""
 _RETRY_AFTER = 0.05
@@ -91,6 +89,11 @@ class Transport:
     writability and calls ``flush``.
     """
 
+    may_go_on = False
+    """True when another ``read`` would return more, as far as is known; the reader thread's, as the next one."""
+    has_rest = False
+    """True when something was received that ``read`` has not returned: its messages, or what they begin with."""
+
     def __init__(self, websocket: websocket.WebSocket, max_message_bytes: int, want_write: Callable[[], None]) -> None:
         sock = websocket.sock
         assert sock is not None
@@ -108,6 +111,8 @@ class Transport:
         self._burst = NEVER if self._pending is None else _BURST_RECORDS
         """Reads in a row from which that does not hold: a TLS record ends where the peer's write did, with another behind it.
         To stop there costs wake-ups (docs/performance.md)."""
+        self._in_a_row = 0
+        """Reads that brought something, since the last one behind which nothing more was expected."""
         self.failure: TransportLost | Violation | None = None
         """Why nothing more can be read; the reader thread's."""
         self._parser = FrameParser(max_message_bytes)
@@ -145,32 +150,44 @@ class Transport:
 
     # Reading: the reader thread only.
 
-    def read(self) -> list[Event]:
-        """Returns what has arrived, without blocking. What came whole before an end is returned; ``failure`` is that end."""
+    def read(self, most: float = BATCH_BYTES) -> list[Event]:
+        """Returns what has arrived, without blocking: about ``most`` bytes, and of many small frames fewer.
+
+        ``may_go_on`` says whether to ask again at once. What came whole before an end is returned; ``failure`` is that end.
+        """
         events: list[Event] = []
-        reads, unread, until = 0, False, self.bytes_read + BATCH_BYTES
-        while (self.bytes_read < until and len(events) < BATCH_EVENTS) or unread:
-            reads += 1
-            try:
-                with self._call_lock:
-                    data = self._socket.recv(READ_BYTES)
-                    unread = self._pending is not None and self._pending() > 0
-            except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
-                break
-            except (OSError, ValueError) as error:
-                self.failure = self.failure or TransportLost(_words(error))
-                break
-            if not data:
-                self.failure = self.failure or TransportLost("the peer closed the connection without a Close frame")
-                break
-            self.bytes_read += len(data)
-            events += self._parser.feed(data)
-            if self._parser.violation:
-                self.failure = self.failure or self._parser.violation
-                break
-            if len(data) < self._full_read and not unread and reads < self._burst:
-                break
+        parser, until = self._parser, self.bytes_read + most
+        self.may_go_on = True
+        while self.may_go_on and self.bytes_read < until and len(events) < EVENTS_AT_ONCE:
+            data = b"" if parser.rest else self._receive()
+            if data or parser.rest:
+                events += parser.feed(data)
+            else:
+                self._in_a_row = 0
+            if parser.violation:
+                self.failure = self.failure or parser.violation
+            self.has_rest = bool(parser.rest)
+            self.may_go_on = self.failure is None and (self._in_a_row > 0 or self.has_rest)
         return events
+
+    def _receive(self) -> bytes:
+        try:
+            with self._call_lock:
+                data = self._socket.recv(READ_BYTES)
+                unread = self._pending is not None and self._pending() > 0
+        except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
+            return b""
+        except (OSError, ValueError) as error:
+            self.failure = self.failure or TransportLost(_words(error))
+            return b""
+        if not data:
+            self.failure = self.failure or TransportLost("the peer closed the connection without a Close frame")
+            return b""
+        self.bytes_read += len(data)
+        self._in_a_row += 1
+        if len(data) < self._full_read and not unread and self._in_a_row < self._burst:
+            self._in_a_row = 0
+        return data
 
     @property
     def within_a_message(self) -> bool:
@@ -180,8 +197,8 @@ class Transport:
     @property
     def has_unread(self) -> bool:
         """True when bytes have arrived that do not make the descriptor readable. The reader thread."""
-        if self._pending is None:
-            return False
+        if self.has_rest or self._pending is None:
+            return self.has_rest
         with self._call_lock:
             return self._pending() > 0
 

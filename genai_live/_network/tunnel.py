@@ -16,7 +16,7 @@ def through_http(line: Line, proxy: Proxy, host: str, port: int) -> None:
     Raises:
         ConnectError: the proxy refused; with its ``status`` and ``body``.
         OSError: the connection ended, or the deadline passed.
-        http.client.HTTPException: this is no HTTP proxy.
+        http.client.HTTPException: this is not an HTTP proxy.
     """
     authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     line.send(_request(proxy, authority))

@@ -132,7 +132,7 @@ class AudioStream:
         """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early.
 
         Raises:
-            ConfigError: ``timeout`` is no number of seconds.
+            ConfigError: ``timeout`` is not a number of seconds.
             WrongThread: called in a callback on the reader that sends the sound, which would wait for itself.
         """
         deadline, sending = Deadline.of(timeout), self._sending

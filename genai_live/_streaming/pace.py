@@ -63,8 +63,8 @@ class BySource:
 
     A clock runs from a moment at which the source had nothing left: from the first chunk, and anew whenever a chunk was waited
     for. A microphone cannot give what was not spoken since, so it is never ahead of that clock, whatever its first burst, its
-    pauses or its drift. What has been ahead by more than ``AHEAD`` is no microphone: it is held back from there on, and after a
-    pause its clock starts when it goes on, so that it makes up for none.
+    pauses or its drift. What has been ahead by more than ``AHEAD`` is not a microphone: it is held back from there on, and after
+    a pause its clock starts when it goes on, so that it makes up for none.
     """
 
     def __init__(self, chunk_seconds: float) -> None:

@@ -24,7 +24,7 @@ def as_input(pieces: Iterable[Any], rate: int) -> Iterator[bytes]:
     ``Audio`` and WAV files bring their own rate.
 
     Raises:
-        ConfigError: at once when ``rate`` has to be converted and cannot be, and while iterating for a piece that is no sound,
+        ConfigError: at once when ``rate`` has to be converted and cannot be, and while iterating for a piece that is not sound,
             and for an end in the middle of a sample or of a WAV file.
     """
     return _as_input(pieces, _Through(WavFormat(rate, 1, *BARE_PCM)))
@@ -112,7 +112,7 @@ class _WavInPieces:
         """The sound in the next piece of the file."""
         self.begun = True
         if is_wav(data) and not (self._left and self._has_end):
-            self._held, self._left = b"", 0  # the next file; bytes behind the sound of the one before are no sound
+            self._held, self._left = b"", 0  # the next file; bytes behind the sound of the one before are not sound
         self._held += data
         while self._held and (self._left or self._find_sound()):
             taken, self._held = self._held[: self._left], self._held[self._left :]

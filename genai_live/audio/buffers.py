@@ -18,7 +18,7 @@ PLAIN = (bytes, bytearray)
 """What is bytes without a question."""
 
 _MOST_CHANNELS = 32
-"""Above this, the shorter side of an array is no number of channels: sound cards have up to 32, and a picture has more lines."""
+"""Above this, the shorter side of an array is not a number of channels: sound cards have up to 32, pictures more lines."""
 _LOUDEST = 1.5
 """Where floating-point sound ends, with what a mixer may add: values above it were never scaled to -1..1."""
 _16_BITS, _INT32_BYTES = 32_767, 4
@@ -148,7 +148,7 @@ _NO_CURE = "scale it to -32768..32767 and pass it as int16"
 
 
 def _one_channel(shape: tuple[int, ...], channels: int) -> str:
-    """The part of ``x`` that is sound of so many channels; empty where its shape is no sound's."""
+    """The part of ``x`` that is sound of so many channels; empty where its shape is not sound's."""
     if len(shape) == 1 or _fits(shape, channels):
         return "x"
     if len(shape) != 2:

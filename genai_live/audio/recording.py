@@ -82,7 +82,7 @@ class Audio:
         start, stop, _ = samples.indices(len(self))
         return Audio(self.data[start * self._frame : stop * self._frame], self.rate, self.channels)
 
-    __iter__ = None  # it is no row of objects; numpy.asarray(audio) has its samples
+    __iter__ = None  # it is not a row of objects; numpy.asarray(audio) has its samples
 
     def __add__(self, other: Audio) -> Audio:
         """This sound, and the other behind it.

@@ -56,7 +56,7 @@ _PIPED_SIZE = 0x7FFF_0000
 _MADE_UP_SIZE, _MADE_UP_TIMES = 1_000_000_000, 10
 """So do sizes above this of which not a tenth is there: web services that speak write 2,000,000,000."""
 _LEFT_OVER = 1_024
-"""Bytes behind the sound that are no chunks, from which they are taken for the rest of the sound and not for some padding."""
+"""Bytes behind the sound that are not chunks, from which they are taken for the rest of the sound and not for some padding."""
 _CHUNKS_OF_WAV = frozenset(
     (b"fmt ", b"data", b"LIST", b"fact", b"cue ", b"bext", b"JUNK", b"junk", b"ID3 ", b"id3 ", b"PEAK", b"smpl", b"iXML", b"FLLR")
 )
@@ -216,7 +216,7 @@ def _end_of(content: bytes, found: SoundChunk, name: str) -> int:
     if left >= _LEFT_OVER and not _are_chunks(content, behind) and any(content[behind:]):
         advice = f"if they are sound, they are kept by: ffmpeg -ignore_length 1 -i {_argument(name)} -c copy whole.wav"
         raise ConfigError(
-            f"{name} announces {size} bytes of sound, and {left} more follow that are no part of a WAV file; {advice}"
+            f"{name} announces {size} bytes of sound, and {left} more follow that are not part of a WAV file; {advice}"
         )
     return start + size
 

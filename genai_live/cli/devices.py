@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
-    """Lists them; raises DeviceError when there is none, or nothing to ask for them."""
+    """Lists them; raises the library's errors."""
     found = sound_devices()
     if arguments.json:
         screen.json([asdict(each) for each in found])

@@ -80,7 +80,7 @@ class Screen:
 
     def _erase(self) -> None:
         if self._drawn:
-            self._write(_UP.format(self._drawn) + _CLEAR_BELOW)
+            self._write("\r" + _UP.format(self._drawn) + _CLEAR_BELOW)  # a terminal shows ^C where the cursor is
             self._drawn = 0
 
     def _write(self, text: str) -> None:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from genai_live.cli import answerer, dam, keyboard, own_tools, setup_options
@@ -46,11 +46,13 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
     if arguments.push_to_talk and not sys.stdin.isatty():
-        raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is no terminal")
+        raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is not a terminal")
     if arguments.record is not None:
         check_writable(arguments.record, force=arguments.force)
     tools = own_tools.load(arguments.tool)
-    config = setup_options.config(arguments, {"tools": tools} if tools else {})
+    config = setup_options.config(arguments, {})
+    if tools:
+        config = replace(config, tools=[*(config.tools or ()), *tools])
     devices = Devices(
         arguments.device if arguments.microphone is None else arguments.microphone,
         arguments.device if arguments.loudspeaker is None else arguments.loudspeaker,

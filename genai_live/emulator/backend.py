@@ -184,7 +184,7 @@ class Backend(asyncio.Protocol):
         """Done when the backend has answered.
 
         Raises:
-            Refusal: the answer was no upgrade.
+            Refusal: the answer was not an upgrade.
         """
         self.gone: asyncio.Future[None] = self._loop.create_future()
         """Done when the TCP connection is over."""

@@ -254,7 +254,7 @@ def _whole_samples(pcm: bytes) -> bytes:
 
 
 def _rate_of(blob: Blob) -> int:
-    """Hz; where the MIME type names none, or one that is no number, that of the service's speech."""
+    """Hz; where the MIME type names none, or one that is not a number, that of the service's speech."""
     try:
         return rate_of(blob.mime_type or "", OUTPUT_RATE)
     except ConfigError:

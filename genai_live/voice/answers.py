@@ -30,6 +30,8 @@ class Answer:
     """True when the service has ended its turn, or nothing of it can come any more."""
     cut: bool = False
     """True when it was cut short: by the user's speech, the button, or this program."""
+    flows: bool = False
+    """True while the service is making it: it has said something, and neither that this is all nor a call since."""
     calls: bool = False
     """True while functions run, and nothing was said since."""
     looked: bool = False

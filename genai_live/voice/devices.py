@@ -73,6 +73,9 @@ class Devices:
         block_ms: milliseconds of one block; 10 is best for most sound cards.
     """
 
+    feeds_promptly = True
+    """Its thread is not a device's callback: it may take a lock, so that each chunk goes out at once."""
+
     def __init__(
         self,
         input: int | str | None = None,
@@ -121,7 +124,11 @@ class Devices:
         self._thread = threading.Thread(target=self._run, name="genai-live-devices", daemon=True)
         leaving.opened(sounddevice, self.close)
         self._thread.start()
-        in_time = self._ready.wait(_OPENING)
+        try:
+            in_time = self._ready.wait(_OPENING)
+        except BaseException:  # Ctrl-C
+            self.close(_CLOSING)
+            raise
         if self._failure is None and in_time and self._loudspeaker is not None:
             return Rates(INPUT_RATE, self._loudspeaker.form.rate)
         self.close(_CLOSING)
@@ -168,7 +175,10 @@ class Devices:
             leaving.closed(self.close)
             return
         leaving.hangs()
-        _log.warning("a sound card did not let go within %.1f s; it is left to the end of the process", min(timeout, _CLOSING))
+        if self._failure is None:  # else it was told
+            _log.warning(
+                "a sound card did not let go within %.1f s; it is left to the end of the process", min(timeout, _CLOSING)
+            )
 
     @property
     def stats(self) -> DeviceStats:

@@ -46,6 +46,8 @@ FIRST_WAITING = 2.0
 """Seconds of waiting after which ``Waiting`` is told first: answers begin within 1.6 s."""
 STALE_FOR = 1.0
 """Seconds without anything to drop after which what comes belongs to a new answer."""
+ON_ITS_WAY = 0.3
+"""Seconds in which what the service had sent before a typed question still comes; no answer begins so soon."""
 QUIET_END = 3.0
 """Seconds without a message, all being heard and made, after which an answer is over that the service does not end: some models
 never do."""
@@ -66,8 +68,8 @@ class Mouth(Protocol):
     def end_of_answer(self) -> float:
         """Tells the end that nothing follows; returns the seconds of what it still was handed."""
 
-    def flush(self) -> None:
-        """Has the end drop what was not heard."""
+    def flush(self) -> tuple[float, int]:
+        """Has the end drop what was not heard; returns its ``played`` and ``flushes`` right after."""
 
 
 class Dialogue:
@@ -115,6 +117,8 @@ class Dialogue:
         self._next_waiting = 0.0
         self._stale: float | None = None
         """Until when what comes is dropped, where the turn is not ended before; None while nothing is."""
+        self._asked_over = False
+        """True when that is what was on its way as a question came, which may be answered soon."""
         self._cut_at = 0.0
         self._cut: Answer | None = None
         """The answer whose interruption is to be told."""
@@ -156,14 +160,15 @@ class Dialogue:
             self._note_activity(message.voice_activity.voice_activity_type, now)
         content = message.server_content
         if content is not None and content.interrupted:
-            self._interrupt(now, Cause.INTERRUPTED)
+            self._interrupt(now, Cause.INTERRUPTED, by_service=True)
         if message.user_text or _is_finished(content):
             self._hear_words(message.user_text or "", now, finished=_is_finished(content))
         self._take_answer(message, now)
         if message.usage_metadata is not None:
             self._note_usage(message)
-        if content is not None and (content.generation_complete or content.turn_complete or message.ends_turn):
-            self._note_end(content, now, ends_turn=message.ends_turn)
+        turn_complete = content is not None and content.turn_complete is True
+        if message.ends_turn or turn_complete or (content is not None and content.generation_complete):
+            self._note_end(now, turn_complete=turn_complete, ends_turn=message.ends_turn)
 
     def press(self, now: float) -> None:
         """The button was pressed: what is heard of an answer stops here, without waiting for the service."""
@@ -181,6 +186,8 @@ class Dialogue:
         """The user has typed something."""
         if self._interruptible:
             self._interrupt(now, Cause.SILENCED)
+            if self._stale is not None:
+                self._stale, self._asked_over = now + ON_ITS_WAY, True
         saying = self.transcript.begin("user", now)
         saying.add(text)
         saying.final = True
@@ -283,6 +290,7 @@ class Dialogue:
             return
         answer = self._answer or self._begin_answer(now)
         answer.latest = self._answered = now
+        answer.flows = not calls
         answer.watch.note("first_message", now)
         if words is not None:
             self._say(answer, words, now)
@@ -302,7 +310,8 @@ class Dialogue:
             self._stale = None
             self._leave_answer()
             return False
-        self._stale = now + STALE_FOR
+        if not self._asked_over:
+            self._stale = now + STALE_FOR
         return True
 
     def _begin_answer(self, now: float) -> Answer:
@@ -351,7 +360,7 @@ class Dialogue:
                 answer.stretches.append(stretch)
 
     def _complete_sound(self, answer: Answer) -> None:
-        """Nothing follows, at the least for a while: running empty is no fault."""
+        """Nothing follows, at the least for a while: running empty is not a fault."""
         if self._sound_is_open:
             self._sound_is_open = False
             self._hand_over(answer, self._mouth.end_of_answer())
@@ -362,13 +371,13 @@ class Dialogue:
         if answer is not None:
             answer.reports.append(message)
 
-    def _note_end(self, content: LiveServerContent, now: float, *, ends_turn: bool) -> None:
+    def _note_end(self, now: float, *, turn_complete: bool, ends_turn: bool) -> None:
         answer = self._answer
         if answer is not None:
             answer.latest = now
-            answer.generated = True
+            answer.generated, answer.flows = True, False
             self._complete_sound(answer)
-        if not (content.turn_complete or ends_turn):
+        if not (turn_complete or ends_turn):
             return
         self._stale = None
         if answer is not None and (ends_turn or answer.cut):
@@ -378,7 +387,8 @@ class Dialogue:
             self._move(Cause.ALL_HEARD, now)
 
     def _leave_answer(self) -> None:
-        if self._answer is not None and self._answer.cut:
+        """What comes from now on is another answer, unless the service still makes this one."""
+        if self._answer is not None and (self._answer.cut or not self._answer.flows):
             self._end_answer(self._answer)
 
     def _end_answer(self, answer: Answer) -> None:
@@ -389,37 +399,42 @@ class Dialogue:
 
     # Interruption.
 
-    def _interrupt(self, now: float, cause: Cause) -> None:
-        """Empties what is queued, in one step."""
+    def _interrupt(self, now: float, cause: Cause, *, by_service: bool = False) -> None:
+        """Empties what is queued, in one step. An answer that the service still makes is cut; another one is over."""
         cut = self.playback.cut()
         if cut:
-            self._mouth.flush()
+            self.playback.look(*self._mouth.flush())
         self._sound_is_open = False
         answer = self._answer
         hit = [each for each in self._unheard() if any(stretch in cut for stretch in each.stretches)]
-        if answer is not None and not answer.cut:
-            answer.cut = True
+        if answer is not None and not answer.cut and (by_service or answer.flows):
             hit = hit or [answer]
-        if answer is not None or cause is Cause.INTERRUPTED:
-            self._stale = now + STALE_FOR
+            answer.cut = True
+        if by_service or (answer is not None and answer.flows):
+            self._stale, self._asked_over = now + STALE_FOR, False
         if hit:
-            for each in hit:
-                each.cut = True
-            self._cut, self._cut_at = hit[0], now
-            self._user_is_done = True
-            self.interruptions += 1
-            if cause is Cause.SILENCED:
-                self._owed = None
-            self._move(cause, now)
+            self._note_cut(hit, now, cause)
+        if answer is not None and not by_service and not answer.flows:
+            self._end_answer(answer)
         if self._cut is not None and not self.playback.is_cutting:
             self._tell_cut(now)
+
+    def _note_cut(self, hit: list[Answer], now: float, cause: Cause) -> None:
+        for each in hit:
+            each.cut = True
+        self._cut, self._cut_at = hit[0], now
+        self._user_is_done = True
+        self.interruptions += 1
+        if cause is Cause.SILENCED:
+            self._owed = None
+        self._move(cause, now)
 
     def _tell_cut(self, now: float) -> None:
         """Tells how much was heard of an answer that was cut short."""
         answer, self._cut = self._cut, None
         if answer is None:
             return
-        if answer.generated and answer.heard >= answer.seconds > 0:
+        if not answer.flows and answer.heard >= answer.seconds > 0:
             answer.cut = False  # all of it was heard
             self.interruptions -= 1
             return

@@ -29,9 +29,11 @@ _RINGING = 30
 _REMEMBERED = 1_000
 """Frames of echo of which the figures are made: ten seconds."""
 _LONGEST_WAIT = 15
-"""Frames that wait for their partner before they go without: the loudspeaker hangs, which is no reason to hear nothing."""
+"""Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
 """Pairs between two looks at their distance, of which the median counts: the clocks of drivers are some milliseconds wrong."""
+_STRANGE = 3
+"""Pairs in a row of another distance that are believed: one may be a driver's clock."""
 _TOLERATED = 2
 """Frames of wrong distance that are corrected; the canceller follows less by itself, and faster."""
 
@@ -61,7 +63,7 @@ class EchoCanceller:
         self._processor: Any = AudioProcessor(sample_rate=INPUT_RATE, num_channels=1, echo_cancellation=True)
         self._resampler = Resampler(output_rate, INPUT_RATE) if output_rate != INPUT_RATE else None
         self._pairs = Pairing()
-        self._corrections = 0
+        self._breaks = 0
         self._levels: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         """Of newest frames with echo: dBFS heard, dBFS left."""
         self._delay: float | None = None
@@ -86,9 +88,6 @@ class EchoCanceller:
         began = time.thread_time()
         self._pairs.near.add(pcm, at)
         cleaned = b"".join(self._clean(*pair) for pair in self._pairs.take())
-        if self._pairs.corrections > self._corrections:
-            self._corrections = self._pairs.corrections
-            self.disturbed()
         self._seconds += time.thread_time() - began
         return cleaned
 
@@ -109,10 +108,14 @@ class EchoCanceller:
         near, far = (self._numpy.frombuffer(each.pcm, dtype="<i2") for each in (heard, played))
         left = self._processor.process(near, far)
         self._frames += 1
-        if played is not SILENCE:
-            delay = played.at - heard.at
-            self._delay = delay if self._delay is None else self._delay + (delay - self._delay) / _RINGING
-            self._ringing = _RINGING if _dbfs(far) > _AUDIBLE else self._ringing - 1
+        if self._pairs.breaks > self._breaks:
+            self._breaks = self._pairs.breaks
+            self.disturbed()
+        if played is SILENCE:
+            return SILENCE.pcm  # its reference is missing
+        delay = played.at - heard.at
+        self._delay = delay if self._delay is None else self._delay + (delay - self._delay) / _RINGING
+        self._ringing = _RINGING if _dbfs(far) > _AUDIBLE else self._ringing - 1
         if self._ringing > 0:
             if (level := _dbfs(near)) > _AUDIBLE:
                 self._levels.append((level, _dbfs(left)))
@@ -160,7 +163,9 @@ class Pairing:
 
     def __init__(self) -> None:
         self.near, self.far = Frames(), Frames()
-        self._taken = self.corrections = 0
+        self._taken = self._strange = 0
+        self.breaks = 0
+        """How often pairs became another distance apart, or one had no partner."""
         self._distances: deque[float] = deque(maxlen=_WINDOW)
         """Of the newest pairs: seconds from one's time to the other's."""
         self._distance: float | None = None
@@ -175,11 +180,21 @@ class Pairing:
         while near and (far or len(near) > _LONGEST_WAIT):
             pair = near.popleft(), far.popleft() if far else SILENCE
             self._taken += 1
-            if pair[1] is not SILENCE:
-                self._distances.append(pair[1].at - pair[0].at)
+            self._look_at(*pair)
             yield pair
             if self._taken % _WINDOW == 0 and self._distances:
                 self._correct(statistics.median(self._distances))
+
+    def _look_at(self, heard: Frame, played: Frame) -> None:
+        """Notes the distance of a pair, and whether it is another than before."""
+        if played is SILENCE:
+            self.breaks += 1
+            return
+        distance = played.at - heard.at
+        self._distances.append(distance)
+        is_strange = self._distance is not None and abs(distance - self._distance) * FRAMES_PER_SECOND > _TOLERATED
+        self._strange = self._strange + 1 if is_strange else 0
+        self.breaks += self._strange == _STRANGE
 
     def _correct(self, distance: float) -> None:
         """Puts the distance right where frames are missing."""
@@ -194,7 +209,7 @@ class Pairing:
                 far.popleft()
         else:
             return
-        self.corrections += 1
+        self.breaks += 1
         self._distances.clear()
 
 

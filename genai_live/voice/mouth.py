@@ -46,12 +46,13 @@ class Mouth:
         self._end.end_of_answer()
         return seconds
 
-    def flush(self) -> None:
-        """Has the end drop what was not heard."""
+    def flush(self) -> tuple[float, int]:
+        """Has the end drop what was not heard; returns what it says it has played and flushed right after."""
         self._resampler, self._resampled = None, 0
         self._dropped += self._waiting  # the end has yet to say how much of it was heard
         self._waiting.clear()
         self._end.flush()
+        return self._end.played, self._end.flushes
 
     def take_heard(self, played: float, *, cutting: bool) -> bytes:
         """The sound that was heard since this was last asked; ``cutting`` while the end has not confirmed a flush."""

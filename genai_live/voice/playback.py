@@ -1,4 +1,4 @@
-"""What of the model's sound is queued, at the end, heard. Pure: time is no part of it; one thread at a time.
+"""What of the model's sound is queued, at the end, heard. Pure: time is not part of it; one thread at a time.
 
 Its clock is the end's own count of seconds that were heard (``SoundEnd.played``), not the time that playing should take.
 """

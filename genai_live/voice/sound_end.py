@@ -95,7 +95,7 @@ class SoundEnd(Protocol):
         ...
 
     def end_of_answer(self) -> None:
-        """Says that the answer is complete: what runs empty from now on is no underrun. Never blocks."""
+        """Says that the answer is complete: what runs empty from now on is not an underrun. Never blocks."""
         ...
 
     def flush(self) -> None:
@@ -117,7 +117,10 @@ class SoundEnd(Protocol):
         ...
 
     def show(self, event: object) -> None:
-        """Is told every event of the conversation, in order; never blocks. A page shows transcripts, devices ignore it."""
+        """Is told every event of the conversation, in order; never blocks. A page shows transcripts, devices ignore it.
+
+        The last, ``Ended``, says how the session ended, and so comes after ``close``.
+        """
         ...
 
     def close(self, timeout: float) -> None:

@@ -31,8 +31,14 @@ django            ``LiveVoice`` for Django and Channels
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from genai_live import _public
 from genai_live.web.browser_end import BrowserEnd
 from genai_live.web.redis_store import RedisStore
 from genai_live.web.store import ConversationStore, MemoryStore, StoredConversation
 
 __all__ = ["BrowserEnd", "ConversationStore", "MemoryStore", "RedisStore", "StoredConversation"]
+
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = _public.public(__name__)

@@ -12,6 +12,8 @@ FASTER = 2.0
 """Sound per second of the clock beyond which a visitor empties the allowance; a microphone is at 1."""
 MESSAGE_BYTES = 320
 """What each message costs beside its bytes: a flood of empty ones is a flood. 35 in a second are usual."""
+SPEECH = INPUT_BYTES + 25 * MESSAGE_BYTES
+"""What a second of speech costs, in messages of 40 ms."""
 TEXT_BYTES = INPUT_BYTES
 """What a typed sentence costs: it is answered, so it costs money."""
 
@@ -19,7 +21,7 @@ TEXT_BYTES = INPUT_BYTES
 class Bucket:
     """Fills with time up to a bound; what is sent is taken out."""
 
-    def __init__(self, now: float, per_second: float = FASTER * INPUT_BYTES, most: float = SECONDS_AT_ONCE * INPUT_BYTES) -> None:
+    def __init__(self, now: float, per_second: float = FASTER * SPEECH, most: float = SECONDS_AT_ONCE * SPEECH) -> None:
         self._per_second = per_second
         self._most = most
         self._left = most

@@ -228,8 +228,15 @@ class VisitorSocket:
                 return
 
     def _take(self, data: bytes) -> None:
+        self._take_all(self._parser.feed(data))
+        while self._parser.rest and not self._is_over:
+            self._take_all(self._parser.feed(b""))
+        if self._parser.violation is not None and self._close is None:
+            self._refuse(self._parser.violation)
+
+    def _take_all(self, events: list[frames.Event]) -> None:
         assert self._taker is not None
-        for opcode, payload in self._parser.feed(data):
+        for opcode, payload in events:
             if opcode == frames.BINARY:
                 if self._close is None:
                     self._taker.take(bytes(payload))
@@ -240,8 +247,6 @@ class VisitorSocket:
             elif opcode == frames.CLOSE:
                 self._take_close(payload)
                 return
-        if self._parser.violation is not None and self._close is None:
-            self._refuse(self._parser.violation)
 
     def _take_text(self, payload: bytes | bytearray) -> None:
         assert self._taker is not None

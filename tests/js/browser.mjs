@@ -41,7 +41,12 @@ const ACTS = {
   down: ({ page, key }) => pages.get(page).page.keyboard.down(key),
   up: ({ page, key }) => pages.get(page).page.keyboard.up(key),
   press: ({ page, key }) => pages.get(page).page.keyboard.press(key),
-  offline: ({ page, offline }) => pages.get(page).page.context().setOffline(offline),
+  /** The mouse's button on an element; `how` is down or up. */
+  async mouse({ page, selector, how }) {
+    const { page: opened } = pages.get(page);
+    await opened.hover(selector);
+    await opened.mouse[how]();
+  },
   screenshot: ({ page, path, selector }) => pages.get(page).page.locator(selector).screenshot({ path }).then(() => null),
   close: ({ page }) => pages.get(page).page.context().close(),
 };

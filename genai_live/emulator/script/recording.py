@@ -2,8 +2,8 @@
 
 The first line of a session says what it was: ``{"session", "backend", "method", "version", "started"}``. The lines after it say
 what came, when, and from whom: ``{"session", "at", "from": "client" or "server", ...}`` with one of ``message`` (parsed JSON),
-``raw`` (base64 of what was no JSON), ``close`` (code, with ``reason``) or ``refused`` (HTTP status, with ``body``). Credentials
-are never written, nor what a client said that is no JSON, where nobody can tell what is one; audio is left out on request. The
+``raw`` (base64 of what was not JSON), ``close`` (code, with ``reason``) or ``refused`` (HTTP status, with ``body``). Credentials
+are never written, nor what a client said that is not JSON, where nobody can tell what is one; audio is left out on request. The
 length of what was left out stays.
 """
 
@@ -193,7 +193,7 @@ def read_recording(path: str | Path) -> Iterator[Head | Event]:
     Raises:
         ConfigError: with the line that is wrong, OSError for a file that cannot be read.
     """
-    with open(path, encoding="utf-8", errors="replace") as file:  # what is no UTF-8 is no line of a recording either
+    with open(path, encoding="utf-8", errors="replace") as file:  # what is not UTF-8 is not a line of a recording either
         for number, text in enumerate(file, 1):
             if not text.strip():
                 continue

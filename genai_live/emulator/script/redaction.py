@@ -1,7 +1,8 @@
 """Credentials taken out of words that pass by, also cut, escaped, in base64 or in hexadecimal. Pure: runs on any thread.
 
-What is looked for is not a whole credential but a run of its characters, for words get cut, wrapped and abbreviated. What is left
-of a key, fewer than eight characters in a row, opens nothing.
+What is looked for is not a whole credential but a run of its characters, for words get cut, wrapped and abbreviated; or sixteen
+of its letters and digits with signs and blanks between them. What is left of a key, fewer than eight characters in a row, opens
+nothing.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ PUBLIC_HEADERS = frozenset(
 _AUTHORIZATION = ("authorization", "proxy-authorization")
 _TOKEN_PREFIX = "auth_tokens/"
 
+_SIGNS = bytes(byte for byte in range(256) if not bytes((byte,)).isalnum())
+_BETWEEN = re.compile(rb"(?:\\[bfnrt]|[^a-z0-9])+")
+"""What may stand between the pieces of a credential without hiding it: signs, and JSON's spelling of a line's end."""
 _ESCAPE = re.compile(
     rb"%([0-9a-f]{2})|\\+(?:u00|x)([0-9a-f]{2})|&#x0*([0-9a-f]{2});|&#0*([0-9]{2,3});|\\+(_|[^\w\s])", re.IGNORECASE
 )
@@ -85,10 +89,16 @@ class Redactor:
         texts = {secret.reveal().removeprefix(_TOKEN_PREFIX).strip('"=') for secret in secrets}
         spellings = {spelling.lower() for text in texts if len(text) >= SHORTEST for spelling in _spellings(text.encode())}
         self._reveal: Callable[[], set[bytes]] = lambda: spellings  # a closure, as in Secret: no attribute shows it
+        joined = {text.encode().lower().translate(None, _SIGNS) for text in texts}
+        self._reveal_joined: Callable[[], set[bytes]] = lambda: {each for each in joined if len(each) >= SHORTEST_IN_LONG}
         self._blocks = {
             run: frozenset().union(*(_blocks(spelling[shift:], size) for spelling in spellings for shift in range(size)))
             for run, size in _BLOCKS.items()
         }
+        size = _BLOCKS[SHORTEST_IN_LONG]
+        self._joined_blocks = frozenset().union(
+            *(_blocks(each[shift:], size) for each in self._reveal_joined() for shift in range(size))
+        )
 
     def __repr__(self) -> str:
         return f"<Redactor of {len(self._reveal())} spellings>"
@@ -126,6 +136,19 @@ class Redactor:
         for spelling in self._reveal():
             if may_hold or len(spelling) < shortest:
                 yield from _runs_of(spelling, low, min(shortest, len(spelling)))
+        yield from self._pieces(low)
+
+    def _pieces(self, low: bytes) -> Iterator[tuple[int, int]]:
+        """Where a credential stands in pieces, however short, with nothing but signs and blanks between them."""
+        joined = _BETWEEN.sub(b"", low) if b"\\" in low else low.translate(None, _SIGNS)
+        if self._joined_blocks.isdisjoint(_blocks(joined, _BLOCKS[SHORTEST_IN_LONG])):
+            return
+        begins = [0, *(found.end() for found in _BETWEEN.finditer(low))]
+        ends = [*(found.start() for found in _BETWEEN.finditer(low)), len(low)]
+        places = [place for piece in zip(begins, ends, strict=True) for place in range(*piece)]
+        for text in self._reveal_joined():
+            for begin, end in _runs_of(text, joined, SHORTEST_IN_LONG):
+                yield places[begin], places[end - 1] + 1
 
 
 def _blocks(data: bytes, size: int) -> memoryview[int]:

@@ -167,7 +167,7 @@ class SendRaw(Step):
 
 @dataclass(frozen=True)
 class Garbage(Step):
-    """Sends bytes that are no JSON, or with ``frame=False`` bytes that are not even a WebSocket frame."""
+    """Sends bytes that are not JSON, or with ``frame=False`` bytes that are not even a WebSocket frame."""
 
     verb = "garbage"
     size: int = 100

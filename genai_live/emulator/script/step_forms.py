@@ -99,13 +99,13 @@ def check_code(code: int) -> None:
     standard = 1000 <= code < 1015 and code not in RESERVED_CODES
     if not standard and not FIRST_PRIVATE_CODE <= code <= LAST_CODE:
         words = "1000 to 1014 (but not 1004 and 1006) and 3000 to 4999 can be"
-        raise ConfigError(f"{code} is no close code that can be sent; {words}", "close.code")
+        raise ConfigError(f"{code} is not a close code that can be sent; {words}", "close.code")
 
 
 def check_status(status: int) -> None:
     """Raises ConfigError for a number that is not the status of an HTTP answer."""
     if not 200 <= status <= 999:
-        raise ConfigError(f"{status} is no status of a refusal: 200 to 999", "refuseUpgrade.status")
+        raise ConfigError(f"{status} is not a status of a refusal: 200 to 999", "refuseUpgrade.status")
 
 
 def hint(wrong: str, known: Collection[str]) -> str:

@@ -45,7 +45,9 @@ class Admission:
         host = request.headers.get("host")
         if host is None or not self._knows(host):
             said = "no host" if host is None else repr(host)
-            return f"The request is for {said}, which is no name of this server: allowed_hosts (--allow-host) takes more names."
+            return (
+                f"The request is for {said}, which is not a name of this server: allowed_hosts (--allow-host) takes more names."
+            )
         origin = request.headers.get("origin")
         if origin is None or _normal(origin) in self._origins or _is_of(origin, host):
             return None
@@ -83,7 +85,7 @@ def _normal(origin: str) -> str:
 
 
 def _is_of(origin: str, host: str) -> bool:
-    """True when this server is the page's own, which it says itself: some clients that are no browsers send that."""
+    """True when this server is the page's own, which it says itself: some clients that are not browsers send that."""
     return _normal(origin) in {_normal(f"{scheme}://{host}") for scheme in ("http", "https")}
 
 

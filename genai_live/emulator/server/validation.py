@@ -25,7 +25,7 @@ INVALID_ARGUMENT_CODE = 1007
 
 _INT64 = 2**63
 _DURATION = re.compile(r"-?\d{1,12}(\.\d{1,9})?s")
-_INTEGER = re.compile(r"-?\d+")
+_INTEGER = re.compile(r"-?[0-9]{1,19}")
 _LONGEST_QUOTE = 60
 """Characters of a wrong value that a reason repeats: the whole reason has 123 bytes."""
 

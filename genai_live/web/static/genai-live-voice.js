@@ -11,7 +11,7 @@ import { Transcript } from "./transcript.js";
 import { View } from "./view.js";
 
 const OUTPUT_RATE = 24000;
-const MESSAGE_SECONDS = 0.04;
+const MESSAGES_A_SECOND = 25;
 const TAIL = 150; // milliseconds after a release in which the message with the last syllable is complete
 const GOES_ON = new Set(["lost", "unreachable", "full", "busy", "idle"]); // the same conversation may be taken up again after these
 const HOLD_KEYS = new Set([" ", "Enter"]);
@@ -78,8 +78,8 @@ export class GenaiLiveVoice extends HTMLElement {
     const { played = 0, waiting = 0, underruns = 0 } = this.#loudspeaker?.report ?? {};
     const { sent = 0, dropped = 0 } = this.#link?.stats ?? {};
     return {
-      sentSeconds: sent * MESSAGE_SECONDS,
-      droppedSeconds: dropped * MESSAGE_SECONDS,
+      sentSeconds: sent / MESSAGES_A_SECOND,
+      droppedSeconds: dropped / MESSAGES_A_SECOND,
       playedSeconds: played,
       waitingSeconds: waiting,
       underruns,

@@ -15,8 +15,8 @@ export const DEAD = 125;
 
 /** What a refusal of a token means: as if the socket had been closed so. */
 const REFUSED_STATUS = {
-  401: { code: 1008, reason: "token" },
-  403: { code: 1008, reason: "token" },
+  401: { code: 1008, reason: "refused" },
+  403: { code: 1008, reason: "refused" },
   429: { code: 1013, reason: "full" },
   503: { code: 1013, reason: "full" },
 };

@@ -44,6 +44,6 @@ export const SENTENCES = {
   time: "The conversation has reached its longest time. Start another one to go on.",
   conversation: "This conversation cannot be taken up again. Start another one.",
   busy: "This conversation is open in another window.",
-  refused: "The server refused this conversation.",
+  refused: "You may not talk here. Log in, then try again.",
   server: "The server had a problem and ended the conversation. Try again.",
 };

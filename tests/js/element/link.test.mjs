@@ -234,7 +234,7 @@ const answer = (status, body = {}) => async () => ({ ok: status < 300, status, j
 
 test("the token's route answers for the socket", async () => {
   assert.equal(await tokenFrom("/voice/token", answer(200, { token: "signed" }))(), "signed");
-  const expected = { 401: ["token"], 403: ["token"], 429: ["full"], 503: ["full"] };
+  const expected = { 401: ["refused"], 403: ["refused"], 429: ["full"], 503: ["full"] };
   for (const [status, problem] of Object.entries(expected)) {
     const { told } = await dialled({ token: tokenFrom("/voice/token", answer(Number(status))) });
     assert.deepEqual(told.map(([, each]) => [each]), [problem]);
