@@ -1,4 +1,4 @@
-"""The whole way in a real Chromium: a microphone that plays a WAV, the element, Flask or Django on a real server, the emulator."""
+"""The whole way in a real Chromium: a microphone that plays a WAV, the element, Flask or Django on real servers, the emulator."""
 
 from __future__ import annotations
 
