@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -159,6 +160,16 @@ def token_of(url: str, context: ssl.SSLContext | None = None, **headers: str) ->
     request = urllib.request.Request(f"{url}/voice/token", headers=headers)
     with urllib.request.urlopen(request, timeout=PATIENCE, context=context) as answer:
         return str(json.load(answer)["token"])
+
+
+def status_of(address: str, **headers: str) -> int:
+    """The HTTP status of an answer."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(address, headers=headers), timeout=PATIENCE) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
 
 
 @contextmanager

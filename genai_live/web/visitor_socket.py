@@ -178,7 +178,7 @@ class VisitorSocket:
         stall_ends = NEVER if stalled is None else stalled + STALL
         return min(due, self._leave_by, stall_ends, self._heard + (SILENCE_LIMIT if self._pinged else PING_INTERVAL))
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """A defect of this library: logged, and the visit ends."""
         logger.error("a visitor's socket failed; the conversation ends", exc_info=error)
         self._is_over = True
