@@ -16,26 +16,18 @@ import pytest
 from websockets.sync.client import connect
 
 from tests.processes import ROOT
-from tests.test_flask_voice import TONE
-from tests.voice_visitors import Page, nobody_talks, token_of, visited
+from tests.voice_visitors import DJANGO_SERVERS, TONE, Page, nobody_talks, token_of, visited
 from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
 
-GTHREAD = ["gunicorn", "-b", "127.0.0.1:0", "-k", "gthread", "--threads", "2", "tests.visited_django"]
-SERVERS = {
-    "gunicorn gthread": GTHREAD,
-    "gunicorn gevent": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gevent", "tests.visited_django"],
-    "daphne": ["daphne", "-b", "127.0.0.1", "-p", "0", "tests.visited_django:asgi"],
-    "uvicorn": ["uvicorn", "--port", "0", "tests.visited_django:asgi"],
-}
 CHANNELS = ("daphne", "uvicorn")
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", DJANGO_SERVERS)
 def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_served_beside_them(server: str) -> None:
-    with visited(SERVERS[server]) as (process, emulator):
+    with visited(DJANGO_SERVERS[server]) as (process, emulator):
         pages = [Page(process.url) for _ in range(4)]
         for page in pages:
             page.comes("state_changed", state="listening")
@@ -57,7 +49,7 @@ def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_se
 @pytest.mark.waits
 @pytest.mark.parametrize("server", CHANNELS)
 def test_a_sync_consumer_that_takes_its_time_keeps_no_visitor_waiting(server: str) -> None:
-    with visited(SERVERS[server]) as (process, _):
+    with visited(DJANGO_SERVERS[server]) as (process, _):
         address = f"{process.url.replace('http', 'ws')}/slow/"
         with connect(address, legacy=True, open_timeout=PATIENCE) as slow, Page(process.url) as page:
             page.comes("state_changed", state="listening")
@@ -76,7 +68,7 @@ def test_authorize_sees_the_user_of_the_session(server: str, tmp_path: Path) -> 
         text=True,
     )
     cookie = login.stdout.strip()
-    with visited(SERVERS[server], environment) as (process, _):
+    with visited(DJANGO_SERVERS[server], environment) as (process, _):
         with pytest.raises(urllib.error.HTTPError, match="403"):
             token_of(process.url)
         ann = token_of(process.url, Cookie=cookie)
@@ -102,9 +94,9 @@ print("sessionid=" + client.cookies["sessionid"].value)
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", DJANGO_SERVERS)
 def test_strangers_are_refused(server: str) -> None:
-    with visited(SERVERS[server]) as (process, emulator):
+    with visited(DJANGO_SERVERS[server]) as (process, emulator):
         with Page(process.url, origin="https://evil.example") as page:
             assert page.comes("refused")["reason"] == "origin"
         with Page(process.url, "no token") as page:
@@ -119,9 +111,9 @@ def test_strangers_are_refused(server: str) -> None:
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("server", SERVERS)
+@pytest.mark.parametrize("server", DJANGO_SERVERS)
 def test_a_worker_that_is_told_to_end_lets_the_model_finish_and_sends_its_pages_away(server: str) -> None:
-    with visited(SERVERS[server]) as (process, emulator):
+    with visited(DJANGO_SERVERS[server]) as (process, emulator):
         with Page(process.url) as page:
             page.comes("state_changed", state="listening")
             page.say("text", text="Hello")

@@ -18,8 +18,7 @@ from genai_live.web.going_on import SETTLES, go_on, settles_in
 from genai_live.web.keeping import Keeper, Place
 from genai_live.web.unheard import MOST_SECONDS, Unheard, missing
 from tests.redis_servers import RedisServer, redis_server
-from tests.test_flask_voice import voice
-from tests.voice_visitors import Page, token_of
+from tests.voice_visitors import Page, token_of, voice
 from tests.waiting import until
 
 SAID = (Utterance("user", "Hello", 0.5, 1.0, False, None), Utterance("model", "Good day", 1.5, 2.5, True, 0.75))

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from tests.browsers import Browser, Page, microphone
+from tests.masters import kill, two_masters
 from tests.processes import ROOT
 from tests.redis_servers import redis_server
-from tests.test_django_servers import SERVERS as DJANGO
-from tests.test_moving import kill, two_masters
 from tests.travellers import CountingEmulator
+from tests.voice_visitors import DJANGO_SERVERS as DJANGO
 from tests.voice_visitors import SERVERS as FLASK
 from tests.voice_visitors import nobody_talks, visited
 from tests.waiting import until

@@ -19,11 +19,14 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
 
+import flask
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from genai_live import Client
 from genai_live.emulator import LiveEmulator
+from genai_live.web.flask import LiveVoice
 from genai_live.web.wire_format import PRIVATE
 from tests.processes import ROOT
 from tests.waiting import PATIENCE, until
@@ -235,6 +238,14 @@ SERVERS = {
 }
 
 
+DJANGO_SERVERS = {
+    "gunicorn gthread": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gthread", "--threads", "2", "tests.visited_django"],
+    "gunicorn gevent": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gevent", "tests.visited_django"],
+    "daphne": ["daphne", "-b", "127.0.0.1", "-p", "0", "tests.visited_django:asgi"],
+    "uvicorn": ["uvicorn", "--port", "0", "tests.visited_django:asgi"],
+}
+
+
 @contextmanager
 def visited(
     command: list[str], environment: Mapping[str, str] = MappingProxyType({}), **settings: Any
@@ -248,3 +259,17 @@ def visited(
 
 def nobody_talks(emulator: LiveEmulator) -> bool:
     return all(session.ending for session in emulator.sessions)
+
+
+@contextmanager
+def voice(shared_reader: bool = True, **settings: Any) -> Iterator[tuple[str, LiveVoice, LiveEmulator]]:
+    """A Flask app with a voice, in this process; yields its URL."""
+    with LiveEmulator(voice=False) as emulator:
+        client = Client(api_key="no-key", http_options={"base_url": emulator.url}, shared_reader=shared_reader)
+        app = flask.Flask("visited")
+        app.secret_key = "a secret of tests"
+        live_voice = LiveVoice(app, client, model="emulator", **settings)
+        with served(app) as url:
+            yield url, live_voice, emulator
+            live_voice.close(0.0)
+            until(lambda: len(live_voice) == 0 and not client.live.sessions)

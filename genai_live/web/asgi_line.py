@@ -87,7 +87,10 @@ class AsgiLine:
 
     @property
     def _is_loop(self) -> bool:
-        return asyncio._get_running_loop() is self._loop
+        try:
+            return asyncio.get_running_loop() is self._loop
+        except RuntimeError:
+            return False
 
     # The event loop.
 
