@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ctypes.util import find_library
 from pathlib import Path
 from types import TracebackType
@@ -172,7 +172,7 @@ class SoundServer:
 
     def _recorded(self, target: str, *options: str, rate: int) -> Hearing:
         form = ["--rate", str(rate), "--channels", "1", "--format", "s16", "--latency", "20ms", "-"]
-        self._hearings.append(Hearing(self._start("pw-record", "--target", target, *options, *form)))
+        self._hearings.append(Hearing(self._start("pw-record", "--target", target, *options, *form), rate))
         return self._hearings[-1]
 
     def _start(self, *command: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
@@ -205,8 +205,9 @@ class SoundServer:
 class Hearing:
     """What a recorder has heard so far: 16-bit mono samples."""
 
-    def __init__(self, recorder: subprocess.Popen[bytes]) -> None:
+    def __init__(self, recorder: subprocess.Popen[bytes], rate: int) -> None:
         self._recorder = recorder
+        self._rate = rate
         self.pieces: list[tuple[float, bytes]] = []
         """What came, and when."""
         self._length = 0
@@ -221,6 +222,11 @@ class Hearing:
 
     def __len__(self) -> int:
         return self._length // 2
+
+    def is_disturbed(self) -> bool:
+        """True when samples are missing: the machine was too busy to record."""
+        (first, pcm), (last, _) = self.pieces[0], self.pieces[-1]
+        return abs((last - first) * self._rate - (len(self) - len(pcm) // 2)) > 0.05 * self._rate
 
     def wait_for(self, samples: int) -> None:
         """Until that many have come."""
@@ -239,6 +245,25 @@ class Hearing:
         for piece in iter(lambda: self._recorder.stdout.read1(65_536), b""):  # type: ignore[union-attr]
             self.pieces.append((time.monotonic(), piece))
             self._length += len(piece)
+
+
+Busy = list[Callable[[], bool]]
+"""What can say that the machine was too busy for its own sound card, for an attempt to add to."""
+
+TRIES = 3
+
+
+def measured(attempt: Callable[[Busy], None]) -> None:
+    """Runs an attempt that measures sound; again, where it failed and the machine was too busy for its own sound card."""
+    for tries_left in reversed(range(TRIES)):
+        busy: Busy = []
+        try:
+            attempt(busy)
+        except AssertionError:
+            if not (tries_left and any(witness() for witness in busy)):
+                raise
+        else:
+            return
 
 
 @contextlib.contextmanager

@@ -396,6 +396,13 @@ def test_a_sound_server_that_ends_is_one_sentence_and_no_flood(sign: signal.Sign
 
 
 @WITH_SOUND
+def test_what_is_logged_passes_the_dam(place: Place) -> None:
+    with Command(place, sys.executable, "-m", "genai_live", "--debug", "voice") as command:
+        command.wait_for(r"genai_live\.wire: > \d+ bytes")
+        assert command.interrupt() == 0
+
+
+@WITH_SOUND
 def test_talk_without_a_file_is_voice(place: Place) -> None:
     with Command(place, sys.executable, "-m", "genai_live", "talk", columns=80) as command:
         command.wait_for("listening")

@@ -21,7 +21,7 @@ from genai_live.audio import Audio, level_dbfs
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.testing import check_sound_end
 from genai_live.voice import Devices, Rates, sound_devices
-from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Hearing, SoundServer, settings
+from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
 from tests.waiting import PATIENCE, until
 
 pytestmark = WITH_SOUND
@@ -40,6 +40,11 @@ class Opened:
         self.fed = bytearray()
         self.ended: list[Exception | None] = []
         self.rates = devices.open(self.fed.extend, lambda control: None, self.ended.append)
+
+    def is_disturbed(self) -> bool:
+        """True when the machine was too busy for its sound card."""
+        stats = self.devices.stats
+        return stats["underflows"] + stats["overflows"] > 0
 
     def hears(self, seconds: float) -> bytes:
         """What is fed in the next seconds."""
@@ -143,38 +148,45 @@ def test_what_is_said_into_the_microphone_is_fed(card: SoundServer, opened: Call
 
 
 def test_what_is_played_is_heard_and_counted_to_the_block(card: SoundServer, opened: Callable[..., Opened]) -> None:
-    each = opened()
-    hearing = card.hear()
-    hearing.wait_for(BLOCK)
-    each.devices.play(noise(1.0))
-    each.devices.end_of_answer()
-    assert each.devices.played < 0.2
-    until(lambda: each.devices.played >= 1.0)
-    heard = sum(end - begin for begin, end in stretches(heard_until_quiet(hearing)))
-    assert each.devices.played == pytest.approx(1.0)
-    assert abs(heard - each.devices.played * MONITOR_RATE) < BLOCK + RINGING
+    def plays(busy: Busy) -> None:
+        each, hearing = opened(), card.hear()
+        busy += [each.is_disturbed, hearing.is_disturbed]
+        hearing.wait_for(BLOCK)
+        each.devices.play(noise(1.0))
+        each.devices.end_of_answer()
+        assert each.devices.played < 0.2
+        until(lambda: each.devices.played >= 1.0)
+        heard = sum(end - begin for begin, end in stretches(heard_until_quiet(hearing)))
+        assert each.devices.played == pytest.approx(1.0)
+        assert abs(heard - each.devices.played * MONITOR_RATE) < BLOCK + RINGING
+
+    measured(plays)
 
 
 def test_a_flush_is_silence_within_a_tenth_of_a_second_and_nothing_of_the_old_sound_follows(
     card: SoundServer, opened: Callable[..., Opened]
 ) -> None:
-    each = opened()
-    hearing = card.hear()
-    hearing.wait_for(BLOCK)
-    each.devices.play(noise(20.0))
-    until(lambda: each.devices.played > 0.5)
-    each.devices.flush()
-    at_flush = each.devices.played
-    heard = heard_until_quiet(hearing)
-    after = each.devices.played
-    assert after - at_flush < 0.1  # what the sound card had already
-    each.devices.play(noise(0.2, seed=1))
-    until(lambda: each.devices.played >= after + 0.2)
-    pieces = stretches(heard_until_quiet(hearing))
-    assert len(pieces) == len(stretches(heard)) + 1  # silence, then the new sound alone
-    lengths = [end - begin for begin, end in pieces]
-    assert abs(sum(lengths[:-1]) - after * MONITOR_RATE) < BLOCK + RINGING
-    assert abs(lengths[-1] - 0.2 * MONITOR_RATE) < BLOCK + RINGING
+    def flushes(busy: Busy) -> None:
+        each, hearing = opened(), card.hear()
+        busy += [each.is_disturbed, hearing.is_disturbed]
+        hearing.wait_for(BLOCK)
+        each.devices.play(noise(20.0))
+        until(lambda: each.devices.played > 0.5)
+        each.devices.flush()
+        at_flush = each.devices.played
+        heard = heard_until_quiet(hearing)
+        after = each.devices.played
+        assert each.devices.flushes == 1
+        assert after - at_flush < 0.1  # what the sound card had already
+        each.devices.play(noise(0.2, seed=1))
+        until(lambda: each.devices.played >= after + 0.2)
+        pieces = stretches(heard_until_quiet(hearing))
+        assert len(pieces) == len(stretches(heard)) + 1  # silence, then the new sound alone
+        lengths = [end - begin for begin, end in pieces]
+        assert abs(sum(lengths[:-1]) - after * MONITOR_RATE) < BLOCK + RINGING
+        assert abs(lengths[-1] - 0.2 * MONITOR_RATE) < BLOCK + RINGING
+
+    measured(flushes)
 
 
 def heard_until_quiet(hearing: Hearing) -> array.array[int]:
@@ -206,19 +218,22 @@ def test_ten_minutes_are_held_and_more_is_refused(opened: Callable[..., Opened])
 def test_a_card_of_another_form_is_converted(
     card: SoundServer, opened: Callable[..., Opened], monkeypatch: pytest.MonkeyPatch, rate: int, channels: int
 ) -> None:
+    def talks(busy: Busy) -> None:
+        each, hearing = opened(), card.hear()
+        busy += [each.is_disturbed, hearing.is_disturbed]
+        stats = each.devices.stats
+        assert (each.rates, stats["input_rate"], stats["output_rate"]) == (Rates(16_000, rate), rate, rate)
+        card.speak(QUESTION)
+        until(lambda: level_dbfs(each.hears(0.1)) > -40)
+        assert abs(level_dbfs(each.hears(2.0)) - level_dbfs(Audio.load(QUESTION).data)) < 4
+        hearing.wait_for(BLOCK)
+        each.devices.play(noise(0.5, rate))
+        until(lambda: each.devices.played >= 0.5)
+        heard = sum(end - begin for begin, end in stretches(heard_until_quiet(hearing)))
+        assert abs(heard - 0.5 * MONITOR_RATE) < BLOCK + RINGING
+
     refuse_other_forms(monkeypatch, rate, channels)
-    each = opened()
-    stats = each.devices.stats
-    assert (each.rates, stats["input_rate"], stats["output_rate"]) == (Rates(16_000, rate), rate, rate)
-    card.speak(QUESTION)
-    until(lambda: level_dbfs(each.hears(0.1)) > -40)
-    assert abs(level_dbfs(each.hears(2.0)) - level_dbfs(Audio.load(QUESTION).data)) < 4
-    hearing = card.hear()
-    hearing.wait_for(BLOCK)
-    each.devices.play(noise(0.5, rate))
-    until(lambda: each.devices.played >= 0.5)
-    heard = sum(end - begin for begin, end in stretches(heard_until_quiet(hearing)))
-    assert abs(heard - 0.5 * MONITOR_RATE) < BLOCK + RINGING
+    measured(talks)
 
 
 def refuse_other_forms(monkeypatch: pytest.MonkeyPatch, rate: int, channels: int) -> None:
@@ -420,7 +435,9 @@ def without(before: str, tmp_path: Path) -> str:
 
 def test_a_machine_without_a_sound_card_is_told_what_to_do(tmp_path: Path) -> None:
     words = without("", tmp_path)
-    assert words.startswith("genai_live.errors.DeviceError: there is no microphone: connect one, or let this user have sound")
+    assert words.startswith(
+        "genai_live.errors.DeviceError: there is no microphone and no loudspeaker: connect one, or let this user have"
+    )
 
 
 def test_a_machine_without_portaudio_is_told_what_to_install(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from genai_live import Client
 from genai_live.audio import Audio, level_dbfs
 from genai_live.emulator import LiveEmulator
 from genai_live.voice import Conversation, ConversationState, Devices, Event, Interrupted, StateChanged, TurnEnded
-from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Hearing, SoundServer, settings
+from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
 from tests.waiting import until
 
 pytestmark = WITH_SOUND
@@ -24,8 +24,6 @@ LOUDNESS = 0.35
 BLOCK = MONITOR_RATE // 100
 LONG = " ".join(["we talk about the weather of the whole week"] * 4)
 """Words whose answer takes 15 s to say."""
-TRIES = 3
-"""How often a test measures, where the machine was too busy for its own sound card."""
 
 
 @pytest.fixture
@@ -71,7 +69,6 @@ class Talk:
     def wait_for(self, state: ConversationState) -> None:
         until(lambda: self.conversation.state is state)
 
-    @property
     def is_disturbed(self) -> bool:
         """True when the machine was too busy for its sound card."""
         stats = self.devices.stats
@@ -85,17 +82,15 @@ class Talk:
         self.emulator.stop()
 
 
-def undisturbed(attempt: Callable[[Talk], None], card: SoundServer, devices: Callable[[], Devices] = Devices) -> None:
+def undisturbed(attempt: Callable[[Talk], None], devices: Callable[[], Devices] = Devices) -> None:
     """What an attempt measures counts unless the machine was too busy for its own sound card, every time."""
-    for tries_left in reversed(range(TRIES)):
+
+    def talk_once(busy: Busy) -> None:
         with Talk(devices()) as talk:
-            try:
-                attempt(talk)
-            except AssertionError:
-                if not (tries_left and talk.is_disturbed):
-                    raise
-            else:
-                return
+            busy.append(talk.is_disturbed)
+            attempt(talk)
+
+    measured(talk_once)
 
 
 def test_a_minute_of_dialogue_over_loudspeakers_has_no_interruption(card: SoundServer) -> None:
@@ -112,7 +107,7 @@ def test_a_minute_of_dialogue_over_loudspeakers_has_no_interruption(card: SoundS
         assert removed is not None
         assert removed > 35
 
-    undisturbed(talks, card)
+    undisturbed(talks)
 
 
 def test_a_question_spoken_over_the_answer_silences_it_within_a_quarter_second_for_good(card: SoundServer) -> None:
@@ -133,7 +128,7 @@ def test_a_question_spoken_over_the_answer_silences_it_within_a_quarter_second_f
         assert not any(abs(sample) > 10 for sample in after_silence(hearing))
         talk.wait_for(ConversationState.SPEAKING)  # the next answer comes
 
-    undisturbed(interrupts, card, Timed)
+    undisturbed(interrupts, Timed)
 
 
 def silent_since(hearing: Hearing, at: float) -> float:
@@ -157,29 +152,30 @@ def after_silence(hearing: Hearing) -> array.array[int]:
 def test_residual_echo_is_35_db_below_what_the_microphone_hears_and_a_voice_in_it_within_3_db(card: SoundServer) -> None:
     played = Audio.load(QUESTION).converted(24_000)
     voice = level_dbfs(Audio.load(QUESTION).data)
-    for tries_left in reversed(range(TRIES)):
+
+    def talks(busy: Busy) -> None:
         devices, fed = Devices(), bytearray()
         devices.open(fed.extend, lambda control: None, lambda error: None)
+        busy.append(lambda: devices.stats["underflows"] + devices.stats["overflows"] > 0)
         try:
             for _ in range(4):
                 devices.play(played.data)
-            until(lambda devices=devices: devices.played > 5)
+            until(lambda: devices.played > 5)
             microphone = card.overhear()
             microphone.wait_for(1_600)
             begin = len(fed)
-            until(lambda fed=fed, begin=begin: len(fed) - begin > 2 * 16_000 * 3)
+            until(lambda: len(fed) - begin > 2 * 16_000 * 3)
             echo, left = level_dbfs(microphone.stop().tobytes()), level_dbfs(bytes(fed[begin:]))
-            begin = len(fed)
+            over = len(fed)
             card.speak(QUESTION).wait()
-            both = level_dbfs(bytes(fed[begin:]))
-            lost = devices.stats["underflows"] + devices.stats["overflows"]
+            both = level_dbfs(bytes(fed[over:]))
         finally:
             devices.close(1.0)
-        if not (lost and tries_left):
-            break
-    assert echo > -40
-    assert left < echo - 35
-    assert abs(both - voice) < 3
+        assert echo > -40
+        assert left < echo - 35
+        assert abs(both - voice) < 3
+
+    measured(talks)
 
 
 def test_half_duplex_hears_nothing_while_the_answer_is_heard(card: SoundServer) -> None:

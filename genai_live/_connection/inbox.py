@@ -23,9 +23,10 @@ ITEM_BYTES = 512
 """Bytes that a message costs beside those of its frame: the smallest takes 450 to 700 as Python objects (sys.getsizeof, 3.11)."""
 
 
-UNRECEIVED_BYTES = 16 * 1024
-"""Bytes kept beside callbacks before any thread has received: the newest message or few, in case one comes. Hundreds of sessions
+UNRECEIVED_BYTES = 64 * 1024
+"""Bytes beside callbacks, before any thread has received, from which all but the newest message is forgotten. Hundreds of sessions
 that nobody receives from kept 242 MB of what their callbacks had seen, and the garbage collector went through it."""
+
 
 Item = tuple[ServerMessage | bytes | bytearray | None, Mark, int, int]
 """What stands in the queue: a message, its bytes, or None where a mark came alone; the mark; the bytes that came before it, over
@@ -157,13 +158,28 @@ class Inbox(Generic[ServerMessage]):
 
     def forget_oldest(self) -> None:
         """Drops messages from the old end until what is kept holds, for sessions whose callback has seen them."""
-        while self.waiting_bytes > self.backlog_bytes or (self.waiting_bytes > self.kept_bytes and len(self._messages) > 1):
+        if self.kept_bytes < self.backlog_bytes:
+            self._forget_all_but_the_newest()
+        while self.waiting_bytes > self.backlog_bytes:
             try:
                 item = self._messages.popleft()
             except IndexError:  # a receiver was faster
                 return
             if item is None:  # close() has woken the receiver already
                 self._messages.append(None)
+                return
+            self._forget(item)
+
+    def _forget_all_but_the_newest(self) -> None:
+        """Before anybody has received: seldom, and many at once."""
+        messages = self._messages
+        while len(messages) > 1:
+            try:
+                item = messages.popleft()
+            except IndexError:  # a receiver was faster
+                return
+            if item is None:  # close() has woken the receiver already
+                messages.append(None)
                 return
             self._forget(item)
 

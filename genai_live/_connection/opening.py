@@ -47,8 +47,12 @@ class Opener:
     def __init__(self, auth: Auth | None, websocket_factory: WebSocketFactory | None, *, shared_reader: bool) -> None:
         self._auth = auth
         self._websocket_factory = websocket_factory
-        self.shared_reader = Reader(shared=True) if shared_reader else None
+        self._shared_reader = Reader(shared=True) if shared_reader else None
+
+    @property
+    def shared_reader(self) -> Reader | None:
         """The reader of all sessions; None where each has its own."""
+        return self._shared_reader
 
     def open(
         self,
@@ -73,7 +77,7 @@ class Opener:
             WrongThread: called in a callback of the shared reader that would read the connection.
             ConnectError: or one of its kinds.
         """
-        if self.shared_reader is not None and self.shared_reader.is_current:
+        if self._shared_reader is not None and self._shared_reader.is_current:
             raise WrongThread(
                 "connecting in a callback of a shared reader would wait for its own thread: connect on another thread, or give"
                 " LiveCallbacks an executor"
@@ -103,7 +107,7 @@ class Opener:
             time.sleep(pause)  # not a wait for an event: Ctrl-C ends a sleep on every system
 
     def _new_reader(self) -> Reader:
-        return self.shared_reader or Reader(shared=False)
+        return self._shared_reader or Reader(shared=False)
 
     def _plan(self, api_client: ApiClient, setup: bytes, method: str) -> Plan:
         endpoint = api_client.live_endpoint(method)

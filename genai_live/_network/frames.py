@@ -116,10 +116,13 @@ def random_key() -> bytes:
 # Frames out.
 
 
-def frame(opcode: int, payload: bytes, *, new_key: Callable[[], bytes] = random_key) -> bytes:
+def frame(opcode: int, payload: bytes) -> bytes:
     """One final, masked frame, as a client must send it."""
     size = len(payload)
-    key = new_key()
+    try:
+        key = _keys.pop()  # ``random_key`` without its call
+    except IndexError:
+        key = random_key()
     if size < LENGTH_IN_2_BYTES:
         head = bytes((FINAL | opcode, MASKED | size))
     elif size < 1 << 16:

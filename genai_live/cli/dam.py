@@ -5,6 +5,7 @@ When its sound server ends, PortAudio writes a million lines a second there, fro
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 
@@ -21,11 +22,14 @@ def build() -> bool:
             return False
     except (OSError, ValueError):
         return False
-    encoding, errors = sys.stderr.encoding, sys.stderr.errors
-    sys.stderr.flush()
+    before = sys.stderr
+    before.flush()
     kept = os.dup(_STDERR)
     away = os.open(os.devnull, os.O_WRONLY)
     os.dup2(away, _STDERR)
     os.close(away)
-    sys.stderr = open(kept, "w", encoding=encoding, errors=errors, buffering=1)  # noqa: SIM115 (as long as the process lasts)
+    sys.stderr = open(kept, "w", encoding=before.encoding, errors=before.errors, buffering=1)  # noqa: SIM115 (lasts)
+    for handler in logging.getLogger().handlers:  # of --debug
+        if isinstance(handler, logging.StreamHandler) and handler.stream is before:
+            handler.setStream(sys.stderr)
     return True

@@ -142,7 +142,7 @@ class Devices:
         Raises:
             EndFull: ten minutes of sound wait already.
         """
-        if self._loudspeaker is not None:
+        if self._loudspeaker is not None and not self._stop.is_set():
             self._loudspeaker.play(pcm)
 
     def end_of_answer(self) -> None:

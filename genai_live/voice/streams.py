@@ -22,7 +22,7 @@ OUTPUT_LATENCY = 0.04
 plays on after a flush. Where the system advises more, it gets that."""
 
 _LONGEST_LEAD = 2.0
-"""Seconds between a callback and its sound beyond which a driver's clock is not believed."""
+"""Seconds between a callback and its sound beyond which a driver's clock is not believed; some have none, and say 0."""
 
 
 class Block(NamedTuple):
@@ -47,11 +47,12 @@ class Microphone:
         self.form = form
         self.blocks: deque[Block] = deque()
         """What nobody has taken yet, oldest first."""
-        self._stream = _opened("input", form, block_ms, self._heard, max(INPUT_LATENCY, form.least_latency))
+        self._latency = max(INPUT_LATENCY, form.least_latency)
+        self._stream = _opened("input", form, block_ms, self._heard, self._latency)
 
     def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
         lead = times.currentTime - times.inputBufferAdcTime
-        lead = lead if 0 <= lead < _LONGEST_LEAD else INPUT_LATENCY
+        lead = lead if 0 <= lead < _LONGEST_LEAD else self._latency
         self.blocks.append(Block(bytes(pcm), 0, time.monotonic() - lead, bool(status)))
 
     def start(self) -> None:
@@ -87,7 +88,8 @@ class Loudspeaker:
         self._piece = memoryview(b"")
         """The rest of the piece that is being played; the callback's alone."""
         self._silence = bytes(self._frame * form.rate * block_ms // 1000)
-        self._stream = _opened("output", form, block_ms, self._fill, max(OUTPUT_LATENCY, form.least_latency))
+        self._latency = max(OUTPUT_LATENCY, form.least_latency)
+        self._stream = _opened("output", form, block_ms, self._fill, self._latency)
 
     @property
     def waiting(self) -> int:
@@ -131,7 +133,7 @@ class Loudspeaker:
         if filled < wanted:
             out[filled:] = self._silence[: wanted - filled] if wanted <= len(self._silence) else bytes(wanted - filled)
         lead = times.outputBufferDacTime - times.currentTime
-        lead = lead if 0 <= lead < _LONGEST_LEAD else OUTPUT_LATENCY
+        lead = lead if 0 < lead < _LONGEST_LEAD else self._latency
         at = time.monotonic() + lead
         self.blocks.append(Block(bytes(out) if filled else None, filled // self._frame, at, bool(status), queue.flushes))
 
