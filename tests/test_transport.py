@@ -152,6 +152,34 @@ def test_what_was_to_go_soon_goes_before_what_comes_later() -> None:
         writing.result(PATIENCE)
 
 
+class AtOnce:
+    """An opening that does something just before the first byte of its frame."""
+
+    def __init__(self, act: Callable[[], object]) -> None:
+        self.written = act
+        self.was_withdrawn = False
+
+    def withdrawn(self) -> None:
+        self.was_withdrawn = True
+
+
+@pytest.mark.parametrize("way", ["write", "write_soon"])
+def test_a_frame_that_went_out_is_not_refused_for_one_behind_it_that_did_not(way: str) -> None:
+    with pair() as (transport, peer, wanted):
+        lost = AtOnce(transport.shut)
+        behind = lambda: beside(transport.write_soon, text(b"behind"), lost).result(PATIENCE)  # noqa: E731
+        opening = AtOnce(behind)
+        if way == "write":
+            assert transport.write(text(b"first"), PATIENCE, None, opening)
+        else:
+            with pytest.raises(TransportLost):
+                transport.write_soon(text(b"first"), opening)
+            assert len(transport.unwritten) == 1
+        assert peer.read_frame() == (TEXT, b"first")
+        assert not opening.was_withdrawn
+        assert wanted.is_set(), "the reader is asked to write, and meets the loss"
+
+
 def test_the_reader_has_nothing_to_flush_while_a_writer_is_at_it() -> None:
     """Else it would spin: the socket is writable again and again, and the writer's lock is taken."""
     with pair() as (transport, peer, _):

@@ -624,12 +624,12 @@ class Connection(Generic[ServerMessage]):
             wire_log.debug("> %d bytes", len(payload))
 
     def _send_soon(self, transport: Transport, frame: frames.Frame, waiting: Waiting, opening: Opening | None) -> None:
-        """Writes without waiting. A question that went out before the connection was lost is lost with it, and not refused."""
+        """Writes without waiting. What went out before the connection was lost is lost with it, and not refused."""
         self._note_soon(frame, waiting)
         try:
             transport.write_soon(frame, opening)
         except TransportLost:
-            if waiting.question is not None and not any(each is frame for each in transport.unwritten):
+            if not any(each is frame for each in transport.unwritten):
                 return
             self._soon = [each for each in self._soon if each[0] is not frame]
             if opening is not None:

@@ -8,6 +8,7 @@ OSErrors of the socket are caught here and named.
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import ssl
@@ -244,7 +245,8 @@ class Transport:
                     self._writing = False
                     self._send_lock.release()
             if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
-                self.flush()
+                with contextlib.suppress(TransportLost):  # this frame is out; the reader, which is asked to write, meets the loss
+                    self.flush()
         except BaseException:
             self._let_go()
             raise
