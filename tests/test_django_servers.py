@@ -124,6 +124,15 @@ def test_a_worker_that_is_told_to_end_lets_the_model_finish_and_sends_its_pages_
         until(lambda: nobody_talks(emulator))
 
 
+@pytest.mark.waits
+def test_a_worker_that_has_served_its_requests_sends_its_pages_away() -> None:
+    command = [*DJANGO_SERVERS["gunicorn gthread"], "--max-requests", "3"]
+    with visited(command) as (process, _), Page(process.url) as page:
+        page.comes("state_changed", state="listening")
+        urllib.request.urlopen(process.url).close()  # the third, after token and socket
+        assert page.close_code == 1012
+
+
 def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

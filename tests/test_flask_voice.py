@@ -57,6 +57,7 @@ def test_the_page_gets_the_modules_of_the_element_and_nothing_else() -> None:
         for name in ("genai-live-voice.js", "playback-worklet.js", "capture-worklet.js"):
             with urllib.request.urlopen(f"{url}/voice/{name}") as answer:
                 assert answer.headers["Content-Type"].startswith("text/javascript")
+                assert answer.read()
         for name in ("nothing.js", "..%2Fflask.py", "style.css"):
             assert status_of(f"{url}/voice/{name}") == 404
         assert status_of(f"{url}/voice/") == 426
