@@ -13,7 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -123,7 +123,8 @@ class Page:
         self.events.append(event)
 
     def _report(self) -> None:
-        self.say("played", seconds=self._loudspeaker.advance(), flushes=self._loudspeaker.flushes)
+        with suppress(ConnectionClosed, OSError):  # what has come is read all the same
+            self.say("played", seconds=self._loudspeaker.advance(), flushes=self._loudspeaker.flushes)
 
     def say(self, event: str, **fields: Any) -> None:
         self.connection.send(json.dumps({"event": event, **fields}))
