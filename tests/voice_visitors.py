@@ -80,7 +80,7 @@ class Page:
         **options: Any,
     ) -> None:
         options.setdefault("origin", url)
-        options.setdefault("open_timeout", PATIENCE)
+        options.setdefault("open_timeout", PATIENCE)  # a worker on a busy machine takes seconds to boot
         address = f"{url.replace('http', 'ws')}/voice/"
         self.connection: ClientConnection = connect(address, legacy=True, compression=None, **options)
         self.events: list[dict[str, Any]] = []

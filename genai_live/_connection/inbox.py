@@ -24,8 +24,8 @@ ITEM_BYTES = 512
 
 
 UNRECEIVED_BYTES = 64 * 1024
-"""Bytes beside callbacks, before any thread has received, from which all but the newest message is forgotten. Hundreds of sessions
-that nobody receives from kept 242 MB of what their callbacks had seen, and the garbage collector went through it."""
+"""Bytes beside callbacks, before any thread has received, from which all but the newest message is forgotten. Hundreds of
+sessions that nobody receives from kept 242 MB of what their callbacks had seen, and the garbage collector went through it."""
 
 
 Item = tuple[ServerMessage | bytes | bytearray | None, Mark, int, int]

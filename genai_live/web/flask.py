@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Request, Response, abort, current_app, jsonify, request, send_from_directory
+from flask import Flask, Request, Response, abort, current_app, jsonify, request
 
 from genai_live import Client
 from genai_live.errors import ConfigError
@@ -160,9 +160,12 @@ class LiveVoice:
         return response
 
     def _file(self, name: str) -> Response:
-        if not name.endswith(".js"):
+        if name not in (file.name for file in STATIC.glob("*.js")):
             abort(404)
-        return send_from_directory(STATIC, name, mimetype="text/javascript")
+        response = Response((STATIC / name).read_bytes(), mimetype="text/javascript")
+        response.cache_control.no_cache = True  # kept by the browser, and asked for again by its tag
+        response.add_etag()
+        return response.make_conditional(request)
 
     @staticmethod
     def _new_tickets() -> SignedTickets:
