@@ -19,6 +19,7 @@ KERNELS = ("ipykernel<7", "ipykernel>=7")
 USERS_EXTRAS = ("speed", "emulator", "audio", "tools")
 OFFICIAL = "google.genai"
 """Google's client needs newer packages than the oldest that this library takes."""
+JUPYTERS = ("jupyter(6.30)", "jupyter(7.3)")
 UNMEASURED = ("tests/test_ask_interrupted.py", "tests/test_speed.py")
 """Tests that coverage disturbs, and that disturb it: one sets a trace function of its own, one counts processor time."""
 
@@ -77,6 +78,14 @@ def kernels(session: nox.Session, kernel: str) -> None:
 
 
 @nox.session
+@nox.parametrize("kernel", ["ipykernel==6.30.1", "ipykernel==7.3.0"], ids=["6.30", "7.3"])
+def jupyter(session: nox.Session, kernel: str) -> None:
+    """Notebooks in a browser, on kernels that handle a page's messages in different ways; the newest is in ``complete``."""
+    session.install("-q", "-e", ".[test-all]", kernel)
+    session.run("python", "-m", "pytest", "-q", "tests/test_jupyter.py", "tests/test_notebook.py")
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """The long runs, about twenty minutes; arguments after ``--`` go to soak."""
     session.install("-q", "-e", ".[test]")
@@ -87,7 +96,7 @@ def soak(session: nox.Session) -> None:
 def everything(session: nox.Session) -> None:
     """All sessions above, one after the other."""
     of_pythons = [f"tests-{python}" for python in PYTHONS]
-    for each in ("rules", "complete", *of_pythons, "oldest", "newest", "kernels(before)", "kernels(since)", "soak"):
+    for each in ("rules", "complete", *of_pythons, "oldest", "newest", "kernels(before)", "kernels(since)", *JUPYTERS, "soak"):
         session.notify(each)
 
 

@@ -1,4 +1,4 @@
-"""``python -m genai_live``: the same as the command ``genai-live``. Runs on the main thread."""
+"""Runs ``genai_live.cli`` for ``python -m genai_live``. On the main thread."""
 
 from __future__ import annotations
 

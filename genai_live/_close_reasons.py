@@ -1,4 +1,4 @@
-"""What an end or a refusal means: its kind, whether a retry can help, and advice. A table; runs on any thread."""
+"""The table from close codes, reasons and HTTP statuses to errors: kind, retryable, advice. Pure: runs on any thread."""
 
 from __future__ import annotations
 

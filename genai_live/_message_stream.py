@@ -14,9 +14,8 @@ from genai_live._connection.inbox import GIVEN, Inbox
 from genai_live._connection.ledger import Mark, Question
 from genai_live._deadline import Deadline
 from genai_live._gathering import close_info_of, with_messages
-from genai_live._secret import without_frames
 from genai_live._synchronous import Synchronous
-from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
+from genai_live._tracebacks import LEAVES_A_SESSION_OPEN, bare
 from genai_live.errors import CloseInfo, NotConnected, ReceiveTimeout, ServiceError, TurnLost, WrongThread
 from genai_live.types import LiveServerMessage
 from genai_live.types._server_messages import ServerMessage
@@ -191,6 +190,19 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
         state = f"closed: {self.close_info}" if self.close_info else self._connection.protocol.phase.value
         return f"<{type(self).__name__} {self._model} {state}>"
 
+    def _repr_html_(self) -> str:
+        from dataclasses import asdict
+
+        from genai_live import _html
+
+        stats = self.stats
+        line = f"{repr(self)[1:-1]} · {_html.counted(stats.messages_received, 'message')} received"
+        return _html.box(_html.folded(line, _html.rows({**self._details(), **asdict(stats)})))
+
+    def _details(self) -> dict[str, object]:
+        """What a notebook shows of it beside its counters."""
+        return {"ended": self.close_info}
+
 
 class MessageIterator(Synchronous, Generic[ServerMessage]):
     """Iterates over messages up to the end of the session.
@@ -214,6 +226,10 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
 
     def __iter__(self) -> Iterator[ServerMessage]:
         return self
+
+    def __repr__(self) -> str:
+        state = "over" if self._over else f"{self._inbox.waiting_messages} waiting"
+        return f"<{type(self).__name__} {state}>"
 
     def __next__(self) -> ServerMessage:  # noqa: PLR0912 # one way for a message, and few calls on it
         if self._over:
@@ -266,7 +282,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
     def _failed(self, error: BaseException, item: object) -> BaseException | None:
         """The error in place of this one, if the caller is to get another; what was not handed over is there for the next."""
         if isinstance(error, (TurnLost, ServiceError)):
-            return without_frames(error)
+            return bare(error)
         self._over = False
         self._inbox.take_back(item)
         if isinstance(error, TimeoutError):
@@ -274,7 +290,7 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
                 f"{self.missing} within {self.deadline.seconds:g} s;"
                 " the session is still open, so receive again or use a longer timeout"
             )
-        return without_frames(error) if isinstance(error, LEAVES_A_SESSION_OPEN) else None
+        return bare(error) if isinstance(error, LEAVES_A_SESSION_OPEN) else None
 
     def _look(self, message: ServerMessage | None, mark: Mark, item: object) -> None:
         """Called for what may end a turn."""

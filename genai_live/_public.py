@@ -26,16 +26,16 @@ def missing(owner: type | ModuleType, name: str) -> AttributeError:
     """The error for a name that a class, its objects or a module do not have; the table of foreign names is loaded now."""
     if name.startswith("__"):  # Python, copy and pickle ask many objects for such names, and mean no harm
         return AttributeError(f"{owner.__name__} has no {name!r}")
-    from genai_live import _elsewhere
+    from genai_live import _foreign_names
 
-    return AttributeError(_elsewhere.missing(owner, name))
+    return AttributeError(_foreign_names.missing(owner, name))
 
 
 def misfit(function: Callable[..., Any], error: TypeError) -> TypeError:
     """The error for a call whose arguments do not fit, with the counterpart of an argument that another client has."""
-    from genai_live import _elsewhere
+    from genai_live import _foreign_names
 
-    return _elsewhere.misfit(function, error)
+    return _foreign_names.misfit(function, error)
 
 
 def find(self: Any, name: str) -> Any:

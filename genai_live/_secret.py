@@ -1,4 +1,4 @@
-"""A credential that no repr, log, pickle or traceback shows. Plain data: runs on any thread."""
+"""Credentials that nothing shows, and their removal from foreign text and tracebacks. Runs on any thread."""
 
 from __future__ import annotations
 

@@ -179,6 +179,11 @@ class LiveError(Exception):
     if not TYPE_CHECKING:
         __getattr__ = _public.find
 
+    def _render_traceback_(self) -> list[str]:
+        from genai_live import _folding
+
+        return _folding.rendered(self)
+
     def __reduce__(self) -> tuple[Callable[..., LiveError], tuple[type[LiveError], tuple[Any, ...], dict[str, Any]]]:
         # Exceptions are unpickled by calling the class with ``args``, which fits no constructor here that takes more than a text;
         # task queues send errors between processes.

@@ -25,12 +25,11 @@ from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer
 from genai_live._message_stream import CLOSE_TIMEOUT, MessageIterator, MessageStream, Reserved, Stats, TurnIterator
-from genai_live._secret import without_frames
 from genai_live._streaming.audio_stream import AudioStream, stream_audio
 from genai_live._streaming.sound_hold import SoundHold
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._tool_answers import ToolAnswers
-from genai_live._tracebacks import LEAVES_A_SESSION_OPEN
+from genai_live._tracebacks import LEAVES_A_SESSION_OPEN, bare, letting_go
 from genai_live.audio import Audio
 from genai_live.errors import ConfigError, LiveError, ReceiveTimeout, SessionClosed
 from genai_live.families import family_of
@@ -214,6 +213,7 @@ class Session(MessageStream[LiveServerMessage]):
         """
         self._send(self._text_message(text), Sent.QUESTION)
 
+    @letting_go
     def stream_audio(
         self,
         source: Any,
@@ -376,7 +376,7 @@ class Session(MessageStream[LiveServerMessage]):
             return turn  # noqa: TRY300 # nothing may come between the two
         except LEAVES_A_SESSION_OPEN as error:
             gatherer.give_up(error)
-            failure = without_frames(error)
+            failure = bare(error)
         except BaseException as error:  # a signal handler may raise anything
             gatherer.give_up(error)
             raise
@@ -421,6 +421,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     # Ending.
 
+    @letting_go
     def finish(self, timeout: float | None = FINISH_TIMEOUT) -> None:
         """Ends politely: says that no more speech comes, lets the answer arrive, then closes. What arrives can still be received.
 
@@ -521,6 +522,16 @@ class Session(MessageStream[LiveServerMessage]):
         return self._protocol.resumption
 
     # Inside.
+
+    def _details(self) -> dict[str, object]:
+        usage, resumption = self.usage, self.resumption
+        return {
+            **super()._details(),
+            "session id": self.session_id,
+            "tokens": None if usage is None else usage.total_token_count,
+            "can be resumed": resumption.handle is not None,
+            "calls run": len(self.tool_runs),
+        }
 
     def _text_message(self, text: str) -> dict[str, Any]:
         return inputs.typed(text, self._api_client.backend, self._known_model.family)

@@ -96,6 +96,6 @@ def check_sound_end(make: Callable[[], SoundEnd], *, feeds: bool = True, patienc
     Raises:
         AssertionError: the sentence says which promise is broken.
     """
-    from genai_live.voice.end_checks import check_all
+    from genai_live.voice.conformance import check_all
 
     check_all(make, feeds=feeds, patience=patience)

@@ -90,6 +90,16 @@ class Turn:
     tool_runs: tuple[ToolRun, ...] = ()
     """What became of its calls whose functions ran because of ``run_tools``, cancelled ones included."""
 
+    def __repr__(self) -> str:
+        from genai_live import _turn_html
+
+        return _turn_html.line_of(self)
+
+    def _repr_html_(self) -> str:
+        from genai_live import _html, _turn_html
+
+        return _html.box(_html.faint(f"{self!r}: above")) if _html.is_shown(self) else _turn_html.html_of(self)
+
     @property
     def images(self) -> tuple[Blob, ...]:
         """Pictures of the model's turn, in order; each has ``data`` and ``mime_type``."""

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_elsewhere", "_field_docs", "_json", "_process", "_public", "_secret", "_synchronous", "_threads",
-        "_tracebacks", "_version",
+        "_foreign_names", "_field_docs", "_folding", "_html", "_json", "_process", "_public", "_secret", "_synchronous",
+        "_threads", "_tracebacks", "_version",
     },
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
@@ -19,10 +19,14 @@ LAYERS: dict[str, set[str]] = {
     "settings": {"_settings", "_default_credentials", "auth", "api_client"},
     "input": {"tools", "_client_messages"},
     "connection": {"callbacks", "_connection"},
-    "session": {"turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music", "_open_sessions"},
+    "session": {
+        "_turn_html", "turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music",
+        "_open_sessions",
+    },
     "client": {"live_models", "live", "tokens", "client", "__init__"},
     "voice": {"voice"},
     "web": {"web"},
+    "notebook": {"notebook"},
     "emulator": {"emulator"},
     "programs": {"testing", "cli", "__main__"},
 }  # fmt: skip

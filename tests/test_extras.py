@@ -43,6 +43,7 @@ MODULES = {
 }
 """Packages whose module has another name."""
 TOLD_OTHERWISE = {
+    "traitlets",  # comes with anywidget
     "pydantic",  # a caller whose functions take its models has it
     "PIL",  # comes with the image
     "certifi",  # comes with requests

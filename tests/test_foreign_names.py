@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import genai_live
-from genai_live import Client, LiveCallbacks, Session, _elsewhere, errors, types
+from genai_live import Client, LiveCallbacks, Session, _foreign_names, errors, types
 from genai_live._backends import MLDEV
 from genai_live._client_messages.inputs import client_content
 from genai_live._client_messages.setup import config_fields
@@ -111,8 +111,8 @@ def test_a_key_of_the_javascript_pages_config_is_taken_or_its_error_says_what_to
     ("method", "name"), [(method, name) for method, names in JAVASCRIPT["arguments"].items() for name in names]
 )
 def test_an_argument_of_the_javascript_page_is_one_here_in_pythons_spelling(method: str, name: str) -> None:
-    function = getattr(Session, _elsewhere._snake_case(method))
-    assert _elsewhere._snake_case(name) in inspect.signature(function).parameters
+    function = getattr(Session, _foreign_names._snake_case(method))
+    assert _foreign_names._snake_case(name) in inspect.signature(function).parameters
 
 
 def test_a_name_that_nobody_has_gets_no_advice() -> None:
@@ -121,14 +121,14 @@ def test_a_name_that_nobody_has_gets_no_advice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owner", "name"), [(owner, name) for owner in _elsewhere.COUNTERPARTS for name in _elsewhere.COUNTERPARTS[owner]]
+    ("owner", "name"), [(owner, name) for owner in _foreign_names.COUNTERPARTS for name in _foreign_names.COUNTERPARTS[owner]]
 )
 def test_no_row_of_the_table_is_about_a_name_that_works(owner: str, name: str) -> None:
     mine = {"Live": CLIENT.live, "LiveMusic": LiveMusic, "AuthTokens": AuthTokens, "Session": Session}
     found: Any = mine.get(owner) or getattr(types, owner, None) if owner[0].isupper() else importlib.import_module(owner)
     if found is None:
         found = getattr(errors, owner, None) or getattr(genai_live, owner, types.Message)
-    assert answer(found, name) == _elsewhere.COUNTERPARTS[owner][name]
+    assert answer(found, name) == _foreign_names.COUNTERPARTS[owner][name]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_call_takes_the_arguments_of_google_genai_or_names_the_counterpart(cal
     owner, _, method = call.partition(".")
     function = getattr(OWNERS[owner], method) if method else Client.__init__
     unknown = set(PYTHON["arguments"][call]) - set(inspect.signature(function).parameters)
-    assert unknown <= set(_elsewhere._ARGUMENTS)
+    assert unknown <= set(_foreign_names._ARGUMENTS)
 
 
 # What works, in the words of google-genai.

@@ -33,12 +33,12 @@ def broken(**members: Any) -> Callable[[], Files]:
 
 
 def from_another_thread(self: Files, feed: Any, control: Any, ended: Any) -> Rates:
-    def feed_elsewhere(pcm: bytes) -> None:
+    def feed_foreign_names(pcm: bytes) -> None:
         thread = threading.Thread(target=feed, args=(pcm,))
         thread.start()
         thread.join()
 
-    rates = Files.open(self, feed_elsewhere, control, ended)
+    rates = Files.open(self, feed_foreign_names, control, ended)
     feed(bytes(320))
     return rates
 

@@ -107,6 +107,18 @@ def test_telephone_sound_has_the_values_of_the_recommendation() -> None:
         assert sound.level < -70
 
 
+def test_every_code_of_mu_law_comes_back_from_its_sample() -> None:
+    every_code = bytes(code for code in range(256) if code != 0x7F)  # minus nothing, which is nothing
+    assert encodings.to_mu_law(encodings.from_mu_law(every_code)) == every_code
+
+
+def test_mu_law_is_never_farther_from_a_sample_than_its_step() -> None:
+    samples = np.arange(-32_124, 32_125, 7).astype("<i2")
+    heard = np.frombuffer(encodings.from_mu_law(encodings.to_mu_law(samples.tobytes())), "<i2")
+    distance = np.abs(samples.astype(int) - heard)
+    assert (distance <= np.maximum(8, np.abs(samples.astype(int)) // 16)).all()
+
+
 def test_floating_point_beyond_full_scale_is_cut_and_not_wrapped() -> None:
     assert struct.unpack("<3h", encodings.from_floats(struct.pack("<3f", 1.5, -1.5, 1.0), 4)) == (32_767, -32_768, 32_767)
     assert encodings.from_floats(b"", 4) == b""

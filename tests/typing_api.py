@@ -80,7 +80,7 @@ def connect_with_lists(client: Client, modalities: list[types.Modality], names: 
     client.live.connect(model="m", config=types.LiveConnectConfig(system_instruction=parts)).close()
 
 
-def connect_as_elsewhere(client: Client, config: types.LiveConnectConfigOrDict, turns: types.ContentListUnionDict) -> None:
+def connect_as_foreign_names(client: Client, config: types.LiveConnectConfigOrDict, turns: types.ContentListUnionDict) -> None:
     plain: types.LiveConnectConfigDict = {"response_modalities": ["AUDIO"]}
     client.live.connect(model="m", config=plain).close()
     client.live.connect(model="m", config=config).close()

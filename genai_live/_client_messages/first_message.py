@@ -1,4 +1,4 @@
-"""The first message of a session, as a value that never changes. Pure: runs on any thread."""
+"""A checked setup message: its JSON, its variant for a resumption, and questions about it. Pure: runs on any thread."""
 
 from __future__ import annotations
 

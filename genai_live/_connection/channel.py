@@ -1,4 +1,4 @@
-"""What a session holds: one connection, or several in a row that look like one. Called on any thread.
+"""A session's logical connection: one state, its outbox, and one WebSocket connection after another. Any thread.
 
 Where it stands is one state (``Connectivity``), moved by one table. ``reconnecting`` decides whether another connection follows;
 the connection of the moment reports what happens, on its reader thread or on the thread that dials. Never two connections at

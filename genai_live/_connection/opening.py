@@ -1,4 +1,4 @@
-"""From a checked setup message to an open channel, for every method. Runs on the caller's thread; another one dials."""
+"""Connects, with retries: from a checked setup message to an open channel. On the caller's thread; another one dials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Header values before they are sent, credentials among them. Pure: runs on any thread."""
+"""Checks header values, and hides the credentials among them. Pure: runs on any thread."""
 
 from __future__ import annotations
 

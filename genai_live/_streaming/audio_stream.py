@@ -11,6 +11,7 @@ from genai_live._streaming.sending import Sending
 from genai_live._streaming.sound_feed import Fed, SoundFeed
 from genai_live._streaming.sound_sink import SoundSink
 from genai_live._streaming.sound_source import SoundSource, open_source
+from genai_live._tracebacks import letting_go
 from genai_live.audio import INPUT_RATE, level_dbfs
 from genai_live.audio.pcm import check_chunk_ms
 from genai_live.errors import ConfigError, LiveError, WrongThread
@@ -128,6 +129,7 @@ class AudioStream:
         """Level in dBFS of the chunk that was sent last; silence before the first."""
         return level_dbfs(self._sending.latest)
 
+    @letting_go
     def wait(self, timeout: float | None = None) -> bool:
         """Blocks until the stream is done, at most ``timeout`` seconds; returns whether it is. Raises what ended it early.
 
@@ -173,3 +175,9 @@ class AudioStream:
         sent, total = self.progress
         state = "cancelled" if self.cancelled else "failed" if self.error else "done" if self.done else "streaming"
         return f"AudioStream({state}, {sent:.2f} s" + (f" of {total:.2f} s)" if total is not None else ")")
+
+    def _repr_html_(self) -> str:
+        from genai_live import _html
+
+        details = {"level of the last chunk": f"{self.level:.1f} dBFS", "muted": self.muted, "error": self.error}
+        return _html.box(_html.folded(repr(self), _html.rows(details)))

@@ -1,4 +1,4 @@
-"""Sound that waits while a call of the model does, for families that end a session which hears something then. Any thread.
+"""Keeps outgoing sound back, before the connection, while a blocking call is open (2.x models). Any thread.
 
 2.x models answer sound with 1008 while a blocking call has no response (reported). A session of such a family keeps what is said
 meanwhile, and sends it once the call has its response or is cancelled. What does not fit is dropped, oldest first. An

@@ -1,4 +1,4 @@
-"""Where sound goes into a session: what streaming needs of its connection, and the one stream under way. Any thread."""
+"""Sends a session's outgoing sound as messages, for one stream at a time. Any thread."""
 
 from __future__ import annotations
 

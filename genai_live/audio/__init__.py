@@ -2,8 +2,9 @@
 
 In reading order: ``buffers`` (samples out of whatever holds them), ``containers`` (which kind of file begins so), ``pcm``
 (samples, levels, chunks), ``encodings`` (other samples made 16-bit ones), ``wav`` (files), ``short_filter`` and ``resampling``
-(rates and channels), ``recording`` (``Audio``, what a turn's speech is), ``conversion`` (what a model wants to hear),
-``arriving`` (the same of what comes in pieces) and ``pacing`` (when the next piece is due).
+(rates and channels), ``small`` and ``player`` (what a notebook shows), ``recording`` (``Audio``, what a turn's speech is),
+``conversion`` (what a model wants to hear), ``arriving`` (the same of what comes in pieces) and ``pacing`` (when the next piece
+is due).
 """
 
 from __future__ import annotations

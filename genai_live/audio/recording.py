@@ -58,6 +58,12 @@ class Audio:
         channels = "mono" if self.channels == 1 else f"{self.channels} channels"
         return f"Audio({self.seconds:.2f} s, {self.rate} Hz, {channels})"
 
+    def _repr_html_(self) -> str:
+        from genai_live import _html
+        from genai_live.audio.player import player
+
+        return _html.box(player(self.data, self.rate, self.channels))
+
     @property
     def seconds(self) -> float:
         """Length in seconds."""

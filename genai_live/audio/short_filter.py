@@ -1,4 +1,4 @@
-"""A short filter that changes the rate of live sound: 2 to 4 ms of delay, aliases 72 dB down. By numpy; for one thread at a time.
+"""The filter of ``resampling`` for live sound: 2 to 4 ms late, aliases 72 dB down. By numpy; for one thread at a time.
 
 soxr's own filters are longer than a conversation likes: its default holds sound back for 30 to 65 ms (docs/performance.md).
 """

@@ -281,12 +281,25 @@ def wav_bytes(pcm: Buffer, rate: int, channels: int = 1) -> bytes:
     data = sample_bytes(pcm, "pcm", channels)
     if len(data) % frame:
         raise ConfigError(f"{len(data)} bytes are not whole 16-bit samples of {channels} channel(s)")
-    size = 4 + 2 * _CHUNK.size + _FMT_BYTES + len(data)
+    return _file(_FMT.pack(_PCM, channels, rate, min(rate * frame, 2**32 - 1), frame, 8 * SAMPLE_BYTES), data)
+
+
+def mu_law_wav_bytes(codes: bytes, rate: int) -> bytes:
+    """A WAV file of one channel of G.711 mu-law, which players and browsers know, too.
+
+    Raises:
+        ConfigError: when they are too many for a WAV file.
+    """
+    padding = b"\0" * (len(codes) % 2)  # a chunk has an even number of bytes
+    return _file(_FMT.pack(_MU_LAW, 1, rate, rate, 1, 8), codes, padding)
+
+
+def _file(fmt: bytes, data: bytes, padding: bytes = b"") -> bytes:
+    size = 4 + 2 * _CHUNK.size + len(fmt) + len(data) + len(padding)
     if size > _LARGEST_FILE:
         raise ConfigError(f"{len(data)} bytes of sound are more than a WAV file can hold (4 GiB): save it in pieces")
-    fmt = _FMT.pack(_PCM, channels, rate, min(rate * frame, 2**32 - 1), frame, 8 * SAMPLE_BYTES)
     header = _HEADER.pack(WAV_MAGIC[0], size, b"WAVE")
-    return b"".join((header, _CHUNK.pack(b"fmt ", _FMT_BYTES), fmt, _CHUNK.pack(b"data", len(data)), data))
+    return b"".join((header, _CHUNK.pack(b"fmt ", len(fmt)), fmt, _CHUNK.pack(b"data", len(data)), data, padding))
 
 
 OTHER_KINDS = frozenset((

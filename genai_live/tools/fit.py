@@ -1,4 +1,4 @@
-"""A value that is not what it should be, with the way to it. Pure: runs on any thread."""
+"""The error of a value of the wrong kind, with the path to it in the arguments. Pure: runs on any thread."""
 
 from __future__ import annotations
 

@@ -205,6 +205,11 @@ class Message(PydanticMethods, metaclass=_MessageClass):
         shown = (f"{name}={_shown(value, fields.get(name))}" for name, value in _present(self).items())
         return f"{type(self).__name__}({', '.join(shown)})"
 
+    def _repr_html_(self) -> str:
+        from genai_live.types import _lines
+
+        return _lines.html_of(self, _lines.fields_of)
+
     @classmethod
     def from_short_form(cls, value: Any) -> Self | None:
         """The message that another accepted form of it stands for, such as plain text; None where there is no such form."""

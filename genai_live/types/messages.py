@@ -183,6 +183,11 @@ class LiveServerMessage(Message):
             return content.interaction_status
         return self.top_level_interaction_status
 
+    def _repr_html_(self) -> str:
+        from genai_live.types import _lines
+
+        return _lines.html_of(self, _lines.facts_of_server_message)
+
     @property
     def ends_turn(self) -> bool:
         """True for the last message of a turn, as the session that received it decides; else False.

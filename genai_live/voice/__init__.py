@@ -22,7 +22,7 @@ recorder       both sides as one stereo WAV, and the transcript
 audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end
 files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
-end_checks     the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
+conformance    the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
 sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
 streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
 watch          when a stream counts as lost

@@ -579,6 +579,15 @@ class Conversation:
     def __repr__(self) -> str:
         return f"<Conversation {self.state} {self._now():.1f} s>"
 
+    def _repr_html_(self) -> str:
+        from dataclasses import asdict
+
+        from genai_live import _html
+
+        said = "".join(_html.said("You" if each.speaker == "user" else "Model", each.text) for each in self.transcript[-20:])
+        line = f"{repr(self)[1:-1]} · {_html.counted(self.stats.turns, 'turn')}"
+        return _html.box(_html.folded(line, said + _html.rows(asdict(self.stats))))
+
     # Ending.
 
     def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:

@@ -1,4 +1,4 @@
-"""When the user stopped speaking, by the loudness of the microphone. Pure: time is passed in; one thread at a time.
+"""When the user stopped speaking, by level: for figures and meters, never for turn taking. Pure; one thread at a time.
 
 The service says it 1.0 to 1.4 s late, or, on older models, not at all. This is for figures, never for turn taking.
 """

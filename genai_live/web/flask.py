@@ -165,7 +165,8 @@ class LiveVoice:
         response = Response((STATIC / name).read_bytes(), mimetype="text/javascript")
         response.cache_control.no_cache = True  # kept by the browser, and asked for again by its tag
         response.add_etag()
-        return response.make_conditional(request)
+        response.make_conditional(request)
+        return response
 
     @staticmethod
     def _new_tickets() -> SignedTickets:

@@ -23,6 +23,9 @@ export class GenaiLiveVoice extends HTMLElement {
   #transcript = new Transcript();
   #problem = "";
 
+  /** A function that gives something like a WebSocket for an address, where there is another way to the server; null is the browser's. */
+  openSocket = null;
+
   #run = null; // stands for one conversation, from start to end
   #link = null;
   #microphone = null;
@@ -162,6 +165,7 @@ export class GenaiLiveVoice extends HTMLElement {
       address: address.href,
       token: asked ? tokenFrom(new URL("token", source), (...request) => fetch(...request)) : () => given,
       conversation: this.#conversation,
+      openSocket: this.openSocket,
       on: {
         started: (settings) => this.#started(settings),
         sound: (pcm) => this.#loudspeaker.play(pcm),

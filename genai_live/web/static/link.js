@@ -42,6 +42,7 @@ export class Link {
   #token;
   #on;
   #browser;
+  #openSocket;
   #socket = null;
   #timer = null;
   #attempt = 0;
@@ -57,12 +58,13 @@ export class Link {
   conversation = null;
   stats = { sent: 0, dropped: 0, sockets: 0 };
 
-  constructor({ address, token, conversation = null, on, browser = globalThis }) {
+  constructor({ address, token, conversation = null, on, browser = globalThis, openSocket = null }) {
     this.#address = address;
     this.#token = token;
     this.conversation = conversation;
     this.#on = on;
     this.#browser = browser;
+    this.#openSocket = openSocket ?? ((url) => new browser.WebSocket(url));
   }
 
   /** Dials; called once. */
@@ -78,7 +80,7 @@ export class Link {
   }
 
   #dial(token) {
-    const socket = new this.#browser.WebSocket(this.#address);
+    const socket = this.#openSocket(this.#address);
     this.#socket = socket;
     this.stats.sockets += 1;
     socket.binaryType = "arraybuffer";

@@ -83,6 +83,17 @@ test("the first message is the start, with token and without conversation", asyn
   assert.deepEqual(socket.sent, [{ event: "start", version: 1, token: "signed", conversation: null }]);
 });
 
+test("a page may have another way to its server than the browser's sockets", async () => {
+  const way = new Browser();
+  const { browser, link } = await dialled({ openSocket: (address) => new way.WebSocket(address) });
+  const [socket] = way.sockets;
+  assert.deepEqual([browser.sockets.length, socket.address], [0, "ws://there/voice/"]);
+  socket.onopen();
+  socket.says("started", { conversation: "c1" });
+  link.sound(sound(1));
+  assert.deepEqual(numbers(socket), [1]);
+});
+
 test("sound before the server has said started is dropped", async () => {
   const { browser, link } = await dialled();
   browser.sockets[0].onopen();
