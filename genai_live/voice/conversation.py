@@ -607,7 +607,11 @@ class Conversation:
         """Closes on a thread of its own: those that come here must not block."""
         self._wants_close = True
         if self._is_open and self._closer.acquire(blocking=False):
-            threading.Thread(target=self._close, args=(Deadline(CLOSE_TIMEOUT),), name=f"{_RECEIVER}-close", daemon=True).start()
+            closing = threading.Thread(target=self._close, args=(Deadline(CLOSE_TIMEOUT),), name=f"{_RECEIVER}-close", daemon=True)
+            try:
+                closing.start()
+            except RuntimeError:  # Python 3.12 starts no thread while its process ends
+                self._close(Deadline(0.0))
 
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
