@@ -163,3 +163,21 @@ def test_runserver_without_channels_says_which_command_can() -> None:
         assert "gunicorn -k gthread" in said
         assert "daphne" in said
         assert said in process.log
+
+
+SAMPLE = str(ROOT / "samples" / "django_voice")
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("server", ["gunicorn", "runserver"])
+def test_the_sample_talks(server: str) -> None:
+    command = {
+        "gunicorn": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gthread", "--threads", "8", "voice_site.wsgi"],
+        "runserver": ["manage", "runserver", "--noreload", f"127.0.0.1:{free_port()}"],
+    }[server]
+    with visited(command, {"PYTHONPATH": SAMPLE}) as (process, _), Page(process.url) as page:
+        page.comes("state_changed", state="listening")
+        page.say("text", text="Hello")
+        assert page.comes("turn_ended")
+        with urllib.request.urlopen(process.url) as answer:
+            assert b"<genai-live-voice" in answer.read()

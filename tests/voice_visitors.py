@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -199,13 +200,24 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command], stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment}
             )
-        until(lambda: self._url() or self.process.poll() is not None)
+        until(lambda: self._listens() or self.process.poll() is not None)
         self.url = self._url()
         assert self.process.poll() is None, self.log
 
     def _url(self) -> str:
         found = re.search(r"(?:(https?)://|TCP address )(127\.0\.0\.1:[1-9]\d*)", self.log)  # daphne says it without a scheme
         return f"{found.group(1) or 'http'}://{found.group(2)}" if found else ""
+
+    def _listens(self) -> bool:
+        """True when it takes connections: daphne says its address before."""
+        host, _, port = self._url().rpartition("//")[2].partition(":")
+        if not port:
+            return False
+        try:
+            socket.create_connection((host, int(port)), PATIENCE).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     @property
     def log(self) -> str:

@@ -607,7 +607,8 @@ class Conversation:
         """Closes on a thread of its own: those that come here must not block."""
         self._wants_close = True
         if self._is_open and self._closer.acquire(blocking=False):
-            closing = threading.Thread(target=self._close, args=(Deadline(CLOSE_TIMEOUT),), name=f"{_RECEIVER}-close", daemon=True)
+            deadline = Deadline(CLOSE_TIMEOUT)
+            closing = threading.Thread(target=self._close, args=(deadline,), name=f"{_RECEIVER}-close", daemon=True)
             try:
                 closing.start()
             except RuntimeError:  # Python 3.12 starts no thread while its process ends
