@@ -28,7 +28,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from genai_live.audio import Audio
-from tests.sound_server import MONITOR_RATE, Hearing, SoundServer
+from tests.sound_server import AHEAD, MONITOR_RATE, Hearing, SoundServer
 from tests.waiting import until
 
 ROUNDS = 10
@@ -210,7 +210,8 @@ def measured(code: str, argument: str, click: Path) -> dict[str, float]:
     with SoundServer() as card, serve(wire.serve, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.socket.getsockname()[1]}"
-        process = subprocess.Popen([sys.executable, "-c", code, url, argument], env=card.environment, stderr=subprocess.DEVNULL)
+        command = [*AHEAD, sys.executable, "-c", code, url, argument]
+        process = subprocess.Popen(command, env=card.environment, stderr=subprocess.DEVNULL)
         try:
             until(lambda: len(wire.came) > 20)
             ways: tuple[Callable[..., list[float]], ...] = (microphone_to_wire, wire_to_loudspeaker, interruption_to_silence)

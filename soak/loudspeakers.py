@@ -41,8 +41,11 @@ def loudspeakers(minutes: float, seed: int) -> Result:
                     spoken_over += 1
                     until(lambda wanted=spoken_over: _interruptions(events) >= wanted)
                     until(lambda: conversation.state is ConversationState.SPEAKING)
-                until(lambda: conversation.state is ConversationState.LISTENING)
+                until(lambda: conversation.state in (ConversationState.LISTENING, ConversationState.ENDED))
+                if conversation.state is ConversationState.ENDED:
+                    break
             stats, heard = devices.stats, conversation.stats.heard
+        ended = conversation.wait(1.0)
     interruptions = _interruptions(events)
     facts = [
         f"{minutes:g} min, {answers + spoken_over} answers, {heard:.0f} s of them heard, {spoken_over} spoken over",
@@ -50,7 +53,9 @@ def loudspeakers(minutes: float, seed: int) -> Result:
         f"echo of {stats['echo_heard'] or 0:.0f} dBFS lowered by {stats['echo_removed'] or 0:.0f} dB",
         f"the machine was too busy for the card {stats['underflows'] + stats['overflows']} times",
     ]
-    return Result("loudspeakers", interruptions == spoken_over and heard > minutes * 20, facts)
+    if ended.error is not None:
+        facts.append(str(ended.error))
+    return Result("loudspeakers", ended.error is None and interruptions == spoken_over and heard > minutes * 20, facts)
 
 
 def _interruptions(events: list[Event]) -> int:

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from genai_live.emulator import LiveEmulator
 from tests.browsers import Browser, microphone
 from tests.jupyter import Jupyter, OpenNotebook, opened
-from tests.test_jupyter import ELEMENT, OPENING, QUESTION, TALK, start
+from tests.notebook_cells import ELEMENT, OPENING, QUESTION, TALK, start
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 WIDE = {"viewport": {"width": 1100, "height": 1000}, "colorScheme": "light"}

@@ -85,7 +85,7 @@ MONITOR_RATE = 24_000
 """Hz in which the loudspeaker is recorded: the rate that is played, so that samples can be compared."""
 
 
-_AHEAD = ("nice", "-n", str(PRIORITY)) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
+AHEAD = ("nice", "-n", str(PRIORITY)) if hasattr(os, "geteuid") and os.geteuid() == 0 else ()
 
 
 class SoundServer:
@@ -112,7 +112,7 @@ class SoundServer:
 
     def __enter__(self) -> SoundServer:
         script = 'pipewire & echo $! > "$1/pipewire"; until [ -S "$1/run/pipewire-0" ]; do sleep 0.02; done; exec wireplumber'
-        command = [*_AHEAD, "dbus-run-session", "--", "bash", "-c", script, "-", str(self._home)]
+        command = [*AHEAD, "dbus-run-session", "--", "bash", "-c", script, "-", str(self._home)]
         log = (self._home / "log").open("wb")
         self._session = subprocess.Popen(command, env=self._own, stdout=log, stderr=log, start_new_session=True)
         log.close()
@@ -134,8 +134,11 @@ class SoundServer:
             child.wait()
         for hearing in self._hearings:
             hearing.stop()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._session.pid, signal.SIGTERM)  # a group of this server's own
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                os.killpg(self._session.pid, sign)  # a group of this server's own
+                self._session.wait(10)
+                break
         self._session.wait()
         shutil.rmtree(self._home, ignore_errors=True)
 
@@ -176,7 +179,7 @@ class SoundServer:
         return self._hearings[-1]
 
     def _start(self, *command: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen([*_AHEAD, *command], env=self._own, stdout=stdout, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([*AHEAD, *command], env=self._own, stdout=stdout, stderr=subprocess.DEVNULL)
         self._children.append(child)
         return child
 
@@ -228,6 +231,10 @@ class Hearing:
         (first, pcm), (last, _) = self.pieces[0], self.pieces[-1]
         return abs((last - first) * self._rate - (len(self) - len(pcm) // 2)) > 0.05 * self._rate
 
+    def length_at(self, at: float) -> int:
+        """Samples that had come at a time."""
+        return sum(len(pcm) for came, pcm in self.pieces if came <= at) // 2
+
     def wait_for(self, samples: int) -> None:
         """Until that many have come."""
         until(lambda: len(self) >= samples)
@@ -270,7 +277,7 @@ def measured(attempt: Callable[[Busy], None]) -> None:
 def settings(variables: Mapping[str, str]) -> Iterator[None]:
     """This process finds the server, by variables that ALSA reads when a device is opened, and has the server's priority."""
     priority = os.getpriority(os.PRIO_PROCESS, 0)
-    if _AHEAD:
+    if AHEAD:
         os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)  # threads that are made from now on
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

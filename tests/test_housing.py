@@ -99,6 +99,19 @@ ELSEWHERE: dict[str, str] = {
     "web/visitors_thread": "test_voice_servers",
     "web/visits": "test_flask_voice test_voice_servers",
     "web/wire_format": "test_web_parts test_browser_end",
+    "_folding": "test_notebook",
+    "_html": "test_rich_display",
+    "_turn_html": "test_rich_display",
+    "audio/player": "test_rich_display",
+    "audio/small": "test_rich_display",
+    "notebook/cells": "test_notebook",
+    "notebook/comm_socket": "test_voice_widget test_jupyter",
+    "notebook/door": "test_voice_widget",
+    "notebook/held_end": "test_voice_widget",
+    "notebook/page": "test_voice_widget test_jupyter",
+    "notebook/script": "test_voice_widget",
+    "notebook/showing": "test_notebook",
+    "notebook/surface": "test_notebook test_rich_display",
 }
 """Modules without a test file of their name, each with the files that hold it: what they do is seen at a session's door."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,22 +15,13 @@ from genai_live.audio import Audio
 from genai_live.emulator import LiveEmulator
 from tests.browsers import Browser, microphone
 from tests.jupyter import FRONT_ENDS, Jupyter, OpenNotebook, far_away, opened
+from tests.notebook_cells import ELEMENT, OPENING, QUESTION, TALK, start
 from tests.waiting import until
 
-QUESTION = Audio.load(Path(__file__).parent.parent / "genai_live" / "cli" / "data" / "question.wav")
 PAUSE = 4.0
 """Seconds between the two questions of the microphone: the second comes while the first is answered."""
 MANY_WORDS = " ".join(f"word {number}" for number in range(40))
 """What the emulator says again, for longer than any test looks at it."""
-
-OPENING = """
-from genai_live import Client
-from genai_live.notebook import VoiceWidget, show
-client = Client(api_key="k", http_options={{"base_url": {url!r}}})
-session = client.live.connect(model="emulator", config={{"response_modalities": ["AUDIO"], "output_audio_transcription": {{}}}})
-"""
-TALK = "widget = VoiceWidget(client, model='emulator')\nwidget"
-ELEMENT = "document.querySelector('genai-live-voice')"
 
 every_front_end = pytest.mark.parametrize("front_end", FRONT_ENDS)
 
@@ -127,13 +117,6 @@ def test_colours_of_what_is_shown_are_those_of_a_dark_theme(jupyter: Jupyter, br
             around = "getComputedStyle(document.querySelector('.genai-live').parentElement)"
             assert notebook.page.evaluate(f"{shown}.color") == notebook.page.evaluate(f"{around}.color")
             assert notebook.page.evaluate(f"{shown}.backgroundColor") == "rgba(0, 0, 0, 0)"
-
-
-def start(notebook: OpenNotebook) -> None:
-    """Presses the widget's button, and waits until it hears."""
-    notebook.page.until(f"{ELEMENT} !== null")
-    notebook.page.evaluate(f"{ELEMENT}.start()")
-    assert notebook.page.evaluate(f"{ELEMENT}.state") == "listening"
 
 
 @every_front_end

@@ -22,7 +22,7 @@ MODULES = [
     errors,
     *(importlib.import_module(f"genai_live.{name}") for name in (
         "api_client", "audio", "auth", "callbacks", "client", "emulator", "families", "live", "live_models", "music",
-        "reconnection", "session", "tokens", "tools", "turn", "voice", "web",
+        "notebook", "reconnection", "session", "tokens", "tools", "turn", "voice", "web",
     )),
 ]  # fmt: skip
 RECORDS = [errors.CloseInfo, LiveCallbacks, ReconnectPolicy, Turn, types.Blob, types.LiveServerMessage]

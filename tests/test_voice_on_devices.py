@@ -125,7 +125,7 @@ def test_a_question_spoken_over_the_answer_silences_it_within_a_quarter_second_f
         quiet = silent_since(hearing, talk.devices.flushed_at)
         assert quiet < 0.25
         question.wait()  # until then no new answer can have begun
-        assert not any(abs(sample) > 10 for sample in after_silence(hearing))
+        assert not any(abs(sample) > 10 for sample in after_silence(hearing, talk.devices.flushed_at))
         talk.wait_for(ConversationState.SPEAKING)  # the next answer comes
 
     undisturbed(interrupts, Timed)
@@ -137,16 +137,11 @@ def silent_since(hearing: Hearing, at: float) -> float:
     return time.monotonic() - at
 
 
-def after_silence(hearing: Hearing) -> array.array[int]:
-    """What was recorded after the first block of silence that followed sound."""
-    samples = hearing.samples
-    sounding = False
-    for start in range(0, len(samples), BLOCK):
-        loud = any(samples[start : start + BLOCK])
-        if sounding and not loud:
-            return samples[start:]
-        sounding = sounding or loud
-    raise AssertionError("the loudspeaker was never silent")
+def after_silence(hearing: Hearing, at: float) -> array.array[int]:
+    """What was recorded after the first block of silence that was delivered after ``at``."""
+    samples = hearing.samples[hearing.length_at(at) :]
+    silent = next(start for start in range(0, len(samples), BLOCK) if not any(samples[start : start + BLOCK]))
+    return samples[silent:]
 
 
 def test_residual_echo_is_35_db_below_what_the_microphone_hears_and_a_voice_in_it_within_3_db(card: SoundServer) -> None:
