@@ -145,6 +145,7 @@ class Conversation:
         record: str | os.PathLike[str] | Recorder | None = None,
         levels: bool = False,
         on_event: Callable[[Event], object] | None = None,
+        on_message: Callable[[LiveServerMessage], object] | None = None,
         timeout: float | None = 30.0,
         resume: str | None = None,
         history: Any = None,
@@ -168,6 +169,8 @@ class Conversation:
             record: As above.
             levels: As above.
             on_event: As above.
+            on_message: Called with each message of the session after the conversation has taken it, on the session's thread: it
+                must not block.
             timeout: Seconds for connecting.
             resume: As for ``Live.connect``.
             history: As for ``Live.connect``; ``Conversation.history()`` gives it.
@@ -183,12 +186,13 @@ class Conversation:
         self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = True
         policy = self._told_of_runs(run_tools)
+        take = self._take_message if on_message is None else self._and_then(on_message)
         rates = self._open_end(record)
         try:
             session = client.live.connect(
                 model=model,
                 config=full,
-                callbacks=LiveCallbacks(on_message=self._take_message, on_error=self._note_error, on_close=self._note_close),
+                callbacks=LiveCallbacks(on_message=take, on_error=self._note_error, on_close=self._note_close),
                 timeout=timeout,
                 resume=resume,
                 reconnect=reconnect,
@@ -326,6 +330,13 @@ class Conversation:
 
     def _take_message(self, message: LiveServerMessage) -> None:
         self._post(lambda now: self._handle_message(message, now))
+
+    def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
+        def take(message: LiveServerMessage) -> None:
+            self._take_message(message)
+            on_message(message)
+
+        return take
 
     def _receive(self, messages: Reserved[LiveServerMessage]) -> None:
         """The thread of a conversation over a session that was open already."""
@@ -613,7 +624,12 @@ class Conversation:
         """Closes on a thread of its own: those that come here must not block."""
         self._wants_close = True
         if self._is_open and self._closer.acquire(blocking=False):
-            threading.Thread(target=self._close, args=(Deadline(CLOSE_TIMEOUT),), name=f"{_RECEIVER}-close", daemon=True).start()
+            deadline = Deadline(CLOSE_TIMEOUT)
+            closing = threading.Thread(target=self._close, args=(deadline,), name=f"{_RECEIVER}-close", daemon=True)
+            try:
+                closing.start()
+            except RuntimeError:  # Python 3.12 starts no thread while its process ends
+                self._close(Deadline(0.0))
 
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
