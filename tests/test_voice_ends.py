@@ -59,8 +59,8 @@ def from_another_thread(self: Files, feed: Any, control: Any, ended: Any) -> Rat
         ({"close": lambda self, timeout: None}, "it feeds after it was closed"),
     ],
     ids=[
-        "many threads", "half samples", "too little", "too much", "no flush", "false flush", "no end", "slow", "fails", "no rates",
-        "no close",
+        "many threads", "half samples", "too little", "too much", "no flush", "false flush", "no end", "slow", "fails",
+        "no rates", "no close",
     ],
 )
 def test_a_broken_promise_is_found_and_named(members: dict[str, Any], promise: str) -> None:
