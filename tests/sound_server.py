@@ -260,6 +260,13 @@ Busy = list[Callable[[], bool]]
 TRIES = 3
 
 
+def needs_a_quiet_machine() -> None:
+    """Skips a test of sound in real time where the processors have three times as much to do as they can."""
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 3 * cores:
+        pytest.skip(f"the system is too busy for sound in real time: its load is {load:.0f} on {cores} processors")
+
+
 def measured(attempt: Callable[[Busy], None]) -> None:
     """Runs an attempt that measures sound; again, where it failed and the machine was too busy for its own sound card."""
     for tries_left in reversed(range(TRIES)):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,8 @@ WITHIN = 300.0
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built site."""
-    zensical = shutil.which("zensical")
+    beside_python = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    zensical = shutil.which("zensical", path=beside_python)
     if zensical is None:
         pytest.skip("the package zensical is not installed: it is in the extra docs")
     place = tmp_path_factory.mktemp("site")

@@ -14,7 +14,17 @@ from genai_live import Client
 from genai_live.audio import Audio, level_dbfs
 from genai_live.emulator import LiveEmulator
 from genai_live.voice import Conversation, ConversationState, Devices, Event, Interrupted, StateChanged, TurnEnded
-from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
+from tests.sound_server import (
+    MONITOR_RATE,
+    QUESTION,
+    WITH_SOUND,
+    Busy,
+    Hearing,
+    SoundServer,
+    measured,
+    needs_a_quiet_machine,
+    settings,
+)
 from tests.waiting import until
 
 pytestmark = WITH_SOUND
@@ -94,6 +104,8 @@ def undisturbed(attempt: Callable[[Talk], None], devices: Callable[[], Devices] 
 
 
 def test_a_minute_of_dialogue_over_loudspeakers_has_no_interruption(card: SoundServer) -> None:
+    needs_a_quiet_machine()
+
     def talks(talk: Talk) -> None:
         began = time.monotonic()
         while time.monotonic() - began < 60:

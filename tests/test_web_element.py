@@ -21,7 +21,7 @@ import pytest
 
 from tests.browsers import FAKE_DEVICES, Browser, Firefox, Page, microphone, pulse_of
 from tests.node_programs import FOLDER, node_with_packages
-from tests.sound_server import WITH_SOUND, SoundServer
+from tests.sound_server import WITH_SOUND, SoundServer, needs_a_quiet_machine
 from tests.voice_pages import INPUT_RATE, OUTPUT_RATE, STATIC, PageServer, Visit, numbered, page_server
 from tests.waiting import PATIENCE, until
 
@@ -476,6 +476,7 @@ def test_the_words_are_the_pages_to_replace(page: Page) -> None:
 
 @WITH_SOUND
 def test_firefox_connects_its_microphone_and_plays(server: PageServer, wav: Path) -> None:
+    needs_a_quiet_machine()
     with SoundServer() as card, pulse_of(card) as pulse, Firefox({}, PULSE_SERVER=pulse) as browser:
         page = browser.page(f"{server.url}#unprocessed")
         page.until(f"{ELEMENT}.state === 'idle'")
