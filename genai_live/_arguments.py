@@ -89,6 +89,19 @@ def text(value: object, name: str) -> str:
     return value
 
 
+def encodable(value: object, name: str) -> str:
+    """``value`` itself.
+
+    Raises:
+        ConfigError: when it is not a str, or holds half of a surrogate pair.
+    """
+    try:
+        text(value, name).encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(f"character {error.start} is half of a surrogate pair, which cannot be sent as UTF-8", name) from None
+    return value  # type: ignore[return-value]
+
+
 def texts(value: object, name: str) -> tuple[str, ...]:
     """The members of a list, or of another iterable.
 

@@ -17,6 +17,7 @@ NEEDS: Mapping[str, str] = {
     "NODE": r"\bnode\b|\bnpm\b",
     "SPEECH": r"espeak-ng|pocketsphinx",
     "NAMESPACES": r"network namespaces",
+    "REDIS": r"redis-server",
 }
 """Each need by the words of a skip's reason, the first that is found; any other skip is for want of PACKAGES. Nobody requires a
 PLATFORM."""

@@ -25,8 +25,9 @@ TEXT = "The ship left the harbour at noon. Nobody saw it again."
 def test_without_redis_and_without_a_key_the_sample_saves_a_summary(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text(TEXT)
     done = subprocess.run(
-        [sys.executable, str(ROOT / "samples" / "celery_tasks.py"), "--emulator", "text.txt"],
+        [sys.executable, "-m", "samples.celery_ask", "--emulator", "text.txt"],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=2 * PATIENCE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Model: You said: Summarise this text" in done.stdout

@@ -7,37 +7,20 @@ import json
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import flask
 import pytest
 
 from genai_live import Client
-from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
 from genai_live.web import MemoryStore
 from genai_live.web.flask import LiveVoice
 from tests.processes import ROOT
-from tests.voice_visitors import TONE, Page, served, status_of, token_of
+from tests.voice_visitors import TONE, Page, status_of, token_of, voice
 from tests.waiting import PATIENCE, until
 
 MODEL = "emulator"
-
-
-@contextmanager
-def voice(shared_reader: bool = True, **settings: Any) -> Iterator[tuple[str, LiveVoice, LiveEmulator]]:
-    """An app with a voice; yields its URL."""
-    with LiveEmulator(voice=False) as emulator:
-        client = Client(api_key="no-key", http_options={"base_url": emulator.url}, shared_reader=shared_reader)
-        app = flask.Flask("visited")
-        app.secret_key = "a secret of tests"
-        live_voice = LiveVoice(app, client, model=MODEL, **settings)
-        with served(app) as url:
-            yield url, live_voice, emulator
-            live_voice.close(0.0)
-            until(lambda: len(live_voice) == 0 and not client.live.sessions)
 
 
 @pytest.mark.parametrize("shared_reader", [True, False])
@@ -74,6 +57,7 @@ def test_the_page_gets_the_modules_of_the_element_and_nothing_else() -> None:
         for name in ("genai-live-voice.js", "playback-worklet.js", "capture-worklet.js"):
             with urllib.request.urlopen(f"{url}/voice/{name}") as answer:
                 assert answer.headers["Content-Type"].startswith("text/javascript")
+                assert answer.read()
         for name in ("nothing.js", "..%2Fflask.py", "style.css"):
             assert status_of(f"{url}/voice/{name}") == 404
         assert status_of(f"{url}/voice/") == 426

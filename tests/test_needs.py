@@ -19,6 +19,7 @@ pytest_plugins = ["pytester"]
         ("Skipped: needs the right to make network namespaces", "NAMESPACES"),
         ("Skipped: the platform has no fork", "PLATFORM"),
         ("Skipped: the standard library has had no audioop since Python 3.13", "PLATFORM"),
+        ("Skipped: the program redis-server is not installed", "REDIS"),
         ("Skipped: PySocks is in the extra test", "PACKAGES"),
         ("Skipped: words that nobody thought of", "PACKAGES"),
     ],
@@ -30,7 +31,7 @@ def test_a_skip_is_for_want_of_the_need_that_its_reason_names(reason: str, need:
 @pytest.mark.parametrize("need", [*NEEDS, "PACKAGES"])
 def test_a_need_that_is_not_required_is_no_complaint(need: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(f"GENAI_LIVE_TEST_{need}", raising=False)
-    each = ("espeak-ng", "npm", "network namespaces", "fork", "numpy", "sound server", "the browser chromium")
+    each = ("espeak-ng", "npm", "network namespaces", "fork", "numpy", "sound server", "the browser chromium", "redis-server")
     reasons = {need_of(reason): reason for reason in each}
     assert complaint(reasons[need]) == ""
 

@@ -32,7 +32,7 @@ def blocks(document: str, language: str) -> list[str]:
 
 SNIPPETS = blocks(README, "python")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
-TOLD_ELSEWHERE = {"migrating.md", "emulator.md", "web.md"}
+TOLD_ELSEWHERE = {"migrating.md", "emulator.md", "web.md", "deployment.md"}
 """Pages whose examples build on each other: below, tests/test_emulator_guide.py, tests/test_flask_voice.py."""
 EXAMPLES = {
     f"{page.name} {number}": block

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genai_live.errors import CloseInfo, Phase, SentBy
 from genai_live.reconnection import Reconnected as Back
 from genai_live.reconnection import Reconnecting as Gone
-from genai_live.types import LiveServerMessage, VoiceActivity
+from genai_live.types import LiveServerContent, LiveServerMessage, VoiceActivity
 from genai_live.voice import (
     AnswerLost,
     ConversationState,
@@ -522,6 +522,18 @@ def test_a_lost_answer_is_told_and_what_came_of_it_is_heard() -> None:
     kinds = [type(event) for event in talk.events if isinstance(event, (Reconnecting, AnswerLost, Reconnected, TurnEnded))]
     assert kinds == [Reconnecting, AnswerLost, Reconnected, TurnEnded]
     assert talk.dialogue.state is ConversationState.LISTENING
+
+
+def test_an_answer_that_was_made_before_its_connection_was_lost_is_heard_and_not_lost() -> None:
+    talk = Talk()
+    talk.asks()
+    talk.says(sound=1.0)
+    talk.dialogue.message(LiveServerMessage(server_content=LiveServerContent(generation_complete=True)), talk.now)
+    talk.dialogue.message(LiveServerMessage(reconnecting=Gone(INFO, turn_lost=True)), talk.now)
+    talk.dialogue.message(LiveServerMessage(reconnected=Back(True, 1.0, 1)), talk.now)
+    talk.hear()
+    assert not talk.told(AnswerLost)
+    assert len(talk.told(TurnEnded)) == 1
 
 
 def test_an_answer_that_survives_its_connection_is_still_owed_on_the_next() -> None:

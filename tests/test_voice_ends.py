@@ -54,9 +54,14 @@ def from_another_thread(self: Files, feed: Any, control: Any, ended: Any) -> Rat
         ({"flushes": property(lambda self: self._flushes), "flush": lambda self: setattr(self, "_flushes", 1)}, "the old sound"),
         ({"play": lambda self, pcm: self._queue.append(pcm)}, "EndFull was not raised"),
         ({"show": lambda self, event: threading.Event().wait(0.3)}, "show took"),
+        ({"show": lambda self, event: event.text}, "show raised AttributeError: "),
+        ({"open": lambda self, feed, control, ended: (16_000, 24_000)}, "open returned tuple: it must return Rates"),
         ({"close": lambda self, timeout: None}, "it feeds after it was closed"),
     ],
-    ids=["many threads", "half samples", "too little", "too much", "no flush", "false flush", "no end", "slow", "no close"],
+    ids=[
+        "many threads", "half samples", "too little", "too much", "no flush", "false flush", "no end", "slow", "fails",
+        "no rates", "no close",
+    ],
 )
 def test_a_broken_promise_is_found_and_named(members: dict[str, Any], promise: str) -> None:
     make = broken(**members)

@@ -1,4 +1,4 @@
-"""The whole way in a real Chromium: a microphone that plays a WAV, the element, Flask under a real web server, the emulator."""
+"""The whole way in a real Chromium: a microphone that plays a WAV, the element, Flask or Django on real servers, the emulator."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import signal
 import wave
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests.browsers import Browser, Page, microphone
+from tests.masters import kill, two_masters
 from tests.processes import ROOT
-from tests.voice_visitors import SERVERS, nobody_talks, visited
+from tests.redis_servers import redis_server
+from tests.travellers import CountingEmulator
+from tests.voice_visitors import DJANGO_SERVERS as DJANGO
+from tests.voice_visitors import SERVERS as FLASK
+from tests.voice_visitors import nobody_talks, visited
 from tests.waiting import until
 
 ELEMENT = "document.querySelector('genai-live-voice')"
@@ -34,6 +40,12 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         yield browser
 
 
+SERVERS = {
+    **{name: FLASK[name] for name in ("gunicorn gthread", "gunicorn gevent", "werkzeug")},
+    **{f"Django, {name}": DJANGO[name] for name in ("gunicorn gthread", "daphne")},
+}
+
+
 def asks_and_interrupts(page: Page) -> None:
     page.until("window.heard.some((sample) => sample !== 0)")
     page.until("window.told.some(([kind]) => kind === 'interrupted')")
@@ -44,8 +56,7 @@ def asks_and_interrupts(page: Page) -> None:
 
 def test_visitors_ask_hear_and_interrupt_and_a_worker_that_is_replaced_is_no_end(browser: Browser) -> None:
     with ExitStack() as stack:
-        names = ("gunicorn gthread", "gunicorn gevent", "werkzeug")
-        served = {name: stack.enter_context(visited(SERVERS[name])) for name in names}
+        served = {name: stack.enter_context(visited(command)) for name, command in SERVERS.items()}
         pages = {name: browser.page(process.url) for name, (process, _) in served.items()}
         for page in pages.values():
             page.until(f"{ELEMENT}.state === 'idle'")
@@ -62,3 +73,28 @@ def test_visitors_ask_hear_and_interrupt_and_a_worker_that_is_replaced_is_no_end
             assert page.evaluate("window.violations") == []
             page.close()
         until(lambda: all(nobody_talks(emulator) for _, emulator in served.values()))
+
+
+def test_a_page_goes_on_with_another_worker_when_its_own_was_killed(tmp_path: Path) -> None:
+    silence = tmp_path / "silence.wav"
+    with wave.open(str(silence), "wb") as writing:
+        writing.setparams((1, 2, 16_000, 0, "NONE", ""))
+        writing.writeframes(bytes(32_000))
+    with ExitStack() as stack:
+        emulator, browser = stack.enter_context(CountingEmulator()), stack.enter_context(Browser(*microphone(silence)))
+        balancer = stack.enter_context(two_masters(emulator, stack.enter_context(redis_server())))
+        server = balancer.servers[0]
+        page = browser.page(server.url)
+        page.until(f"{ELEMENT}.state === 'idle'")
+        page.click("genai-live-voice .primary")
+        page.until(f"{ELEMENT}.state === 'listening'")
+        page.evaluate(f"{ELEMENT}.send('chromium 1')")
+        page.until(f"{ELEMENT}.transcript.some(({{ speaker, final }}) => speaker === 'model' && final)")
+        kill(server)
+        page.until(f"{ELEMENT}.stats.reconnections === 1 && {ELEMENT}.state === 'listening'")
+        page.evaluate(f"{ELEMENT}.send('chromium 2')")
+        page.until(f"{ELEMENT}.transcript.filter(({{ speaker, final }}) => speaker === 'model' && final).length === 2")
+        assert page.evaluate(f"{ELEMENT}.transcript.map(({{ text }}) => text)") == ["chromium 1", "1", "chromium 2", "2"]
+        assert "may not remember" not in page.evaluate(f"{ELEMENT}.shadowRoot.textContent")
+        page.close()
+    assert emulator.model.asked == {"chromium": [1, 2]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import ssl
 import subprocess
 import sys
@@ -12,17 +13,22 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
+import flask
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import BaseWSGIServer, make_server
 
+from genai_live import Client
 from genai_live.emulator import LiveEmulator
+from genai_live.web.flask import LiveVoice
+from genai_live.web.wire_format import PRIVATE
 from tests.processes import ROOT
 from tests.waiting import PATIENCE, until
 
@@ -66,7 +72,14 @@ class Loudspeaker:
 class Page:
     """One visitor's page; it plays what it hears in real time and reports it."""
 
-    def __init__(self, url: str, token: str | None = None, conversation: str | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str | None = None,
+        conversation: str | None = None,
+        received: tuple[float, int] | None = None,
+        **options: Any,
+    ) -> None:
         options.setdefault("origin", url)
         options.setdefault("open_timeout", PATIENCE)  # a worker on a busy machine takes seconds to boot
         address = f"{url.replace('http', 'ws')}/voice/"
@@ -74,7 +87,8 @@ class Page:
         self.events: list[dict[str, Any]] = []
         self.sound = bytearray()
         self.gone = threading.Event()
-        self.say("start", version=1, token=token_of(url) if token is None else token, conversation=conversation)
+        before = {} if received is None else {"received": received[0], "flushes": received[1]}
+        self.say("start", version=1, token=token_of(url) if token is None else token, conversation=conversation, **before)
         self._loudspeaker = Loudspeaker()
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()
@@ -110,7 +124,8 @@ class Page:
         self.events.append(event)
 
     def _report(self) -> None:
-        self.say("played", seconds=self._loudspeaker.advance(), flushes=self._loudspeaker.flushes)
+        with suppress(ConnectionClosed, OSError):  # what has come is read all the same
+            self.say("played", seconds=self._loudspeaker.advance(), flushes=self._loudspeaker.flushes)
 
     def say(self, event: str, **fields: Any) -> None:
         self.connection.send(json.dumps({"event": event, **fields}))
@@ -140,9 +155,10 @@ class Page:
 
     @property
     def close_code(self) -> int | None:
-        """How the server closed; waits for it."""
+        """How the server closed; waits for it. Codes from 4000 mean those from 1000: daphne sends no others."""
         assert self.gone.wait(PATIENCE)
-        return self.connection.close_code
+        code = self.connection.close_code
+        return code - PRIVATE if code is not None and code >= 4_000 else code
 
 
 def token_of(url: str, context: ssl.SSLContext | None = None, **headers: str) -> str:
@@ -184,13 +200,24 @@ class ServerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", *command], stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment}
             )
-        until(lambda: self._url() or self.process.poll() is not None)
+        until(lambda: self._listens() or self.process.poll() is not None)
         self.url = self._url()
         assert self.process.poll() is None, self.log
 
     def _url(self) -> str:
-        found = re.search(r"https?://127\.0\.0\.1:\d+", self.log)
-        return found.group() if found else ""
+        found = re.search(r"(?:(https?)://|TCP address )(127\.0\.0\.1:[1-9]\d*)", self.log)  # daphne says it without a scheme
+        return f"{found.group(1) or 'http'}://{found.group(2)}" if found else ""
+
+    def _listens(self) -> bool:
+        """True when it takes connections: daphne says its address before."""
+        host, _, port = self._url().rpartition("//")[2].partition(":")
+        if not port:
+            return False
+        try:
+            socket.create_connection((host, int(port)), PATIENCE).close()
+        except ConnectionRefusedError:
+            return False
+        return True
 
     @property
     def log(self) -> str:
@@ -224,14 +251,38 @@ SERVERS = {
 }
 
 
+DJANGO_SERVERS = {
+    "gunicorn gthread": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gthread", "--threads", "2", "tests.visited_django"],
+    "gunicorn gevent": ["gunicorn", "-b", "127.0.0.1:0", "-k", "gevent", "tests.visited_django"],
+    "daphne": ["daphne", "-b", "127.0.0.1", "-p", "0", "tests.visited_django:asgi"],
+    "uvicorn": ["uvicorn", "--port", "0", "tests.visited_django:asgi"],
+}
+
+
 @contextmanager
-def visited(command: list[str], **settings: Any) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
+def visited(
+    command: list[str], environment: Mapping[str, str] = MappingProxyType({}), **settings: Any
+) -> Iterator[tuple[ServerProcess, LiveEmulator]]:
     with TemporaryDirectory() as directory, LiveEmulator(voice=False) as emulator:
-        environment = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
-        with server_process(command, Path(directory) / "log", **environment) as server:
+        own = {"GENAI_LIVE_EMULATOR_HOST": emulator.host, "VISITED_SETTINGS": json.dumps(settings)}
+        with server_process(command, Path(directory) / "log", **own, **environment) as server:
             yield server, emulator
         assert "Traceback" not in server.log, server.log
 
 
 def nobody_talks(emulator: LiveEmulator) -> bool:
     return all(session.ending for session in emulator.sessions)
+
+
+@contextmanager
+def voice(shared_reader: bool = True, **settings: Any) -> Iterator[tuple[str, LiveVoice, LiveEmulator]]:
+    """A Flask app with a voice, in this process; yields its URL."""
+    with LiveEmulator(voice=False) as emulator:
+        client = Client(api_key="no-key", http_options={"base_url": emulator.url}, shared_reader=shared_reader)
+        app = flask.Flask("visited")
+        app.secret_key = "a secret of tests"
+        live_voice = LiveVoice(app, client, model="emulator", **settings)
+        with served(app) as url:
+            yield url, live_voice, emulator
+            live_voice.close(0.0)
+            until(lambda: len(live_voice) == 0 and not client.live.sessions)

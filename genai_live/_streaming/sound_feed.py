@@ -64,7 +64,13 @@ class SoundFeed:
     # Any thread; ``feed`` one at a time.
 
     def feed(self, pcm: bytes) -> None:
-        """Adds 16-bit mono PCM at ``rate``. Never blocks, takes no lock."""
+        """Adds 16-bit mono PCM at ``rate``. Never blocks, takes no lock.
+
+        Raises:
+            ConfigError: not bytes.
+        """
+        if type(pcm) is not bytes:  # a buffer may be filled anew by whoever feeds it
+            pcm = bytes(_arguments.octets(pcm, "pcm"))
         self._fed += len(pcm)
         self._sounds.append((self._fed, pcm))
         limit = self._fed - int(self.keep * self.rate) * SAMPLE_BYTES
@@ -86,9 +92,9 @@ class SoundFeed:
         """Sends what the user typed, as ``Session.send_text``, behind the sound that was fed before.
 
         Raises:
-            ConfigError: not a str.
+            ConfigError: not a str, or with half of a surrogate pair.
         """
-        self._mark(_arguments.text(text, "text"))
+        self._mark(_arguments.encodable(text, "text"))
 
     def end(self) -> None:
         """Ends the stream behind what was fed."""

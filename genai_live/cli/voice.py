@@ -48,7 +48,8 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     if arguments.push_to_talk and not sys.stdin.isatty():
         raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is not a terminal")
     if arguments.record is not None:
-        check_writable(arguments.record, force=arguments.force)
+        for file in (arguments.record, arguments.record.with_suffix(".jsonl")):
+            check_writable(file, force=arguments.force)
     tools = own_tools.load(arguments.tool)
     config = setup_options.config(arguments, {})
     if tools:

@@ -41,6 +41,7 @@ class Checked:
     def open(self) -> None:
         """Opens it, and looks at its rates."""
         self.rates = rates = self.end.open(self._feed, self._control, self.endings.append)
+        assert isinstance(rates, Rates), f"open returned {type(rates).__name__}: it must return Rates"
         for name, rate in (("input", rates.input), ("output", rates.output)):
             assert isinstance(rate, int), f"Rates.{name} must be a number of Hz"
             assert 8_000 <= rate <= 192_000, f"Rates.{name} is {rate} Hz"
@@ -93,9 +94,12 @@ class Checked:
 
 @contextmanager
 def at_once(name: str) -> Iterator[None]:
-    """What stands in it must not take long; a second try is not given, as a device gives none."""
+    """What stands in it must not take long, nor fail; a second try is not given, as a device gives none."""
     began = time.monotonic()
-    yield
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{name} raised {type(error).__name__}: {error}") from error
     took = time.monotonic() - began
     assert took < AT_ONCE, f"{name} took {took * 1000:.0f} ms: it must return at once"
 

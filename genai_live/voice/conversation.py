@@ -17,10 +17,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from genai_live import Session
-from genai_live._arguments import came, flag
+from genai_live._arguments import came, encodable, flag
 from genai_live._deadline import NEVER, Deadline
 from genai_live.callbacks import LiveCallbacks
-from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SessionClosed
+from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SessionClosed, SoundSourceError
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
 from genai_live.voice.audience import Audience
@@ -31,9 +31,9 @@ from genai_live.voice.latency import Latencies
 from genai_live.voice.mailbox import Mailbox
 from genai_live.voice.microphone import Microphone
 from genai_live.voice.mouth import Mouth
-from genai_live.voice.recorder import FileRecorder, Recorder
+from genai_live.voice.recorder import FileRecorder, Recorder, recorder_of
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, lacks
+from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, check_rates, lacks
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -145,6 +145,7 @@ class Conversation:
         record: str | os.PathLike[str] | Recorder | None = None,
         levels: bool = False,
         on_event: Callable[[Event], object] | None = None,
+        on_message: Callable[[LiveServerMessage], object] | None = None,
         timeout: float | None = 30.0,
         resume: str | None = None,
         history: Any = None,
@@ -168,6 +169,8 @@ class Conversation:
             record: As above.
             levels: As above.
             on_event: As above.
+            on_message: Called with each message of the session after the conversation has taken it, on the session's thread: it
+                must not block.
             timeout: Seconds for connecting.
             resume: As for ``Live.connect``.
             history: As for ``Live.connect``; ``Conversation.history()`` gives it.
@@ -183,12 +186,13 @@ class Conversation:
         self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = True
         policy = self._told_of_runs(run_tools)
+        take = self._take_message if on_message is None else self._and_then(on_message)
         rates = self._open_end(record)
         try:
             session = client.live.connect(
                 model=model,
                 config=full,
-                callbacks=LiveCallbacks(on_message=self._take_message, on_error=self._note_error, on_close=self._note_close),
+                callbacks=LiveCallbacks(on_message=take, on_error=self._note_error, on_close=self._note_close),
                 timeout=timeout,
                 resume=resume,
                 reconnect=reconnect,
@@ -197,7 +201,7 @@ class Conversation:
                 run_tools=policy,
             )
         except BaseException:
-            self._close_end()
+            self._give_up()
             raise
         try:
             self._reserved = session.reserve(_HOLDER)
@@ -263,25 +267,37 @@ class Conversation:
         return replace(policy, on_run=on_run)
 
     def _open_end(self, record: str | os.PathLike[str] | Recorder | None) -> Rates:
-        self._recorder = FileRecorder(record) if isinstance(record, (str, os.PathLike)) else record
+        self._recorder = None if record is None else recorder_of(record)
         self._audience = Audience(self._end, self._on_event, self._recorder)
         try:
             rates = self._end.open(self._microphone.hear, self._control, self._note_end)
-            try:
-                if self._recorder is not None:
-                    self._recorder.begin(self._now, rates.output)
-            except BaseException:
-                self._end.close(CLOSE_TIMEOUT)
-                raise
         except BaseException:
+            self._give_up_recording()
+            raise
+        try:
+            check_rates(rates, self._end)
             if self._recorder is not None:
-                self._recorder.close()
+                self._recorder.begin(self._now, rates.output)
+        except BaseException:
+            self._give_up()
             raise
         return rates
 
-    def _close_end(self) -> None:
-        self._end.close(CLOSE_TIMEOUT)
-        if self._recorder is not None:
+    def _give_up(self) -> None:
+        """There will be no conversation."""
+        self._close_end(CLOSE_TIMEOUT)
+        self._give_up_recording()
+
+    def _close_end(self, timeout: float) -> None:
+        try:
+            self._end.close(timeout)
+        except Exception:
+            logger.exception("an end of sound could not be closed")
+
+    def _give_up_recording(self) -> None:
+        if isinstance(self._recorder, FileRecorder):
+            self._recorder.discard()
+        elif self._recorder is not None:
             self._recorder.close()
 
     def _begin(self, session: Session, rates: Rates, settings: Settings) -> None:
@@ -307,13 +323,20 @@ class Conversation:
             if self._wants_close:
                 self._close_soon()
         except BaseException:
-            self._close_end()
+            self._give_up()
             raise
 
     # What comes: the session's thread, the end's, the caller's.
 
     def _take_message(self, message: LiveServerMessage) -> None:
         self._post(lambda now: self._handle_message(message, now))
+
+    def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
+        def take(message: LiveServerMessage) -> None:
+            self._take_message(message)
+            on_message(message)
+
+        return take
 
     def _receive(self, messages: Reserved[LiveServerMessage]) -> None:
         """The thread of a conversation over a session that was open already."""
@@ -329,6 +352,8 @@ class Conversation:
     def _note_error(self, error: LiveError) -> None:
         if isinstance(error, SessionClosed):
             self._error = error
+        elif isinstance(error, SoundSourceError):  # nothing of the microphone is sent any more
+            self._note_end(error)
 
     def _note_close(self, info: CloseInfo) -> None:
         self._close_info = info
@@ -345,7 +370,11 @@ class Conversation:
             self._recorder.hear(chunk, now)
 
     def _control(self, control: Control) -> None:
-        """What the person at the end does; what does not fit the conversation is logged, as nobody there can help it."""
+        """What the person at the end does, also while the session is being opened."""
+        self._post(lambda now: self._handle_control(control))
+
+    def _handle_control(self, control: Control) -> None:
+        """What does not fit the conversation is logged, as nobody at the end can help it."""
         try:
             if isinstance(control, Text):
                 self.send_text(control.text)
@@ -402,8 +431,8 @@ class Conversation:
             self._post(self._handle_look)
 
     def _handle_look(self, now: float) -> None:
-        played = self._end.played
-        self._dialogue.look(now, played, self._end.flushes)
+        played = self._mouth.played
+        self._dialogue.look(now, played, self._mouth.flushes)
         self._note_heard(now, played)
 
     def _note_heard(self, now: float, played: float) -> None:
@@ -421,7 +450,7 @@ class Conversation:
             self._session.call_later(METER, self._meter)
 
     def _tell_levels(self, now: float) -> None:
-        self._note_heard(now, self._end.played)
+        self._note_heard(now, self._mouth.played)
         self._audience.tell(Level(now, self._microphone.level, loudness(self._metered)))
         self._metered = b""
 
@@ -474,10 +503,9 @@ class Conversation:
         """Asks what the user typed; an answer that is heard stops. Goes out behind the sound that was heard before.
 
         Raises:
-            ConfigError: not a str.
+            ConfigError: not a str, or with half of a surrogate pair.
         """
-        if not isinstance(text, str):
-            raise ConfigError(f"must be a str, not {came(text)}", "text")
+        encodable(text, "text")
         self._post(lambda now: self._handle_text(text, now))
 
     def _handle_text(self, text: str, now: float) -> None:
@@ -557,7 +585,7 @@ class Conversation:
             interruptions=dialogue.interruptions,
             sent=self._microphone.sent,
             input_dropped=self._microphone.feed.dropped,
-            heard=self._end.played,
+            heard=self._mouth.played,
             waiting=dialogue.playback.waiting,
             refused=self._mouth.refused,
             underruns=dialogue.playback.underruns,
@@ -596,16 +624,18 @@ class Conversation:
         """Closes on a thread of its own: those that come here must not block."""
         self._wants_close = True
         if self._is_open and self._closer.acquire(blocking=False):
-            threading.Thread(target=self._close, args=(Deadline(CLOSE_TIMEOUT),), name=f"{_RECEIVER}-close", daemon=True).start()
+            deadline = Deadline(CLOSE_TIMEOUT)
+            closing = threading.Thread(target=self._close, args=(deadline,), name=f"{_RECEIVER}-close", daemon=True)
+            try:
+                closing.start()
+            except RuntimeError:  # Python 3.12 starts no thread while its process ends
+                self._close(Deadline(0.0))
 
     def _close(self, deadline: Deadline) -> None:
         self._post(self._stop)
         self._microphone.stop()
-        try:
-            left = deadline.left()
-            self._end.close(CLOSE_TIMEOUT if left is None else left)
-        except Exception:
-            logger.exception("an end of sound could not be closed")
+        left = deadline.left()
+        self._close_end(CLOSE_TIMEOUT if left is None else left)
         if self._reserved is not None:
             self._reserved.release()
         if self._receiver is not None and self._receiver is not threading.current_thread():
@@ -623,11 +653,13 @@ class Conversation:
         self._audience.end(Ended(now, self._close_info, self._error))
 
     def _stop(self, now: float) -> None:
-        played = self._end.played
-        self._dialogue.end(now, played, self._end.flushes)
-        self._note_heard(now, played)
-        self._audience.record(self.transcript)
-        self._stopped = True
+        played = self._mouth.played
+        try:
+            self._dialogue.end(now, played, self._mouth.flushes)
+            self._note_heard(now, played)
+            self._audience.record(self.transcript)
+        finally:
+            self._stopped = True
 
     def __enter__(self) -> Conversation:
         return self

@@ -513,9 +513,11 @@ class Dialogue:
 
     def _lose_answer(self, info: CloseInfo, now: float) -> None:
         self._owed = self._asked = self._stale = None
-        if self._answer is not None:
-            self._end_answer(self._answer)
-        self._tell(AnswerLost(now, info))
+        answer = self._answer
+        if answer is not None:
+            self._end_answer(answer)
+        if answer is None or not answer.generated or answer.cut:  # else all of it has come, but for the word that it is over
+            self._tell(AnswerLost(now, info))
 
     def _go_on(self, now: float, *, state_restored: bool, turn_lost: bool) -> None:
         self._move(Cause.BACK, now)

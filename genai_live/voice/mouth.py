@@ -1,15 +1,22 @@
-"""The model's sound on its way to an end: converted, handed over, remembered until it is heard. One thread at a time."""
+"""The model's sound on its way to an end: converted, handed over, remembered until it is heard. One thread at a time.
+
+What an end raises against its promise is logged, once for each of its members, and the conversation goes on.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
 
 from genai_live.audio import SAMPLE_BYTES, Resampler
 from genai_live.errors import EndFull
 from genai_live.voice.sound_end import SoundEnd
 
 logger = logging.getLogger("genai_live")
+
+T = TypeVar("T")
 
 
 class Mouth:
@@ -30,6 +37,22 @@ class Mouth:
         """Sound that a flush has dropped, as far as it may have been heard before."""
         self._heard = 0
         """Bytes that were heard as of the last look."""
+        self._played = 0.0
+        self._flushes = 0
+        self._failed: set[str] = set()
+        """Members of the end that have failed."""
+
+    @property
+    def played(self) -> float:
+        """Seconds that were heard, as the end said last; never falls."""
+        self._played = max(self._played, self._ask("played", lambda: float(self._end.played), 0.0))
+        return self._played
+
+    @property
+    def flushes(self) -> int:
+        """How many flushes have taken effect, as the end said last."""
+        self._flushes = self._ask("flushes", lambda: int(self._end.flushes), self._flushes)
+        return self._flushes
 
     def play(self, pcm: bytes, rate: int) -> float:
         """Hands sound of ``rate`` Hz to the end; returns its seconds there."""
@@ -43,7 +66,7 @@ class Mouth:
     def end_of_answer(self) -> float:
         """Tells the end that nothing follows; returns the seconds of the rest that it was handed before."""
         seconds = self._hand_over(self._flush_resampler())
-        self._end.end_of_answer()
+        self._ask("end_of_answer", self._end.end_of_answer, None)
         return seconds
 
     def flush(self) -> tuple[float, int]:
@@ -51,8 +74,8 @@ class Mouth:
         self._resampler, self._resampled = None, 0
         self._dropped += self._waiting  # the end has yet to say how much of it was heard
         self._waiting.clear()
-        self._end.flush()
-        return self._end.played, self._end.flushes
+        self._ask("flush", self._end.flush, None)
+        return self.played, self.flushes
 
     def take_heard(self, played: float, *, cutting: bool) -> bytes:
         """The sound that was heard since this was last asked; ``cutting`` while the end has not confirmed a flush."""
@@ -78,13 +101,28 @@ class Mouth:
         if not pcm:
             return 0.0
         seconds = len(pcm) / SAMPLE_BYTES / self._rate
-        try:
-            self._end.play(pcm)
-        except EndFull as error:
-            if not self.refused:
-                logger.warning("%s (conversation.stats.refused counts it)", error)
+        if not self._ask("play", lambda: self._is_taken(pcm), False):
             self.refused += seconds
             return 0.0
         if self._remembers:
             self._waiting.append(pcm)
         return seconds
+
+    def _is_taken(self, pcm: bytes) -> bool:
+        try:
+            self._end.play(pcm)
+        except EndFull as error:
+            if not self.refused:
+                logger.warning("%s (conversation.stats.refused counts it)", error)
+            return False
+        return True
+
+    def _ask(self, member: str, function: Callable[[], T], otherwise: T) -> T:
+        """What the end says; ``otherwise`` where it fails."""
+        try:
+            return function()
+        except Exception:
+            if member not in self._failed:
+                self._failed.add(member)
+                logger.exception("%s.%s failed; the conversation goes on", type(self._end).__name__, member)
+            return otherwise

@@ -9,11 +9,12 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TextIO
 
-from genai_live._arguments import file_path, number_above_0
+from genai_live._arguments import came, file_path, number_above_0
 from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, Resampler
 from genai_live.errors import ConfigError
 from genai_live.voice.events import Utterance
@@ -27,6 +28,8 @@ WRITE_EVERY = 0.25
 """Seconds between two writes: what a killed process has not written yet, beside ``SETTLE``."""
 SETTLE = 0.5
 """Seconds after which nothing is said any more to have been heard then: chunks wait for the network, looks for their turn."""
+TRANSCRIPT = ".jsonl"
+"""What the transcript's file name ends in, and the recording's must not."""
 CLOSE_WITHIN = 2.0
 """Seconds that the last write has: a disk that hangs keeps nobody for longer."""
 _JITTER = 0.25
@@ -51,6 +54,58 @@ class Recorder(Protocol):
 
     def close(self) -> None:
         """The conversation is over; may take as long as the disk does."""
+
+
+_MEMBERS = ("begin", "hear", "play", "say", "close")
+
+
+def recorder_of(record: object) -> Recorder:
+    """What ``record=`` names.
+
+    Raises:
+        ConfigError: neither a path that can be written nor a Recorder.
+    """
+    if isinstance(record, (str, os.PathLike)):
+        return FileRecorder(record)
+    if not all(callable(getattr(record, name, None)) for name in _MEMBERS):
+        raise ConfigError(f"must be the path of a WAV file, or a Recorder such as MemoryRecorder, not {came(record)}", "record")
+    return Steady(record)  # type: ignore[arg-type]
+
+
+class Steady:
+    """A recorder of somebody else's: its failure is logged, once for each of its members, and keeps nobody from talking."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._failed: set[str] = set()
+
+    def begin(self, now: Callable[[], float], output_rate: int) -> None:
+        """As ``Recorder.begin``, whose failure is the caller's to see."""
+        self._recorder.begin(now, output_rate)
+
+    def hear(self, pcm: bytes, at: float) -> None:
+        """As ``Recorder.hear``."""
+        self._do("hear", lambda: self._recorder.hear(pcm, at))
+
+    def play(self, pcm: bytes, at: float) -> None:
+        """As ``Recorder.play``."""
+        self._do("play", lambda: self._recorder.play(pcm, at))
+
+    def say(self, utterances: Sequence[Utterance]) -> None:
+        """As ``Recorder.say``."""
+        self._do("say", lambda: self._recorder.say(utterances))
+
+    def close(self) -> None:
+        """As ``Recorder.close``."""
+        self._do("close", self._recorder.close)
+
+    def _do(self, member: str, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            if member not in self._failed:
+                self._failed.add(member)
+                logger.exception("%s.%s failed; the conversation goes on", type(self._recorder).__name__, member)
 
 
 class Track:
@@ -167,25 +222,40 @@ class FileRecorder(_Threaded):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
+        self._lines: TextIO | None = None
         name = file_path(path, "record")
-        beside = Path(name).with_suffix(".jsonl")
+        if name.lower().endswith(TRANSCRIPT):
+            raise ConfigError(f"names the sound, as call.wav does: the transcript beside it ends in {TRANSCRIPT}", "record")
+        new = not os.path.lexists(name)
         self._wav = GrowingWav(name, RATE, 2)
+        beside = Path(name).with_suffix(TRANSCRIPT)
+        self._new = [each for each, is_new in ((name, new), (beside, not os.path.lexists(beside))) if is_new]
+        """Files that were not there before."""
         try:
             self._lines = beside.open("w", encoding="utf-8", buffering=1)  # each line goes out when it ends
         except OSError as error:
-            self._wav.close()
+            self.discard()
             raise ConfigError(f"{str(beside)!r} cannot be written: {error.strerror or error}", "record") from error
 
     def close(self) -> None:
         """As ``Recorder.close``."""
         super().close()
         self._wav.close()
-        self._lines.close()
+        if self._lines is not None:
+            self._lines.close()
+
+    def discard(self) -> None:
+        """There was no conversation: takes away the files that it has made."""
+        self.close()
+        for each in self._new:
+            with suppress(OSError):
+                os.remove(each)
 
     def _write(self, frames: bytes) -> None:
         self._wav.write(frames)
 
     def _note(self, utterance: Utterance) -> None:
+        assert self._lines is not None
         self._lines.write(json.dumps(asdict(utterance), ensure_ascii=False) + "\n")
 
 

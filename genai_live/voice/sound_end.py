@@ -6,6 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from genai_live._arguments import came
+from genai_live.audio.pcm import check_rate
+from genai_live.errors import ConfigError
+
 HELD_SECONDS = 600.0
 """Seconds of sound that an end holds: answers come faster than they are spoken, and the longest recorded ones take minutes."""
 
@@ -129,6 +133,14 @@ class SoundEnd(Protocol):
 
 
 MEMBERS = ("open", "play", "end_of_answer", "flush", "flushes", "played", "show", "close")
+
+
+def check_rates(rates: object, end: object) -> None:
+    """Raises ConfigError when what ``open`` returned is not the rates of an end."""
+    if not isinstance(rates, Rates):
+        raise ConfigError(f"must return Rates, not {came(rates)}", f"{type(end).__name__}.open")
+    for rate in (rates.input, rates.output):
+        check_rate(rate)
 
 
 def lacks(end: object) -> str:

@@ -5,6 +5,7 @@ Seconds count from the beginning of the conversation.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,11 +66,16 @@ class Transcript:
         return tuple(each.read() for each in tuple(self._sayings) if each.text)
 
     def history(self) -> list[Content]:
-        """The same as ``connect(history=...)`` takes it: what one side said in a row is one content."""
-        contents: list[Content] = []
-        for said in self.read():
-            if contents and contents[-1].role == said.speaker:
-                contents[-1].parts = [*(contents[-1].parts or ()), Part(text=said.text)]
-            else:
-                contents.append(Content(role=said.speaker, parts=[Part(text=said.text)]))
-        return contents
+        """The same as ``connect(history=...)`` takes it."""
+        return history_of(self.read())
+
+
+def history_of(utterances: Iterable[Utterance]) -> list[Content]:
+    """Utterances as ``connect(history=...)`` takes them: those that one side said in a row are one content."""
+    contents: list[Content] = []
+    for said in utterances:
+        if contents and contents[-1].role == said.speaker:
+            contents[-1].parts = [*(contents[-1].parts or ()), Part(text=said.text)]
+        else:
+            contents.append(Content(role=said.speaker, parts=[Part(text=said.text)]))
+    return contents

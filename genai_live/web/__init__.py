@@ -10,12 +10,20 @@ line              what a visitor's end needs of a socket
 visitor_socket    a line over a bare socket, read by one thread for all visitors
 blocking_line     a line over any WebSocket whose calls block
 browser_end       ``BrowserEnd``: a page as a pair of ears and a mouth
+unheard           the sound that a page was sent and has not heard
 store             where conversations wait for their visitors to come back
+redis_store       the same for several workers
+keeping           who owns a conversation, and when it is saved
+going_on          from what was stored to a conversation that goes on
 tokens            what a page shows to be let in
 visits            all visitors of one worker: limit, claims, leaving
 visitors_thread   which thread reads the visitors' sockets
 handover          from a WSGI request to the visitor's socket
 flask             ``LiveVoice`` for Flask
+asgi_line         a line over the socket of an ASGI server
+leaving           SIGTERM under such a server
+live_voice        what the ``LiveVoice`` of every framework has
+django            ``LiveVoice`` for Django and Channels
 ================  =====================================================================================
 
 ``static/`` has the element ``<genai-live-voice>`` for pages: ES modules and two audio worklets, served as they are.
@@ -27,9 +35,10 @@ from typing import TYPE_CHECKING
 
 from genai_live import _public
 from genai_live.web.browser_end import BrowserEnd
+from genai_live.web.redis_store import RedisStore
 from genai_live.web.store import ConversationStore, MemoryStore, StoredConversation
 
-__all__ = ["BrowserEnd", "ConversationStore", "MemoryStore", "StoredConversation"]
+__all__ = ["BrowserEnd", "ConversationStore", "MemoryStore", "RedisStore", "StoredConversation"]
 
 if not TYPE_CHECKING:
     __getattr__, __dir__ = _public.public(__name__)

@@ -16,6 +16,7 @@ from genai_live.voice import (
     Ended,
     Event,
     ModelWords,
+    Press,
     Rates,
     StateChanged,
     Text,
@@ -27,6 +28,7 @@ from genai_live.web import wire_format
 from genai_live.web.allowance import MESSAGE_BYTES, TEXT_BYTES, Bucket, Hours
 from genai_live.web.blocking_line import BlockingLine
 from genai_live.web.line import Line
+from genai_live.web.unheard import Unheard
 from genai_live.web.wire_format import FAILED, NORMAL, OUTPUT_BYTES, REFUSED, BadMessage, Played, Start, Stop
 
 __all__ = ["BrowserEnd"]
@@ -45,6 +47,7 @@ FEW_SECONDS = 0.5
 PIECE_BYTES = OUTPUT_BYTES
 """Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
 _SPOKEN = (UserWords, ModelWords, ToolRunChanged)
+_QUESTIONS = (Text, Press)
 _SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
 
 
@@ -79,13 +82,6 @@ class BrowserEnd:
         total_timeout: float | None = TOTAL_TIMEOUT,
         turn_taking: str = "automatic",
     ) -> None:
-        line: Line
-        if callable(getattr(websocket, "drop_sound", None)):
-            line = websocket
-        elif callable(getattr(websocket, "receive", None)) and callable(getattr(websocket, "send", None)):
-            line = BlockingLine(websocket)
-        else:
-            raise ConfigError(f"must be a WebSocket with receive() and send(), not {came(websocket)}", "websocket")
         now = time.monotonic()
         self.on_start: Callable[[Start], object] | None = None
         """Takes the page's first message, on the line's thread; without it every page is welcome."""
@@ -98,7 +94,12 @@ class BrowserEnd:
         self.turn_taking = turn_taking
         self.dropped = 0.0
         """Seconds of sound that the page never took."""
-        self._line = line
+        self.replay = b""
+        """Sound of an earlier socket that the page is sent when it has started: the conversation knows nothing of it."""
+        self.unheard = Unheard()
+        self._reported = self._reported_at_flush = self._replayed = 0.0
+        """Seconds that the page has counted, before the last flush, and of the replay."""
+        self._line = _line_over(websocket)
         self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
         self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
@@ -106,19 +107,22 @@ class BrowserEnd:
         self._start: Start | None = None
         self._started = threading.Event()
         """Set when the page has said its first words, or has gone."""
-        self._is_open = False
+        self._is_open = self._has_started = self.holds = False
+        """The last: while a conversation that fails to open leaves the page to another one, ``close`` does nothing."""
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
         self._ended: Callable[[Exception | None], None] | None = None
+        self._asking_lock = threading.Lock()
+        """Guards the two below: a worker leaves between two questions."""
+        self.asks = self._takes_no_more = False
+        """The first: from a question that the page typed, or its button, until the conversation has told of it."""
         self._end_lock = threading.Lock()
         """Guards the two below: the conversation may begin while the page goes."""
         self._gone = False
         self._error: Exception | None = None
-        self._played = 0.0
         self._flushes = self._flushes_asked = 0
-        self._given = 0.0
-        """Seconds of sound that the conversation gave."""
-        self._given_at_flush = self._played_at_flush = 0.0
+        self._given = self._played = self._given_at_flush = self._played_at_flush = 0.0
+        """Seconds of sound that the conversation gave, and that were heard."""
         self.close_code = NORMAL
         """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
         self._ends = False
@@ -157,8 +161,17 @@ class BrowserEnd:
             self._is_open = True
             now = time.monotonic()
             self._hours = Hours(self._idle_timeout, self._total_timeout, now)
-        self._line.send(wire_format.started(self.conversation, self.turn_taking))
+        if not self._has_started:
+            self._has_started = True
+            self._line.send(wire_format.started(self.conversation, self.turn_taking))
+            self._send_replay()
         return wire_format.RATES
+
+    def _send_replay(self) -> None:
+        if self.replay:
+            self._replayed = len(self.replay) / OUTPUT_BYTES
+            self._send_sound(self.replay)
+            self._line.send(wire_format.END_OF_ANSWER)
 
     def play(self, pcm: bytes) -> None:
         """Sends 16-bit mono PCM of 24,000 Hz to the page; never blocks. Nothing happens when the page has gone.
@@ -171,6 +184,10 @@ class BrowserEnd:
         if waiting + seconds > HELD_SECONDS:
             raise EndFull(f"{HELD_SECONDS:.0f} s of sound wait for the page already; this piece was not sent")
         self._given += seconds
+        self._send_sound(pcm)
+
+    def _send_sound(self, pcm: bytes) -> None:
+        self.unheard.put(pcm)
         if len(pcm) <= PIECE_BYTES:
             self._note_dropped(self._line.send(pcm))
             return
@@ -185,6 +202,8 @@ class BrowserEnd:
         """Drops what was not sent, and has the page drop what was not heard; returns at once."""
         self._line.drop_sound()
         self._given_at_flush, self._played_at_flush = self._given, self._played
+        self._reported_at_flush, self._replayed = self._reported, min(self._replayed, self._reported)
+        self.unheard.flush()
         self._flushes_asked += 1
         self._line.send(wire_format.FLUSH)
 
@@ -219,7 +238,7 @@ class BrowserEnd:
 
         Of a conversation that has ended the last event goes out first: the goodbye follows it.
         """
-        if self._ends:
+        if self._ends or self.holds:
             return
         if self.close_code == FAILED:
             self.refuse("server", wire_format.TROUBLE, FAILED)
@@ -230,10 +249,29 @@ class BrowserEnd:
 
     # For whoever receives visitors. Any thread, never blocks.
 
+    @property
+    def is_gone(self) -> bool:
+        """True when the page has gone, or was let go."""
+        return self._gone
+
+    def wait_gone(self, timeout: float) -> bool:
+        """True when the page goes within so many seconds. Blocks."""
+        return self._line.wait(timeout) or self._gone
+
+    def tell_gone_on(self, *, restored: bool) -> None:
+        """Tells a page that came back whether the model remembers what was said before."""
+        self._line.send(wire_format.gone_on(restored=restored))
+
     def expect_start(self, within: float, reason: str, sentence: str, code: int) -> None:
         """Lets the page go with these words when it has not said its first ones in time. Before ``begin``."""
         self._hours = Hours(within, None, time.monotonic())
         self._unspoken = (reason, sentence, code)
+
+    def take_no_more(self, is_quiet: Callable[[], bool]) -> bool:
+        """Takes no question from now on, if none is under way and ``is_quiet()``; False when one is."""
+        with self._asking_lock:
+            self._takes_no_more = not self.asks and is_quiet()
+            return self._takes_no_more
 
     def end(self, code: int, reason: str = "") -> None:
         """Closes the page's socket with a code of the wire format."""
@@ -293,6 +331,10 @@ class BrowserEnd:
         elif isinstance(said, Text) and not self._bucket.take(TEXT_BYTES, now):
             self._refuse_rate()
         elif self._is_open and self._control is not None:
+            with self._asking_lock:
+                if self._takes_no_more:
+                    return
+                self.asks = self.asks or isinstance(said, _QUESTIONS)
             self._hours.spoken(now)
             self._control(said)
 
@@ -305,7 +347,10 @@ class BrowserEnd:
         self._started.set()
 
     def _take_played(self, report: Played, now: float) -> None:
-        seconds = min(report.seconds + self.dropped, self._given)  # whoever reports more has not heard it here
+        self._reported = max(self._reported, report.seconds)
+        self.unheard.heard(self._reported - self._reported_at_flush)
+        heard = max(0.0, report.seconds - self._replayed)
+        seconds = min(heard + self.dropped, self._given)  # whoever reports more has not heard it here
         if report.flushes is not None:
             self._flushes = min(self._flushes_asked, max(self._flushes, report.flushes))
         if seconds > self._played:
@@ -342,3 +387,12 @@ class BrowserEnd:
         finally:
             if self.on_gone is not None:
                 self.on_gone()
+
+
+def _line_over(websocket: Any) -> Line:
+    if callable(getattr(websocket, "drop_sound", None)):
+        line: Line = websocket
+        return line
+    if callable(getattr(websocket, "receive", None)) and callable(getattr(websocket, "send", None)):
+        return BlockingLine(websocket)
+    raise ConfigError(f"must be a WebSocket with receive() and send(), not {came(websocket)}", "websocket")

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Request, Response, abort, current_app, jsonify, request
 
 from genai_live import Client
-from genai_live._arguments import came
 from genai_live.errors import ConfigError
 from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
-from genai_live.web.handover import NoUpgrade, Upgraded, is_same_origin, upgrade
-from genai_live.web.store import ConversationStore, MemoryStore
+from genai_live.web.handover import NoUpgrade, Upgraded, upgrade
+from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, STATIC, Reception
+from genai_live.web.store import ConversationStore
 from genai_live.web.tokens import SignedTickets
-from genai_live.web.visitors_thread import reader_of
-from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
+from genai_live.web.visits import Refusal
 
 if TYPE_CHECKING:
     from genai_live.tools import ToolPolicy
@@ -29,13 +26,7 @@ __all__ = ["LiveVoice"]
 
 logger = logging.getLogger("genai_live")
 
-STATIC = Path(__file__).parent / "static"
 EXTENSION = "genai_live_voice"
-DRAIN_TIMEOUT = 20.0
-"""Seconds for the ends of the model's turns when a worker ends: gunicorn kills it 30 s after SIGTERM."""
-COOKIE = "genai_live_visitor"
-COOKIE_SECONDS = 86_400
-"""How long a browser is the same visitor where ``authorize`` gives no names: longer than any conversation can be resumed."""
 
 
 class LiveVoice:
@@ -87,23 +78,22 @@ class LiveVoice:
     ) -> None:
         if not (prefix.startswith("/") and prefix.endswith("/")):
             raise ConfigError(f"must begin and end with a slash, not {prefix!r}", "prefix")
-        if limit is not None and (type(limit) is not int or limit < 1):
-            raise ConfigError(f"must be a number of conversations, not {came(limit)}", "limit")
-        if store is not None and not isinstance(store, ConversationStore):
-            raise ConfigError(f"must have claim, load, save and release, and {came(store)} has not", "store")
-        self._client = client or Client(shared_reader=True)
-        self._reader = reader_of(self._client)
-        self._opening = Opening(self._client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
         self._prefix = prefix
         self._authorize = authorize
-        self._origins = tuple(origins)
-        self._store = MemoryStore() if store is None else store
-        self._limit = most_visitors() if limit is None else limit
-        self._drain_timeout = drain_timeout
-        self._lock = threading.Lock()
-        """Guards the making of both below."""
-        self._tickets: SignedTickets | None = None
-        self._visits: Visits | None = None
+        self._reception = Reception(
+            self._new_tickets,
+            client,
+            model=model,
+            config=config,
+            store=store,
+            limit=limit,
+            idle_timeout=idle_timeout,
+            total_timeout=total_timeout,
+            drain_timeout=drain_timeout,
+            run_tools=run_tools,
+            turn_taking=turn_taking,
+            origins=origins,
+        )
         if app is not None:
             self.init_app(app)
 
@@ -117,26 +107,25 @@ class LiveVoice:
         app.add_url_rule(f"{prefix}<name>", f"{EXTENSION}_file", self._file)
 
     def __repr__(self) -> str:
-        return f"<LiveVoice {self._prefix} {self._opening.model} {len(self)} of {self._limit} conversations>"
+        return f"<LiveVoice {self._prefix} {self._reception!r}>"
 
     def __len__(self) -> int:
         """Conversations at this moment, in this process."""
-        return 0 if self._visits is None else len(self._visits)
+        return len(self._reception)
 
     def close(self, timeout: float | None = None) -> None:
         """Lets nobody in, waits up to ``timeout`` seconds (``drain_timeout``) for the ends of turns, and sends all pages away.
 
         They come back at once, to another worker. The end of a worker of gunicorn does this by itself.
         """
-        if self._visits is not None:
-            self._visits.leave(timeout)
+        self._reception.leave(timeout)
 
     # The routes.
 
     def _socket(self) -> Response | str:
         refusal, visitor = self._judged()
         try:
-            upgraded = upgrade(request.environ, self._reader)
+            upgraded = upgrade(request.environ, self._reception.reader)
         except NoUpgrade as error:
             return Response(str(error), error.status, {"Upgrade": "websocket"}, mimetype="text/plain")
         except ConfigError as error:
@@ -144,33 +133,27 @@ class LiveVoice:
             return Response(str(error), 501, mimetype="text/plain")
         except OSError:
             return _Over(None)
-        self._all_visits().receive(upgraded.line, visitor, refusal)
+        self._reception.visits.receive(upgraded.line, visitor, refusal)
         return _Over(upgraded)
 
     def _judged(self) -> tuple[Refusal | None, str | None]:
-        """Why the visitor is not let in, or who it is, as far as the request tells."""
-        if not is_same_origin(request.environ, self._origins):
-            return ORIGIN, None
-        visitor = self._visitor()
-        return (UNKNOWN if visitor is None and self._authorize is not None else None), visitor
+        return self._reception.judged(request.environ, self._visitor, must_be_known=self._authorize is not None)
 
     def _visitor(self) -> str | None:
         if self._authorize is not None:
             name = self._authorize(request)
             return None if name is None else str(name)
-        return self._signed().name_in(request.cookies.get(COOKIE, ""))
+        return self._reception.tickets.name_in(request.cookies.get(COOKIE, ""))
 
     def _token(self) -> Response:
-        if not is_same_origin(request.environ, self._origins):
-            abort(403)
-        visitor = self._visitor()
-        if visitor is None and self._authorize is not None:
+        refusal, visitor = self._judged()
+        if refusal is not None:
             abort(403)
         known, visitor = visitor is not None, visitor or secrets.token_hex(8)
-        response = jsonify(token=self._signed().token(visitor))
+        response = jsonify(token=self._reception.tickets.token(visitor))
         response.headers["Cache-Control"] = "no-store"
         if not known:
-            cookie = self._signed().cookie(visitor)
+            cookie = self._reception.tickets.cookie(visitor)
             response.set_cookie(
                 COOKIE, cookie, COOKIE_SECONDS, path=self._prefix, secure=request.is_secure, httponly=True, samesite="Strict"
             )
@@ -185,30 +168,17 @@ class LiveVoice:
         response.make_conditional(request)
         return response
 
-    # What is made with the first request: the app's secret may be set after ``init_app``, and processes fork before it.
-
-    def _signed(self) -> SignedTickets:
-        if self._tickets is None:
-            with self._lock:
-                self._tickets = self._tickets or SignedTickets(current_app.secret_key or self._own_secret())
-        return self._tickets
-
     @staticmethod
-    def _own_secret() -> str:
-        logger.warning(
-            "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several"
-            " workers serve, or one is restarted"
-        )
-        return secrets.token_hex()
+    def _new_tickets() -> SignedTickets:
+        return SignedTickets(current_app.secret_key or _own_secret())
 
-    def _all_visits(self) -> Visits:
-        tickets = self._signed()
-        if self._visits is None:
-            with self._lock:
-                self._visits = self._visits or Visits(
-                    self._opening, tickets, self._store, limit=self._limit, drain_timeout=self._drain_timeout
-                )
-        return self._visits
+
+def _own_secret() -> str:
+    logger.warning(
+        "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several"
+        " workers serve, or one is restarted"
+    )
+    return secrets.token_hex()
 
 
 class _Over(Response):

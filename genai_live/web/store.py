@@ -23,8 +23,15 @@ class StoredConversation:
     handle: str | None
     """The service's handle, which a session resumes; None before the service sent one."""
     transcript: tuple[Utterance, ...] = ()
+    """The newest utterances."""
     unheard: bytes = b""
     """Sound of the last answer that the visitor has not heard: 16-bit mono PCM, 24,000 Hz."""
+    heard: float = 0.0
+    """Seconds of sound before it on its socket, since the last flush there."""
+    flushes: int = 0
+    """Flushes on its socket: so a page that has some of the sound already can tell from where it lacks it."""
+    ended_at: float | None = None
+    """When its session was closed, in seconds since 1970; None for a worker that was given no time."""
 
 
 @runtime_checkable

@@ -26,6 +26,12 @@ class Tickets(Protocol):
     def conversation_of(self, signed: str, visitor: str) -> str | None:
         """The id; None when it is wrong, or another visitor's."""
 
+    def cookie(self, name: str) -> str:
+        """What a browser keeps whose visitor nobody knows by name."""
+
+    def name_in(self, cookie: str) -> str | None:
+        """The name in a cookie; None when it is wrong."""
+
 
 class SignedTickets:
     """Tickets by itsdangerous."""

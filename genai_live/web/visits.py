@@ -13,26 +13,39 @@ import secrets
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genai_live import Client
 from genai_live._deadline import Deadline
 from genai_live.errors import DeviceError, LiveError
-from genai_live.voice import Conversation, ConversationState, Ended, Event, StateChanged, TurnEnded
+from genai_live.types import Content, LiveServerMessage
+from genai_live.voice import (
+    Conversation,
+    ConversationState,
+    Ended,
+    Event,
+    ModelWords,
+    StateChanged,
+    TurnEnded,
+    UserWords,
+    Utterance,
+)
 from genai_live.web.browser_end import BrowserEnd
+from genai_live.web.going_on import go_on
+from genai_live.web.keeping import Keeper, Place
 from genai_live.web.line import Line
 from genai_live.web.store import ConversationStore, StoredConversation
 from genai_live.web.tokens import Tickets
+from genai_live.web.unheard import missing
 from genai_live.web.wire_format import FAILED, FULL, MOVING, NORMAL, REFUSED, TROUBLE, Start
 
 logger = logging.getLogger("genai_live")
 
-HANDLE_SECONDS = 7200.0
-"""How long the service resumes a session after its end: two hours on the Developer API."""
-LEASE = 60.0
-"""Seconds that an owner has beyond the longest conversation, before another worker may take it."""
+MOST_UTTERANCES = 500
+"""Utterances that are stored, the newest: about 100 kB, an hour of talk."""
 _IN_A_TURN = (ConversationState.HEARING, ConversationState.WAITING, ConversationState.SPEAKING)
 LEAVING = 3.0
 """Seconds for the Close frames of both sides once a conversation ends."""
@@ -71,7 +84,13 @@ class Opening:
     idle_timeout: float | None = 60.0
     total_timeout: float | None = 900.0
 
-    def conversation(self, end: BrowserEnd, resume: str | None) -> Conversation:
+    def conversation(
+        self,
+        end: BrowserEnd,
+        on_message: Callable[[LiveServerMessage], object] | None = None,
+        resume: str | None = None,
+        history: list[Content] | None = None,
+    ) -> Conversation:
         """Connects; blocks. Raises what ``Conversation.connect`` raises."""
         return Conversation.connect(
             self.client,
@@ -81,7 +100,9 @@ class Opening:
             turn_taking=self.turn_taking,
             run_tools=self.run_tools,
             on_event=_nobody,  # nothing is kept for one who iterates; the end is told all
+            on_message=on_message,
             resume=resume,
+            history=history,
         )
 
 
@@ -105,7 +126,12 @@ class Visit:
         self._opening = opening
         self._visitor = visitor
         """Who the request came from; None where that is in the token alone."""
-        self._owner = secrets.token_hex(8)
+        self._start: Start | None = None
+        self._place: Place | None = None
+        self._before: tuple[Utterance, ...] = ()
+        """What was said in earlier sessions of the conversation."""
+        self._handle: str | None = None
+        """The handle that its session was resumed by: it holds until the service sends a new one."""
         self._talks = False
         """True when a thread of it, or its conversation, will say that it is over."""
         self._state = ConversationState.LISTENING
@@ -128,10 +154,9 @@ class Visit:
         """Tells the page why it may not talk, and closes."""
         self.end.refuse(refusal.reason, refusal.sentence, refusal.code)
 
-    @property
-    def is_answering(self) -> bool:
-        """True while a turn would be cut."""
-        return self._turn_is_open
+    def rests(self) -> bool:
+        """True when no turn would be cut, and then none begins any more."""
+        return self.end.take_no_more(lambda: not self._turn_is_open)
 
     # The line's thread.
 
@@ -144,7 +169,7 @@ class Visit:
         if visitor is None or (self._visitor is not None and visitor != self._visitor):
             self.refuse(TOKEN)
             return
-        self._visitor = visitor
+        self._visitor, self._start = visitor, start
         comes_back = start.conversation is not None
         self.id = tickets.conversation_of(start.conversation or "", visitor) if comes_back else secrets.token_urlsafe(12)
         if self.id is None:
@@ -184,21 +209,42 @@ class Visit:
             self._finish()
 
     def _open(self, id: str, comes_back: bool) -> None:
-        store = self._visits.store
+        keeper = self._visits.keeper
         if comes_back:
             self._visits.take_over(self)
-        total = self._opening.total_timeout
-        if not store.claim(id, self._owner, LEASE + (HANDLE_SECONDS if total is None else total)):
+        place = self._place = Place(id, self._read, lambda: self.refuse(BUSY))
+        claimed = keeper.claim(place, (lambda: not self.end.is_gone) if comes_back else None)
+        if claimed is False:
             self.refuse(BUSY)
             self._finish()
             return
-        stored = store.load(id) if comes_back else None
-        self.end.close_code = FAILED  # until the conversation is there
-        conversation = self._opening.conversation(self.end, None if stored is None else stored.handle)
-        self.end.close_code = NORMAL
-        self.conversation = conversation
-        if conversation.state is ConversationState.ENDED:  # it ended before it was noted here
-            self._save(conversation)
+        self.end.close_code, self.end.holds = FAILED, True  # until the conversation is there
+        try:
+            self.conversation = self._gone_on(keeper.load(place)) if comes_back else self._connect()
+        finally:
+            self.end.close_code, self.end.holds = NORMAL, False
+        if self.conversation.state is ConversationState.ENDED:  # it ended before it was noted here
+            self._save()
+        keeper.changed(place)
+
+    def _gone_on(self, stored: StoredConversation | None) -> Conversation:
+        start = self._start
+        if stored is not None:
+            self._before = stored.transcript
+            if start is not None:
+                self.end.replay = missing(stored.unheard, stored.heard, stored.flushes, start.received, start.flushes)
+        gone_on = go_on(self._connect, stored, self._pause)
+        if gone_on.restored and stored is not None:
+            self._handle = stored.handle
+        self.end.tell_gone_on(restored=gone_on.restored)
+        return gone_on.conversation
+
+    def _connect(self, resume: str | None = None, history: list[Content] | None = None) -> Conversation:
+        return self._opening.conversation(self.end, self._take_message, resume, history)
+
+    def _pause(self, seconds: float) -> None:
+        if self.end.wait_gone(seconds):
+            raise DeviceError("the page has gone before the conversation went on")
 
     # The conversation's threads.
 
@@ -206,10 +252,12 @@ class Visit:
         if isinstance(event, Ended):
             if event.error is not None:
                 logger.warning("a visitor's conversation ended: %s", event.error)
-            if self.conversation is not None:
-                self._save(self.conversation)
+            self._save()
             self._finish()
-        elif isinstance(event, (StateChanged, TurnEnded)):
+            return
+        if self._place is not None and _is_final(event):
+            self._visits.keeper.changed(self._place)
+        if isinstance(event, (StateChanged, TurnEnded)):
             self._note_turn(event)
             if self._visits.is_leaving:
                 self._visits.changed()
@@ -220,27 +268,41 @@ class Visit:
             self._turn_is_open = False
         elif before is not ConversationState.SPEAKING:  # else the end of the turn follows
             self._turn_is_open = self._state in _IN_A_TURN
+        if isinstance(event, StateChanged) and self._state in _IN_A_TURN:
+            self.end.asks = False
 
-    def _save(self, conversation: Conversation) -> None:
-        assert self.id is not None
-        assert self._visitor is not None
-        resumption = conversation.session.resumption
-        kept = StoredConversation(self._visitor, resumption.handle, conversation.transcript)
-        try:
-            self._visits.store.save(self.id, kept, HANDLE_SECONDS)
-        except Exception:
-            logger.exception("a conversation could not be saved; its visitor begins anew")
+    def _take_message(self, message: LiveServerMessage) -> None:
+        if message.session_resumption_update is not None and self._place is not None:
+            self._visits.keeper.changed(self._place)
+
+    # Any thread.
+
+    def _read(self) -> StoredConversation | None:
+        """As it stands; None before it is open."""
+        conversation = self.conversation
+        if conversation is None or self._visitor is None:
+            return None
+        handle = conversation.session.resumption.handle or self._handle
+        transcript = (*self._before, *conversation.transcript)[-MOST_UTTERANCES:]
+        return StoredConversation(self._visitor, handle, transcript, *self.end.unheard.read())
+
+    def _save(self) -> None:
+        """For the last time."""
+        last = self._read()
+        if self._place is not None and last is not None:
+            self._visits.keeper.leave(self._place, replace(last, ended_at=time.time()))
 
     def _finish(self) -> None:
         if self.over.is_set():
             return
         self.over.set()
-        if self.id is not None:
-            try:
-                self._visits.store.release(self.id, self._owner)
-            except Exception:
-                logger.exception("a conversation could not be released; its visitor waits for the end of the lease")
+        if self._place is not None:
+            self._visits.keeper.leave(self._place, None)
         self._visits.left(self)
+
+
+def _is_final(event: Event) -> bool:
+    return isinstance(event, TurnEnded) or (isinstance(event, (UserWords, ModelWords)) and event.final)
 
 
 class Visits:
@@ -250,7 +312,7 @@ class Visits:
         self, opening: Opening, tickets: Tickets, store: ConversationStore, *, limit: int | None, drain_timeout: float
     ) -> None:
         self.tickets = tickets
-        self.store = store
+        self.keeper = Keeper(store)
         self.is_leaving = False
         """True when this worker ends: nobody is let in."""
         self._opening = opening
@@ -326,7 +388,7 @@ class Visits:
             left = {*self._talking, *self._waiting}
             while left:
                 over = deadline.passed
-                going = {each for each in left if over or not each.is_answering}
+                going = {each for each in left if over or each.rests()}
                 left -= going
                 for each in going:
                     self._send_away(each)

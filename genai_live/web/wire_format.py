@@ -24,6 +24,9 @@ NORMAL, REFUSED, FAILED, MOVING, FULL = 1000, 1008, 1011, 1012, 1013
 """Close codes (RFC 6455 section 7.4.1 and the IANA registry) and what a page does: ends; ends, with the sentence; ends, with a
 sentence; comes back at once, with the id of its conversation; comes back later."""
 
+PRIVATE = 3000
+"""What is added to a close code where a server sends 1000 and the private codes alone: 4012 means 1012."""
+
 TROUBLE = "The server had a problem and ended the conversation. Try again."
 """All that a page hears of a failure; the log of the server has the rest."""
 
@@ -38,6 +41,10 @@ class Start:
 
     token: str
     conversation: str | None
+    received: float | None = None
+    """Seconds of sound that came over the conversation's earlier socket since the last flush there; None where nobody counted."""
+    flushes: int = 0
+    """Flushes that came over it."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,25 @@ def _start(message: Mapping[str, Any]) -> Start:
     token, conversation = message.get("token"), message.get("conversation")
     if not isinstance(token, (str, type(None))) or not isinstance(conversation, (str, type(None))):
         raise BadMessage("a start whose token or conversation is no text")
-    return Start(token or "", conversation)
+    received = message.get("received")
+    return Start(token or "", conversation, None if received is None else _seconds(received), _flushes(message) or 0)
 
 
 def _played(message: Mapping[str, Any]) -> Played:
-    seconds, flushes = message.get("seconds"), message.get("flushes")
+    return Played(_seconds(message.get("seconds")), _flushes(message))
+
+
+def _seconds(seconds: object) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
         raise BadMessage("seconds that are none")
+    return float(seconds)
+
+
+def _flushes(message: Mapping[str, Any]) -> int | None:
+    flushes = message.get("flushes")
     if flushes is not None and (type(flushes) is not int or flushes < 0):
         raise BadMessage("flushes that are no number")
-    return Played(float(seconds), flushes)
+    return flushes
 
 
 def _text(message: Mapping[str, Any]) -> Text:
@@ -122,6 +138,11 @@ def started(conversation: str | None, turn_taking: str) -> str:
     """The conversation is there: its signed id, the rates of sound, and whether a button is pressed to talk."""
     rates = {"input_rate": RATES.input, "output_rate": RATES.output}
     return json.dumps({"event": "started", "conversation": conversation, **rates, "turn_taking": turn_taking})
+
+
+def gone_on(*, restored: bool) -> str:
+    """The page has come back, and the model remembers what was said, or not."""
+    return json.dumps({"event": "reconnected", "at": 0.0, "state_restored": restored})
 
 
 def refused(reason: str, sentence: str) -> str:

@@ -50,6 +50,9 @@ export class Link {
   #droppedInARow = 0;
   #open = false; // the server has said `started` on this socket
   #begun = false; // on this one or an earlier one
+  #received = 0; // seconds of sound since the last flush of this socket, or of the one before it
+  #flushes = 0;
+  #bytes = 0; // of a second of sound
 
   /** The signed id of the conversation, once there is one. */
   conversation = null;
@@ -83,21 +86,32 @@ export class Link {
     socket.binaryType = "arraybuffer";
     let refused = {};
     socket.onopen = () => {
-      const { conversation } = this;
-      socket.send(JSON.stringify({ event: "start", version: VERSION, token, conversation }));
+      // What came before is still heard: another server sends what is missing.
+      const before = this.#begun ? { received: this.#received, flushes: this.#flushes } : {};
+      socket.send(JSON.stringify({ event: "start", version: VERSION, token, conversation: this.conversation, ...before }));
     };
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
       const event = typeof data === "string" ? JSON.parse(data) : null;
       if (event?.event === "refused") refused = event;
       else if (event?.event === "started") this.#started(event);
-      else if (event) this.#on.event(event);
-      else this.#on.sound(data);
+      else this.#take(event, data);
     };
     socket.onclose = ({ code }) => socket === this.#socket && this.#closed({ code, ...refused });
   }
 
+  #take(event, data) {
+    if (event?.event === "flush") {
+      this.#received = 0;
+      this.#flushes += 1;
+    } else if (!event) this.#received += data.byteLength / this.#bytes;
+    if (event) this.#on.event(event);
+    else this.#on.sound(data);
+  }
+
   #started(settings) {
+    this.#received = this.#flushes = 0;
+    this.#bytes = 2 * (settings.output_rate ?? 24000);
     this.#browser.clearTimeout(this.#timer);
     this.#attempt = 0;
     this.#open = this.#begun = true;

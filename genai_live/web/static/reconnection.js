@@ -7,6 +7,9 @@ export const PAUSES = {
 };
 const SPREAD = 0.3; // of a pause, by chance: all pages lose a server in the same moment
 
+/** Codes from 4000 mean those from 1000: some servers send no others. */
+const PRIVATE = 3000;
+
 const RESTART = 1012;
 const FULL = 1013;
 const AGAIN = { busy: "within" }; // refusals that pass: another worker still holds the conversation
@@ -23,7 +26,8 @@ const ENDS = { 1008: "refused", 1011: "server" };
  * @returns {{again: number} | {ended: ?string} | {problem: string}} `again`: milliseconds until the next attempt; `ended`: why, if not for
  *   the visitor's sake
  */
-export function afterClose({ code, refusal, started, attempt }, chance = Math.random) {
+export function afterClose({ code: sent, refusal, started, attempt }, chance = Math.random) {
+  const code = sent < 4000 ? sent : sent - PRIVATE;
   if (code === 1000) return { ended: refusal };
   if (code === FULL && !started) return { problem: "full" };
   if (code in ENDS && !AGAIN[refusal]) return { problem: refusal ?? ENDS[code] };

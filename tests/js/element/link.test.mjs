@@ -110,7 +110,20 @@ test("a lost socket is followed by one with the conversation's id and a token of
   assert.deepEqual(names(), ["started", "lost"]);
   await browser.pass(250);
   browser.sockets[1].onopen();
-  assert.deepEqual(browser.sockets[1].sent, [{ event: "start", version: 1, token: "token 2", conversation: "c1" }]);
+  const start = { event: "start", version: 1, token: "token 2", conversation: "c1", received: 0, flushes: 0 };
+  assert.deepEqual(browser.sockets[1].sent, [start]);
+});
+
+test("the next server is told how much sound came since the last flush of the socket before", async () => {
+  const { browser, socket } = await started();
+  socket.onmessage({ data: new Int16Array(24000).buffer });
+  socket.says("flush");
+  socket.onmessage({ data: new Int16Array(12000).buffer });
+  socket.onclose({ code: 1012 });
+  await browser.pass(0);
+  browser.sockets[1].onopen();
+  const [{ received, flushes }] = browser.sockets[1].sent;
+  assert.deepEqual({ received, flushes }, { received: 0.5, flushes: 1 });
 });
 
 test("what was said between two sockets is sent on the next, the last two seconds of it", async () => {

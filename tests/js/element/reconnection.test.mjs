@@ -17,6 +17,12 @@ test("a server that moves is visited again at once, and then with pauses", () =>
   assert.deepEqual(closed(1012, { attempt: 1 }), { again: PAUSES.within[1] });
 });
 
+test("private codes mean those that some servers do not send", () => {
+  assert.deepEqual(closed(4012), { again: 0 });
+  assert.deepEqual(closed(4008, { refusal: "origin" }), { problem: "origin" });
+  assert.deepEqual(closed(4011), closed(1011));
+});
+
 test("a lost socket is opened again with pauses that grow, and in the end no more", () => {
   const pauses = PAUSES.within.map((_, attempt) => closed(1006, { attempt }).again);
   assert.deepEqual(pauses, [...pauses].sort((a, b) => a - b));

@@ -1,0 +1,294 @@
+"""A voice for the pages of a Django project: ``LiveVoice``. Views run on the server's threads, sockets on its loop."""
+
+from __future__ import annotations
+
+import io
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core import signing
+from django.core.handlers.asgi import ASGIRequest
+from django.db import connections
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
+from django.urls import URLPattern, path
+from django.utils.module_loading import import_string
+
+from genai_live import Client
+from genai_live.errors import ConfigError
+from genai_live.web.asgi_line import AsgiLine, Receive, Send
+from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
+from genai_live.web.handover import NoUpgrade, Upgraded, upgrade
+from genai_live.web.leaving import leave_at_signal
+from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, STATIC, Reception
+from genai_live.web.store import ConversationStore
+from genai_live.web.tokens import TOKEN_SECONDS
+from genai_live.web.visits import Refusal
+from genai_live.web.wire_format import FAILED
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolPolicy
+    from genai_live.types import LiveConnectConfig
+
+__all__ = ["LiveVoice"]
+
+logger = logging.getLogger("genai_live")
+
+NAME = "genai_live_voice"
+_RUNSERVER = "WSGIServer"
+"""How the server of ``manage.py runserver`` calls itself."""
+NO_SOCKET = (
+    "manage.py runserver gives a view no socket, so no visitor can talk: run  gunicorn -k gthread --threads 8 PROJECT.wsgi  or"
+    " install daphne, put 'daphne' first into INSTALLED_APPS and set ASGI_APPLICATION: then runserver goes through Channels"
+)
+UPGRADE = {"Upgrade": "websocket"}
+_OF_THE_VISITOR = {
+    "session": "django.contrib.sessions.middleware.SessionMiddleware",
+    "user": "django.contrib.auth.middleware.AuthenticationMiddleware",
+}
+"""What a request has of its visitor, and the middleware that finds it out."""
+
+
+class LiveVoice:
+    """Lets the pages of a Django project talk with a model, through ``<genai-live-voice src="/voice/">``.
+
+    ``path("voice/", LiveVoice(...).urls)`` adds the socket at the path itself, ``genai-live-voice.js`` with its modules, and
+    ``token``. Under gunicorn one thread serves all visitors, and no thread of the server waits: ``gunicorn -k gthread
+    --threads 8`` carries hundreds. Under an ASGI server (daphne, uvicorn) ``websocket_urlpatterns`` has the socket; it runs on
+    the server's loop, and a visitor that takes long to connect delays nobody. ``SECRET_KEY`` signs what a page shows.
+
+    Args:
+        client: Opens the sessions; ``Client(shared_reader=True)`` by default, one thread for all of them.
+        model: The model's name.
+        config: As for ``Live.connect``.
+        authorize: Called with each request for a token or a socket: the visitor's name, or None to refuse. ``request.user`` is
+            the one of ``django.contrib.auth``, for sockets of Channels too. By default everybody may talk, and a cookie tells
+            them apart.
+        store: Where conversations wait for their visitors; ``MemoryStore()`` by default, ``RedisStore(url)`` for several workers.
+        limit: Conversations at a time in each worker; by default as many as the process has descriptors for.
+        idle_timeout: Seconds without a word after which a conversation ends; None for no limit.
+        total_timeout: Seconds after which it ends whatever happens; None for no limit.
+        drain_timeout: Seconds for the ends of the model's turns when the worker ends; then pages go to another one.
+        run_tools: As for ``Live.connect``.
+        turn_taking: "automatic" or "push_to_talk".
+        origins: Other origins whose pages may talk, such as "https://www.example.com"; that of the project itself always may.
+
+    Raises:
+        ConfigError: an argument is not what it should be.
+    """
+
+    def __init__(
+        self,
+        client: Client | None = None,
+        *,
+        model: str,
+        config: LiveConnectConfig | Mapping[str, Any] | None = None,
+        authorize: Callable[[HttpRequest], str | None] | None = None,
+        store: ConversationStore | None = None,
+        limit: int | None = None,
+        idle_timeout: float | None = IDLE_TIMEOUT,
+        total_timeout: float | None = TOTAL_TIMEOUT,
+        drain_timeout: float = DRAIN_TIMEOUT,
+        run_tools: bool | ToolPolicy | Mapping[str, Any] = False,
+        turn_taking: str = "automatic",
+        origins: Iterable[str] = (),
+    ) -> None:
+        self._tickets = DjangoTickets()
+        self._authorize = authorize
+        self._reception = Reception(
+            lambda: self._tickets,
+            client,
+            model=model,
+            config=config,
+            store=store,
+            limit=limit,
+            idle_timeout=idle_timeout,
+            total_timeout=total_timeout,
+            drain_timeout=drain_timeout,
+            run_tools=run_tools,
+            turn_taking=turn_taking,
+            origins=origins,
+        )
+
+    @property
+    def urls(self) -> tuple[list[URLPattern], str, str]:
+        """What ``django.urls.path`` takes: the socket, the token, the element's modules."""
+        routes = [
+            path("", self._socket, name="socket"),
+            path("token", self._token, name="token"),
+            path("<str:name>", self._file, name="file"),
+        ]
+        return routes, NAME, NAME
+
+    @property
+    def websocket_urlpatterns(self) -> list[URLPattern]:
+        """What the ``URLRouter`` of Channels takes, below the same path as ``urls``."""
+        return [path("", self._websocket)]  # an ASGI application, as Channels has them
+
+    def __repr__(self) -> str:
+        return f"<LiveVoice {self._reception!r}>"
+
+    def __len__(self) -> int:
+        """Conversations at this moment, in this process."""
+        return len(self._reception)
+
+    def close(self, timeout: float | None = None) -> None:
+        """Lets nobody in, waits up to ``timeout`` seconds (``drain_timeout``) for the ends of turns, and sends all pages away.
+
+        They come back at once, to another worker. The end of a worker does this by itself.
+        """
+        self._reception.leave(timeout)
+
+    # Views.
+
+    def _socket(self, request: HttpRequest) -> HttpResponse:
+        environ = getattr(request, "environ", None)
+        if environ is None:  # an ASGI server has other requests for sockets
+            return _plain("This address is for the WebSocket of <genai-live-voice>.", 426, **UPGRADE)
+        is_runserver = environ.get("SERVER_SOFTWARE", "").startswith(_RUNSERVER)
+        refusal, visitor = self._judged(request)
+        try:
+            upgraded = upgrade(environ, self._reception.reader)
+        except NoUpgrade as error:
+            return _plain(str(error), error.status, **({} if is_runserver else UPGRADE))  # wsgiref forbids that header
+        except ConfigError as error:
+            sentence = NO_SOCKET if is_runserver else str(error)
+            logger.error("%s", sentence)  # noqa: TRY400 # the sentence says it all
+            return _plain(sentence, 501)
+        except OSError:
+            return _Over(None)
+        self._reception.visits.receive(upgraded.line, visitor, refusal)
+        return _Over(upgraded)
+
+    def _token(self, request: HttpRequest) -> HttpResponse:
+        refusal, visitor = self._judged(request)
+        if refusal is not None:
+            return HttpResponseForbidden(refusal.sentence, content_type="text/plain")
+        known, visitor = visitor is not None, visitor or secrets.token_hex(8)
+        response = JsonResponse({"token": self._tickets.token(visitor)})
+        response["Cache-Control"] = "no-store"
+        if not known:
+            below = request.path.removesuffix("token")
+            cookie = self._tickets.cookie(visitor)
+            response.set_cookie(
+                COOKIE, cookie, COOKIE_SECONDS, path=below, secure=request.is_secure(), httponly=True, samesite="Strict"
+            )
+        return response
+
+    def _file(self, request: HttpRequest, name: str) -> HttpResponse:
+        file = STATIC / name
+        if not name.endswith(".js") or file.parent != STATIC or not file.is_file():
+            raise Http404
+        response = HttpResponse(file.read_bytes(), content_type="text/javascript; charset=utf-8")
+        response["Cache-Control"] = "no-cache"
+        return response
+
+    # Sockets of Channels: the server's loop, and for what may wait a thread of its own: sync code shares one thread there.
+
+    async def _websocket(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        leave_at_signal(self._reception.leave)
+        line = AsgiLine(receive, send)
+        threading.Thread(target=self._let_in, args=(scope, line), name="genai-live-visit", daemon=True).start()
+        await line.run()
+
+    def _let_in(self, scope: Mapping[str, Any], line: AsgiLine) -> None:
+        try:
+            refusal, visitor = self._judged(_request_of(scope))
+            self._reception.visits.receive(line, visitor, refusal)
+        except Exception:
+            logger.exception("a visitor could not be judged")
+            line.end(FAILED)
+        finally:
+            connections.close_all()  # those of this thread
+
+    # Who it is.
+
+    def _judged(self, request: HttpRequest) -> tuple[Refusal | None, str | None]:
+        environ = {**request.META, "HTTP_HOST": request.get_host()}
+        return self._reception.judged(environ, lambda: self._visitor(request), must_be_known=self._authorize is not None)
+
+    def _visitor(self, request: HttpRequest) -> str | None:
+        if self._authorize is not None:
+            name = self._authorize(request)
+            return None if name is None else str(name)
+        return self._tickets.name_in(request.COOKIES.get(COOKIE, ""))
+
+
+class DjangoTickets:
+    """Tickets by ``django.core.signing``; see ``tokens.Tickets``."""
+
+    def token(self, visitor: str) -> str:
+        """As of ``Tickets``."""
+        return str(signing.dumps(visitor, salt="genai-live token"))
+
+    def visitor_of(self, token: str) -> str | None:
+        """As of ``Tickets``."""
+        visitor = _read(token, "genai-live token", TOKEN_SECONDS)
+        return visitor if isinstance(visitor, str) else None
+
+    def signed(self, conversation: str, visitor: str) -> str:
+        """As of ``Tickets``."""
+        return str(signing.dumps([conversation, visitor], salt="genai-live conversation"))
+
+    def conversation_of(self, signed: str, visitor: str) -> str | None:
+        """As of ``Tickets``."""
+        read = _read(signed, "genai-live conversation")
+        return read[0] if isinstance(read, list) and len(read) == 2 and read[1] == visitor else None
+
+    def cookie(self, name: str) -> str:
+        """What a browser keeps whose visitor nobody knows by name."""
+        return str(signing.dumps(name, salt="genai-live visitor"))
+
+    def name_in(self, cookie: str) -> str | None:
+        """The name in a cookie; None when it is wrong."""
+        name = _read(cookie, "genai-live visitor")
+        return name if isinstance(name, str) else None
+
+
+def _read(signed: str, salt: str, seconds: int | None = None) -> object:
+    try:
+        return signing.loads(signed, salt=salt, max_age=seconds)
+    except signing.BadSignature:
+        return None
+
+
+def _request_of(scope: Mapping[str, Any]) -> HttpRequest:
+    """A socket of Channels as the request that it began as, with session and user; they are looked up when asked for."""
+    scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "ws"), "http")
+    request = ASGIRequest({**scope, "method": "GET", "scheme": scheme}, io.BytesIO())
+    for name, middleware in _OF_THE_VISITOR.items():
+        if name in scope:  # AuthMiddlewareStack has been there
+            setattr(request, name, scope[name])
+        elif middleware in settings.MIDDLEWARE:
+            import_string(middleware)(_unasked).process_request(request)
+    return request
+
+
+def _unasked(_: HttpRequest) -> HttpResponse:
+    raise AssertionError("a middleware looks up a visitor, and answers nothing")
+
+
+def _plain(sentence: str, status: int, **headers: str) -> HttpResponse:
+    return HttpResponse(sentence, status=status, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+class _Over(HttpResponse):  # type: ignore[misc] # django has no types
+    """Ends the server's part of a request whose socket is another's by now."""
+
+    status_code = 101
+
+    def __init__(self, upgraded: Upgraded | None) -> None:
+        super().__init__()
+        self._upgraded = upgraded
+
+    def __iter__(self) -> Iterator[bytes]:
+        upgraded = self._upgraded
+        if upgraded is not None and upgraded.is_lent:
+            upgraded.line.wait(None)
+        if upgraded is None or upgraded.ends_by_raising:
+            raise StopIteration
+        return iter(())

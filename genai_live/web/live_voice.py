@@ -1,0 +1,111 @@
+"""What the ``LiveVoice`` of every framework has: its settings, checked, and the visits of this process. The server's threads."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genai_live import Client
+from genai_live._arguments import came
+from genai_live.errors import ConfigError
+from genai_live.web.handover import is_same_origin
+from genai_live.web.store import ConversationStore, MemoryStore
+from genai_live.web.tokens import Tickets
+from genai_live.web.visitors_thread import reader_of
+from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
+
+if TYPE_CHECKING:
+    from genai_live.tools import ToolPolicy
+    from genai_live.types import LiveConnectConfig
+
+STATIC = Path(__file__).parent / "static"
+DRAIN_TIMEOUT = 20.0
+"""Seconds for the ends of the model's turns when a worker ends: gunicorn kills it 30 s after SIGTERM."""
+COOKIE = "genai_live_visitor"
+COOKIE_SECONDS = 86_400
+"""How long a browser is the same visitor where ``authorize`` gives no names: longer than any conversation can be resumed."""
+
+
+class Reception:
+    """Where the visitors of one ``LiveVoice`` come in; its arguments are those of the frameworks' classes.
+
+    ``tickets`` is called with the first visitor: a framework's secret may be set late, and processes fork before it.
+    """
+
+    def __init__(
+        self,
+        tickets: Callable[[], Tickets],
+        client: Client | None,
+        *,
+        model: str,
+        config: LiveConnectConfig | Mapping[str, Any] | None,
+        store: ConversationStore | None,
+        limit: int | None,
+        idle_timeout: float | None,
+        total_timeout: float | None,
+        drain_timeout: float,
+        run_tools: bool | ToolPolicy | Mapping[str, Any],
+        turn_taking: str,
+        origins: Iterable[str],
+    ) -> None:
+        if limit is not None and (type(limit) is not int or limit < 1):
+            raise ConfigError(f"must be a number of conversations, not {came(limit)}", "limit")
+        if store is not None and not isinstance(store, ConversationStore):
+            raise ConfigError(f"must have claim, load, save and release, and {came(store)} has not", "store")
+        client = client or Client(shared_reader=True)
+        self.reader = reader_of(client)
+        self._opening = Opening(client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
+        self._origins = tuple(origins)
+        self._store = MemoryStore() if store is None else store
+        self._limit = most_visitors() if limit is None else limit
+        self._drain_timeout = drain_timeout
+        self._new_tickets = tickets
+        self._lock = threading.Lock()
+        """Guards the making of both below."""
+        self._tickets: Tickets | None = None
+        self._visits: Visits | None = None
+
+    def __repr__(self) -> str:
+        return f"{self._opening.model} {len(self)} of {self._limit} conversations"
+
+    def __len__(self) -> int:
+        return 0 if self._visits is None else len(self._visits)
+
+    def leave(self, timeout: float | None) -> None:
+        """As of ``Visits``; nothing happens where nobody came."""
+        if self._visits is not None:
+            self._visits.leave(timeout)
+
+    def is_same_origin(self, environ: Mapping[str, Any]) -> bool:
+        """True when the page of this request may talk here."""
+        return is_same_origin(environ, self._origins)
+
+    def judged(
+        self, environ: Mapping[str, Any], visitor: Callable[[], str | None], *, must_be_known: bool
+    ) -> tuple[Refusal | None, str | None]:
+        """Why a request's visitor is not let in, or who it is, as far as the request tells."""
+        if not self.is_same_origin(environ):
+            return ORIGIN, None
+        name = visitor()
+        return (UNKNOWN if name is None and must_be_known else None), name
+
+    @property
+    def tickets(self) -> Tickets:
+        """Signs what pages show."""
+        if self._tickets is None:
+            with self._lock:
+                self._tickets = self._tickets or self._new_tickets()
+        return self._tickets
+
+    @property
+    def visits(self) -> Visits:
+        """All visitors of this process."""
+        tickets = self.tickets
+        if self._visits is None:
+            with self._lock:
+                self._visits = self._visits or Visits(
+                    self._opening, tickets, self._store, limit=self._limit, drain_timeout=self._drain_timeout
+                )
+        return self._visits
