@@ -26,8 +26,8 @@ from tests.waiting import PATIENCE, until
 LIBRARY = os.path.dirname(genai_live.__file__)
 EACH_ITS_OWN_TURN = ("interrupts", "waits")
 """Where another thread asks at the same time. A service that merges or drops questions in silence can be understood by no client
-that never lets it be silent; nor can the answers to calls that were answered, if each is a turn of its own and nobody waits for it
-(test_ledger.py), so there no such calls are left."""
+that never lets it be silent. Nor can one tell there whose the answers to calls are, if each is a turn of its own and nobody waits
+for it (test_ledger.py): no such calls are left."""
 MODELS = ("models/emulator", "models/test", OWN_TURN_MODEL)
 
 
