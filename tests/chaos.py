@@ -26,7 +26,8 @@ from tests.waiting import PATIENCE, until
 LIBRARY = os.path.dirname(genai_live.__file__)
 EACH_ITS_OWN_TURN = ("interrupts", "waits")
 """Where another thread asks at the same time. A service that merges or drops questions in silence can be understood by no client
-that never lets it be silent."""
+that never lets it be silent. Nor can one tell there whose the answers to calls are, if each is a turn of its own and nobody waits
+for it (test_ledger.py): no such calls are left."""
 MODELS = ("models/emulator", "models/test", OWN_TURN_MODEL)
 
 
@@ -76,13 +77,17 @@ def _user(stack: ExitStack, truth: Truth, second_question: str, chance: random.R
     habits = Habits(second_question, think=chance.choice((0.0, 0.02, 0.1)), fuse=chance.choice((0, 15, 60, 300)), calm=over)
     url = stack.enter_context(NumberedService(truth, habits, random.Random(chance.getrandbits(32))).open())
     model = chance.choice(MODELS)
+    own_turn, is_clear = model == OWN_TURN_MODEL, second_question in EACH_ITS_OWN_TURN
+    reconnect = chance.random() < 0.75
+    callback = chance.choice(("", "", "notes", "sleeps", "answers"))
     manner = Manner(
         second_question,
         model,
-        own_turn=model == OWN_TURN_MODEL,
-        reconnect=chance.random() < 0.75,
-        callback=chance.choice(("", "", "notes", "sleeps", "answers")),
-        disturbed=second_question in EACH_ITS_OWN_TURN and chance.random() < 0.5,
+        own_turn=own_turn,
+        reconnect=reconnect,
+        callback=callback,
+        leaves_calls=is_clear or not own_turn or callback != "answers",
+        disturbed=is_clear and chance.random() < 0.5,
     )
     client = client_of(url, shared_reader=chance.random() < 0.5)
     return User(client, truth, manner, random.Random(chance.getrandbits(32)))

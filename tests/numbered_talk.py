@@ -50,6 +50,8 @@ class Manner:
     reconnect: bool = True
     callback: str = ""
     """Empty for none; ``notes`` takes note, ``sleeps`` takes its time, ``answers`` also answers calls."""
+    leaves_calls: bool = True
+    """Questions that it leaves to nobody may call, too."""
     disturbed: bool = False
     """Another thread asks too, all the time."""
 
@@ -247,7 +249,7 @@ class User:
     def _leave_one(self) -> None:
         """Asks, and receives nothing."""
         session = self.session
-        number, verb = self._new("left"), self.chance.choice(("ask", "ask", "call"))
+        number, verb = self._new("left"), self.chance.choice(("ask", "ask", "call") if self.manner.leaves_calls else ("ask",))
         self._armed(lambda: session.send_text(f"{verb} {number}"))
         self._exact = False
 

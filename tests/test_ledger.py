@@ -503,6 +503,25 @@ def test_who_waits_behind_a_call_is_told_once_and_nothing_is_closed(rest: tuple[
     assert not talk.ledger.answer_due
 
 
+def test_behind_a_dropped_question_the_spoken_answer_to_a_call_may_be_taken_for_that_of_the_next_question() -> None:
+    """Two services write this, word for word. One answers all in order: the first question was interrupted, the second and the
+    third call, the fourth is answered, then the two calls. The other drops the first: the second was interrupted, the third and
+    the fourth call, and the turn is about the third one's call. Which it was, only the turns that follow tell."""
+    talk = Conversation(calls_have_turns=True)
+    first, second = talk.asks(), talk.asks()
+    talk.comes(content(), INTERRUPTED, TURN_COMPLETE)
+    third, fourth = talk.asks(), talk.asks()
+    for call_id in ("1", "2"):
+        talk.comes(a_call(call_id), GENERATED, TURN_COMPLETE)
+        talk.answers(call_id)
+    assert talk.turn() is fourth  # in order; the service that drops questions meant the third
+    assert talk.turn() is second
+    talk.silence()
+    assert [talk.ends_of(each) for each in (first, second, third, fourth)] == [1, 1, 1, 1]
+    later = talk.asks()
+    assert talk.turn() is later  # after the silence nothing is shifted
+
+
 def test_a_model_that_goes_on_beside_a_call_answers_the_next_question() -> None:
     talk = Conversation()
     first = talk.asks()
