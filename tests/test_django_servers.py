@@ -21,6 +21,9 @@ from tests.waiting import PATIENCE, until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
 
+for package in ("django", "channels", "daphne", "uvicorn"):
+    pytest.importorskip(package, reason=f"the package {package} is in the extra test-all")
+
 CHANNELS = ("daphne", "uvicorn")
 
 
