@@ -19,6 +19,8 @@ from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="gunicorn runs on no Windows: the platform's")
 
+pytest.importorskip("django", reason="the package django is in the extra test-all")
+
 TRAVELLERS = 10
 
 

@@ -20,6 +20,9 @@ from tests.voice_visitors import SERVERS as FLASK
 from tests.voice_visitors import nobody_talks, visited
 from tests.waiting import until
 
+for package in ("django", "channels", "daphne"):
+    pytest.importorskip(package, reason=f"the package {package} is in the extra test-all")
+
 ELEMENT = "document.querySelector('genai-live-voice')"
 QUESTION = ROOT / "genai_live" / "cli" / "data" / "question.wav"
 ANSWER_BEGINS = 2.2
