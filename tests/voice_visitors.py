@@ -198,7 +198,7 @@ class ServerProcess:
         self._log = log
         with log.open("wb") as out:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *command], stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment}
+                [sys.executable, "-u", "-m", *command], stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment}
             )
         until(lambda: self._listens() or self.process.poll() is not None)
         self.url = self._url()
@@ -209,9 +209,9 @@ class ServerProcess:
         return f"{found.group(1) or 'http'}://{found.group(2)}" if found else ""
 
     def _listens(self) -> bool:
-        """True when it takes connections: daphne says its address before."""
+        """True when it takes connections: daphne and Django's own server say their address before."""
         host, _, port = self._url().rpartition("//")[2].partition(":")
-        if not port or "TCP address" not in self.log:  # a look at the others would fail a handshake, where they speak TLS
+        if not port or self._url().startswith("https:"):  # a look would be a handshake that fails
             return bool(port)
         try:
             socket.create_connection((host, int(port)), PATIENCE).close()
