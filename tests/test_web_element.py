@@ -99,8 +99,8 @@ def opened(browser: Browser, url: str, **options: object) -> Page:
 
 
 KNOWN = ("WebSocket", "AbortError: Unable to load a worklet's module")
-"""What a browser says although nothing failed: of sockets that are refused on purpose; and, once in some 300 pages on which all went
-well, of a worklet, which is not explained."""
+"""What a browser says although nothing failed: of sockets that are refused on purpose; and, once in some 300 pages on which all
+went well, of a worklet, which is not explained."""
 
 
 def leave(page: Page) -> None:
