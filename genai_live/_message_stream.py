@@ -92,8 +92,8 @@ class MessageStream(Synchronous, Generic[ServerMessage]):
             )
         if self._connection.is_answering:
             raise WrongThread(
-                "receiving in a function of run_tools would wait for its own answer: return a result, or send; what the model"
-                " says comes to whoever receives"
+                "receiving in a tool that runs by itself would wait for the tool's own answer: return a result, or send;"
+                " the thread that receives gets what the model says next"
             )
         self._connection.inbox.check_free()
         if self._connection.inbox.is_updating:

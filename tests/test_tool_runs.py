@@ -631,8 +631,8 @@ def test_a_function_may_send_and_is_refused_to_receive() -> None:
         service.say("done")
         assert session.collect(timeout=PATIENCE).text == "done"
     assert set(refused) == {
-        "receiving in a function of run_tools would wait for its own answer: return a result, or send; what the model says comes"
-        " to whoever receives"
+        "receiving in a tool that runs by itself would wait for the tool's own answer: return a result, or send;"
+        " the thread that receives gets what the model says next"
     }
 
 

@@ -184,7 +184,7 @@ class Channel(Generic[ServerMessage]):
 
     @property
     def is_answering(self) -> bool:
-        """True on a thread of whoever answers calls of the model by itself: likewise."""
+        """True on a thread that runs a tool: waiting for messages there would wait for the tool's own answer."""
         watcher = self.protocol.watcher
         return watcher is not None and watcher.is_own_thread
 

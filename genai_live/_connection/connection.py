@@ -378,10 +378,10 @@ class Connection(Generic[ServerMessage]):
         return min(self._keep_alive(now), ahead, NEVER if left is None else now + left)
 
     def _read_on(self, now: float) -> float:
-        """Takes what no selector tells of, once there is room for it; returns when to look again.
+        """Takes bytes that were read and not cut into messages, once there is room; returns when to look again.
 
-        That is frames that were left, and what came in one TLS record with the answer to the upgrade. A receiver that has caught
-        up wakes the reader.
+        No selector reports them: frames that were left, and what came in one TLS record with the answer to the upgrade. A
+        receiver that has caught up wakes the reader.
         """
         if self._holding_back and self.delivery.still_full():
             return NEVER

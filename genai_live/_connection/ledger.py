@@ -472,9 +472,10 @@ class Ledger:
         return NEVER
 
     def _left_open(self) -> Iterator[Question]:
-        """Questions that the latest turn may have been meant for.
+        """Open questions that the service may have answered, or dropped, in the latest turn.
 
-        One that waits for a response in vain may have been meant for all: the thread that asked last is told of the call.
+        A turn that waits in vain for the response to its call may have been meant for all open questions: the thread that asked
+        last is given the call.
         """
         if self.standing is Standing.SILENT:
             is_new = self._latest is None  # the connection: over the last one the service may have answered a response

@@ -50,7 +50,7 @@ class Address(Protocol):
 
 
 class _Retry(NamedTuple):
-    """http_options.retry_options with defaults filled in; one attempt when there are none."""
+    """How often a request is tried, and how long it pauses between: http_options.retry_options; without them, once."""
 
     attempts: int
     delay: float

@@ -232,7 +232,7 @@ class _Race:
         try:
             sock.connect(where)
         except (BlockingIOError, InterruptedError):
-            pass
+            pass  # the attempt goes on; the selector reports its end
         except OSError as error:
             self._lose(sock, error)
             return False
