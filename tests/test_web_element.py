@@ -98,17 +98,12 @@ def opened(browser: Browser, url: str, **options: object) -> Page:
     return page
 
 
-KNOWN = ("WebSocket", "AbortError: Unable to load a worklet's module")
-"""What a browser says although nothing failed: of sockets that are refused on purpose; and, once in some 300 pages on which all
-went well, of a worklet, which is not explained."""
-
-
 def leave(page: Page) -> None:
     """Closes a page on which nothing has violated the policy, and no program has failed."""
     violations, said = page.evaluate("window.violations"), page.said()
     page.close()
     assert violations == []
-    assert [each for each in said if "Error" in each and not any(known in each for known in KNOWN)] == []
+    assert [each for each in said if "Error" in each and "WebSocket" not in each] == []
 
 
 def talking(page: Page, server: PageServer, turn_taking: str = "automatic") -> Visit:

@@ -36,7 +36,12 @@ AudioNode.prototype.connect = function (target, ...rest) {
 };
 
 async function tap(node) {
-  await node.context.audioWorklet.addModule("/tap-worklet.js");
+  try {
+    await node.context.audioWorklet.addModule("/tap-worklet.js");
+  } catch (error) {
+    if (node.context.state === "closed") return; // the element was faster, and nothing is left to hear
+    throw error;
+  }
   const recorder = new AudioWorkletNode(node.context, "tap");
   recorder.port.onmessage = ({ data }) => window.heard.push(...data);
   connect.call(node, recorder);
