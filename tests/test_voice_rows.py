@@ -68,9 +68,9 @@ class Person:
 
     def play(self, steps: list[dict[str, Any]], connection: int) -> None:
         until(lambda: len(told(self.end, Reconnected)) >= connection)
+        self.expected += 1  # setupComplete
         if steps[0] != {"update": True} and self.model in UPDATED_AT_ONCE:
-            until(lambda: self.conversation.session.resumption.handle)
-        self.expected = self.conversation.session.stats.messages_received
+            self.expected += 1
         for step in steps:
             if "expect" in step:
                 self.act(step["expect"], step.get("text", ""))
