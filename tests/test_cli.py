@@ -355,8 +355,26 @@ def test_the_emulator_serves_until_it_is_stopped_and_a_client_finds_it_by_the_li
     assert chat.communicate("Are you there?", timeout=WITHIN) == ("You said: Are you there?\n", "")
     process.send_signal(number)
     output, error = process.communicate(timeout=WITHIN)
-    assert (process.returncode, error) == (0, "")
-    assert output.endswith("Stopped.\n")
+    assert (process.returncode, output) == (0, "")
+    assert error == "Press Ctrl-C to stop.\nStopped.\n"
+
+
+@pytest.mark.waits
+def test_programs_read_where_the_emulator_and_the_recorder_are() -> None:
+    emulate = start("emulate", "--port", "0", "--json", "--quiet")
+    assert emulate.stdout is not None
+    where = json.loads(emulate.stdout.readline())
+    assert where["url"] == f"http://{where['host']}"
+    with TemporaryDirectory() as directory:
+        out = str(Path(directory) / "session.jsonl")
+        record = start("record", "--out", out, "--to", where["url"], "--port", "0", "--json", "--quiet")
+        assert record.stdout is not None
+        told = json.loads(record.stdout.readline())
+        assert (told["to"], told["out"]) == (where["url"], out)
+        assert chat_with(told["host"]) == "You said: Are you there?\n"
+        for process in (record, emulate):
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=WITHIN) == ("", "")
 
 
 def started(process: subprocess.Popen[str]) -> str:
@@ -376,7 +394,7 @@ def test_what_was_recorded_is_replayed() -> None:
         recorder = start("record", "--out", str(recording), "--to", emulator.url, "--port", "0")
         said = [chat_with(started(recorder))]
         recorder.send_signal(signal.SIGINT)
-        assert recorder.communicate(timeout=WITHIN)[0].endswith("Stopped. 1 session recorded.\n")
+        assert recorder.communicate(timeout=WITHIN)[1].endswith("Stopped. 1 session recorded.\n")
         assert recorder.returncode == 0
         replay = start("emulate", "--replay", str(recording), "--port", "0", "--pace", "0")
         said.append(chat_with(started(replay)))

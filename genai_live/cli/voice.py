@@ -62,7 +62,6 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     if dam.build():
         screen = Screen(sys.stderr, sys.stdout, quiet=arguments.quiet)
     with answerer.answerer(arguments.model, arguments.emulator, playback="assumed") as who:
-        screen.say(f"{who.sentence} {_how(arguments)} Ctrl-C ends.")
         conversation = Conversation.connect(
             who.client,
             devices,
@@ -74,7 +73,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             record=arguments.record,
             levels=True,
         )
-        _follow(conversation, arguments, screen)
+        _follow(conversation, f"{who.sentence} {_how(arguments)} Ctrl-C ends.", arguments, screen)
 
 
 def _how(arguments: argparse.Namespace) -> str:
@@ -83,7 +82,7 @@ def _how(arguments: argparse.Namespace) -> str:
     return "Talk whenever you like" + (", but not over the answer." if arguments.half_duplex else ", over the answer too.")
 
 
-def _follow(conversation: Conversation, arguments: argparse.Namespace, screen: Screen) -> None:
+def _follow(conversation: Conversation, greeting: str, arguments: argparse.Namespace, screen: Screen) -> None:
     """Shows a conversation until it ends, or is ended by Ctrl-C; raises what ended it."""
     view = ConversationView()
     acts: dict[str, Callable[[], None]] = {"press": conversation.press, "release": conversation.release}
@@ -91,6 +90,7 @@ def _follow(conversation: Conversation, arguments: argparse.Namespace, screen: S
     stopped: KeyboardInterrupt | None = None
     with conversation:
         try:
+            screen.say(greeting)
             with button:
                 for event in conversation:
                     _show(event, view, arguments, screen)
