@@ -21,9 +21,9 @@ import pytest
 from genai_live import cli
 from genai_live.audio import Audio
 from genai_live.cli import own_tools
-from genai_live.cli.conversation_view import ConversationView, clock, said
+from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.space_bar import REPEAT, SpaceBar
-from genai_live.cli.view import columns_of, look_for
+from genai_live.cli.view import columns_of, look_for, said
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
 from genai_live.voice import (

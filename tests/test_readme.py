@@ -128,15 +128,16 @@ def test_every_command_at_a_prompt_answers_what_its_page_shows(block: Block) -> 
     commands = re.findall(r"^\$ (.*)$", block.code, re.MULTILINE)
     answers = re.split(r"^\$ .*\n", block.code, flags=re.MULTILINE)[1:]
     here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with beginning() as (directory, _):
+    with beginning() as (directory, emulator):
         for command, answer in zip(commands, answers, strict=True):
+            host = {} if "No GEMINI_API_KEY is set" in answer else {"GENAI_LIVE_EMULATOR_HOST": emulator.host}
             done = subprocess.run(
                 command.replace(".venv/bin/", ""),
                 shell=True,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,
-                env={**os.environ, "PATH": here},
+                env={**os.environ, **host, "PATH": here},
                 cwd=directory,
                 timeout=WITHIN,
                 check=True,

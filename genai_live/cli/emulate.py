@@ -63,7 +63,7 @@ def _tell(line: str, emulator: LiveEmulator, screen: Screen, *, as_json: bool) -
     if line in (HOW_TO_STOP, STOPPED):
         screen.say(line)
     elif not as_json:
-        screen.write(line + "\n")  # not broken between words: there is a command to paste in it
+        (screen.result if line.startswith(" ") else screen.sentence)(line)  # a command to paste stays in one piece
     elif line.startswith(FAILED):
         screen.json({"failure": line.removeprefix(FAILED)})
     elif line == describe(emulator)[0]:

@@ -10,9 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from genai_live.cli import answerer, dam, keyboard, own_tools, setup_options
-from genai_live.cli.conversation_view import ConversationView, clock, said
+from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError, check_writable
+from genai_live.cli.view import said
 from genai_live.voice import Conversation, Devices, Ended, Event, Latencies, Level
 from genai_live.voice.events import to_dict
 
@@ -112,7 +113,7 @@ def _show(event: Event, view: ConversationView, arguments: argparse.Namespace, s
         if not label:
             screen.say(words)
         elif not arguments.json:
-            screen.result(said(label, words, screen.columns if screen.live else None, screen.look))
+            screen.result(said(label, words, screen.columns_of_results, screen.look))
     if arguments.json and not isinstance(event, Level):
         screen.json(to_dict(event))
     if not isinstance(event, Ended):

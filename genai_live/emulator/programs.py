@@ -20,6 +20,7 @@ HOST_VARIABLE = EMULATOR_VARIABLE
 
 FLAG = "--emulator"
 
+HOW_TO_FIND_IT = "Programs that use genai_live find it with"
 HOW_TO_STOP = "Press Ctrl-C to stop."
 STOPPED = "Stopped."
 FAILED = "Scenario failed: "
@@ -60,10 +61,10 @@ def serve(emulator: LiveEmulator, say: Callable[[str], object] = print, until: t
     """
     stop = until or threading.Event()
     with emulator:
-        for line in describe(emulator):
-            say(line)
         told = 0
         try:
+            for line in describe(emulator):
+                say(line)
             while not stop.wait(WAKE_SECONDS):
                 told += _print_failures(emulator.failures[told:], say)
         except KeyboardInterrupt:
@@ -87,6 +88,6 @@ def describe(emulator: LiveEmulator) -> list[str]:
     if emulator.url.startswith("https"):
         lines.append(f"Clients must trust {emulator.ca_path}.")
     else:
-        lines.append(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={emulator.host}")
+        lines += [HOW_TO_FIND_IT, f"  export {HOST_VARIABLE}={emulator.host}"]
     lines.append(HOW_TO_STOP)
     return lines
