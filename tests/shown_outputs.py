@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 _FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _COMMENT = re.compile(r"# -> (.*)$", re.MULTILINE)
-_NUMBER = re.compile(r"\d+\\\.\d+")
+_NUMBER = re.compile(r"(?:\\-)?\d+\\\.\d+")
 """A number with a point, in an escaped text."""
 
 
@@ -66,4 +66,4 @@ def _pattern(shown: str) -> str:
 def _line_pattern(shown: str) -> str:
     if shown.strip() == "…":
         return r"[\s\S]*?"
-    return _NUMBER.sub(r"\\d+\\.\\d+", re.escape(shown)).replace("…", "[^\n]*")
+    return _NUMBER.sub(r"-?\\d+\\.\\d+", re.escape(shown)).replace("…", "[^\n]*")
