@@ -69,7 +69,7 @@ def _write(directory: Path, about: dict[str, object], bench: Bench, parts: dict[
     try:
         from benchmarks import plot  # matplotlib: only whoever keeps the results needs it
     except ImportError:
-        bench.say("no plot: it needs matplotlib (pip install 'genai-live[bench]')")
+        bench.say("no plot: it needs matplotlib (pip install -e '.[bench]')")
     else:
         plot.draw(bench.records, directory / "performance.png")
     bench.say(f"written to {directory}")

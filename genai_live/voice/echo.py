@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from genai_live._extras import installing
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS, Resampler
 from genai_live.errors import DeviceError
 
@@ -56,8 +57,8 @@ class EchoCanceller:
             from pywebrtc_audio import AudioProcessor
         except ImportError as error:
             raise DeviceError(
-                "echo cancellation takes the package pywebrtc-audio; install it with: pip install 'genai-live[voice]',"
-                " or say echo_cancellation=False for a headset"
+                f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
+                "; or say echo_cancellation=False for a headset"
             ) from error
         self._numpy = numpy
         self._processor: Any = AudioProcessor(sample_rate=INPUT_RATE, num_channels=1, echo_cancellation=True)
