@@ -47,7 +47,7 @@ METER = 0.1
 _SOON_ENOUGH = 0.005
 """Seconds that a look may be late for what was not known when it was asked for."""
 CLOSE_TIMEOUT = 0.9
-"""Seconds that ``close`` takes at the most, whatever blocks: a second counts as at once; a sound card that hangs takes half of it."""
+"""Seconds that ``close`` takes at the most, whatever blocks: a second counts as at once. A sound card that hangs takes half."""
 _HOLDER = "a Conversation"
 _RECEIVER = "genai-live-voice"
 

@@ -90,7 +90,7 @@ class EchoCanceller:
         self._doubted = _DOUBTED
 
     def heard(self, pcm: bytes, at: float) -> bytes:
-        """What was heard until now without the echo, as far as its reference is there: 40 ms of 16 kHz or more, the rest later."""
+        """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
         self._heard.add(pcm, at)
         if self._heard.size < TOGETHER * FRAME_BYTES:
             return b""
@@ -127,7 +127,8 @@ class EchoCanceller:
         }  # fmt: skip
 
     def _clean(self, pairs: list[tuple[Frame, Frame]]) -> bytes:
-        near, far = (self._numpy.frombuffer(b"".join(each.pcm for each in side), dtype="<i2") for side in zip(*pairs, strict=True))
+        sides = (b"".join(frame.pcm for frame in side) for side in zip(*pairs, strict=True))
+        near, far = (self._numpy.frombuffer(pcm, dtype="<i2") for pcm in sides)
         left = self._webrtc.process(near, far)
         self._frames += len(pairs)
         if self._pairs.breaks > self._breaks:

@@ -40,8 +40,8 @@ class Utterance:
     speaker: Literal["user", "model"]
     text: str
     begin: float
-    """When it began: the model's with its first sample that was heard; the user's as the microphone heard it. Where the microphone
-    heard nothing, that is the moment at which the service noticed speech (ACTIVITY_START), or the first words came. With
+    """When it began: the model's with its first sample that was heard; the user's as the microphone heard it. Where that heard
+    nothing, it is the moment at which the service noticed speech (ACTIVITY_START), or the first words came. With
     ``push_to_talk`` it is the press, and of what was typed the moment at which that was sent."""
     end: float
     """When it ended, likewise: the user's with the last loud sound, ACTIVITY_END, the last words, or the release."""
