@@ -80,7 +80,7 @@ def run(bench: Bench) -> None:
     kinds = {name: kind for name, kind in KINDS.items() if all(map(importlib.util.find_spec, kind.needs))}
     for name in KINDS.keys() - kinds.keys():
         bench.say(f"{KINDS[name].title} is left out; it needs {', '.join(KINDS[name].needs)}")
-    bench.records.append({"suite": SUITE, "measure": "machine", "about": report.machine(), "result": {}})
+    bench.records.append({"suite": SUITE, "measure": "machine", "about": report.machine(report.OF_WEB_SERVERS), "result": {}})
     with cores_shared(bench.server.pid) as core:
         for transport in TRANSPORTS:
             for name, kind in kinds.items():
@@ -168,6 +168,7 @@ def _measured(pages: subprocess.Popen[str], url: str, pid: int, service: str, au
 
 def seconds_of_pages(url: str, pages: subprocess.Popen[str]) -> list[float]:
     """How long the site's own page takes, ten times a second until the visitors' pages have said their last."""
+    assert pages.stdout is not None
     seconds: list[float] = []
     until = time.monotonic() + SECONDS + 30.0
     while not select.select([pages.stdout], [], [], 0.1)[0]:
