@@ -16,7 +16,7 @@ _COUNTS = (
 )
 _DETAILS = ("prompt_tokens_details", "cache_tokens_details", "response_tokens_details", "tool_use_prompt_tokens_details")
 MOST_MODALITIES = 32
-"""Kinds of content that are told apart, five today; names that a server makes up have no end: their tokens are unspecified ones."""
+"""Kinds of content that are told apart, five today; names that a server makes up have no end: their tokens are summed in one."""
 
 
 def added(total: UsageMetadata | None, report: UsageMetadata) -> UsageMetadata:
