@@ -89,6 +89,7 @@ from django.core.management import call_command
 from django.test import Client
 
 call_command("migrate", verbosity=0)
+call_command("check", fail_level="WARNING")
 ann = get_user_model().objects.create_user("ann")
 client = Client()
 client.force_login(ann)

@@ -55,6 +55,7 @@ test("a refusal is told with its reason, and not tried again", () => {
 
 test("a conversation that another worker still holds is asked for again", () => {
   assert.ok("again" in closed(1008, { refusal: "busy" }));
+  assert.deepEqual(closed(1008, { refusal: "elsewhere" }), { problem: "elsewhere" });
   assert.deepEqual(closed(1008, { refusal: "busy", attempt: PAUSES.within.length }), { problem: "busy" });
 });
 
@@ -63,5 +64,5 @@ test("a failure of the server is told", () => {
 });
 
 test("each problem has a sentence", () => {
-  for (const problem of ["full", "lost", "unreachable", "server", "refused", "token", "origin", "busy"]) assert.ok(SENTENCES[problem]);
+  for (const problem of ["full", "lost", "unreachable", "server", "refused", "token", "origin", "busy", "elsewhere"]) assert.ok(SENTENCES[problem]);
 });
