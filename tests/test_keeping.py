@@ -420,7 +420,7 @@ def test_a_page_whose_network_changed_takes_its_conversation_over_from_the_dead_
 ) -> None:
     with workers(2, store=store) as (urls, voices, _), Network(urls[0]) as network:
         token = token_of(urls[0])
-        with Page(network.url, token) as page:
+        with Page(network.url, token, close_timeout=0.1) as page:
             id = page.comes("started")["conversation"]
             page.comes("state_changed", state="listening")
             page.say("text", text="Hello")

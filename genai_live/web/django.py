@@ -155,7 +155,7 @@ class LiveVoice:
         if environ is None:  # an ASGI server has other requests for sockets
             return _plain("This address is for the WebSocket of <genai-live-voice>.", 426, **UPGRADE)
         is_runserver = environ.get("SERVER_SOFTWARE", "").startswith(_RUNSERVER)
-        refusal, visitor = self._judged_in_words(request)
+        refusal, visitor = self._judged(request)
         try:
             upgraded = upgrade(environ, self._reception.reader)
         except NoUpgrade as error:
@@ -203,7 +203,7 @@ class LiveVoice:
 
     def _let_in(self, scope: Mapping[str, Any], line: AsgiLine) -> None:
         try:
-            refusal, visitor = self._judged_in_words(_request_of(scope))
+            refusal, visitor = self._judged(_request_of(scope))
             self._reception.visits.receive(line, self._tickets, visitor, refusal)
         except Exception:
             logger.exception("a visitor could not be judged")
@@ -214,13 +214,10 @@ class LiveVoice:
     # Who it is.
 
     def _judged(self, request: HttpRequest) -> tuple[Refusal | None, str | None]:
-        environ = {**request.META, "HTTP_HOST": request.get_host()}
-        return self._reception.judged(environ, lambda: self._visitor(request), must_be_known=self._authorize is not None)
-
-    def _judged_in_words(self, request: HttpRequest) -> tuple[Refusal | None, str | None]:
-        """As ``_judged``; what Django answers with 403, 404 or 400 is a refusal too, which a page's socket can tell."""
+        """What Django answers with 403, 404 or 400 is a refusal too: a page's socket can tell it in words."""
         try:
-            return self._judged(request)
+            environ = {**request.META, "HTTP_HOST": request.get_host()}
+            return self._reception.judged(environ, lambda: self._visitor(request), must_be_known=self._authorize is not None)
         except (PermissionDenied, Http404):
             return UNKNOWN, None
         except SuspiciousOperation as error:
