@@ -83,12 +83,15 @@ def test_authorize_sees_the_user_of_the_session(server: str, tmp_path: Path) -> 
 
 
 LOGIN = """
+import sys
+
 import tests.visited_django
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
 
 call_command("migrate", verbosity=0)
+call_command("check", fail_level="WARNING", stdout=sys.stderr)
 ann = get_user_model().objects.create_user("ann")
 client = Client()
 client.force_login(ann)

@@ -43,6 +43,7 @@ export const SENTENCES = {
   idle: "The conversation ended because nobody spoke for a while. Start it again to go on.",
   time: "The conversation has reached its longest time. Start another one to go on.",
   conversation: "This conversation cannot be taken up again. Start another one.",
+  elsewhere: "The conversation goes on in another window.",
   busy: "This conversation is open in another window.",
   rate: "This page sent more than anybody says. Reload it, then try again.",
   protocol: "This page and its server do not understand each other. Reload it, then try again.",

@@ -55,6 +55,7 @@ test("a refusal is told with its reason, and not tried again", () => {
 
 test("a conversation that another worker still holds is asked for again", () => {
   assert.ok("again" in closed(1008, { refusal: "busy" }));
+  assert.deepEqual(closed(1008, { refusal: "elsewhere" }), { problem: "elsewhere" });
   assert.deepEqual(closed(1008, { refusal: "busy", attempt: PAUSES.within.length }), { problem: "busy" });
 });
 
@@ -69,6 +70,6 @@ test("a page that broke the protocol is told by the code alone, and does not com
 });
 
 test("each problem has a sentence", () => {
-  const refusals = ["full", "lost", "unreachable", "token", "origin", "busy", "rate", "start"];
+  const refusals = ["full", "lost", "unreachable", "token", "origin", "busy", "elsewhere", "rate", "start"];
   for (const problem of [...refusals, ...Object.values(ENDS)]) assert.ok(SENTENCES[problem], problem);
 });
