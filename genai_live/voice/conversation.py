@@ -376,7 +376,7 @@ class Conversation:
         self._post(lambda now: self._handle_control(control))
 
     def _handle_control(self, control: Control) -> None:
-        """What does not fit the conversation is logged once for each kind: nobody at the end can help it, and a page may click."""
+        """What does not fit the conversation is logged once for each kind: nobody there can help it, and a page may click."""
         try:
             if isinstance(control, Text):
                 self.send_text(control.text)
