@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from uuid import UUID
 from genai_live import Client
 from genai_live._arguments import came, number_above_0, number_from_0
 from genai_live.errors import ConfigError
+from genai_live.tools import ToolPolicy
 from genai_live.voice.settings import completed
 from genai_live.web.handover import is_same_origin
 from genai_live.web.store import ConversationStore, MemoryStore
@@ -19,7 +20,6 @@ from genai_live.web.visitors_thread import reader_of
 from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
 
 if TYPE_CHECKING:
-    from genai_live.tools import ToolPolicy
     from genai_live.types import LiveConnectConfig
 
 STATIC = Path(__file__).parent / "static"
@@ -59,6 +59,7 @@ class Reception:
         for name, seconds in {"idle_timeout": idle_timeout, "total_timeout": total_timeout}.items():
             if seconds is not None:
                 number_above_0(seconds, name)
+        ToolPolicy.of(run_tools)
         completed(config, turn_taking)  # what is wrong with it is said here, and not to the first visitor
         client = client or Client(shared_reader=True)
         self.reader = reader_of(client)
@@ -103,6 +104,18 @@ def checked(authorize: object) -> None:
         raise ConfigError(f"must be a function that takes a request, not {came(authorize)}", "authorize")
     if any(map(iscoroutinefunction, (authorize, getattr(authorize, "__call__", None)))):  # noqa: B004 # not whether, but what
         raise ConfigError("must be a plain function, which may wait, not an async one", "authorize")
+    if authorize is not None and not _takes_one(authorize):
+        raise ConfigError("must be a function that takes one argument, the request", "authorize")
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # of some builtins nobody knows what they take
+        return True
+    return True
 
 
 def name_of(answer: object) -> str | None:
@@ -119,7 +132,12 @@ def _origins_of(given: object) -> tuple[str, ...]:
     origins = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ("",)
     if not all(map(_is_origin, origins)):
         raise ConfigError('must be a list of origins without a path, such as ["https://www.example.com"]', "origins")
-    return tuple(each.lower() for each in origins)
+    return tuple(_without_default_port(each.lower()) for each in origins)
+
+
+def _without_default_port(origin: str) -> str:
+    """As browsers say it."""
+    return origin.removesuffix({"http": ":80", "https": ":443"}.get(urlsplit(origin).scheme, " "))
 
 
 def _is_origin(text: object) -> bool:
