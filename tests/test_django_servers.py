@@ -131,6 +131,22 @@ def test_a_worker_that_is_told_to_end_lets_the_model_finish_and_sends_its_pages_
 
 
 @pytest.mark.waits
+@pytest.mark.parametrize("server", CHANNELS)
+def test_a_second_sigterm_cuts_the_model_short_and_the_pages_are_sent_away_all_the_same(server: str) -> None:
+    with visited(DJANGO_SERVERS[server]) as (process, _), Page(process.url) as page:
+        page.comes("state_changed", state="listening")
+        page.say("text", text="Tell me a long story, please. " * 60)
+        page.comes("state_changed", state="speaking")
+        process.process.terminate()
+        with Page(process.url) as late:  # the worker has heard the first
+            assert late.comes("refused")["reason"] == "moving"
+        process.process.terminate()
+        assert page.close_code == 1012
+        assert not page.of("turn_ended")
+        process.process.wait(PATIENCE)
+
+
+@pytest.mark.waits
 def test_a_worker_that_has_served_its_requests_sends_its_pages_away() -> None:
     command = [*DJANGO_SERVERS["gunicorn gthread"], "--max-requests", "3"]
     with visited(command) as (process, _), Page(process.url) as page:

@@ -84,7 +84,7 @@ def test_a_page_of_another_origin_is_refused() -> None:
 
 
 def test_other_origins_may_talk_where_the_owner_says_so() -> None:
-    with voice(origins=["https://friend.example"]) as (url, _, _), Page(url, origin="https://friend.example") as page:
+    with voice(origins=["https://Friend.example:443"]) as (url, _, _), Page(url, origin="https://friend.example") as page:
         page.comes("started")
 
 
@@ -331,6 +331,18 @@ def test_a_worker_that_leaves_lets_the_model_finish_and_sends_its_pages_to_anoth
             assert refusal(page) == ("moving", 1012)
 
 
+def test_a_worker_that_leaves_does_not_wait_for_a_visitor_who_went_in_the_middle_of_a_turn() -> None:
+    with voice(drain_timeout=3_600.0) as (url, live_voice, _):
+        with Page(url) as page:
+            page.comes("state_changed", state="listening")
+            page.say("text", text="Tell me a long story, please. " * 60)
+            page.comes("state_changed", state="speaking")
+            leaving = threading.Thread(target=live_voice.close)
+            leaving.start()
+        leaving.join(PATIENCE)
+        assert not leaving.is_alive()
+
+
 def test_a_worker_that_was_told_to_leave_before_anybody_came_lets_nobody_in() -> None:
     with voice() as (url, live_voice, _):
         live_voice.close(0.0)
@@ -375,6 +387,8 @@ def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytes
         ({"model": ""}, "name of a model"),
         ({"model": None}, "name of a model"),
         ({"authorize": "ann"}, "function that takes a request"),
+        ({"authorize": lambda: "ann"}, "takes one argument"),
+        ({"run_tools": 5}, "run_tools: must be True"),
         ({"origins": "https://www.example.com"}, "list of origins"),
         ({"origins": ["https://www.example.com/"]}, "list of origins"),
         ({"origins": 5}, "list of origins"),

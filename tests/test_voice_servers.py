@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import ssl
@@ -93,6 +94,24 @@ for page in pages:
 print("here", flush=True)
 threading.Event().wait()
 """
+
+
+@pytest.mark.waits
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the platform has no /proc")
+def test_a_worker_that_gunicorn_gives_up_waiting_for_sends_its_pages_away_before_it_is_killed() -> None:
+    with visited(GTHREAD) as (process, emulator), Page(process.url) as page:
+        page.comes("state_changed", state="listening")
+        page.say("text", text="Tell me a long story, please. " * 60)
+        page.comes("state_changed", state="speaking")
+        worker = worker_of(process.process.pid)
+        process.process.send_signal(signal.SIGHUP)
+        until(lambda: f"Worker exiting (pid: {worker})" in process.log)
+        while not page.gone.wait(3.0):  # what gunicorn sends when --timeout is over; too early it ends nothing
+            os.kill(worker, signal.SIGABRT)
+        assert page.close_code == 1012
+        assert not page.of("turn_ended")
+        assert "keep drain_timeout below" in process.log
+        until(lambda: nobody_talks(emulator))
 
 
 def close(page: Page) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -105,6 +105,18 @@ def checked(authorize: object) -> None:
         raise ConfigError(f"must be a function that takes a request, not {came(authorize)}", "authorize")
     if any(map(iscoroutinefunction, (authorize, getattr(authorize, "__call__", None)))):  # noqa: B004 # not whether, but what
         raise ConfigError("must be a plain function, which may wait, not an async one", "authorize")
+    if authorize is not None and not _takes_one(authorize):
+        raise ConfigError("must be a function that takes one argument, the request", "authorize")
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # of some builtins nobody knows what they take
+        return True
+    return True
 
 
 def name_of(answer: object) -> str | None:
@@ -121,7 +133,12 @@ def _origins_of(given: object) -> tuple[str, ...]:
     origins = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ("",)
     if not all(map(_is_origin, origins)):
         raise ConfigError('must be a list of origins without a path, such as ["https://www.example.com"]', "origins")
-    return tuple(each.lower() for each in origins)
+    return tuple(_without_default_port(each.lower()) for each in origins)
+
+
+def _without_default_port(origin: str) -> str:
+    """As browsers say it."""
+    return origin.removesuffix({"http": ":80", "https": ":443"}.get(urlsplit(origin).scheme, " "))
 
 
 def _is_origin(text: object) -> bool:

@@ -390,12 +390,12 @@ class Visits:
         with self._changed:
             self.is_leaving = True
             left = {*self._talking, *self._waiting}
-            while left:
+            while left := left & (self._talking | self._waiting):  # some go by themselves, in mid-turn
                 over = deadline.passed
                 going = {each for each in left if over or each.rests()}
-                left -= going
                 for each in going:
                     self._send_away(each)
+                left -= going
                 if left:
                     self._changed.wait(deadline.left())
             until = time.monotonic() + LEAVING
@@ -416,9 +416,18 @@ class Visits:
             atexit.register(self._exit)
 
     def _exit(self) -> None:
-        if self._process == os.getpid() and (self._talking or self._waiting):
+        if self._process != os.getpid() or not (self._talking or self._waiting):
+            return
+        try:
+            self.leave()
+        except BaseException as error:  # SystemExit: gunicorn's --timeout is over, and in a second it kills
+            logger.warning(
+                "the worker has to end before the model has finished, and sends its visitors away (%s): keep drain_timeout below"
+                " gunicorn's --timeout and --graceful-timeout",
+                type(error).__name__,
+            )
             with suppress(Exception):
-                self.leave()
+                self.leave(0.0)
 
 
 def most_visitors() -> int | None:
