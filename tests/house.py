@@ -23,7 +23,7 @@ LAYERS: dict[str, set[str]] = {
         "_turn_html", "turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music",
         "_open_sessions",
     },
-    "client": {"live_models", "live", "tokens", "client", "__init__"},
+    "client": {"live_models", "_preparing", "live", "tokens", "client", "__init__"},
     "voice": {"voice"},
     "web": {"web"},
     "notebook": {"notebook"},
