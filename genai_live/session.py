@@ -89,7 +89,7 @@ class Session(MessageStream[LiveServerMessage]):
         def text_json(text: str) -> bytes:
             return _json.dumps(inputs.typed(text, backend, family))
 
-        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection, text_json=text_json)
+        self._sound = SoundSink(channel, self._outlet.send, automatic_detection=automatic_detection, text_json=text_json)
         goes_on = bool(non_blocking) or family.default_behavior == "NON_BLOCKING"
         self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
         self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
