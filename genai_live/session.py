@@ -20,7 +20,7 @@ from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.pacing_thread import pacing_thread
-from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
+from genai_live._connection.protocol import Activity, Event, LiveProtocol, Resumption, Sent
 from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer
@@ -466,7 +466,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     def _end_input(self, deadline: Deadline) -> None:
         backend, protocol = self._api_client.backend, self._protocol
-        if protocol.activity_open:
+        if protocol.activity is Activity.OPEN:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline)
         elif protocol.sound.sent and self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.SOUND_END, deadline)

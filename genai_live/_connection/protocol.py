@@ -98,6 +98,17 @@ class Sent(Enum):
     RESPONSE = "toolResponse"
 
 
+class Activity(Enum):
+    """Where an activity stands whose beginning and end the user says."""
+
+    NONE = "none"
+    OPEN = "open"
+    """Between activityStart and activityEnd, on the connection of the moment."""
+    CUT = "cut"
+    """A connection died inside it, and the next one does not know of it."""
+
+
+_ACTIVITY_AFTER = {Sent.ACTIVITY_START: Activity.OPEN, Sent.ACTIVITY_END: Activity.NONE}
 _ONLY_CONTENT = {"model_turn"}
 _NO_CONTENT = LiveServerContent()
 ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
@@ -307,10 +318,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         self.blocking_calls: set[str] = set()
         """Ids of calls during which the model hears nothing."""
         self._free: frozenset[str] | None = None
-        self.activity_open = False
-        """True between activityStart and activityEnd, on the connection of the moment."""
-        self._activity_cut = False
-        """True when a connection died inside an activity that the next one does not know of."""
+        self.activity = Activity.NONE
         self._sound_end_cut = False
         """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
         anew. Never recorded."""
@@ -433,9 +441,9 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
 
     def lose(self) -> tuple[Question, ...]:
         """As ``BidiProtocol.lose``. A question whose call is open survives."""
-        self._activity_cut = self._activity_cut or self.activity_open
+        if self.activity is Activity.OPEN:
+            self.activity = Activity.CUT
         self._sound_end_cut = self._sound_end_cut or self.sound.ended
-        self.activity_open = False
         return self.ledger.lose()
 
     def begin_anew(self) -> tuple[Question, ...]:
@@ -449,7 +457,7 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
         """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses without an answer."""
         repeated: list[tuple[Payload, Sent]] = [(response, Sent.NOTHING) for response in self.ledger.responses]
-        if self._activity_cut:
+        if self.activity is Activity.CUT:
             repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))
         if self._sound_end_cut:
             repeated.append((AUDIO_STREAM_END, Sent.SOUND_END))
@@ -477,11 +485,8 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         """As ``BidiProtocol.note_written``."""
         if question is not None:
             self.ledger.written(question)
-        if kind is Sent.ACTIVITY_START:
-            self.activity_open, self._activity_cut = True, False
-        elif kind is Sent.ACTIVITY_END:
-            self.activity_open = self._activity_cut = False
-        elif kind is Sent.SOUND_END:
+        self.activity = _ACTIVITY_AFTER.get(kind, self.activity)
+        if kind is Sent.SOUND_END:
             self.sound.ended, self._sound_end_cut = True, False
 
     def note_withdrawn(self, question: Question) -> None:
