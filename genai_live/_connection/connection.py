@@ -552,7 +552,7 @@ class Connection(Generic[ServerMessage]):
     @property
     def close_info(self) -> CloseInfo | None:
         """How the connection ended; None while it is open. A child of the process that opened it has an end of its own."""
-        return self._ending.seen_while(self.protocol.phase, turn_open=self.protocol.answer_due)
+        return self._ending.seen_while(self.protocol.phase, turn_open=self.protocol.turn_open)
 
     @property
     def failure(self) -> ConnectError | None:
