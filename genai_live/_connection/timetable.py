@@ -114,15 +114,15 @@ class Timetable(Dues[Timed]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._works: dict[Timed, None] = {}
-        """Those that are not over: due, being served, or waiting until they are hurried."""
+        self._works: dict[Timed, bool] = {}
+        """Those that are not over, though one may wait until it is hurried; True from being taken until it is put back."""
 
     def __bool__(self) -> bool:
         return bool(self._works)
 
     def put(self, work: Timed, due: float) -> None:
         """Adds the work."""
-        self._works[work] = None
+        self._works.setdefault(work, False)
         super().put(work, due)
 
     def hurry(self, work: Timed, now: float) -> bool:
@@ -134,21 +134,29 @@ class Timetable(Dues[Timed]):
 
     def take(self, now: float) -> list[Timed]:
         """What is due, to be served and then put back; each once, so that work that is always due keeps nothing else waiting."""
-        return super().take(now + EARLY)
+        taken = super().take(now + EARLY)
+        self._works.update(dict.fromkeys(taken, True))
+        return taken
+
+    def take_one(self, work: Timed) -> bool:
+        """True for work that is to be served now, due or not, and then put back; False when it is over, or taken already."""
+        if self._works.get(work, True):
+            return False
+        self._works[work] = True
+        return True
 
     def put_back(self, work: Timed, due: float | None) -> None:
-        """The work was served, and is due again at ``due``, or earlier if it was hurried meanwhile; None when it is over."""
+        """The work was served, and is due again at ``due`` or at an earlier time that is noted; None when it is over."""
         if due is None:
             self._works.pop(work, None)
             self.remove(work)
         elif work in self._works:
+            self._works[work] = False
             self.put(work, due)
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""
-        for work in self._works:
-            self.remove(work)
-        return list(self._works)
+        return [work for work in self._works if self.take_one(work)]
 
 
 def served(work: Timed, now: float) -> float | None:

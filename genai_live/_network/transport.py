@@ -186,7 +186,9 @@ class Transport(_Incoming):
         self._writing = False
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
         self._soon: deque[tuple[Frame, Opening | None]] = deque()
-        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go."""
+        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go, and
+        looks once more after it. That rests on no store being passed by a later load (docs/reliability.md, "Hand-overs without a
+        lock")."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
         self._frame: Frame = b""
