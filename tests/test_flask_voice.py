@@ -397,6 +397,12 @@ def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytes
         ({"drain_timeout": None}, "drain_timeout: must be a number"),
         ({"turn_taking": "bogus"}, "push_to_talk"),
         ({"config": {"response_modalities": ["TEXT"]}}, "must be .'AUDIO'."),
+        ({"config": {"temprature": 1}}, "config.temprature"),
+        ({"model": "a..b"}, "no model name does"),
+        ({"model": "gemini-robotics-er-2-streaming-preview"}, "config.response_modalities"),
+        ({"model": "gemini-3.8-live", "config": {"enable_affective_dialog": True}}, "config.enable_affective_dialog"),
+        ({"run_tools": True, "config": {"tools": [print]}}, "print"),
+        ({"run_tools": "yes"}, "run_tools"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_at_once(settings: dict[str, Any], words: str) -> None:

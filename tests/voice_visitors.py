@@ -154,6 +154,10 @@ class Page:
         assert is_there(), f"the socket closed with {self.connection.close_code} after {self.events}"
         return found[0]
 
+    def talks_or_is_gone(self) -> None:
+        """Waits until its conversation is there; a worker on a busy machine may take longer than a visit may last."""
+        until(lambda: self.of("state_changed") or self.gone.is_set())
+
     @property
     def close_code(self) -> int | None:
         """How the server closed; waits for it. Codes from 4000 mean those from 1000: daphne sends no others."""

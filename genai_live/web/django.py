@@ -83,7 +83,7 @@ class LiveVoice:
         origins: Other origins whose pages may talk, such as "https://www.example.com"; that of the project itself always may.
 
     Raises:
-        ConfigError: an argument is not what it should be.
+        ConfigError: an argument is not what it should be, or the model's family refuses the config.
     """
 
     _included = itertools.count(1)

@@ -11,8 +11,8 @@ from uuid import UUID
 
 from genai_live import Client
 from genai_live._arguments import came, number_above_0, number_from_0
+from genai_live._preparing import check_config
 from genai_live.errors import ConfigError
-from genai_live.tools import ToolPolicy
 from genai_live.voice.settings import completed
 from genai_live.web.handover import is_same_origin
 from genai_live.web.store import ConversationStore, MemoryStore
@@ -20,6 +20,7 @@ from genai_live.web.visitors_thread import reader_of
 from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
 
 if TYPE_CHECKING:
+    from genai_live.tools import ToolPolicy
     from genai_live.types import LiveConnectConfig
 
 STATIC = Path(__file__).parent / "static"
@@ -59,9 +60,9 @@ class Reception:
         for name, seconds in {"idle_timeout": idle_timeout, "total_timeout": total_timeout}.items():
             if seconds is not None:
                 number_above_0(seconds, name)
-        ToolPolicy.of(run_tools)
-        completed(config, turn_taking)  # what is wrong with it is said here, and not to the first visitor
         client = client or Client(shared_reader=True)
+        # What is wrong with it is said here, and not to the first visitor.
+        check_config(client._api_client, model, completed(config, turn_taking), run_tools)
         self.reader = reader_of(client)
         opening = Opening(client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
         self._origins = _origins_of(origins)
