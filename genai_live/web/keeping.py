@@ -276,7 +276,7 @@ class Keeper:
         with self._changed:
             first, self._fails = not self._fails, True
         if first:
-            words = "the store of conversations (%s) fails, and talking goes on; what is said is saved when it is back: %s"
+            words = "the store of conversations (%s) fails, and talking goes on; what is said meanwhile is saved later: %s"
             logger.error(words, type(self._store).__name__, error)
 
     def _note_success(self) -> None:
