@@ -310,6 +310,8 @@ class VisitorSocket:
                 return False
             if self._stalled is not None:
                 self._pace.waits(sent, time.monotonic())
+            elif not self._has_more():
+                break
         if self._stalled is not None:
             self._pace.waits_no_more()
             self._stalled = None
