@@ -547,6 +547,9 @@ class Session(MessageStream[LiveServerMessage]):
     def _send(
         self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None, question: Question | None = None
     ) -> None:
+        if kind is Sent.QUESTION:
+            question = question or self._protocol.ledger.asked(Asked.CONTENT)
+            question.text = inputs.words_of_question(message)
         try:
             self._outlet.send(_json.dumps(message), kind, question, deadline=deadline)
         except TimeoutError:

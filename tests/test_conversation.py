@@ -496,6 +496,15 @@ def test_another_conversation_goes_on_with_the_history_of_the_first() -> None:
             assert second.session.setup["historyConfig"] == {"initialHistoryInClientContent": True}
 
 
+def test_a_button_that_fits_no_conversation_is_logged_once_however_often_a_page_clicks(caplog: pytest.LogCaptureFixture) -> None:
+    end = HandEnd()
+    with client_of() as client, talking(end, client):
+        for _ in range(50):
+            end.control(Press())
+            end.control(Release())
+    assert [record.getMessage().partition(" of ")[0] for record in caplog.records] == ["Press", "Release"]
+
+
 @pytest.mark.parametrize("turn_taking", ["automatic", "push_to_talk"])
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_many_threads_do_at_once_nothing_fails_and_the_end_is_told_once(

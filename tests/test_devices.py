@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from genai_live._extras import installing
 from genai_live.audio import Audio, level_dbfs
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.testing import check_sound_end
@@ -24,7 +25,7 @@ from genai_live.voice import Devices, Rates, sound_devices
 from tests.sound_server import AHEAD, MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
 from tests.waiting import PATIENCE, until
 
-pytestmark = WITH_SOUND
+pytestmark = [WITH_SOUND, pytest.mark.alone]
 
 BLOCK = MONITOR_RATE // 100
 """Samples of 10 ms."""
@@ -462,4 +463,4 @@ def test_a_package_that_is_missing_is_named(tmp_path: Path, card: SoundServer, p
     )
     done = ran(code, card.environment)
     assert words in done.stderr.strip().splitlines()[-1]
-    assert "pip install 'genai-live[voice]'" in done.stderr
+    assert installing("voice") in done.stderr

@@ -36,6 +36,7 @@ ELSEWHERE: dict[str, str] = {
     "_network/tcp": "test_dial",
     "_network/tls_in_tls": "test_dial test_networks",
     "_network/tunnel": "test_networks",
+    "_preparing": "test_flask_voice test_tool_runs",
     "_process": "test_processes",
     "_public": "test_public_names",
     "_settings": "test_api_client test_backends",

@@ -127,7 +127,9 @@ class Transport:
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._soon: deque[tuple[Frame, Opening | None]] = deque()
-        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go."""
+        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go, and
+        looks once more after it. That rests on no store being passed by a later load (docs/reliability.md, "Hand-overs without a
+        lock")."""
         self._pong: deque[bytes] = deque(maxlen=1)
         """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
         self._frame: Frame = b""

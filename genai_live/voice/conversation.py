@@ -238,6 +238,8 @@ class Conversation:
         """When the next look at the end is due, in seconds of the conversation."""
         self._metered = b""
         """What was heard since the last level."""
+        self._untaken: set[type] = set()
+        """Kinds of controls that did not fit."""
         self._stopped = False
         """True once nothing is handled any more."""
         self._closer = threading.Lock()
@@ -374,7 +376,7 @@ class Conversation:
         self._post(lambda now: self._handle_control(control))
 
     def _handle_control(self, control: Control) -> None:
-        """What does not fit the conversation is logged, as nobody at the end can help it."""
+        """What does not fit the conversation is logged once for each kind: nobody there can help it, and a page may click."""
         try:
             if isinstance(control, Text):
                 self.send_text(control.text)
@@ -383,7 +385,10 @@ class Conversation:
             else:
                 _CONTROLS[type(control)](self)
         except ConfigError as error:
-            logger.warning("%s of an end was not taken: %s", type(control).__name__, error)
+            kind = type(control)
+            if kind not in self._untaken:
+                self._untaken.add(kind)
+                logger.warning("%s of an end was not taken: %s", kind.__name__, error)
 
     # Handling: one thread at a time, whichever is there.
 

@@ -16,6 +16,7 @@ import time
 from collections import deque
 from typing import Any, NamedTuple
 
+from genai_live._extras import installing
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
 from genai_live.errors import DeviceError
 
@@ -61,8 +62,8 @@ class EchoCanceller:
             from pywebrtc_audio import EchoCanceller as WebRtc
         except ImportError as error:
             raise DeviceError(
-                "echo cancellation takes the package pywebrtc-audio; install it with: pip install 'genai-live[voice]',"
-                " or say echo_cancellation=False for a headset"
+                f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
+                "; or say echo_cancellation=False for a headset"
             ) from error
         self._numpy = numpy
         self._webrtc: Any = WebRtc(sample_rate=INPUT_RATE, num_channels=1)

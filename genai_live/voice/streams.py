@@ -2,6 +2,7 @@
 
 A callback appends to a deque and does nothing else that could wait: no queue, event, lock or log, for a thread of Python that
 holds one of those would be waited for by the sound card, and it does not wait. Whoever owns a stream looks into its deque.
+That rests on stores being seen in their order (docs/reliability.md, "Hand-overs without a lock").
 """
 
 from __future__ import annotations
