@@ -25,6 +25,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from genai_live import _starting as _starting  # isort: skip
+
+if _starting.is_command():
+    _starting.guard()  # before all else, since that takes its time
+
 from genai_live import _process as _process  # first: fork handlers run in the order of imports, and others ask this one
 from genai_live import _public, errors, families, types
 from genai_live._field_docs import documented

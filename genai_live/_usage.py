@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from genai_live.types import LiveServerMessage, ModalityTokenCount, UsageMetadata
+from genai_live.types import LiveServerMessage, MediaModality, ModalityTokenCount, UsageMetadata
 
 _COUNTS = (
     "prompt_token_count",
@@ -15,6 +15,8 @@ _COUNTS = (
     "total_token_count",
 )
 _DETAILS = ("prompt_tokens_details", "cache_tokens_details", "response_tokens_details", "tool_use_prompt_tokens_details")
+MOST_MODALITIES = 32
+"""Kinds of content that are told apart, five today; names that a server makes up have no end: their tokens are summed in one."""
 
 
 def added(total: UsageMetadata | None, report: UsageMetadata) -> UsageMetadata:
@@ -33,9 +35,11 @@ def added(total: UsageMetadata | None, report: UsageMetadata) -> UsageMetadata:
 def _by_modality(details: Iterable[ModalityTokenCount]) -> list[ModalityTokenCount]:
     sums: dict[str, ModalityTokenCount] = {}
     for detail in details:
-        known = sums.get(str(detail.modality))
+        is_told_apart = str(detail.modality) in sums or len(sums) < MOST_MODALITIES
+        modality = detail.modality if is_told_apart else MediaModality.MODALITY_UNSPECIFIED
+        known = sums.get(str(modality))
         count = (known.token_count or 0 if known else 0) + (detail.token_count or 0)
-        sums[str(detail.modality)] = ModalityTokenCount(modality=detail.modality, token_count=count)
+        sums[str(modality)] = ModalityTokenCount(modality=modality, token_count=count)
     return list(sums.values())
 
 

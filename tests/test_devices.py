@@ -25,7 +25,7 @@ from genai_live.voice import Devices, Rates, sound_devices
 from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
 from tests.waiting import PATIENCE, until
 
-pytestmark = WITH_SOUND
+pytestmark = [WITH_SOUND, pytest.mark.alone]
 
 BLOCK = MONITOR_RATE // 100
 """Samples of 10 ms."""

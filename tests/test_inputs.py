@@ -22,6 +22,7 @@ from genai_live._backends import MLDEV, VERTEX, Backend
 from genai_live._client_messages import inputs
 from genai_live.audio import Audio
 from genai_live.errors import ConfigError
+from tests.naming import named
 
 both = pytest.mark.parametrize("backend", [MLDEV, VERTEX], ids=lambda backend: backend.name)
 PCM = b"\x01\x02\xff\xfe"
@@ -329,7 +330,7 @@ def test_sound_in_its_usual_shapes_takes_the_short_way_and_says_the_same(data: b
         types.Blob(data=PCM, mime_type="audio/pcm", extra={"x": 1}),
         [PCM],
     ],
-    ids=repr,
+    ids=named,
 )
 def test_every_other_shape_and_whatever_is_wrong_takes_the_long_way(value: object) -> None:
     assert inputs.audio_json(value) is None

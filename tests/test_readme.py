@@ -229,7 +229,7 @@ def test_the_readme_begins_with_the_lines_that_ci_runs() -> None:
     """.ci/run takes the first two shell lines from here, so that they cannot differ from what it checks."""
     shell = blocks(README, "sh")
     assert shell[0].strip().endswith(".venv/bin/genai-live demo")
-    assert shell[1].strip().endswith(".venv/bin/python -m pytest -q")
+    assert shell[1].strip().endswith(".venv/bin/python -m tests")
     assert all(block.count("\n") == 1 for block in shell), "one pasteable line each"
 
 

@@ -101,6 +101,7 @@ def test_a_turn_holds_text_thoughts_speech_transcripts_tool_calls_and_usage() ->
         message(serverContent={"turnComplete": True, "interrupted": True}, usageMetadata={"totalTokenCount": 7}),
     ]
     with session_with(sends(*frames)) as session:
+        until(lambda: session.stats.messages_received == 1 + len(frames))  # the call is cancelled before anybody can answer it
         turn = session.collect(PATIENCE)
         assert (turn.text, turn.thoughts) == ("Hi", "hm")
         assert (turn.audio.data, turn.audio.rate) == (b"\0\0\1\0", 24_000)
@@ -120,6 +121,18 @@ def test_usage_is_summed_over_turns_and_modalities() -> None:
         assert session.usage is not None
         assert session.usage.total_token_count == 10
         assert [(d.modality, d.token_count) for d in session.usage.response_tokens_details or ()] == [("AUDIO", 6)]
+
+
+def test_modalities_that_a_server_makes_up_are_summed_as_unspecified_ones() -> None:
+    reports = [[{"modality": f"KIND_{number}", "tokenCount": 1} for number in range(start, start + 50)] for start in (0, 50)]
+    frames = [message(serverContent={"turnComplete": True}, usageMetadata={"responseTokensDetails": each}) for each in reports]
+    with session_with(sends(*frames)) as session:
+        session.collect(PATIENCE)
+        session.collect(PATIENCE)
+        assert session.usage is not None
+        details = session.usage.response_tokens_details or []
+        assert len(details) < 50
+        assert sum(detail.token_count or 0 for detail in details) == 100
 
 
 @pytest.mark.parametrize(("vertexai", "count"), [(False, 2), (True, 3)])

@@ -23,7 +23,7 @@ from genai_live._network import frames
 from genai_live._network.frames import FrameParser
 from genai_live.types import LiveServerMessage
 
-pytestmark = pytest.mark.benchmark(timer=time.thread_time, disable_gc=True)
+pytestmark = [pytest.mark.benchmark(timer=time.thread_time, disable_gc=True), pytest.mark.alone]
 
 ROUNDS = 40
 SOUND = os.urandom(5_760)

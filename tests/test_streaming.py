@@ -133,9 +133,10 @@ def wait_until_passed(stream: AudioStream, seconds: float) -> None:
         stream.wait(0.005)
 
 
-def wait_for_thread_end(name: str) -> None:
+def wait_for_thread_end(which: str | int | None) -> None:
+    """By the thread's name or identifier."""
     for thread in threading.enumerate():
-        if thread.name == name:
+        if which in (thread.name, thread.ident):
             thread.join(WITHIN)
             assert not thread.is_alive()
 
@@ -562,7 +563,7 @@ def test_a_cancelled_generator_is_closed_on_the_thread_that_pulled_it_once_it_re
     held.goes_on.set()
     assert held.over.wait(WITHIN)
     assert held.closed == held.began != threading.get_ident()
-    wait_for_thread_end("genai-live-source")
+    wait_for_thread_end(held.began)
     assert next(kept, None) is None
 
 
@@ -576,12 +577,15 @@ def test_an_iterator_that_is_no_generator_is_left_open(tmp_path: Path) -> None:
 
 def test_what_a_source_raises_while_it_is_closed_after_its_stream_goes_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
     def source() -> Iterator[bytes]:
+        pulling.append(threading.get_ident())
         try:
             yield CHUNK
             goes_on.wait(WITHIN)
             yield CHUNK
         finally:
             raise OSError("the device does not stop")
+
+    pulling: list[int] = []
 
     goes_on = threading.Event()
     sink = Sink()
@@ -590,7 +594,7 @@ def test_what_a_source_raises_while_it_is_closed_after_its_stream_goes_to_the_lo
     stream.cancel()
     assert stream.wait(WITHIN)
     goes_on.set()
-    wait_for_thread_end("genai-live-source")
+    wait_for_thread_end(pulling[0])
     assert "the device does not stop" in caplog.text
 
 
@@ -644,8 +648,10 @@ def test_the_error_of_one_stream_touches_no_other() -> None:
 
 def test_a_source_faster_than_real_time_is_pulled_only_so_far_ahead() -> None:
     pulled = threading.Semaphore(0)
+    pulling: list[int] = []
 
     def endless() -> Iterator[bytes]:
+        pulling.append(threading.get_ident())
         while True:
             pulled.release()
             yield CHUNK
@@ -658,7 +664,7 @@ def test_a_source_faster_than_real_time_is_pulled_only_so_far_ahead() -> None:
     assert not pulled.acquire(timeout=0.1)
     stream.cancel()
     assert stream.wait(WITHIN)
-    wait_for_thread_end("genai-live-source")
+    wait_for_thread_end(pulling[0])
 
 
 def test_something_that_fails_in_the_pacing_thread_is_logged_and_dropped(caplog: pytest.LogCaptureFixture) -> None:

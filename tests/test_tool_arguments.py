@@ -27,6 +27,7 @@ from genai_live.tools import ToolContext, arguments, declaration, tool
 from genai_live.tools.callee import Callee
 from genai_live.types import FunctionCall
 from tests.calling_service import calling
+from tests.naming import named
 from tests.waiting import PATIENCE
 
 T = TypeVar("T")
@@ -194,7 +195,7 @@ def made(annotation: Any, value: Any) -> Any:
     return arguments(taking(annotation), FunctionCall(name="function", args={"a": value}))["a"]
 
 
-@pytest.mark.parametrize(("annotation", "value", "expected"), VALUES, ids=str)
+@pytest.mark.parametrize(("annotation", "value", "expected"), VALUES, ids=named)
 def test_what_the_model_sends_becomes_what_the_annotation_says(annotation: Any, value: Any, expected: Any) -> None:
     found = made(annotation, value)
     assert found == expected
@@ -362,7 +363,7 @@ def test_a_class_inside_one_of_its_name_stays_another() -> None:
     assert made(Tree, {"forest": {"trees": [{"height": 3}]}}) == Tree(Forest.model_validate({"trees": [{"height": 3}]}))
 
 
-@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), object()], ids=str)
+@pytest.mark.parametrize("value", [None, float("nan"), float("inf"), object()], ids=named)
 def test_a_default_that_json_cannot_say_is_not_said(value: Any) -> None:
     def look(far: float = value) -> None: ...
 

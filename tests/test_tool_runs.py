@@ -20,6 +20,7 @@ from genai_live.tools import RunState, ToolContext, ToolPolicy, ToolRun, ToolUpd
 from genai_live.tools import runner as runner_module
 from genai_live.tools.plain import Unsayable, said
 from tests.calling_service import calling
+from tests.naming import named
 from tests.raw_peer import beside
 from tests.slow_tool import CHUNK_SECONDS, SLACK, while_a_function_sleeps
 from tests.striking import struck_at
@@ -112,7 +113,7 @@ def test_a_part_of_any_name_goes_as_a_part(part: Any) -> None:
         said(types.Blob(data=b"png"))
 
 
-@pytest.mark.parametrize("value", [range(2), {0: "a", 1: "b"}.keys(), {"a": 0, "b": 1}.values(), iter([0, 1])], ids=str)
+@pytest.mark.parametrize("value", [range(2), {0: "a", 1: "b"}.keys(), {"a": 0, "b": 1}.values(), iter([0, 1])], ids=named)
 def test_what_can_be_listed_is_a_list(value: Any) -> None:
     assert said(value) == ({"output": [0, 1]}, [])
 

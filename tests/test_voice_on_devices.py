@@ -27,7 +27,7 @@ from tests.sound_server import (
 )
 from tests.waiting import until
 
-pytestmark = WITH_SOUND
+pytestmark = [WITH_SOUND, pytest.mark.alone]
 
 LOUDNESS = 0.35
 """Of the loudspeaker in the microphone: a laptop's, at full volume."""

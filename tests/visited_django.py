@@ -36,7 +36,7 @@ settings.configure(
     ],
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
+        f"{__name__}.Sessions",
         "django.middleware.common.CommonMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -50,7 +50,9 @@ settings.configure(
 )
 django.setup()
 
+from django.contrib.sessions.middleware import SessionMiddleware  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.exceptions import PermissionDenied  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from genai_live import Client  # noqa: E402
@@ -61,8 +63,10 @@ PAGE = Path(__file__).parent / "js" / "page"
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'"
 
 
-def user_of(request: HttpRequest) -> str | None:
-    return request.user.get_username() if request.user.is_authenticated else None
+def user_of(request: HttpRequest) -> str:
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return str(request.user.get_username())
 
 
 def options() -> dict[str, Any]:
@@ -77,6 +81,10 @@ def options() -> dict[str, Any]:
 
 
 voice = LiveVoice(Client(shared_reader=True), model="emulator", **options())
+
+
+class Sessions(SessionMiddleware):  # type: ignore[misc] # django has no types
+    """What a project may have made of Django's."""
 
 
 class Slow(WebsocketConsumer):  # type: ignore[misc] # channels has no types
@@ -100,7 +108,7 @@ def page(request: HttpRequest, name: str = "index.html") -> HttpResponseBase:
     return strictly(HttpResponse(file.read_bytes(), content_type=mimetypes.guess_type(name)[0]))
 
 
-urlpatterns = [path("", page), path("voice/", voice.urls), path("<str:name>", page)]
+urlpatterns = [path("", page), path("voice/", voice.urls), path("again/", voice.urls), path("<str:name>", page)]
 application = get_wsgi_application()
 asgi = ProtocolTypeRouter(
     {

@@ -62,13 +62,17 @@ class Pacing(Protocol):
         """Serves the work now, whatever it waits for. Nothing happens when it is over."""
 
 
+Entry = tuple[float, int]
+"""When a work is due, and a number of its own."""
+
+
 class Timetable:
     """Works and the times at which they are due, in monotonic seconds."""
 
     def __init__(self) -> None:
         self._due: list[tuple[float, int, Timed]] = []
-        self._entries: dict[Timed, int | None] = {}
-        """For each work the number of its entry in the heap that counts, others are stale; None while it is served."""
+        self._entries: dict[Timed, Entry | None] = {}
+        """For each work its entry in the heap that counts, others are stale; None while it is served."""
         self._numbers = itertools.count()
 
     def __bool__(self) -> bool:
@@ -81,9 +85,8 @@ class Timetable:
 
     def put(self, work: Timed, due: float) -> None:
         """Adds the work, or moves it to another time."""
-        number = next(self._numbers)
-        self._entries[work] = number
-        heapq.heappush(self._due, (due, number, work))
+        entry = self._entries[work] = (due, next(self._numbers))
+        heapq.heappush(self._due, (*entry, work))
 
     def hurry(self, work: Timed, now: float) -> bool:
         """Moves the work to ``now``; False when it is over."""
@@ -96,8 +99,8 @@ class Timetable:
         """What is due, to be served and then put back; each once, so that work that is always due keeps nothing else waiting."""
         taken = []
         while self._due and self._due[0][0] <= now + EARLY:
-            _, number, work = heapq.heappop(self._due)
-            if self._entries.get(work) == number:
+            due, number, work = heapq.heappop(self._due)
+            if self._entries.get(work) == (due, number):
                 self._entries[work] = None
                 taken.append(work)
         return taken
@@ -108,6 +111,20 @@ class Timetable:
             self._entries.pop(work, None)
         elif self._entries.get(work, 0) is None:  # else it was hurried meanwhile, and that is earlier
             self.put(work, due)
+
+    def take_one(self, work: Timed) -> Entry | None:
+        """This one, due or not, to be served and then put back beside its entry; None when it is over, or served just now."""
+        entry = self._entries.get(work)
+        if entry is not None:
+            self._entries[work] = None
+        return entry
+
+    def put_back_beside(self, work: Timed, entry: Entry, due: float | None) -> None:
+        """As ``put_back``; the entry stays where the work is not due sooner, as looking too early costs one look."""
+        if due is None or due < entry[0]:
+            self.put_back(work, due)
+        elif self._entries.get(work, 0) is None:
+            self._entries[work] = entry
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""

@@ -18,9 +18,9 @@ from genai_live.voice.sound_cards import Form, portaudio, refused
 from genai_live.voice.sound_end import HELD_SECONDS
 
 INPUT_LATENCY = 0.02
-OUTPUT_LATENCY = 0.04
-"""Seconds of buffer that are asked of the system: four blocks to play, so that the interpreter may be busy for three, and little
-plays on after a flush. Where the system advises more, it gets that."""
+OUTPUT_LATENCY = 0.03
+"""Seconds of buffer that are asked of the system: three blocks to play, so that the interpreter may be busy for two, and little
+plays on after a flush (docs/performance.md). Where the system advises more, it gets that."""
 
 _LONGEST_LEAD = 2.0
 """Seconds between a callback and its sound beyond which a driver's clock is not believed; some have none, and say 0."""

@@ -1,4 +1,7 @@
-"""A line over the WebSocket of an ASGI server (daphne, uvicorn). On the server's event loop; no thread for each visitor."""
+"""A line over the WebSocket of an ASGI server (daphne, uvicorn). On the server's event loop; no thread for each visitor.
+
+daphne takes whatever it is given and never says that a page does not read. So the page's own reports bound what it is given.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +15,13 @@ from typing import Any
 
 from genai_live.web.blocking_line import GOODBYE, LONGEST_WAIT, STALL
 from genai_live.web.line import Taker
-from genai_live.web.outgoing import SLOW_AFTER, Outgoing
+from genai_live.web.outgoing import SLOW_AFTER, Outgoing, Window
 from genai_live.web.wire_format import PRIVATE
 
 logger = logging.getLogger("genai_live")
+
+AWAY = 1001
+"""The close code for a page that does not read: should it read again, it comes back."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,6 +37,7 @@ class AsgiLine:
         self._lock = threading.Lock()
         """Guards what waits, and the close."""
         self._outgoing = Outgoing()
+        self._window = Window()
         self._close: tuple[int, str] | None = None
         self._taker: Taker | None = None
         self._began = asyncio.Event()
@@ -39,7 +46,9 @@ class AsgiLine:
         self._error: Exception | None = None
         """Why this side ended it."""
         self._sending_since: float | None = None
-        """When the call began that sends."""
+        """When the call began that sends, or the page last accounted for sound while more waits for it."""
+        self._has_gone = False
+        """True when the page's side is closed."""
 
     # ``Line``. Any thread.
 
@@ -65,6 +74,16 @@ class AsgiLine:
         """As of ``Line``."""
         with self._lock:
             self._outgoing.drop_sound()
+
+    def reported(self, seconds: float, flushes: int | None) -> None:
+        """As of ``Line``."""
+        now = time.monotonic()
+        with self._lock:
+            is_more = self._window.reported(seconds, flushes, now)
+            if is_more and self._holds_back:
+                self._sending_since = now
+        if is_more:
+            self._call(self._wake)
 
     def end(self, code: int, reason: str = "") -> None:
         """As of ``Line``."""
@@ -105,6 +124,9 @@ class AsgiLine:
             for task in tasks:
                 if task.done() and (error := task.exception()) is not None and not isinstance(error, OSError):
                     logger.error("a visitor's socket failed; the conversation ends", exc_info=error)
+            if not self._has_gone and self._close is None:
+                with suppress(Exception):  # else daphne would keep the socket, and all that waits for it
+                    await asyncio.wait_for(self._say_goodbye(AWAY, ""), GOODBYE)
         finally:
             for task in tasks:
                 task.cancel()
@@ -116,6 +138,7 @@ class AsgiLine:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                self._has_gone = True
                 return
             if self._taker is not None and message["type"] == "websocket.receive" and self._close is None:
                 text = message.get("text")
@@ -126,7 +149,6 @@ class AsgiLine:
             await self._wake.wait()
             self._wake.clear()
             while (message := self._next()) is not None:
-                self._sending_since = time.monotonic()
                 name = "text" if isinstance(message, str) else "bytes"
                 await self._send_message({"type": "websocket.send", name: message})
                 self._sending_since = None
@@ -145,8 +167,24 @@ class AsgiLine:
             await self._send_message({"type": "websocket.close", "code": code + PRIVATE, "reason": reason})
 
     def _next(self) -> bytes | str | None:
+        """None when nothing waits, or the page has to report first."""
+        now = time.monotonic()
         with self._lock:
-            return self._outgoing.take() if self._outgoing else None
+            if not self._outgoing:
+                self._sending_since = None
+                return None
+            if self._holds_back:
+                self._sending_since = self._sending_since or now
+                return None
+            message = self._outgoing.take()
+            self._window.sent(message, now)
+            self._sending_since = now
+            return message
+
+    @property
+    def _holds_back(self) -> bool:
+        """Requires the lock."""
+        return self._close is None and self._window.is_full and self._outgoing.begins_with_sound
 
     async def _keep_time(self) -> None:
         due = 0.0

@@ -78,6 +78,9 @@ class BlockingLine:
         with self._changed:
             self._outgoing.drop_sound()
 
+    def reported(self, seconds: float, flushes: int | None) -> None:
+        """As of ``Line``. The call that sends tells what the page takes."""
+
     def end(self, code: int, reason: str = "") -> None:
         """As of ``Line``."""
         with self._changed:

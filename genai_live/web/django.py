@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import secrets
 import threading
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core import signing
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connections
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseForbidden, JsonResponse
@@ -25,8 +27,8 @@ from genai_live.web.handover import NoUpgrade, Upgraded, upgrade
 from genai_live.web.leaving import leave_at_signal
 from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, STATIC, Reception, checked, name_of
 from genai_live.web.store import ConversationStore
-from genai_live.web.tokens import TOKEN_SECONDS
-from genai_live.web.visits import Refusal
+from genai_live.web.tokens import TOKEN_SECONDS, tell_of_strange_signatures
+from genai_live.web.visits import ORIGIN, UNKNOWN, Refusal
 from genai_live.web.wire_format import FAILED
 
 if TYPE_CHECKING:
@@ -77,8 +79,11 @@ class LiveVoice:
         origins: Other origins whose pages may talk, such as "https://www.example.com"; that of the project itself always may.
 
     Raises:
-        ConfigError: an argument is not what it should be.
+        ConfigError: an argument is not what it should be, or the model's family refuses the config.
     """
+
+    _included = itertools.count(1)
+    """Of all voices: namespaces of a project have to differ (urls.W005)."""
 
     def __init__(
         self,
@@ -100,7 +105,6 @@ class LiveVoice:
         self._tickets = DjangoTickets()
         self._authorize = authorize
         self._reception = Reception(
-            lambda: self._tickets,
             client,
             model=model,
             config=config,
@@ -122,7 +126,8 @@ class LiveVoice:
             path("token", self._token, name="token"),
             path("<str:name>", self._file, name="file"),
         ]
-        return routes, NAME, NAME
+        number = next(self._included)
+        return routes, NAME, NAME if number == 1 else f"{NAME}{number}"
 
     @property
     def websocket_urlpatterns(self) -> list[URLPattern]:
@@ -161,7 +166,7 @@ class LiveVoice:
             return _plain(sentence, 501)
         except OSError:
             return _Over(None)
-        self._reception.visits.receive(upgraded.line, visitor, refusal)
+        self._reception.visits.receive(upgraded.line, self._tickets, visitor, refusal)
         return _Over(upgraded)
 
     def _token(self, request: HttpRequest) -> HttpResponse:
@@ -199,7 +204,7 @@ class LiveVoice:
     def _let_in(self, scope: Mapping[str, Any], line: AsgiLine) -> None:
         try:
             refusal, visitor = self._judged(_request_of(scope))
-            self._reception.visits.receive(line, visitor, refusal)
+            self._reception.visits.receive(line, self._tickets, visitor, refusal)
         except Exception:
             logger.exception("a visitor could not be judged")
             line.end(FAILED)
@@ -209,8 +214,15 @@ class LiveVoice:
     # Who it is.
 
     def _judged(self, request: HttpRequest) -> tuple[Refusal | None, str | None]:
-        environ = {**request.META, "HTTP_HOST": request.get_host()}
-        return self._reception.judged(environ, lambda: self._visitor(request), must_be_known=self._authorize is not None)
+        """What Django answers with 403, 404 or 400 is a refusal too: a page's socket can tell it in words."""
+        try:
+            environ = {**request.META, "HTTP_HOST": request.get_host()}
+            return self._reception.judged(environ, lambda: self._visitor(request), must_be_known=self._authorize is not None)
+        except (PermissionDenied, Http404):
+            return UNKNOWN, None
+        except SuspiciousOperation as error:
+            logger.warning("a visitor was refused: %s", error)
+            return ORIGIN, None
 
     def _visitor(self, request: HttpRequest) -> str | None:
         if self._authorize is not None:
@@ -252,7 +264,11 @@ class DjangoTickets:
 def _read(signed: str, salt: str, seconds: int | None = None) -> object:
     try:
         return signing.loads(signed, salt=salt, max_age=seconds)
+    except signing.SignatureExpired:
+        return None
     except signing.BadSignature:
+        if signed:
+            tell_of_strange_signatures()
         return None
 
 
@@ -263,9 +279,17 @@ def _request_of(scope: Mapping[str, Any]) -> HttpRequest:
     for name, middleware in _OF_THE_VISITOR.items():
         if name in scope:  # AuthMiddlewareStack has been there
             setattr(request, name, scope[name])
-        elif middleware in settings.MIDDLEWARE:
-            import_string(middleware)(_unasked).process_request(request)
+        elif (own := _own_of(middleware)) is not None:
+            own(_unasked).process_request(request)
     return request
+
+
+def _own_of(middleware: str) -> Any:
+    """What the project has of this class: itself, or one that it made of it."""
+    for each in map(import_string, settings.MIDDLEWARE):
+        if isinstance(each, type) and middleware in (f"{one.__module__}.{one.__qualname__}" for one in each.__mro__):
+            return each
+    return None
 
 
 def _unasked(_: HttpRequest) -> HttpResponse:

@@ -34,6 +34,9 @@ class Line(Protocol):
     def drop_sound(self) -> None:
         """Drops the sound that waits to be sent."""
 
+    def reported(self, seconds: float, flushes: int | None) -> None:
+        """What the page says that it has heard, as in ``Played``: for a line whose server takes whatever it is given."""
+
     def end(self, code: int, reason: str = "") -> None:
         """Sends what waits, then a Close frame; waits for the page's for a moment. Idempotent."""
 

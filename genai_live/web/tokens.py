@@ -5,7 +5,13 @@ Signed by itsdangerous with the secret of the app; both hold the name of the vis
 
 from __future__ import annotations
 
+import logging
+import threading
+import time
+from collections.abc import Sequence
 from typing import Protocol
+
+logger = logging.getLogger("genai_live")
 
 TOKEN_SECONDS = 60
 """How long a token lets a page in: it is fetched just before each dial."""
@@ -34,14 +40,15 @@ class Tickets(Protocol):
 
 
 class SignedTickets:
-    """Tickets by itsdangerous."""
+    """Tickets by itsdangerous: signed with the last of the secrets, read with any of them."""
 
-    def __init__(self, secret: str | bytes, seconds: int = TOKEN_SECONDS) -> None:
+    def __init__(self, secrets: Sequence[str | bytes], seconds: int = TOKEN_SECONDS) -> None:
         from itsdangerous import URLSafeSerializer, URLSafeTimedSerializer
 
-        self._tokens = URLSafeTimedSerializer(secret, salt="genai-live token")
-        self._conversations = URLSafeSerializer(secret, salt="genai-live conversation")
-        self._visitors = URLSafeSerializer(secret, salt="genai-live visitor")
+        keys = [each.encode() if isinstance(each, str) else each for each in secrets]
+        self._tokens = URLSafeTimedSerializer(keys, salt="genai-live token")
+        self._conversations = URLSafeSerializer(keys, salt="genai-live conversation")
+        self._visitors = URLSafeSerializer(keys, salt="genai-live visitor")
         self._seconds = seconds
 
     def token(self, visitor: str) -> str:
@@ -53,10 +60,16 @@ class SignedTickets:
         from itsdangerous import BadData
 
         try:
-            visitor = self._tokens.loads(token, max_age=self._seconds)
+            visitor, signed_at = self._tokens.loads(token, return_timestamp=True)
         except BadData:
+            if token:
+                tell_of_strange_signatures()
             return None
-        return visitor if isinstance(visitor, str) else None
+        age = time.time() - signed_at.timestamp()
+        if age < -self._seconds:
+            logger.warning("a token is %.0f s from the future, and was refused: set the clocks of the workers", -age)
+        # Clocks of machines differ: a token that seems to be from the future is as good as one that is as old.
+        return visitor if isinstance(visitor, str) and abs(age) <= self._seconds else None
 
     def signed(self, conversation: str, visitor: str) -> str:
         """As of ``Tickets``."""
@@ -83,4 +96,19 @@ class SignedTickets:
         try:
             return serializer.loads(signed)  # type: ignore[attr-defined]
         except BadData:
+            if signed:
+                tell_of_strange_signatures()
             return None
+
+
+_told = threading.Event()
+
+
+def tell_of_strange_signatures() -> None:
+    """Logs, once in this process, that a page showed what this worker cannot have signed: usually another secret."""
+    if not _told.is_set():
+        _told.set()
+        logger.warning(
+            "a page showed a token, a cookie or a conversation that was not signed with this worker's secret, and was refused or"
+            " taken for a new visitor: all workers need the same secret (Flask's secret_key, Django's SECRET_KEY)"
+        )

@@ -113,6 +113,9 @@ class VisitorSocket:
         with self._queue_lock:
             self._outgoing.drop_sound()
 
+    def reported(self, seconds: float, flushes: int | None) -> None:
+        """As of ``Line``. The socket itself tells what it takes."""
+
     def end(self, code: int, reason: str = "") -> None:
         """As of ``Line``."""
         with self._queue_lock:
