@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import threading
-import urllib.error
 import urllib.request
 from http.client import HTTPConnection
 from pathlib import Path
@@ -54,7 +53,7 @@ def test_more_visitors_than_the_server_has_threads_talk_at_once_and_pages_are_se
 def test_a_sync_consumer_that_takes_its_time_keeps_no_visitor_waiting(server: str) -> None:
     with visited(DJANGO_SERVERS[server]) as (process, _):
         address = f"{process.url.replace('http', 'ws')}/slow/"
-        with connect(address, legacy=True, open_timeout=PATIENCE) as slow, Page(process.url) as page:
+        with connect(address, open_timeout=PATIENCE) as slow, Page(process.url) as page:
             page.comes("state_changed", state="listening")
             assert slow.recv(PATIENCE) == "a visitor talks"
 
@@ -181,6 +180,14 @@ def test_runserver_without_channels_says_which_command_can() -> None:
         assert "gunicorn -k gthread" in said
         assert "daphne" in said
         assert said in process.log
+
+
+@pytest.mark.waits
+def test_an_asgi_application_without_a_route_for_sockets_is_told_so_with_the_first_token() -> None:
+    with visited(["uvicorn", "--port", "0", "tests.visited_django:http"], {"VISITED_PLAIN": "1"}) as (process, _):
+        for _ in range(2):
+            token_of(process.url)
+        assert process.log.count("has no route for its WebSocket") == 1
 
 
 SAMPLE = str(ROOT / "samples" / "django_voice")

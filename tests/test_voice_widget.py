@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from genai_live._extras import installing
 from genai_live.emulator import LiveEmulator, Scenario, steps
 from genai_live.errors import ConfigError
 from genai_live.notebook import VoiceWidget
+from tests.voice_visitors import status_of
 from tests.waiting import PATIENCE, until
 
 pytest.importorskip("anywidget", reason="anywidget is in the extra test")
