@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from genai_live._deadline import NEVER, Deadline
 from genai_live._network.frames import CLOSE, EVENTS_AT_ONCE, FINAL, Event, Frame, FrameParser, Violation
-from genai_live._network.tcp import shut_down
+from genai_live._network.tcp import shut_down, words_in
 
 if TYPE_CHECKING:
     import websocket
@@ -138,7 +138,7 @@ class _Incoming:
         except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
             return b""
         except (OSError, ValueError) as error:
-            self.failure = self.failure or TransportLost(_words(error))
+            self.failure = self.failure or TransportLost(words_in(error))
             return b""
         if not data:
             self.failure = self.failure or TransportLost("the peer closed the connection without a Close frame")
@@ -408,7 +408,7 @@ class Transport(_Incoming):
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:  # no descriptor for the selector, or the socket was closed meanwhile
-            raise TransportLost(_words(error)) from error
+            raise TransportLost(words_in(error)) from error
 
     def _write_some(self) -> None:
         """Requires the send lock. Writes as much of the frame under way as the socket takes."""
@@ -436,7 +436,7 @@ class Transport(_Incoming):
                 self._torn = False
                 return
             except (OSError, ValueError) as error:
-                self._lost = _words(error)
+                self._lost = words_in(error)
                 raise TransportLost(self._lost) from error
 
     def _call(self, call: Iterator[int]) -> None:
@@ -480,7 +480,3 @@ def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryvi
     if isinstance(sock, ssl.SSLSocket) and type(sock).send is ssl.SSLSocket.send:
         return sock._sslobj.write, True  # type: ignore[attr-defined]  # what SSLSocket.send calls, without a frame of Python
     return sock.send, not isinstance(sock.send, BuiltinMethodType)
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
