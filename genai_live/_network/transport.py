@@ -199,7 +199,9 @@ class Transport(_Incoming):
         self._counts: list[int] = []
         """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
         self._opened: Opening | None = None
-        """The ``opening`` of the frame that has begun last."""
+        """The ``opening`` of the frame that ``write`` has begun last."""
+        self._left_opening: Opening | None = None
+        """That of the frame under way, where nobody waits for it."""
         self._send, self._may_tear = _sender(sock)
         self._torn = False
         """True while a call is under way that may write and then be interrupted before it says how much."""
@@ -340,10 +342,21 @@ class Transport(_Incoming):
         return max(0, len(self._frame) - self._sent) + sum(len(frame) for frame, _ in tuple(self._soon))
 
     @property
-    def unwritten(self) -> list[Frame]:
-        """Frames that never went out whole, once the connection is over."""
-        waiting = [frame for frame, _ in self._soon]
-        return [self._frame, *waiting] if self._frame else waiting
+    def unwritten(self) -> list[Opening]:
+        """The openings of frames that nobody waited for and that never went out whole, once the connection is over."""
+        waiting = [opening for _, opening in tuple(self._soon) if opening is not None]
+        begun = self._left_opening if self._frame else None
+        return waiting if begun is None or begun in waiting else [begun, *waiting]
+
+    def take_back(self, frame: Frame) -> bool:
+        """Once the connection is over: forgets a frame that nobody waited for; False when it went out whole before."""
+        waiting = [entry for entry in tuple(self._soon) if entry[0] is frame]
+        for entry in waiting:
+            with contextlib.suppress(ValueError):  # another thread writes it just now, and meets the loss
+                self._soon.remove(entry)
+        if self._frame is frame:
+            self._left_opening = None
+        return bool(waiting) or self._frame is frame
 
     @property
     def wants_flush(self) -> bool:
@@ -372,6 +385,7 @@ class Transport(_Incoming):
             opening = self._soon[0][1]
             if opening is not None:
                 opening.written()
+            self._left_opening = opening
             self._soon.popleft()
 
     def _begin(self, frame: Frame) -> None:
@@ -382,6 +396,7 @@ class Transport(_Incoming):
         self._counts.clear()
         self._torn = False
         self._sent = 0
+        self._left_opening = None
         self._frame = frame
 
     def _push(self, patience: _Patience | None) -> bool:
