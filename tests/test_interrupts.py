@@ -19,6 +19,7 @@ from tests.raw_peer import BINARY, Peer, close_frame, door, frame
 from tests.servers import (
     AUTHORITY,
     PATIENCE,
+    SETUP_COMPLETE,
     TURN_COMPLETE,
     answer_every_text,
     answer_setup,
@@ -126,14 +127,11 @@ wait_for(lambda: not own_threads())
 
 
 def test_after_connect_was_interrupted_the_client_connects() -> None:
-    answered: list[bool] = []
-
     def second_time(connection: socket.socket) -> None:
-        if not answered:
-            answered.append(True)
-            hold(connection)
         peer = Peer(connection)
-        peer.open()
+        peer.upgrade()
+        if peer.take_setup()["model"] != "models/m":  # by its name: the first attempt may not have come as far as this
+            peer.send(frame(BINARY, SETUP_COMPLETE))
         hold(connection)
 
     with raw_server(second_time) as url:
