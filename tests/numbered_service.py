@@ -26,6 +26,8 @@ from tests.servers import PATIENCE, live_server, message
 
 SECOND_QUESTION = ("interrupts", "waits", "merges", "replaces")
 PIECE = re.compile(r"(\d+)\.(\d+)/(\d+)@(\d+)")
+MANY = 10
+"""Questions in line from which on the service answers without thinking."""
 OWN_TURN_MODEL = "models/gemini-3.8-live"
 """A family whose calls end their turn; the answer to them has its own."""
 
@@ -306,10 +308,15 @@ class _Connection:
         self._send(_TURN_COMPLETE)
 
     def _think(self) -> float:
-        return self.chance.choice((0.0, 0.3, 1.0)) * self.habits.think
+        return self.chance.choice((0.0, 0.3, 1.0)) * self._longest_thought
 
     def _gap(self) -> float:
-        return self.chance.choice((0.0, 0.0, 0.2)) * self.habits.think
+        return self.chance.choice((0.0, 0.0, 0.2)) * self._longest_thought
+
+    @property
+    def _longest_thought(self) -> float:
+        """Seconds: none while many wait, or two threads that ask faster than it answers would wait for ever longer."""
+        return self.habits.think if len(self.line) < MANY else 0.0
 
     def _send(self, data: bytes) -> None:
         self.connection.send(data)
