@@ -12,9 +12,10 @@ from benchmarks import report, targets
 from benchmarks.bench import Bench
 from benchmarks.catalogue import PEERS
 from benchmarks.processes import ROOT, Server
+from benchmarks.records import Record
 
 SUITES = ("walk", "costs", "profile", "startup", "crowd", "pace", "growth", "visitors")
-DOCUMENT = "performance.md"
+DOCUMENT, RECORDS = "performance.md", "performance.json"
 
 
 def _arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -51,25 +52,30 @@ def main(given: Sequence[str] | None = None) -> int:
             suite.run(bench)
             parts[name] = suite.table(bench.records)
             print(f"\n{parts[name]}\n", flush=True)
-    parts = {"targets": targets.table(bench.records), **parts}
+    records, is_whole = bench.records, set(arguments.suites) >= set(SUITES)
+    if arguments.output and not is_whole:  # the others stay as they were measured, and where
+        about, others = report.read(arguments.output / RECORDS, about)
+        records = [record for record in others if record["suite"] not in arguments.suites] + records
+    parts = {"targets": targets.table(records), **parts}
     print(parts["targets"], flush=True)
     if arguments.output:
-        _write(arguments.output, about, bench, parts)
+        _write(arguments.output, about, records, {"machine": report.describe(about), **parts})
     return int(any("error" in record["result"] for record in bench.records))
 
 
-def _write(directory: Path, about: dict[str, object], bench: Bench, parts: dict[str, str]) -> None:
+def _write(directory: Path, about: dict[str, object], records: Sequence[Record], parts: dict[str, str]) -> None:
     directory.mkdir(parents=True, exist_ok=True)
-    report.write_json(directory / "performance.json", about, bench.records)
+    report.write_json(directory / RECORDS, about, records)
     document = directory / DOCUMENT
     text = document.read_text(encoding="utf-8") if document.exists() else (ROOT / "docs" / DOCUMENT).read_text(encoding="utf-8")
-    for name, part in {"machine": report.describe(about), **parts}.items():
+    for name, part in parts.items():
         text = report.replace_part(text, name, part)
     document.write_text(text, encoding="utf-8")
     try:
         from benchmarks import plot  # matplotlib: only whoever keeps the results needs it
     except ImportError:
-        bench.say("no plot: it needs matplotlib (pip install 'genai-live[bench]')")
+        print("no plot: it needs matplotlib (pip install -e '.[bench]')", flush=True)
     else:
-        plot.draw(bench.records, directory / "performance.png")
-    bench.say(f"written to {directory}")
+        plot.draw(records, directory / "performance.png")
+        plot.draw_visitors(records, directory / "visitors.png")
+    print(f"written to {directory}", flush=True)

@@ -10,7 +10,7 @@ import matplotlib
 
 from benchmarks.catalogue import FLOOR, GOOGLE, NODE, OURS, PEERS, SHARED, title
 from benchmarks.records import Record, chosen, short, spread
-from benchmarks.suites import crowd
+from benchmarks.suites import crowd, visitors
 
 matplotlib.use("Agg")
 from matplotlib import pyplot, ticker  # after the choice of how to draw: no window is opened
@@ -24,6 +24,7 @@ _LINES = {
     NODE: ("#e8710a", "-"),
     FLOOR: ("#188038", ":"),
 }
+_SERVERS = {visitors.FASTAPI: _GOOGLES, visitors.GTHREAD: _OURS, visitors.GEVENT: _FLOORS}
 
 
 def draw(records: Sequence[Record], path: Path) -> None:
@@ -36,6 +37,27 @@ def draw(records: Sequence[Record], path: Path) -> None:
         _draw_bars(axes, chosen(of_costs, measure=measure), name, words, names=not column)
     _draw_crowd(figure.add_subplot(grid[1, :3]), chosen(records, suite="crowd"))
     _draw_sizes(figure.add_subplot(grid[1, 3:]), chosen(records, suite="growth", what="size"))
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def draw_visitors(records: Sequence[Record], path: Path) -> None:
+    """Delay over the number of visitors, the slower way of the better attempt; one picture for ws, one for wss."""
+    if not chosen(records, suite=visitors.SUITE):
+        return
+    figure, both = pyplot.subplots(1, 2, figsize=(13, 4.5), layout="constrained", sharey=True)
+    for axes, transport in zip(both, visitors.TRANSPORTS, strict=True):
+        for name, colour in _SERVERS.items():
+            delays: dict[int, float] = {}
+            for step in chosen(records, suite=visitors.SUITE, peer=name, transport=transport):
+                late = max(step["result"].get(f"{way}_p99", float("inf")) for way in ("down", "up")) * 1e3
+                delays[step["visitors"]] = min(late, delays.get(step["visitors"], float("inf")))
+            axes.plot(
+                list(delays), list(delays.values()), color=colour, marker="o", markersize=4, label=visitors.KINDS[name].title
+            )
+        axes.axhline(visitors.LIMIT * 1e3, color="#9aa0a6", linewidth=0.8)
+        axes.set_title(f"{transport} to the service", fontsize=11)
+        _logarithmic(axes, "visitors of one worker, 25 messages a second each way", "delay p99, ms")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 

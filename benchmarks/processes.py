@@ -84,7 +84,12 @@ class Server:
         return {"url": f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}", "authority": self.authority}
 
     @property
+    def pid(self) -> int:
+        """The process."""
+        return int(self._told["pid"])
+
+    @property
     def cpu(self) -> float:
         """Processor seconds that the server has used: it must stay well below the wall clock, or it is what is measured."""
-        fields = Path(f"/proc/{self._told['pid']}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

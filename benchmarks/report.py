@@ -17,9 +17,10 @@ from typing import Any
 from benchmarks.records import Record
 
 _PACKAGES = ("genai-live", "google-genai", "websockets", "websocket-client", "orjson", "pybase64", "pydantic")
+OF_WEB_SERVERS = ("genai-live", "google-genai", "fastapi", "uvicorn", "uvloop", "flask", "gunicorn", "gevent")
 
 
-def machine() -> dict[str, Any]:
+def machine(packages: Sequence[str] = _PACKAGES) -> dict[str, Any]:
     """What the figures were measured on."""
     processor = next(
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
@@ -34,7 +35,7 @@ def machine() -> dict[str, Any]:
         "node": _output("node", "--version"),
         "commit": _output("git", "rev-parse", "--short", "HEAD"),
         "load_before": os.getloadavg()[0],
-        "packages": {name: metadata.version(name) for name in _PACKAGES if _installed(name)},
+        "packages": {name: metadata.version(name) for name in packages if _installed(name)},
     }
 
 
@@ -64,6 +65,14 @@ def write_json(path: Path, about: dict[str, Any], records: Sequence[Record]) -> 
     """Everything that was measured, one record a line."""
     lines = ",\n".join(json.dumps(record) for record in records)
     path.write_text(f'{{"machine": {json.dumps(about)},\n"records": [\n{lines}\n]}}\n', encoding="utf-8")
+
+
+def read(path: Path, about: dict[str, Any]) -> tuple[dict[str, Any], list[Record]]:
+    """What an earlier run wrote there: its machine, else this one, and its records."""
+    if not path.exists():
+        return about, []
+    written = json.loads(path.read_text(encoding="utf-8"))
+    return written["machine"], written["records"]
 
 
 def describe(about: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ What it does on a connection is said by the model's name in the client's setup m
 - ``echo``: each client message is answered by a short text and a turnComplete;
 - ``talk``: a stamped audio message of SIZE bytes every MICROSECONDS, without end; what it says is forgotten;
 - ``call``: the same, from the client's first message on, and the stamps of its sound are read;
-- ``delays``: a message is answered by how old that sound was since this was last asked, as JSON text, and a turnComplete.
+- ``forget``: forgets how old that sound was, and answers with a turnComplete;
+- ``delays``: a message is answered by how old that sound was since it was forgotten, as JSON text, and a turnComplete.
 
 ``python -m benchmarks.server CERTIFICATE`` prints its two ports (ws, wss) and the id of its process, and ends with its
 standard input.
@@ -188,9 +189,11 @@ class Connection:
 
     def _take_message(self) -> None:
         order = self.order
+        if order.kind == "forget":  # quick: who waits for sound meanwhile is measured
+            self.server.delays = []
+            self.write(messages.TURN_COMPLETE)
         if order.kind == "delays":
             self.write(messages.text(json.dumps(self.server.delays)) + messages.TURN_COMPLETE)
-            self.server.delays = []
         if order.kind in ("sink", "echo"):
             self.server.awake_until = time.monotonic() + _AWAKE
         if order.kind == "echo":

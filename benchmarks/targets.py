@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.catalogue import FLOOR, FLOOR_MASKING_IN_PYTHON, GOOGLE, NODE, OURS, PLAIN, SHARED, title
 from benchmarks.records import Record, spread
-from benchmarks.suites import crowd
+from benchmarks.suites import crowd, visitors
 
 Records = Sequence[Record]
 Reached = Callable[[Records], "float | None"]
@@ -72,6 +72,14 @@ def _carried(peer: str) -> Reached:
     return reached
 
 
+def _visitors(kind: str, transport: str) -> Reached:
+    def reached(records: Records) -> float | None:
+        carried = [visitors.carried(records, each, transport) for each in (kind, visitors.FASTAPI)]
+        return _quotient(*map(float, carried)) if all(carried) else None
+
+    return reached
+
+
 def _late(wait: bool) -> Reached:
     def reached(records: Records) -> float | None:
         late = figure(records, "p99", OURS, suite="pace", wait=wait)
@@ -123,6 +131,16 @@ TARGETS = (
         "memory: after 1,000,000 messages / after 10,000", 1.2, _growth("count", "count", 5_000, 500_000, name="megabytes")
     ),
     Target("a message: 400 sessions / 50 sessions", 1.5, _growth("sessions", "sessions", 50, 400, peer=SHARED)),
+    *(
+        Target(
+            f"visitors of one worker, {kind}, {transport}: times those of FastAPI with google-genai",
+            bound,
+            _visitors(kind, transport),
+            at_least=True,
+        )
+        for kind, bound in ((visitors.GTHREAD, 3.0), (visitors.GEVENT, 2.0))
+        for transport in visitors.TRANSPORTS
+    ),
 )  # fmt: skip
 """In the order of the suites. What has two peers in it is a ratio of medians of one run."""
 

@@ -15,6 +15,7 @@ from genai_live._connection.protocol import LiveProtocol, VertexLiveProtocol
 from genai_live._deadline import Deadline
 from genai_live._network.dial import WebSocketFactory
 from genai_live._open_sessions import OpenSessions
+from genai_live._preparing import runner_for
 from genai_live._synchronous import Synchronous
 from genai_live._tracebacks import opaque
 from genai_live._validation import spelled, unknown_key
@@ -22,7 +23,6 @@ from genai_live.api_client import ApiClient
 from genai_live.auth import Auth
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import ConfigError
-from genai_live.families import family_of
 from genai_live.music import LiveMusic, MusicSession
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.session import FINISH_TIMEOUT, Session
@@ -33,7 +33,6 @@ __all__ = ["Live"]
 if TYPE_CHECKING:
     from genai_live.live_models import LiveModel
     from genai_live.tools import ToolPolicy
-    from genai_live.tools.runner import Runner
 else:
     __getattr__, __dir__ = _public.public(__name__)
 
@@ -182,7 +181,7 @@ class Live(Synchronous):
         # The config, read once: this session's address, its functions, its setup message.
         given = GivenConfig.of(config)
         api_client = connection_options(self._api_client, given)
-        runner, given = (None, given) if run_tools is False else _runner_for(run_tools, given, model, api_client)
+        runner, given = (None, given) if run_tools is False else runner_for(run_tools, given, model, api_client)
         setup = setup_message(
             api_client,
             model,
@@ -230,25 +229,6 @@ def _first_three(parameters: LiveConnectParameters | Mapping[str, Any] | None, *
             raise ConfigError("is given twice, as an argument and in parameters", name)
         named[name] = value
     return named["model"], named["config"], named["callbacks"]
-
-
-def _runner_for(
-    run_tools: bool | ToolPolicy | Mapping[str, Any], config: GivenConfig, model: Any, api_client: ApiClient
-) -> tuple[Runner | None, GivenConfig]:
-    """The runner of the functions in the config, and the config with their declarations."""
-    from genai_live.tools import ToolPolicy
-    from genai_live.tools.registry import Registry
-    from genai_live.tools.runner import Runner
-
-    policy = ToolPolicy.of(run_tools)
-    if policy is None:
-        return None, config
-    registry = Registry(family_of(str(model), api_client))
-    if "tools" in config.fields:
-        declared = registry.declarations(config.fields["tools"], "config.tools")
-        config = config._replace(fields={**config.fields, "tools": declared})
-    registry.check(policy)
-    return Runner(registry, policy), config
 
 
 def _check(api_client: object, auth: object, websocket_factory: object) -> None:

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_foreign_names", "_field_docs", "_folding", "_html", "_json", "_process", "_public", "_secret", "_synchronous",
-        "_threads", "_tracebacks", "_version",
+        "_extras", "_foreign_names", "_field_docs", "_folding", "_html", "_json", "_process", "_public", "_secret",
+        "_starting", "_synchronous", "_threads", "_tracebacks", "_version",
     },
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},
@@ -23,7 +23,7 @@ LAYERS: dict[str, set[str]] = {
         "_turn_html", "turn", "_streaming", "_message_stream", "_gathering", "_tool_answers", "session", "music",
         "_open_sessions",
     },
-    "client": {"live_models", "live", "tokens", "client", "__init__"},
+    "client": {"live_models", "_preparing", "live", "tokens", "client", "__init__"},
     "voice": {"voice"},
     "web": {"web"},
     "notebook": {"notebook"},

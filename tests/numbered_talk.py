@@ -401,7 +401,7 @@ class User:
         return pieces
 
     def _check_not_lost(self, number: int, where: str) -> None:
-        # A call may be taken for that of a question which was dropped before its own: then it outlives its question (test_ledger.py).
+        # A call may be taken for that of a question which was dropped before its own: it outlives its question then (test_ledger).
         is_lost = number in self._lost and number not in self.truth.called_instead
         self._check(not is_lost, f"{number} was told as lost, and then came in {where}")
 

@@ -83,12 +83,15 @@ def test_authorize_sees_the_user_of_the_session(server: str, tmp_path: Path) -> 
 
 
 LOGIN = """
+import sys
+
 import tests.visited_django
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.test import Client
 
 call_command("migrate", verbosity=0)
+call_command("check", fail_level="WARNING", stdout=sys.stderr)
 ann = get_user_model().objects.create_user("ann")
 client = Client()
 client.force_login(ann)
@@ -125,6 +128,22 @@ def test_a_worker_that_is_told_to_end_lets_the_model_finish_and_sends_its_pages_
             page.comes("turn_ended")
             assert page.close_code == 1012
         until(lambda: nobody_talks(emulator))
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("server", CHANNELS)
+def test_a_second_sigterm_cuts_the_model_short_and_the_pages_are_sent_away_all_the_same(server: str) -> None:
+    with visited(DJANGO_SERVERS[server]) as (process, _), Page(process.url) as page:
+        page.comes("state_changed", state="listening")
+        page.say("text", text="Tell me a long story, please. " * 60)
+        page.comes("state_changed", state="speaking")
+        process.process.terminate()
+        with Page(process.url) as late:  # the worker has heard the first
+            assert late.comes("refused")["reason"] == "moving"
+        process.process.terminate()
+        assert page.close_code == 1012
+        assert not page.of("turn_ended")
+        process.process.wait(PATIENCE)
 
 
 @pytest.mark.waits
@@ -166,6 +185,14 @@ def test_runserver_without_channels_says_which_command_can() -> None:
         assert "gunicorn -k gthread" in said
         assert "daphne" in said
         assert said in process.log
+
+
+@pytest.mark.waits
+def test_an_asgi_application_without_a_route_for_sockets_is_told_so_with_the_first_token() -> None:
+    with visited(["uvicorn", "--port", "0", "tests.visited_django:http"], {"VISITED_PLAIN": "1"}) as (process, _):
+        for _ in range(2):
+            token_of(process.url)
+        assert process.log.count("has no route for its WebSocket") == 1
 
 
 SAMPLE = str(ROOT / "samples" / "django_voice")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 import urllib.error
 import urllib.request
 from typing import Any
@@ -15,10 +16,11 @@ from websockets.exceptions import InvalidStatus
 
 from genai_live import Client
 from genai_live.errors import ConfigError
-from genai_live.web import MemoryStore
+from genai_live.web import MemoryStore, tokens
 from genai_live.web.flask import LiveVoice
+from genai_live.web.tokens import SignedTickets
 from tests.processes import ROOT
-from tests.voice_visitors import TONE, Page, status_of, token_of, voice
+from tests.voice_visitors import TONE, Page, status_of, token_of, voice, workers
 from tests.waiting import PATIENCE, until
 
 MODEL = "emulator"
@@ -82,7 +84,7 @@ def test_a_page_of_another_origin_is_refused() -> None:
 
 
 def test_other_origins_may_talk_where_the_owner_says_so() -> None:
-    with voice(origins=["https://friend.example"]) as (url, _, _), Page(url, origin="https://friend.example") as page:
+    with voice(origins=["https://Friend.example:443"]) as (url, _, _), Page(url, origin="https://friend.example") as page:
         page.comes("started")
 
 
@@ -103,6 +105,50 @@ def test_a_token_is_refused_when_it_is_old(monkeypatch: pytest.MonkeyPatch) -> N
         monkeypatch.setattr(timed.time, "time", lambda: later)
         with Page(url, token) as page:
             assert refusal(page) == ("token", 1008)
+
+
+@pytest.mark.parametrize(("behind", "is_let_in"), [(1.5, True), (50.0, True), (3_600.0, False)])
+def test_a_token_of_a_worker_whose_clock_is_ahead_is_good(
+    behind: float, is_let_in: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tickets = SignedTickets(["a secret"])
+    token = tickets.token("ann")
+    now = time.time() - behind
+    monkeypatch.setattr("time.time", lambda: now)
+    assert tickets.visitor_of(token) == ("ann" if is_let_in else None)
+    assert ("set the clocks" in caplog.text) is not is_let_in
+
+
+def test_workers_with_different_secrets_are_told_of_in_the_log_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(tokens, "_told", threading.Event())
+    with workers(2, secrets=("one", "another")) as (urls, _, _):
+        for _ in range(2):
+            with Page(urls[1], token_of(urls[0])) as page:
+                assert refusal(page) == ("token", 1008)
+    assert caplog.text.count("all workers need the same secret") == 1
+
+
+def test_what_was_signed_with_an_earlier_secret_is_good_while_the_app_keeps_it() -> None:
+    app = flask.Flask("visited")
+    app.secret_key = "new"
+    app.config["SECRET_KEY_FALLBACKS"] = ["older", "old"]
+    live_voice = LiveVoice(app, Client(api_key="k"), model=MODEL)
+    with app.test_request_context():
+        tickets = live_voice._tickets
+    assert tickets.visitor_of(SignedTickets(["old"]).token("ann")) == "ann"
+    assert SignedTickets(["new"]).visitor_of(tickets.token("ann")) == "ann"
+
+
+def test_a_voice_of_several_apps_signs_with_the_secret_of_each() -> None:
+    live_voice = LiveVoice(client=Client(api_key="k"), model=MODEL)
+    for secret in ("one", "another"):
+        app = flask.Flask(secret)
+        app.secret_key = secret
+        live_voice.init_app(app)
+        token = app.test_client().get("/voice/token").json["token"]
+        assert SignedTickets([secret]).visitor_of(token)
 
 
 def test_whoever_is_not_authorized_gets_no_token_and_no_conversation() -> None:
@@ -144,6 +190,14 @@ def test_an_answer_of_authorize_that_names_nobody_lets_nobody_in(answer: Any, ca
         with pytest.raises(InvalidStatus), Page(url, ""):
             pass
         assert not emulator.received
+
+
+def test_an_authorize_that_would_have_to_be_awaited_is_refused_at_once() -> None:
+    async def authorize(_: flask.Request) -> str:
+        return "ann"
+
+    with pytest.raises(ConfigError, match="not an async one"):
+        LiveVoice(client=Client(api_key="k"), model=MODEL, authorize=authorize)  # type: ignore[arg-type]
 
 
 def test_a_visitor_may_have_a_number_for_a_name() -> None:
@@ -233,7 +287,7 @@ def test_a_page_that_comes_back_goes_on_with_its_conversation() -> None:
         assert setups[1]["sessionResumption"]["handle"]
 
 
-def test_a_page_that_comes_back_before_its_loss_was_seen_takes_the_conversation_over() -> None:
+def test_a_second_window_with_the_same_conversation_takes_it_over_and_the_first_is_told_where_it_went() -> None:
     with voice() as (url, live_voice, _):
         token = token_of(url)
         with Page(url, token) as first:
@@ -241,7 +295,7 @@ def test_a_page_that_comes_back_before_its_loss_was_seen_takes_the_conversation_
             first.comes("state_changed", state="listening")
             with Page(url, token, id) as second:
                 second.comes("state_changed", state="listening")
-                assert refusal(first) == ("busy", 1008)
+                assert refusal(first) == ("elsewhere", 1008)
                 assert len(live_voice) == 1
 
 
@@ -273,6 +327,25 @@ def test_a_worker_that_leaves_lets_the_model_finish_and_sends_its_pages_to_anoth
             page.comes("turn_ended")
             assert page.close_code == 1012
             leaving.join(PATIENCE)
+        with Page(url) as page:
+            assert refusal(page) == ("moving", 1012)
+
+
+def test_a_worker_that_leaves_does_not_wait_for_a_visitor_who_went_in_the_middle_of_a_turn() -> None:
+    with voice(drain_timeout=3_600.0) as (url, live_voice, _):
+        with Page(url) as page:
+            page.comes("state_changed", state="listening")
+            page.say("text", text="Tell me a long story, please. " * 60)
+            page.comes("state_changed", state="speaking")
+            leaving = threading.Thread(target=live_voice.close)
+            leaving.start()
+        leaving.join(PATIENCE)
+        assert not leaving.is_alive()
+
+
+def test_a_worker_that_was_told_to_leave_before_anybody_came_lets_nobody_in() -> None:
+    with voice() as (url, live_voice, _):
+        live_voice.close(0.0)
         with Page(url) as page:
             assert refusal(page) == ("moving", 1012)
 
@@ -314,6 +387,8 @@ def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytes
         ({"model": ""}, "name of a model"),
         ({"model": None}, "name of a model"),
         ({"authorize": "ann"}, "function that takes a request"),
+        ({"authorize": lambda: "ann"}, "takes one argument"),
+        ({"run_tools": 5}, "run_tools: must be True"),
         ({"origins": "https://www.example.com"}, "list of origins"),
         ({"origins": ["https://www.example.com/"]}, "list of origins"),
         ({"origins": 5}, "list of origins"),
@@ -322,6 +397,12 @@ def test_a_server_that_gives_no_socket_is_named_with_one_that_does(caplog: pytes
         ({"drain_timeout": None}, "drain_timeout: must be a number"),
         ({"turn_taking": "bogus"}, "push_to_talk"),
         ({"config": {"response_modalities": ["TEXT"]}}, "must be .'AUDIO'."),
+        ({"config": {"temprature": 1}}, "config.temprature"),
+        ({"model": "a..b"}, "no model name does"),
+        ({"model": "gemini-robotics-er-2-streaming-preview"}, "config.response_modalities"),
+        ({"model": "gemini-3.8-live", "config": {"enable_affective_dialog": True}}, "config.enable_affective_dialog"),
+        ({"run_tools": True, "config": {"tools": [print]}}, "print"),
+        ({"run_tools": "yes"}, "run_tools"),
     ],
 )
 def test_a_setting_that_cannot_work_is_refused_at_once(settings: dict[str, Any], words: str) -> None:

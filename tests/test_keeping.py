@@ -17,8 +17,9 @@ from genai_live.web import ConversationStore, MemoryStore, RedisStore, StoredCon
 from genai_live.web.going_on import SETTLES, go_on, settles_in
 from genai_live.web.keeping import Keeper, Place
 from genai_live.web.unheard import MOST_SECONDS, Unheard, missing
+from genai_live.web.visitor_socket import SILENCE_LIMIT
 from tests.redis_servers import RedisServer, redis_server
-from tests.voice_visitors import Page, token_of, voice
+from tests.voice_visitors import Network, Page, token_of, voice, workers
 from tests.waiting import until
 
 SAID = (Utterance("user", "Hello", 0.5, 1.0, False, None), Utterance("model", "Good day", 1.5, 2.5, True, 0.75))
@@ -87,11 +88,33 @@ def test_many_claims_of_redis_are_one_exchange(redis: RedisServer) -> None:
     assert store.claim_all([(name(), "one"), (id, "one"), (name(), "one")], 60.0) == [True, False, True]
 
 
-def test_a_redis_that_is_not_there_is_said_when_it_is_used_and_a_wrong_url_at_once() -> None:
+def test_a_redis_that_is_not_there_is_said_when_it_is_used() -> None:
     with pytest.raises(Exception, match="refused"):
         RedisStore("redis://127.0.0.1:1/0").load("x")
-    with pytest.raises(ConfigError, match="redis://"):
-        RedisStore("http://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("http://127.0.0.1", {}), ("localhost:6379", {}), ("redis://:secret#1@127.0.0.1:6379/0", {}), (None, {}), ("", {}),
+        ("rediss://127.0.0.1/0?ssl_cert_reqs=secret", {}), ("redis://127.0.0.1/0?bogus=secret", {}),
+        ("redis://127.0.0.1", {"timeout": 0}), ("redis://127.0.0.1", {"timeout": "5"}), ("redis://127.0.0.1", {"prefix": b"x"}),
+    ],
+)  # fmt: skip
+def test_a_redis_store_that_cannot_work_is_refused_at_once_and_no_password_is_shown(url: Any, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match="must be") as refused:
+        RedisStore(url, **options)
+    assert "secret" not in str(refused.value)
+
+
+def test_what_a_newer_version_has_saved_is_read_without_what_is_unknown(redis: RedisServer) -> None:
+    store, id = RedisStore(redis.url), name()
+    store.save(id, KEPT, 60.0)
+    raw = store._redis.get(store._key(id))
+    newer = raw.replace(b'{"visitor"', b'{"mood": "good", "visitor"').replace(b'{"speaker"', b'{"mood": "good", "speaker"')
+    assert newer.count(b"mood") == 3
+    store._redis.set(store._key(id), newer)
+    assert store.load(id) == KEPT
 
 
 # The keeper.
@@ -125,10 +148,15 @@ def place_of(id: str, lost: Callable[[], object] = lambda: None) -> Place:
     return Place(id, lambda: KEPT, lost)
 
 
+def never() -> bool:
+    return False
+
+
 def test_a_lease_is_renewed_until_the_place_is_left(quick: None) -> None:
     store, id = MemoryStore(), name()
     keeper, place = Keeper(store), place_of(id)
-    assert keeper.claim(place)
+    keeper.begin(place)
+    until(lambda: not store.claim(id, "another", 0.001))
     began = time.monotonic()
     until(lambda: store.claim(id, "another", 1.0) or time.monotonic() > began + 1.0)
     assert time.monotonic() > began + 1.0  # three leases, and nobody else had it
@@ -142,7 +170,7 @@ def test_what_has_changed_is_saved_at_once(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(keeping, "RENEW", 3600.0)
     store, id = MemoryStore(), name()
     keeper, place = Keeper(store), place_of(id)
-    keeper.claim(place)
+    keeper.begin(place)
     keeper.changed(place)
     until(lambda: store.load(id) == KEPT)
     keeper.leave(place, None)
@@ -151,7 +179,7 @@ def test_what_has_changed_is_saved_at_once(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_worker_that_has_lost_its_lease_saves_nothing_over_the_new_owner(quick: None) -> None:
     store, id, lost = MemoryStore(), name(), threading.Event()
     keeper, place = Keeper(store), place_of(id, lost.set)
-    keeper.claim(place)
+    assert keeper.claim(place, never)
     store.release(id, place.owner)
     assert store.claim(id, "another", 60.0)
     keeper.changed(place)
@@ -166,7 +194,7 @@ def test_a_store_that_fails_is_told_once_and_gets_it_all_when_it_is_back(quick: 
     store, id = Failing(), name()
     keeper, place = Keeper(store), place_of(id)
     store.fails = True
-    assert keeper.claim(place) is None
+    assert keeper.claim(place, never) is None
     keeper.changed(place)
     assert keeper.load(place) is None
     store.fails = False
@@ -180,11 +208,48 @@ def test_who_comes_back_waits_for_the_former_owner_and_no_longer_than_wanted(qui
     store, id = MemoryStore(), name()
     store.claim(id, "the one that was killed", 0.2)
     keeper, place = Keeper(store), place_of(id)
-    assert keeper.claim(place) is False
+    assert keeper.claim(place, never) is False
     assert keeper.claim(place, lambda: True)
     other = place_of(id)
-    assert keeper.claim(other, lambda: False) is False
+    assert keeper.claim(other, never) is False
     keeper.leave(place, None)
+
+
+class Plain:
+    """A store of one's own: the four methods, and nothing else."""
+
+    def __init__(self) -> None:
+        store = MemoryStore()
+        self.claim, self.load, self.save, self.release = store.claim, store.load, store.save, store.release
+
+
+def test_an_owner_gives_up_what_another_worker_wants_for_its_page(quick: None) -> None:
+    store, id = Plain(), name()
+    owning, wanting = Keeper(store), Keeper(store)
+    place, other = place_of(id, lambda: owning.leave(place, KEPT)), place_of(id)
+    assert owning.claim(place, never)
+    assert wanting.claim(other, lambda: True)
+    assert wanting.load(other) == KEPT
+    given_up = []
+    other.give_up = lambda: given_up.append(other)  # its own wish is none
+    until(lambda: store.load(f"{id} is wanted") is None)
+    assert not given_up
+    wanting.leave(other, None)
+
+
+def test_a_conversation_that_ended_while_the_store_failed_goes_on_here_and_is_saved_when_it_is_back(quick: None) -> None:
+    store, id = Failing(), name()
+    keeper, place = Keeper(store), place_of(id)
+    keeper.begin(place)
+    store.fails = True
+    keeper.leave(place, KEPT)
+    back = place_of(id)
+    assert keeper.claim(back, lambda: True) is None  # at once: nobody waits for the store
+    assert keeper.load(back) == KEPT
+    keeper.leave(back, None)  # the page has gone before it went on
+    store.fails = False
+    until(lambda: store.load(id) == KEPT)
+    until(lambda: store.claim(id, "another", 1.0))
 
 
 # Going on.
@@ -347,6 +412,26 @@ def test_sound_that_the_page_had_not_received_is_sent_again() -> None:
             ended = page.comes("turn_ended")  # what was sent again counts for nobody
             assert ended["utterances"][1]["heard"] == pytest.approx(len(page.sound) / 48_000 - 0.5, abs=0.2)
         until(lambda: store.claim("anything", "me", 1.0))
+
+
+@pytest.mark.parametrize("where", [0, 1], ids=["the same worker", "another worker"])
+def test_a_page_whose_network_changed_takes_its_conversation_over_from_the_dead_socket(
+    store: ConversationStore, where: int
+) -> None:
+    with workers(2, store=store) as (urls, voices, _), Network(urls[0]) as network:
+        token = token_of(urls[0])
+        with Page(network.url, token, close_timeout=0.1) as page:
+            id = page.comes("started")["conversation"]
+            page.comes("state_changed", state="listening")
+            page.say("text", text="Hello")
+            page.comes("turn_ended")
+            network.lose()
+            began = time.monotonic()
+            with Page(urls[where], token, id) as back:
+                back.comes("state_changed", state="listening")
+                assert reconnected(back)
+                until(lambda: [len(each) for each in voices] == [1 - where, where])
+                assert time.monotonic() - began < SILENCE_LIMIT / 4
 
 
 def test_nothing_is_left_in_redis_after_its_time(redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:

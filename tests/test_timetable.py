@@ -100,3 +100,14 @@ def test_work_that_fails_is_logged_and_over(caplog: pytest.LogCaptureFixture) ->
     with caplog.at_level(logging.ERROR):
         assert served(Failing(), 0.0) is None
     assert "work that was due failed" in caplog.text
+
+
+@pytest.mark.parametrize(("again", "next_due"), [(9.0, 5.0), (2.0, 2.0), (None, float("inf"))])
+def test_work_that_is_served_before_its_time_keeps_its_time_unless_it_is_due_sooner(again: float | None, next_due: float) -> None:
+    timetable, work = Timetable(), Work(again)
+    timetable.put(work, 5.0)
+    assert timetable.take_one(work)
+    assert not timetable.take_one(work), "it is served just now"
+    timetable.put_back(work, served(work, 1.0))
+    assert timetable.take(next_due) == ([] if again is None else [work])
+    assert not timetable.take(next_due)

@@ -475,6 +475,7 @@ def test_the_words_are_the_pages_to_replace(page: Page) -> None:
 
 
 @WITH_SOUND
+@pytest.mark.alone
 def test_firefox_connects_its_microphone_and_plays(server: PageServer, wav: Path) -> None:
     needs_a_quiet_machine()
     with SoundServer() as card, pulse_of(card) as pulse, Firefox({}, PULSE_SERVER=pulse) as browser:

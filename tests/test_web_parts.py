@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,9 +20,10 @@ from genai_live._network import frames
 from genai_live._network.frames import FrameParser, frame, frame_of_server
 from genai_live.errors import CloseInfo, Phase, SentBy
 from genai_live.voice import Ended, ModelWords, Text
-from genai_live.web import MemoryStore, StoredConversation, wire_format
+from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing, wire_format
 from genai_live.web.allowance import IDLE, LONG, Bucket, Hours
-from genai_live.web.outgoing import Outgoing, Pace
+from genai_live.web.asgi_line import AsgiLine
+from genai_live.web.outgoing import Outgoing, Pace, Window
 from genai_live.web.visitor_socket import MOST_BYTES, VisitorSocket
 from genai_live.web.wire_format import BadMessage, Played, Start
 from tests.waiting import PATIENCE, until
@@ -132,6 +136,107 @@ def test_events_without_end_are_too_much() -> None:
     while not outgoing.is_too_much:
         outgoing.put("x" * 10_000)
     assert len(outgoing) < 30
+
+
+SECOND = bytes(wire_format.OUTPUT_BYTES)
+
+
+def test_a_page_is_given_so_much_more_than_it_says_that_it_has_heard() -> None:
+    window = Window(2.0)
+    for _ in range(2):
+        window.sent(SECOND, 0.0)
+    assert not window.is_full
+    window.sent(SECOND, 0.0)
+    assert window.is_full
+    assert window.reported(1.0, 0, 1.0)
+    assert not window.is_full
+    assert not window.reported(1.0, 0, 2.0)
+    assert not window.reported(0.5, 0, 2.0)
+
+
+def test_what_a_flush_has_dropped_is_no_longer_waited_for_once_the_page_says_so() -> None:
+    window = Window(2.0)
+    for message in (SECOND, SECOND, wire_format.FLUSH, SECOND, SECOND):
+        window.sent(message, 0.0)
+    assert window.is_full
+    assert window.reported(0.5, 1, 5.0)
+    assert not window.is_full
+    window.sent(SECOND, 5.0)
+    assert window.is_full
+    assert window.reported(1.5, 1, 6.0)
+    assert not window.is_full
+    every = Window(0.5)
+    for message in (SECOND, wire_format.FLUSH):
+        every.sent(message, 0.0)
+    assert every.reported(0.0, None, 1.0)  # a page that counts no flushes
+    assert not every.is_full
+
+
+def test_no_page_has_heard_more_than_time_has_passed() -> None:
+    window = Window(2.0)
+    for _ in range(10):
+        window.sent(SECOND, 100.0)
+    window.reported(1e9, 5, 103.0)
+    assert window.is_full
+    window.reported(1e9, 5, 109.0)
+    assert not window.is_full
+
+
+class Daphne:
+    """A server that takes whatever it is given, and a page that reports what it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self._queue: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def receive(self) -> Any:
+        return await self._queue.get()
+
+    def says(self, event: str, **fields: Any) -> None:
+        self._queue.put_nowait({"type": "websocket.receive", "text": json.dumps({"event": event, **fields})})
+
+    @property
+    def sound(self) -> int:
+        return sum(len(each.get("bytes") or b"") for each in self.sent) // wire_format.OUTPUT_BYTES
+
+
+async def until_true(true: Callable[[], object]) -> None:
+    ends = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < ends, "this never happened"
+        await asyncio.sleep(0.005)
+
+
+def test_a_server_that_takes_everything_is_given_no_more_than_the_page_keeps_up_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def visit() -> None:
+        server = Daphne()
+        line = AsgiLine(server.receive, server.send)
+        end = BrowserEnd(line)
+        running = asyncio.ensure_future(line.run())
+        end.begin()
+        server.says("start", version=1, token="", conversation=None)
+        for _ in range(60):
+            end.play(SECOND)
+        await until_true(lambda: server.sound == 31)
+        end._line._window._first_at -= 60.0  # type: ignore[attr-defined] # a minute ago
+        server.says("played", seconds=5.0, flushes=0)
+        await until_true(lambda: server.sound == 36)
+        end.flush()
+        await until_true(lambda: server.sent[-1].get("text") == wire_format.FLUSH)
+        for _ in range(60):
+            end.play(SECOND)
+        server.says("played", seconds=6.0, flushes=1)
+        await until_true(lambda: server.sound == 36 + 31)
+        monkeypatch.setattr(outgoing, "STALL", 0.1)
+        await running  # it says no more, and is let go
+        assert server.sent[-1] == {"type": "websocket.close", "code": 1001, "reason": ""}
+        assert end.is_gone
+        assert server.sound == 36 + 31
+
+    asyncio.run(visit())
 
 
 # The store

@@ -2,7 +2,7 @@
 
 ``application`` is for WSGI servers, ``asgi`` for others. With VISITED_LOGIN only users of ``django.contrib.auth`` may talk, in
 the database at that path. With VISITED_STORE conversations wait in the Redis of that URL. With
-VISITED_PLAIN it has no Channels.
+VISITED_PLAIN it has no Channels, and ``http`` is its ASGI application.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ settings.configure(
     ],
     MIDDLEWARE=[
         "django.middleware.security.SecurityMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
+        f"{__name__}.Sessions",
         "django.middleware.common.CommonMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -45,12 +45,14 @@ settings.configure(
     else ["django.middleware.common.CommonMiddleware"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}} if DATABASE else {},
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    ASGI_APPLICATION=f"{__name__}.asgi",
+    ASGI_APPLICATION=f"{__name__}.{'http' if 'VISITED_PLAIN' in os.environ else 'asgi'}",
     WSGI_APPLICATION=f"{__name__}.application",
 )
 django.setup()
 
+from django.contrib.sessions.middleware import SessionMiddleware  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
+from django.core.exceptions import PermissionDenied  # noqa: E402
 from django.core.wsgi import get_wsgi_application  # noqa: E402
 
 from genai_live import Client  # noqa: E402
@@ -61,8 +63,10 @@ PAGE = Path(__file__).parent / "js" / "page"
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'"
 
 
-def user_of(request: HttpRequest) -> str | None:
-    return request.user.get_username() if request.user.is_authenticated else None
+def user_of(request: HttpRequest) -> str:
+    if not request.user.is_authenticated:
+        raise PermissionDenied
+    return str(request.user.get_username())
 
 
 def options() -> dict[str, Any]:
@@ -77,6 +81,10 @@ def options() -> dict[str, Any]:
 
 
 voice = LiveVoice(Client(shared_reader=True), model="emulator", **options())
+
+
+class Sessions(SessionMiddleware):  # type: ignore[misc] # django has no types
+    """What a project may have made of Django's."""
 
 
 class Slow(WebsocketConsumer):  # type: ignore[misc] # channels has no types
@@ -100,14 +108,12 @@ def page(request: HttpRequest, name: str = "index.html") -> HttpResponseBase:
     return strictly(HttpResponse(file.read_bytes(), content_type=mimetypes.guess_type(name)[0]))
 
 
-urlpatterns = [path("", page), path("voice/", voice.urls), path("<str:name>", page)]
+urlpatterns = [path("", page), path("voice/", voice.urls), path("again/", voice.urls), path("<str:name>", page)]
 application = get_wsgi_application()
-asgi = ProtocolTypeRouter(
-    {
-        "http": get_asgi_application(),
-        "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
-    }
-)
+http = get_asgi_application()
+if "VISITED_PLAIN" not in os.environ:
+    sockets = [path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]
+    asgi = ProtocolTypeRouter({"http": http, "websocket": URLRouter(sockets)})
 
 if __name__ == "__main__":
     from django.core.management import execute_from_command_line

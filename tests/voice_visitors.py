@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -153,12 +154,54 @@ class Page:
         assert is_there(), f"the socket closed with {self.connection.close_code} after {self.events}"
         return found[0]
 
+    def talks_or_is_gone(self) -> None:
+        """Waits until its conversation is there; a worker on a busy machine may take longer than a visit may last."""
+        until(lambda: self.of("state_changed") or self.gone.is_set())
+
     @property
     def close_code(self) -> int | None:
         """How the server closed; waits for it. Codes from 4000 mean those from 1000: daphne sends no others."""
         assert self.gone.wait(PATIENCE)
         code = self.connection.close_code
         return code - PRIVATE if code is not None and code >= 4_000 else code
+
+
+class Network:
+    """A way to a server that can be lost: no byte passes from then on, and neither side is told."""
+
+    def __init__(self, url: str) -> None:
+        self._server = url.removeprefix("http://").partition(":")
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets = [self._listener]
+        self._is_lost = threading.Event()
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Network:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for each in self._sockets:
+            each.close()
+
+    def lose(self) -> None:
+        self._is_lost.set()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                near = self._listener.accept()[0]
+                far = socket.create_connection((self._server[0], int(self._server[2])))
+                self._sockets += near, far
+                for one, other in ((near, far), (far, near)):
+                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        with suppress(OSError):
+            while (data := one.recv(65_536)) and not self._is_lost.is_set():
+                other.sendall(data)
+            if not self._is_lost.is_set():
+                other.shutdown(socket.SHUT_WR)
 
 
 def token_of(url: str, context: ssl.SSLContext | None = None, **headers: str) -> str:
@@ -277,12 +320,24 @@ def nobody_talks(emulator: LiveEmulator) -> bool:
 @contextmanager
 def voice(shared_reader: bool = True, **settings: Any) -> Iterator[tuple[str, LiveVoice, LiveEmulator]]:
     """A Flask app with a voice, in this process; yields its URL."""
-    with LiveEmulator(voice=False) as emulator:
+    with workers(1, shared_reader, **settings) as (urls, voices, emulator):
+        yield urls[0], voices[0], emulator
+
+
+@contextmanager
+def workers(
+    number: int, shared_reader: bool = True, secrets: tuple[str, ...] = (), **settings: Any
+) -> Iterator[tuple[list[str], list[LiveVoice], LiveEmulator]]:
+    """A Flask app as several workers serve it: with its own memory each; yields their URLs."""
+    with LiveEmulator(voice=False) as emulator, ExitStack() as stack:
         client = Client(api_key="no-key", http_options={"base_url": emulator.url}, shared_reader=shared_reader)
-        app = flask.Flask("visited")
-        app.secret_key = "a secret of tests"
-        live_voice = LiveVoice(app, client, model="emulator", **settings)
-        with served(app) as url:
-            yield url, live_voice, emulator
-            live_voice.close(0.0)
-            until(lambda: len(live_voice) == 0 and not client.live.sessions)
+        urls, voices = [], []
+        for _, secret in itertools.zip_longest(range(number), secrets, fillvalue="a secret of tests"):
+            app = flask.Flask("visited")
+            app.secret_key = secret
+            voices.append(LiveVoice(app, client, model="emulator", **settings))
+            urls.append(stack.enter_context(served(app)))
+        yield urls, voices, emulator
+        for each in voices:
+            each.close(0.0)
+        until(lambda: not any(map(len, voices)) and not client.live.sessions)

@@ -1,6 +1,8 @@
 """Conversations that one worker of a web server carries: visitors' pages on one side, the service on the other. Driver's thread.
 
-One passes where p99 is below 50 ms both ways, and 99.9 % arrived. Each rung of a ladder starts all processes anew.
+The worker has a core to itself; pages, service and driver share the others. A step of a ladder passes where p99 is below 50 ms
+both ways, 99.9 % arrived, and so did a page of the site, asked for ten times a second, within 10 ms (p95). Each step starts all
+processes but the service anew; one that fails is tried once more.
 """
 
 from __future__ import annotations
@@ -10,26 +12,32 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks import report
 from benchmarks.bench import Bench
 from benchmarks.processes import ROOT
 from benchmarks.records import Record, chosen
 from benchmarks.server import Order
+from benchmarks.visitors.pages import percentile
 
 SUITE = "visitors"
 MODEL = Order("call", size=1_920, microseconds=40_000).model
 LIMIT = 0.05
+PAGE_LIMIT = 0.01
 ARRIVED = 0.999
 WARM, SECONDS = 2.0, 6.0
 REPORTS = 10
+TRANSPORTS = {"ws": False, "wss": True}
 
 
 class Kind(NamedTuple):
@@ -43,24 +51,25 @@ class Kind(NamedTuple):
 
 
 _GUNICORN = (sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:0", "--no-control-socket")
+FASTAPI, GTHREAD, GEVENT = "fastapi", "gthread", "gevent"
 KINDS = {
-    "fastapi": Kind(
+    FASTAPI: Kind(
         "FastAPI, uvicorn, google-genai",
         (sys.executable, "-m", "uvicorn", "--port", "0", "--no-access-log", "benchmarks.visitors.fastapi_app:app"),
-        (140, 180, 200, 220, 240),
-        ("fastapi", "uvicorn", "google.genai"),
+        (140, 180, 200, 220, 240, 260),
+        ("fastapi", "uvicorn", "uvloop", "google.genai"),
         reports=0,
     ),
-    "gthread": Kind(
+    GTHREAD: Kind(
         "Flask, LiveVoice, gthread with 8 threads",
         (*_GUNICORN, "-k", "gthread", "--threads", "8", "benchmarks.visitors.flask_app:app"),
-        (400, 540, 660, 760),
+        (400, 540, 600, 660, 720, 780),
         ("flask", "gunicorn"),
     ),
-    "gevent": Kind(
+    GEVENT: Kind(
         "Flask, LiveVoice, gevent",
         (*_GUNICORN, "-k", "gevent", "--worker-connections", "5000", "benchmarks.visitors.flask_app:app"),
-        (360, 440, 540),
+        (360, 440, 480, 520, 600),
         ("flask", "gunicorn", "gevent"),
     ),
 }
@@ -71,59 +80,104 @@ def run(bench: Bench) -> None:
     kinds = {name: kind for name, kind in KINDS.items() if all(map(importlib.util.find_spec, kind.needs))}
     for name in KINDS.keys() - kinds.keys():
         bench.say(f"{KINDS[name].title} is left out; it needs {', '.join(KINDS[name].needs)}")
-    for tls in (False, True):
-        for name, kind in kinds.items():
-            for count in kind.ladder[-2:] if bench.quick else kind.ladder:
-                if not (_try(bench, name, count, tls=tls) or _try(bench, name, count, tls=tls)):
-                    break
+    bench.records.append({"suite": SUITE, "measure": "machine", "about": report.machine(report.OF_WEB_SERVERS), "result": {}})
+    with cores_shared(bench.server.pid) as core:
+        for transport in TRANSPORTS:
+            for name, kind in kinds.items():
+                for count in kind.ladder[1:3] if bench.quick else kind.ladder:
+                    if not (_try(bench, name, count, transport, core) or _try(bench, name, count, transport, core)):
+                        break
 
 
-def _try(bench: Bench, name: str, count: int, *, tls: bool) -> bool:
-    place = bench.server.place(tls=tls)
-    result = measure(KINDS[name], count, place["url"], place["authority"])
-    bench.records.append({"suite": SUITE, "peer": name, "transport": "wss" if tls else "ws", "visitors": count, "result": result})
-    bench.say(f"{KINDS[name].title}, {'wss' if tls else 'ws'}, {count} visitors: {json.dumps(result)}")
+def _try(bench: Bench, name: str, count: int, transport: str, core: int) -> bool:
+    place = bench.server.place(tls=TRANSPORTS[transport])
+    before, began = bench.server.cpu, time.monotonic()
+    result = measure(KINDS[name], count, place["url"], place["authority"], core)
+    result["service_load"] = round((bench.server.cpu - before) / (time.monotonic() - began), 3)
+    bench.records.append({"suite": SUITE, "peer": name, "transport": transport, "visitors": count, "result": result})
+    bench.say(f"{KINDS[name].title}, {transport}, {count} visitors: {json.dumps(result)}")
     return passes(result)
 
 
 def passes(result: dict[str, Any]) -> bool:
     """True when nobody would have noticed the others."""
-    late = max(result.get("down_p99", LIMIT), result.get("up_p99", LIMIT))
-    return "error" not in result and late < LIMIT and min(result["arrived"], result["up_arrived"]) >= ARRIVED
+    return (
+        "error" not in result
+        and max(result["down_p99"], result["up_p99"]) < LIMIT
+        and min(result["arrived"], result["up_arrived"]) >= ARRIVED
+        and result["page_p95"] < PAGE_LIMIT
+    )
 
 
-def measure(kind: Kind, count: int, service: str, authority: str) -> dict[str, Any]:
-    """One rung."""
+def carried(records: Sequence[Record], peer: str, transport: str) -> int:
+    """The most visitors that a worker carried; 0 where none."""
+    steps = chosen(records, suite=SUITE, peer=peer, transport=transport)
+    return max((int(step["visitors"]) for step in steps if passes(step["result"])), default=0)
+
+
+@contextmanager
+def cores_shared(service: int) -> Iterator[int]:
+    """Leaves one core to the worker, and yields its number; everything else is on the others from now on."""
+    cores = sorted(os.sched_getaffinity(0))
+    others = set(cores[1:] or cores)
+    for process in (0, service):
+        os.sched_setaffinity(process, others)
+    try:
+        yield cores[0]
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def measure(kind: Kind, count: int, service: str, authority: str, core: int) -> dict[str, Any]:
+    """One step."""
     environment = {"VISITORS_URL": service, "VISITORS_CA": authority, "VISITORS_MODEL": MODEL}
-    with tempfile.TemporaryDirectory() as directory, worker(kind, Path(directory) / "log", environment) as (url, pid):
-        arguments = [url, str(count), str(SECONDS), str(WARM), str(kind.reports)]
-        command = [sys.executable, "-m", "benchmarks.visitors.pages", *arguments]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as pages:
-            try:
-                return _measured(pages, pid, service, authority, count)
-            except (AssertionError, ValueError, OSError) as error:
-                return {"error": str(error) or type(error).__name__}
-            finally:
-                pages.kill()
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            with worker(kind, Path(directory) / "log", environment, core) as (url, pid):
+                arguments = [url, str(count), str(SECONDS), str(WARM), str(kind.reports)]
+                command = [sys.executable, "-m", "benchmarks.visitors.pages", *arguments]
+                with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as pages:
+                    try:
+                        return _measured(pages, url, pid, service, authority, count)
+                    finally:
+                        pages.kill()
+        except (AssertionError, ValueError, OSError) as error:
+            return {"error": str(error) or type(error).__name__}
 
 
-def _measured(pages: subprocess.Popen[str], pid: int, service: str, authority: str, count: int) -> dict[str, Any]:
+def _measured(pages: subprocess.Popen[str], url: str, pid: int, service: str, authority: str, count: int) -> dict[str, Any]:
     assert _line(pages, 120.0) == "measuring"
-    delays_of(service, authority)
-    asked = began = time.monotonic()
-    spent, switches = cpu_of(pid), switches_of(pid)
-    threads = len(list(Path(f"/proc/{pid}/task").iterdir()))
-    result = json.loads(_line(pages, SECONDS + 30.0))
+    answer_of("forget", service, authority)
+    forgotten = began = time.monotonic()
+    spent, switches = Spent.of(pid), switches_of(pid)
+    seen = seconds_of_pages(f"{url}/", pages)
     messages = 2 * count * (time.monotonic() - began) / 0.04
-    result["us"] = (cpu_of(pid) - spent) / messages * 1e6
-    result["switches"] = (switches_of(pid) - switches) / messages
-    up, waited = sorted(delays_of(service, authority)), time.monotonic() - asked
-    result["up_p50"], result["up_p99"] = up[len(up) // 2], up[int(len(up) * 0.99)]
-    result["up_arrived"] = min(1.0, len(up) / (count * waited / 0.04))
-    result["threads"] = threads
-    result["megabytes"] = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4_096 / 1e6
-    result.update(json.loads(_line(pages, 30.0)))
-    return {name: round(value, 5) for name, value in result.items()}
+    spent, switches = Spent.of(pid) - spent, switches_of(pid) - switches
+    up, waited = sorted(json.loads(answer_of("delays", service, authority))), time.monotonic() - forgotten
+    return {
+        "up_p50": round(percentile(up, 0.5), 5), "up_p99": round(percentile(up, 0.99), 5),
+        "up_arrived": round(min(1.0, len(up) / (count * waited / 0.04)), 4),
+        "page_p95": round(percentile(seen, 0.95), 5),
+        "us": round((spent.user + spent.system) / messages * 1e6, 1), "system": round(spent.system / messages * 1e6, 1),
+        "load": round((spent.user + spent.system) * 2 * count / messages / 0.04, 2), "switches": round(switches / messages, 2),
+        "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
+        "megabytes": round(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6),
+        **{name: round(value, 5) for name, value in json.loads(_line(pages, 30.0)).items()},
+    }  # fmt: skip
+
+
+def seconds_of_pages(url: str, pages: subprocess.Popen[str]) -> list[float]:
+    """How long the site's own page takes, ten times a second until the visitors' pages have said their last."""
+    assert pages.stdout is not None
+    seconds: list[float] = []
+    until = time.monotonic() + SECONDS + 30.0
+    while not select.select([pages.stdout], [], [], 0.1)[0]:
+        began = time.monotonic()
+        assert began < until, "the pages do not end"
+        with urllib.request.urlopen(url, timeout=LIMIT * 100) as answer:
+            answer.read()
+        seconds.append(time.monotonic() - began)
+    return seconds
 
 
 def _line(process: subprocess.Popen[str], timeout: float) -> str:
@@ -135,69 +189,86 @@ def _line(process: subprocess.Popen[str], timeout: float) -> str:
 
 
 @contextmanager
-def worker(kind: Kind, log: Path, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
-    """The web server with one worker; yields its URL, and the process that serves."""
+def worker(kind: Kind, log: Path, environment: dict[str, str], core: int) -> Iterator[tuple[str, int]]:
+    """The web server with one worker, on a core of its own; yields its URL, and the process that serves."""
+    command = ("taskset", "-c", str(core), *kind.command)
     with log.open("wb") as out:
-        master = subprocess.Popen(kind.command, stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment})
+        master = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env={**os.environ, **environment})
+    children = []
     try:
         until = time.monotonic() + 30
         while not (found := re.search(r"(http://127\.0\.0\.1:\d+)", log.read_text())):
             assert time.monotonic() < until, log.read_text()
             time.sleep(0.05)
-        time.sleep(1.5)  # the worker boots
+        urllib.request.urlopen(f"{found.group(1)}/", timeout=30).read()  # the worker has booted
         children = Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()
         yield found.group(1), int(children[0]) if children else master.pid
     finally:
         master.kill()
         master.wait()
         for child in children:
-            subprocess.run(["kill", "-9", child], check=False, stderr=subprocess.DEVNULL)
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
 
 
-def cpu_of(pid: int) -> float:
-    """Seconds of a process, user's and system's."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+class Spent(NamedTuple):
+    """Seconds of a core."""
+
+    user: float
+    system: float
+
+    @classmethod
+    def of(cls, pid: int) -> Spent:
+        """Of a process, since it began."""
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return cls(*(int(fields[at]) / os.sysconf("SC_CLK_TCK") for at in (11, 12)))
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.user - other.user, self.system - other.system)
 
 
 def switches_of(pid: int) -> int:
     """Context switches of all threads of a process."""
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
-        total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())))
+        with suppress(FileNotFoundError):  # a thread that ended meanwhile
+            total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", (task / "status").read_text())))
     return total
 
 
-def delays_of(service: str, authority: str) -> list[float]:
-    """Seconds that the visitors' sound took to the service since this was last asked."""
+def answer_of(order: str, service: str, authority: str) -> str:
+    """What the service says to an order."""
     from genai_live import Client
 
     client = Client(api_key="k", http_options={"base_url": service, "ca_bundle": authority})
-    with client.live.connect(model=Order("delays").model) as session:
+    with client.live.connect(model=Order(order).model) as session:
         session.send_client_content(turns="now")
-        delays: list[float] = json.loads("".join(message.model_text or "" for message in session.receive()))
-    return delays
+        return "".join(message.model_text or "" for message in session.receive())
 
 
 def table(records: Sequence[Record]) -> str:
-    """Visitors carried."""
+    """Visitors carried, and what limits each kind."""
+    abouts = chosen(records, suite=SUITE, measure="machine")
     lines = [
-        "| | to the service | carried | down p50 / p99 ms | up p50 / p99 ms | µs a message | switches a message | pages p95 ms"
-        " | threads | MB |",
-        "|---" * 10 + "|",
+        *([f"{report.describe(abouts[-1]['about'])}\n"] if abouts else []),
+        "| | to the service | carried | times FastAPI's | down p50 / p99, ms | up p50 / p99, ms | pages p95, ms | µs a message"
+        " | of them system | switches a message | threads | MB | load of the core | of pages | of the service |",
+        "|---" * 15 + "|",
     ]
-    for transport in ("ws", "wss"):
+    for transport in TRANSPORTS:
         for name, kind in KINDS.items():
-            passed = [each for each in chosen(records, suite=SUITE, peer=name, transport=transport) if passes(each["result"])]
-            if not passed:
+            most = carried(records, name, transport)
+            steps = chosen(records, suite=SUITE, peer=name, transport=transport, visitors=most)
+            if not steps:
                 continue
-            best = max(passed, key=lambda record: int(record["visitors"]))
-            result = best["result"]
+            result = next(step["result"] for step in steps if passes(step["result"]))
+            base = carried(records, FASTAPI, transport)
             cells = [
-                kind.title, transport, str(best["visitors"]),
+                kind.title, transport, str(most), f"{most / base:.1f}" if base else "",
                 *(f"{result[f'{way}_p50'] * 1e3:.1f} / {result[f'{way}_p99'] * 1e3:.1f}" for way in ("down", "up")),
-                f"{result['us']:.0f}", f"{result['switches']:.1f}", f"{result['page_p95'] * 1e3:.1f}", f"{result['threads']:.0f}",
-                f"{result['megabytes']:.0f}",
+                f"{result['page_p95'] * 1e3:.1f}", f"{result['us']:.0f}", f"{result['system']:.0f}", f"{result['switches']:.1f}",
+                f"{result['threads']}", f"{result['megabytes']}", f"{result['load']:.2f}", f"{result['pages_load']:.2f}",
+                f"{result['service_load']:.2f}",
             ]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

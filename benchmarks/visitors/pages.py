@@ -1,7 +1,8 @@
 """Many pages in one process: bare sockets and epoll, each speaking 25 messages a second, stamped, evenly spread.
 
-``python -m benchmarks.visitors.pages URL COUNT SECONDS WARM REPORTS`` prints what was measured as JSON. REPORTS is how often a
-second a page says what it has heard: 10 in the wire format of docs/web.md, 0 for apps that ask for nothing of the kind.
+``python -m benchmarks.visitors.pages URL COUNT SECONDS WARM REPORTS`` prints ``measuring`` when it begins, and then what was
+measured as JSON. REPORTS is how often a second a page says what it has heard: 10 in the wire format of docs/web.md, 0 for apps
+that ask for nothing of the kind.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ import select
 import socket
 import struct
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ class Page:
         assert self.unread.startswith(b"HTTP/1.1 101"), self.unread
         del self.unread[: self.unread.index(b"\r\n\r\n") + 4]
         self.say({"event": "start", "version": 1, "token": token, "conversation": None})
-        self.heard = 0
+        self.heard = self.sent = 0
         self.ready = False
 
     def wait(self) -> None:
@@ -54,7 +54,19 @@ class Page:
         return data
 
     def say(self, event: dict[str, object]) -> None:
-        self.socket.send(framed(json.dumps(event).encode(), 0x81))
+        self._send(framed(json.dumps(event).encode(), 0x81))
+
+    def speak(self, silence: bytes, reports: float) -> None:
+        """Sends the next 40 ms, and now and then what was heard: all but 0.1 s, as a loudspeaker has it."""
+        self._send(framed(struct.pack("<d", time.monotonic()) + silence))
+        self.sent += 1
+        if reports and self.sent % round(1 / PERIOD / reports) == 0:
+            self.say({"event": "played", "seconds": max(0.0, self.heard / 48_000 - 0.1), "flushes": 0})
+
+    def _send(self, frame: bytes) -> None:
+        """Raises BlockingIOError where the server has not read for so long that the socket is full."""
+        if self.socket.send(frame) < len(frame):
+            raise BlockingIOError
 
     def take(self, data: bytes, delays: list[float], now: float) -> None:
         """Cuts the server's frames; notes how old their sound is."""
@@ -85,31 +97,12 @@ def framed(payload: bytes, first: int = 0x82) -> bytes:
 
 
 def percentile(values: Sequence[float], part: float) -> float:
+    """The value below which so many of them are, from 0 to 1; infinity where there is none."""
     return sorted(values)[min(len(values) - 1, int(len(values) * part))] if values else float("inf")
 
 
-class Looker:
-    """Fetches a web page ten times a second, beside."""
-
-    def __init__(self, url: str) -> None:
-        self.seconds: list[float] = []
-        self.over = threading.Event()
-        self._url = url
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self.over.wait(0.1):
-            began = time.monotonic()
-            urllib.request.urlopen(self._url, timeout=PATIENCE).read()
-            self.seconds.append(time.monotonic() - began)
-
-    def stop(self) -> None:
-        self.over.set()
-        self._thread.join(PATIENCE)
-
-
 def main() -> None:
+    """Opens the pages, lets them talk, measures."""
     url, (count, seconds, warm, reports) = sys.argv[1], map(float, sys.argv[2:6])
     host, port = url.removeprefix("http://").split(":")
     token = json.load(urllib.request.urlopen(f"{url}/voice/token", timeout=PATIENCE))["token"]
@@ -123,45 +116,34 @@ def main() -> None:
         epoll.register(descriptor, select.EPOLLIN)
     now = time.monotonic()
     due = [(now + PERIOD * number / count, number) for number in range(len(pages))]
-    sent = [0] * len(pages)
     heapq.heapify(due)
     delays: list[float] = []
-    refused = 0
-    starts, ends = now + warm, now + warm + seconds
-    looker = None
+    late: list[float] = []
+    starts = now + warm
+    ends, spent, is_measuring = starts + seconds, 0.0, False
     silence = bytes(CHUNK - 8)
     while now < ends:
         for descriptor, _ in epoll.poll(max(0.0, due[0][0] - now)):
             page = of_descriptor[descriptor]
-            try:
-                data = page.socket.recv(262_144)
-            except BlockingIOError:
-                continue
-            page.take(data, delays, time.monotonic())
+            page.take(page.socket.recv(262_144), delays, time.monotonic())
         now = time.monotonic()
         while due[0][0] <= now:
             at, number = heapq.heappop(due)
-            page = pages[number]
-            try:
-                page.socket.send(framed(struct.pack("<d", time.monotonic()) + silence))
-                sent[number] += 1
-                if reports and sent[number] % round(1 / PERIOD / reports) == 0:
-                    page.say({"event": "played", "seconds": max(0.0, page.heard / 48_000 - 0.1), "flushes": 0})
-            except BlockingIOError:
-                refused += 1
+            pages[number].speak(silence, reports)
+            late.append(now - at)
             heapq.heappush(due, (at + PERIOD, number))
-        if looker is None and now >= starts:
+        if not is_measuring and now >= starts:
+            is_measuring = True
             delays.clear()
+            late.clear()
+            spent = time.process_time()
             print("measuring", flush=True)
-            looker = Looker(url)
-    assert looker is not None
     result = {
         "down_p50": percentile(delays, 0.5), "down_p99": percentile(delays, 0.99),
-        "arrived": len(delays) / (count * seconds / PERIOD), "refused": refused,
+        "arrived": min(1.0, len(delays) / (count * seconds / PERIOD)),
+        "pages_late_p99": percentile(late, 0.99), "pages_load": (time.process_time() - spent) / seconds,
     }  # fmt: skip
     print(json.dumps(result), flush=True)
-    looker.stop()
-    print(json.dumps({"page_p95": percentile(looker.seconds, 0.95)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -138,8 +138,28 @@ def setup_message(
     Raises:
         ConfigError: with the full path of what is wrong, or of what the model's family refuses.
     """
+    path = api_client.model_path(model, deadline)
+    fields = setup_fields(api_client, model, config, resume=resume, resumable=resumable, extra_setup=extra_setup, history=history)
+    return Setup({"model": path, **fields})
+
+
+def setup_fields(
+    api_client: Client,
+    model: str,
+    config: Config = None,
+    *,
+    resume: str | None = None,
+    resumable: bool = False,
+    extra_setup: Mapping[str, Any] | None = None,
+    history: Any = None,
+) -> dict[str, Any]:
+    """All that the message holds but the model, for whose resource name a project may have to be looked up. Pure.
+
+    Raises:
+        ConfigError: as for ``setup_message``.
+    """
     backend = api_client.backend
-    setup = {"model": api_client.model_path(model, deadline), **config_fields(backend, config)}
+    setup = config_fields(backend, config)
     family = family_of(model, api_client)
     check_setup(setup, extra_setup if isinstance(extra_setup, Mapping) else {}, Model(model, family), PATH)
     if "tools" in setup:
@@ -148,7 +168,7 @@ def setup_message(
     _add_extra(setup, Checker(backend, FORMS), extra_setup)
     if backend.is_vertex and not setup.get(_GENERATION, {}).get(_MODALITIES):
         setup[_GENERATION] = {**setup.get(_GENERATION, {}), _MODALITIES: list(_DEFAULT_MODALITIES)}
-    return Setup(setup)
+    return setup
 
 
 def config_fields(backend: Backend, config: Config, path: str = PATH) -> dict[str, Any]:

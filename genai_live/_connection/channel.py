@@ -364,7 +364,7 @@ class Channel(Generic[ServerMessage]):
             self._leave_by = leave_by(now, protocol.time_left)
         if self.delivery.paused:  # what the service said before its end lies unread: it is for the service to close
             return NEVER
-        if protocol.handle is None or (protocol.answer_due and now < self._leave_by):
+        if protocol.handle is None or (protocol.turn_open and now < self._leave_by):
             return self._leave_by if now < self._leave_by else NEVER
         with self._lock:
             self._move(Change.LEFT)

@@ -70,6 +70,8 @@ class Question:
     def __init__(self, number: int, kind: Asked) -> None:
         self.number = number
         self.kind = kind
+        self.text = ""
+        """Its words, where it was asked in text."""
         self.fate = Fate.WAITING
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""

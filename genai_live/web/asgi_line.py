@@ -1,4 +1,7 @@
-"""A line over the WebSocket of an ASGI server (daphne, uvicorn). On the server's event loop; no thread for each visitor."""
+"""A line over the WebSocket of an ASGI server (daphne, uvicorn). On the server's event loop; no thread for each visitor.
+
+daphne takes whatever it is given and never says that a page does not read. So the page's own reports bound what it is given.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from genai_live.web.blocking_line import GOODBYE, LONGEST_WAIT, STALL
-from genai_live.web.line import Taker
-from genai_live.web.outgoing import SLOW_AFTER, Outgoing
+from genai_live.web.line import GOODBYE, LONGEST_WAIT, Taker, unread
+from genai_live.web.outgoing import Outgoing, Window
 from genai_live.web.wire_format import PRIVATE
 
 logger = logging.getLogger("genai_live")
+
+AWAY = 1001
+"""The close code for a page that does not read: should it read again, it comes back."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -31,6 +36,7 @@ class AsgiLine:
         self._lock = threading.Lock()
         """Guards what waits, and the close."""
         self._outgoing = Outgoing()
+        self._window = Window()
         self._close: tuple[int, str] | None = None
         self._taker: Taker | None = None
         self._began = asyncio.Event()
@@ -40,6 +46,10 @@ class AsgiLine:
         """Why this side ended it."""
         self._sending_since: float | None = None
         """When the call began that sends."""
+        self._held_since: float | None = None
+        """When the page last accounted for sound, or the first was held back; None while it keeps up."""
+        self._has_gone = False
+        """True when the page's side is closed."""
 
     # ``Line``. Any thread.
 
@@ -54,10 +64,7 @@ class AsgiLine:
         with self._lock:
             if self._close is not None or self._over.is_set():
                 return 0
-            self._outgoing.put(message)
-            since = self._sending_since
-            slow = since is not None and time.monotonic() - since >= SLOW_AFTER
-            dropped = self._outgoing.keep_newest() if slow else 0
+            dropped = self._outgoing.add(message, self._waits_since, time.monotonic())
         self._call(self._wake)
         return dropped
 
@@ -65,6 +72,16 @@ class AsgiLine:
         """As of ``Line``."""
         with self._lock:
             self._outgoing.drop_sound()
+
+    def reported(self, seconds: float, flushes: int | None) -> None:
+        """As of ``Line``."""
+        now = time.monotonic()
+        with self._lock:
+            is_more = self._window.reported(seconds, flushes, now)
+            if is_more:
+                self._held_since = now if self._holds_back else None
+        if is_more:
+            self._call(self._wake)
 
     def end(self, code: int, reason: str = "") -> None:
         """As of ``Line``."""
@@ -105,6 +122,9 @@ class AsgiLine:
             for task in tasks:
                 if task.done() and (error := task.exception()) is not None and not isinstance(error, OSError):
                     logger.error("a visitor's socket failed; the conversation ends", exc_info=error)
+            if not self._has_gone and self._close is None:
+                with suppress(Exception):  # else daphne would keep the socket, and all that waits for it
+                    await asyncio.wait_for(self._say_goodbye(AWAY, ""), GOODBYE)
         finally:
             for task in tasks:
                 task.cancel()
@@ -116,6 +136,7 @@ class AsgiLine:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                self._has_gone = True
                 return
             if self._taker is not None and message["type"] == "websocket.receive" and self._close is None:
                 text = message.get("text")
@@ -145,8 +166,26 @@ class AsgiLine:
             await self._send_message({"type": "websocket.close", "code": code + PRIVATE, "reason": reason})
 
     def _next(self) -> bytes | str | None:
+        """None when nothing waits, or the page has to report first."""
+        now = time.monotonic()
         with self._lock:
-            return self._outgoing.take() if self._outgoing else None
+            if self._holds_back and self._held_since is None:
+                self._held_since = now
+            if not self._outgoing or self._holds_back:
+                return None
+            message = self._outgoing.take()
+            self._window.sent(message, now)
+            return message
+
+    @property
+    def _waits_since(self) -> float | None:
+        """Since when the page takes nothing."""
+        return self._held_since if self._sending_since is None else self._sending_since
+
+    @property
+    def _holds_back(self) -> bool:
+        """Requires the lock."""
+        return self._close is None and self._window.is_full and self._outgoing.begins_with_sound
 
     async def _keep_time(self) -> None:
         due = 0.0
@@ -154,9 +193,7 @@ class AsgiLine:
             now = time.monotonic()
             if now >= due and self._taker is not None:
                 due = min(self._taker.on_time(now), now + LONGEST_WAIT)
-            since = self._sending_since
-            if (since is not None and now - since > STALL) or self._outgoing.is_too_much:
-                logger.info("a page that does not read was let go")
-                self._error = TimeoutError(f"the page has not read for {STALL:.0f} s")
+            if self._outgoing.is_stuck(self._waits_since, now):
+                self._error = unread()
                 return
             await asyncio.sleep(min(max(0.0, due - now), 1.0))

@@ -127,6 +127,8 @@ class BrowserEnd:
         """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
         self._ends = False
         """True when the conversation has ended, and its last event, which says why, is on its way."""
+        self._is_let_go = False
+        """True when nobody waits for the page's goodbye."""
         self._spoken_noted = now
 
     def __repr__(self) -> str:
@@ -244,7 +246,7 @@ class BrowserEnd:
             self.refuse("server", wire_format.TROUBLE, FAILED)
         else:
             self.end(self.close_code)
-        if timeout > 0:
+        if timeout > 0 and not self._is_let_go:
             self._line.wait(timeout)
 
     # For whoever receives visitors. Any thread, never blocks.
@@ -283,6 +285,11 @@ class BrowserEnd:
         self._line.send(wire_format.refused(reason, sentence))
         self._line.end(code, reason)
         self._end(None)
+
+    def let_go(self, reason: str, sentence: str, code: int = REFUSED) -> None:
+        """As ``refuse``, and the conversation ends without waiting for the goodbye of a page that may be dead."""
+        self._is_let_go = True
+        self.refuse(reason, sentence, code)
 
     # For the line, on its thread: ``Taker``.
 
@@ -347,6 +354,7 @@ class BrowserEnd:
         self._started.set()
 
     def _take_played(self, report: Played, now: float) -> None:
+        self._line.reported(report.seconds, report.flushes)
         self._reported = max(self._reported, report.seconds)
         self.unheard.heard(self._reported - self._reported_at_flush)
         heard = max(0.0, report.seconds - self._replayed)

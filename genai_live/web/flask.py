@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,8 @@ from genai_live import Client
 from genai_live._arguments import came
 from genai_live.errors import ConfigError
 from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
-from genai_live.web.handover import NoUpgrade, Upgraded, upgrade
-from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, STATIC, Reception, checked, name_of
+from genai_live.web.handover import NoUpgrade, Upgraded, end_request
+from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, Reception, checked, module_of, name_of
 from genai_live.web.store import ConversationStore
 from genai_live.web.tokens import SignedTickets
 from genai_live.web.visits import Refusal
@@ -56,7 +57,7 @@ class LiveVoice:
         origins: Other origins whose pages may talk, such as "https://www.example.com"; that of the app itself always may.
 
     Raises:
-        ConfigError: an argument is not what it should be.
+        ConfigError: an argument is not what it should be, or the model's family refuses the config.
     """
 
     def __init__(
@@ -82,8 +83,12 @@ class LiveVoice:
         checked(authorize)
         self._prefix = prefix
         self._authorize = authorize
+        self._tickets_of: dict[tuple[str | bytes, ...], SignedTickets] = {}
+        """By the secrets of the apps: a voice may be that of several."""
+        self._own_secret = ""
+        self._lock = threading.Lock()
+        """Guards the making of both above."""
         self._reception = Reception(
-            self._new_tickets,
             client,
             model=model,
             config=config,
@@ -100,7 +105,7 @@ class LiveVoice:
             self.init_app(app)
 
     def init_app(self, app: Flask) -> None:
-        """Adds the routes to an app. Once.
+        """Adds the routes to an app; to each app once.
 
         Raises:
             ConfigError: it is no Flask app, or has a voice with this prefix already.
@@ -137,15 +142,12 @@ class LiveVoice:
     def _socket(self) -> Response | str:
         refusal, visitor = self._judged()
         try:
-            upgraded = upgrade(request.environ, self._reception.reader)
+            upgraded = self._reception.let_in(request.environ, self._tickets, visitor, refusal)
         except NoUpgrade as error:
             return Response(str(error), error.status, {"Upgrade": "websocket"}, mimetype="text/plain")
         except ConfigError as error:
             logger.error("%s", error)  # noqa: TRY400 # the sentence says it all
             return Response(str(error), 501, mimetype="text/plain")
-        except OSError:
-            return _Over(None)
-        self._reception.visits.receive(upgraded.line, visitor, refusal)
         return _Over(upgraded)
 
     def _judged(self) -> tuple[Refusal | None, str | None]:
@@ -154,17 +156,16 @@ class LiveVoice:
     def _visitor(self) -> str | None:
         if self._authorize is not None:
             return name_of(self._authorize(request))
-        return self._reception.tickets.name_in(request.cookies.get(COOKIE, ""))
+        return self._tickets.name_in(request.cookies.get(COOKIE, ""))
 
     def _token(self) -> Response:
         refusal, visitor = self._judged()
         if refusal is not None:
             abort(403)
-        known, visitor = visitor is not None, visitor or secrets.token_hex(8)
-        response = jsonify(token=self._reception.tickets.token(visitor))
+        token, cookie = self._tickets.issued(visitor)
+        response = jsonify(token=token)
         response.headers["Cache-Control"] = "no-store"
-        if not known:
-            cookie = self._reception.tickets.cookie(visitor)
+        if cookie is not None:
             path = f"{request.script_root}{self._prefix}"
             response.set_cookie(
                 COOKIE, cookie, COOKIE_SECONDS, path=path, secure=request.is_secure, httponly=True, samesite="Strict"
@@ -172,25 +173,35 @@ class LiveVoice:
         return response
 
     def _file(self, name: str) -> Response:
-        if name not in (file.name for file in STATIC.glob("*.js")):
+        module = module_of(name)
+        if module is None:
             abort(404)
-        response = Response((STATIC / name).read_bytes(), mimetype="text/javascript")
+        response = Response(module, mimetype="text/javascript")
         response.cache_control.no_cache = True  # kept by the browser, and asked for again by its tag
         response.add_etag()
         response.make_conditional(request)
         return response
 
-    @staticmethod
-    def _new_tickets() -> SignedTickets:
-        return SignedTickets(current_app.secret_key or _own_secret())
+    @property
+    def _tickets(self) -> SignedTickets:
+        """Those of the app of this request: a secret may be set late, and processes fork before they have visitors."""
+        secret = current_app.secret_key
+        fallbacks = current_app.config.get("SECRET_KEY_FALLBACKS") or ()
+        with self._lock:
+            keys = (*fallbacks, secret or self._secret_of_this_process())
+            if keys not in self._tickets_of:
+                self._tickets_of[keys] = SignedTickets(keys)
+            return self._tickets_of[keys]
 
-
-def _own_secret() -> str:
-    logger.warning(
-        "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several"
-        " workers serve, or one is restarted"
-    )
-    return secrets.token_hex()
+    def _secret_of_this_process(self) -> str:
+        """Requires the lock."""
+        if not self._own_secret:
+            logger.warning(
+                "app.secret_key is not set: tokens and conversations of pages hold for this process alone; set it where several"
+                " workers serve, or one is restarted"
+            )
+            self._own_secret = secrets.token_hex()
+        return self._own_secret
 
 
 class _Over(Response):
@@ -201,9 +212,5 @@ class _Over(Response):
         self._upgraded = upgraded
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        upgraded = self._upgraded
-        if upgraded is not None and upgraded.is_lent:
-            upgraded.line.wait(None)
-        if upgraded is None or upgraded.ends_by_raising:
-            raise StopIteration
+        end_request(self._upgraded)
         return super().__call__(environ, start_response)

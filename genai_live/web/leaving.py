@@ -6,6 +6,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 logger = logging.getLogger("genai_live")
@@ -15,7 +16,7 @@ _installed: set[Callable[[float | None], object]] = set()
 
 
 def leave_at_signal(leave: Callable[[float | None], object]) -> None:
-    """Has SIGTERM call ``leave(None)`` before the server's own handler; a second one does not wait for it.
+    """Has SIGTERM call ``leave(None)`` before the server's own handler; a second one ``leave(0.0)``; a third waits for neither.
 
     Nothing happens outside the main thread, nor where the server's handler is none of Python's: its own order holds there.
     """
@@ -25,20 +26,23 @@ def leave_at_signal(leave: Callable[[float | None], object]) -> None:
     if not callable(before):
         return
     _installed.add(leave)
-    leaving = threading.Event()
+    timeouts: list[float | None] = [0.0, None]
+    """Of the calls to come, the last first."""
+    ends = [before]
+    """Until the server has been told: once is enough."""
 
-    def then_end(number: int) -> None:
+    def then_end(number: int, timeout: float | None) -> None:
         try:
-            leave(None)
+            leave(timeout)
         except Exception:
             logger.exception("a worker could not send its visitors to another one")
-        before(number, None)
+        with suppress(IndexError):
+            ends.pop()(number, None)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if leaving.is_set():
+        if not timeouts:
             before(number, frame)
             return
-        leaving.set()
-        threading.Thread(target=then_end, args=(number,), name="genai-live-leaving").start()
+        threading.Thread(target=then_end, args=(number, timeouts.pop()), name="genai-live-leaving", daemon=True).start()
 
     signal.signal(signal.SIGTERM, handle)

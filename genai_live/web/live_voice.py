@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable, Mapping
+from inspect import iscoroutinefunction, signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -11,9 +11,10 @@ from uuid import UUID
 
 from genai_live import Client
 from genai_live._arguments import came, number_above_0, number_from_0
+from genai_live._preparing import check_config
 from genai_live.errors import ConfigError
 from genai_live.voice.settings import completed
-from genai_live.web.handover import is_same_origin
+from genai_live.web.handover import Upgraded, is_same_origin, upgrade
 from genai_live.web.store import ConversationStore, MemoryStore
 from genai_live.web.tokens import Tickets
 from genai_live.web.visitors_thread import reader_of
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from genai_live.tools import ToolPolicy
     from genai_live.types import LiveConnectConfig
 
-STATIC = Path(__file__).parent / "static"
+_STATIC = Path(__file__).parent / "static"
 DRAIN_TIMEOUT = 20.0
 """Seconds for the ends of the model's turns when a worker ends: gunicorn kills it 30 s after SIGTERM."""
 COOKIE = "genai_live_visitor"
@@ -32,14 +33,10 @@ COOKIE_SECONDS = 86_400
 
 
 class Reception:
-    """Where the visitors of one ``LiveVoice`` come in; its arguments are those of the frameworks' classes.
-
-    ``tickets`` is called with the first visitor: a framework's secret may be set late, and processes fork before it.
-    """
+    """Where the visitors of one ``LiveVoice`` come in; its arguments are those of the frameworks' classes."""
 
     def __init__(
         self,
-        tickets: Callable[[], Tickets],
         client: Client | None,
         *,
         model: str,
@@ -64,30 +61,46 @@ class Reception:
         for name, seconds in {"idle_timeout": idle_timeout, "total_timeout": total_timeout}.items():
             if seconds is not None:
                 number_above_0(seconds, name)
-        completed(config, turn_taking)  # what is wrong with it is said here, and not to the first visitor
         client = client or Client(shared_reader=True)
+        # What is wrong with it is said here, and not to the first visitor.
+        check_config(client._api_client, model, completed(config, turn_taking), run_tools)
         self.reader = reader_of(client)
-        self._opening = Opening(client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
+        opening = Opening(client, model, config, turn_taking, run_tools, idle_timeout, total_timeout)
         self._origins = _origins_of(origins)
-        self._store = MemoryStore() if store is None else store
+        self._model = model
         self._limit = most_visitors() if limit is None else limit
-        self._drain_timeout = number_from_0(drain_timeout, "drain_timeout")
-        self._new_tickets = tickets
-        self._lock = threading.Lock()
-        """Guards the making of both below."""
-        self._tickets: Tickets | None = None
-        self._visits: Visits | None = None
+        self.visits = Visits(
+            opening,
+            MemoryStore() if store is None else store,
+            limit=self._limit,
+            drain_timeout=number_from_0(drain_timeout, "drain_timeout"),
+        )
 
     def __repr__(self) -> str:
-        return f"{self._opening.model} {len(self)} of {self._limit} conversations"
+        return f"{self._model} {len(self)} of {self._limit} conversations"
 
     def __len__(self) -> int:
-        return 0 if self._visits is None else len(self._visits)
+        return len(self.visits)
 
     def leave(self, timeout: float | None) -> None:
-        """As of ``Visits``; nothing happens where nobody came."""
-        if self._visits is not None:
-            self._visits.leave(timeout)
+        """As of ``Visits``."""
+        self.visits.leave(timeout)
+
+    def let_in(
+        self, environ: Mapping[str, Any], tickets: Tickets, visitor: str | None, refusal: Refusal | None
+    ) -> Upgraded | None:
+        """Takes the socket of a request and serves its visitor, or has the page read why not; None when nobody is there any more.
+
+        Raises:
+            NoUpgrade: the request does not ask for a WebSocket.
+            ConfigError: the web server gives no socket.
+        """
+        try:
+            upgraded = upgrade(environ, self.reader)
+        except OSError:
+            return None
+        self.visits.receive(upgraded.line, tickets, visitor, refusal)
+        return upgraded
 
     def is_same_origin(self, environ: Mapping[str, Any]) -> bool:
         """True when the page of this request may talk here."""
@@ -102,30 +115,30 @@ class Reception:
         name = visitor()
         return (UNKNOWN if name is None and must_be_known else None), name
 
-    @property
-    def tickets(self) -> Tickets:
-        """Signs what pages show."""
-        if self._tickets is None:
-            with self._lock:
-                self._tickets = self._tickets or self._new_tickets()
-        return self._tickets
 
-    @property
-    def visits(self) -> Visits:
-        """All visitors of this process."""
-        tickets = self.tickets
-        if self._visits is None:
-            with self._lock:
-                self._visits = self._visits or Visits(
-                    self._opening, tickets, self._store, limit=self._limit, drain_timeout=self._drain_timeout
-                )
-        return self._visits
+def module_of(name: str) -> bytes | None:
+    """One of the element's modules; None where it has none of this name."""
+    return next((file.read_bytes() for file in _STATIC.glob("*.js") if file.name == name), None)
 
 
 def checked(authorize: object) -> None:
-    """Raises ConfigError for an ``authorize`` that cannot be called."""
+    """Raises ConfigError for an ``authorize`` that cannot be called, or whose answer would have to be awaited."""
     if authorize is not None and not callable(authorize):
         raise ConfigError(f"must be a function that takes a request, not {came(authorize)}", "authorize")
+    if any(map(iscoroutinefunction, (authorize, getattr(authorize, "__call__", None)))):  # noqa: B004 # not whether, but what
+        raise ConfigError("must be a plain function, which may wait, not an async one", "authorize")
+    if authorize is not None and not _takes_one(authorize):
+        raise ConfigError("must be a function that takes one argument, the request", "authorize")
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    try:
+        signature(function).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # of some builtins nobody knows what they take
+        return True
+    return True
 
 
 def name_of(answer: object) -> str | None:
@@ -142,7 +155,12 @@ def _origins_of(given: object) -> tuple[str, ...]:
     origins = tuple(given) if isinstance(given, Iterable) and not isinstance(given, str) else ("",)
     if not all(map(_is_origin, origins)):
         raise ConfigError('must be a list of origins without a path, such as ["https://www.example.com"]', "origins")
-    return tuple(each.lower() for each in origins)
+    return tuple(_without_default_port(each.lower()) for each in origins)
+
+
+def _without_default_port(origin: str) -> str:
+    """As browsers say it."""
+    return origin.removesuffix({"http": ":80", "https": ":443"}.get(urlsplit(origin).scheme, " "))
 
 
 def _is_origin(text: object) -> bool:

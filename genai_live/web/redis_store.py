@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
+from genai_live._arguments import came, number_above_0
+from genai_live._extras import installing
 from genai_live.errors import ConfigError
 from genai_live.voice import Utterance
 from genai_live.web.store import StoredConversation
@@ -15,6 +17,7 @@ __all__ = ["RedisStore"]
 
 TIMEOUT = 1.0
 """Seconds that Redis may take; talking goes on without it."""
+EXAMPLE = "redis://localhost:6379/0"
 _CLAIM = """
 local owner = redis.call('GET', KEYS[1])
 if owner and owner ~= ARGV[1] then return 0 end
@@ -40,16 +43,21 @@ class RedisStore:
         timeout: Seconds that Redis may take for an answer. A store that fails stops nobody from talking.
 
     Raises:
-        ConfigError: the package redis is missing, or the URL is none.
+        ConfigError: the package redis is missing, or an argument is not what it should be.
     """
 
     def __init__(self, url: str, *, prefix: str = "genai-live:", timeout: float = TIMEOUT) -> None:
+        if not isinstance(url, str):
+            raise ConfigError(f"must be the URL of a Redis, such as {EXAMPLE}, not {came(url)}", "url")
+        if not isinstance(prefix, str):
+            raise ConfigError(f"must be text, not {came(prefix)}", "prefix")
+        number_above_0(timeout, "timeout")
         try:
             import redis
             from redis.backoff import NoBackoff
             from redis.retry import Retry
         except ImportError:
-            raise ConfigError("needs  pip install 'genai-live[redis]'", "store") from None
+            raise ConfigError(f"takes the package redis: {installing('redis')}", "store") from None
         try:
             self._redis = redis.Redis.from_url(
                 url,
@@ -57,8 +65,10 @@ class RedisStore:
                 socket_connect_timeout=timeout,
                 retry=Retry(NoBackoff(), 1),  # once: a connection that Redis closed meanwhile
             )
-        except ValueError as error:
-            raise ConfigError(f"must be the URL of a Redis, such as redis://localhost:6379/0: {error}", "url") from None
+            self._redis.connection_pool.make_connection()  # dials nothing, and says which options there are
+        except (ValueError, TypeError, redis.RedisError):
+            words = f"must be the URL of a Redis, such as {EXAMPLE}, its password written with %23 for # and so on"
+            raise ConfigError(words, "url") from None
         self._prefix = prefix
         self._claim = self._redis.register_script(_CLAIM)
         self._release = self._redis.register_script(_RELEASE)
@@ -78,6 +88,13 @@ class RedisStore:
         """As of ``ConversationStore``."""
         stored = self._redis.get(self._key(id))
         return None if stored is None else _read(stored)
+
+    def load_all(self, ids: Sequence[str]) -> list[StoredConversation | None]:
+        """``load`` for many, in one exchange."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for id in ids:
+                pipeline.get(self._key(id))
+            return [None if each is None else _read(each) for each in pipeline.execute()]
 
     def save(self, id: str, conversation: StoredConversation, ttl: float) -> None:
         """As of ``ConversationStore``."""
@@ -99,13 +116,19 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _written(conversation: StoredConversation) -> bytes:
-    fields = asdict(conversation)
-    unheard: bytes = fields.pop("unheard")
-    return json.dumps(fields).encode() + _APART + unheard
+    kept = asdict(conversation)
+    unheard: bytes = kept.pop("unheard")
+    return json.dumps(kept).encode() + _APART + unheard
 
 
 def _read(stored: Any) -> StoredConversation:
     head, _, unheard = bytes(stored).partition(_APART)
-    fields = json.loads(head)
-    said = tuple(Utterance(**each) for each in fields.pop("transcript"))
-    return StoredConversation(**fields, transcript=said, unheard=unheard)
+    kept = json.loads(head)
+    said = tuple(Utterance(**_known(Utterance, each)) for each in kept.pop("transcript"))
+    return StoredConversation(**_known(StoredConversation, kept), transcript=said, unheard=unheard)
+
+
+def _known(kind: type, kept: dict[str, Any]) -> dict[str, Any]:
+    """Without what a newer version of the library has added: during a deployment old workers read what new ones wrote."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in kept.items() if name in names}

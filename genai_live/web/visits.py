@@ -67,6 +67,7 @@ UNKNOWN = Refusal("refused", "You may not talk here. Log in, then try again.")
 TOKEN = Refusal("token", "This page has expired. Reload it, then try again.")
 OTHERS = Refusal("conversation", "This conversation is not yours. Start another one.")
 BUSY = Refusal("busy", "This conversation is open in another window.")
+ELSEWHERE = Refusal("elsewhere", "The conversation goes on in another window.")
 ALL_TAKEN = Refusal("full", "All lines are busy. Try again in a minute.", FULL)
 LEAVES = Refusal("moving", "The server restarts. The conversation goes on in a moment.", MOVING)
 TROUBLED = Refusal("server", TROUBLE, FAILED)
@@ -113,7 +114,7 @@ def _nobody(_: Event) -> None:
 class Visit:
     """One socket of one visitor, from its first message to its last."""
 
-    def __init__(self, visits: Visits, line: Line, opening: Opening, visitor: str | None) -> None:
+    def __init__(self, visits: Visits, line: Line, opening: Opening, tickets: Tickets, visitor: str | None) -> None:
         self.end = BrowserEnd(
             line, idle_timeout=opening.idle_timeout, total_timeout=opening.total_timeout, turn_taking=opening.turn_taking
         )
@@ -124,6 +125,7 @@ class Visit:
         self.conversation: Conversation | None = None
         self._visits = visits
         self._opening = opening
+        self._tickets = tickets
         self._visitor = visitor
         """Who the request came from; None where that is in the token alone."""
         self._start: Start | None = None
@@ -154,6 +156,10 @@ class Visit:
         """Tells the page why it may not talk, and closes."""
         self.end.refuse(refusal.reason, refusal.sentence, refusal.code)
 
+    def give_up(self) -> None:
+        """The page has come back over another socket: this one is dead, or a second window. Ends it at once."""
+        self.end.let_go(ELSEWHERE.reason, ELSEWHERE.sentence, ELSEWHERE.code)
+
     def rests(self) -> bool:
         """True when no turn would be cut, and then none begins any more."""
         return self.end.take_no_more(lambda: not self._turn_is_open)
@@ -164,7 +170,7 @@ class Visit:
         if self._refusal is not None:
             self.refuse(self._refusal)
             return
-        tickets = self._visits.tickets
+        tickets = self._tickets
         visitor = tickets.visitor_of(start.token)
         if visitor is None or (self._visitor is not None and visitor != self._visitor):
             self.refuse(TOKEN)
@@ -212,9 +218,10 @@ class Visit:
         keeper = self._visits.keeper
         if comes_back:
             self._visits.take_over(self)
-        place = self._place = Place(id, self._read, lambda: self.refuse(BUSY))
-        claimed = keeper.claim(place, (lambda: not self.end.is_gone) if comes_back else None)
-        if claimed is False:
+        place = self._place = Place(id, self._read, self.give_up)
+        if not comes_back:
+            keeper.begin(place)
+        elif keeper.claim(place, lambda: not self.end.is_gone) is False:
             self.refuse(BUSY)
             self._finish()
             return
@@ -308,10 +315,7 @@ def _is_final(event: Event) -> bool:
 class Visits:
     """The visitors of this process. Usable from many threads."""
 
-    def __init__(
-        self, opening: Opening, tickets: Tickets, store: ConversationStore, *, limit: int | None, drain_timeout: float
-    ) -> None:
-        self.tickets = tickets
+    def __init__(self, opening: Opening, store: ConversationStore, *, limit: int | None, drain_timeout: float) -> None:
         self.keeper = Keeper(store)
         self.is_leaving = False
         """True when this worker ends: nobody is let in."""
@@ -328,10 +332,10 @@ class Visits:
     def __len__(self) -> int:
         return len(self._talking)
 
-    def receive(self, line: Line, visitor: str | None, refusal: Refusal | None = None) -> Visit:
+    def receive(self, line: Line, tickets: Tickets, visitor: str | None, refusal: Refusal | None = None) -> Visit:
         """Serves the page at the other end of the line; returns at once. The server's thread."""
         self._watch_exit()
-        visit = Visit(self, line, self._opening, visitor)
+        visit = Visit(self, line, self._opening, tickets, visitor)
         with self._changed:
             refusal = refusal or self._no_room(self._talking) or self._no_room(self._waiting)
             self._waiting.add(visit)
@@ -360,7 +364,7 @@ class Visits:
         with self._changed:
             others = [each for each in self._talking if each.id == visit.id and each is not visit]
         for other in others:
-            other.refuse(BUSY)
+            other.give_up()
             other.over.wait(LEAVING)
 
     def left(self, visit: Visit) -> None:
@@ -386,12 +390,12 @@ class Visits:
         with self._changed:
             self.is_leaving = True
             left = {*self._talking, *self._waiting}
-            while left:
+            while left := left & (self._talking | self._waiting):  # some go by themselves, in mid-turn
                 over = deadline.passed
                 going = {each for each in left if over or each.rests()}
-                left -= going
                 for each in going:
                     self._send_away(each)
+                left -= going
                 if left:
                     self._changed.wait(deadline.left())
             until = time.monotonic() + LEAVING
@@ -412,9 +416,18 @@ class Visits:
             atexit.register(self._exit)
 
     def _exit(self) -> None:
-        if self._process == os.getpid() and (self._talking or self._waiting):
+        if self._process != os.getpid() or not (self._talking or self._waiting):
+            return
+        try:
+            self.leave()
+        except BaseException as error:  # SystemExit: gunicorn's --timeout is over, and in a second it kills
+            logger.warning(
+                "the worker has to end before the model has finished, and sends its visitors away (%s): keep drain_timeout below"
+                " gunicorn's --timeout and --graceful-timeout",
+                type(error).__name__,
+            )
             with suppress(Exception):
-                self.leave()
+                self.leave(0.0)
 
 
 def most_visitors() -> int | None:

@@ -17,6 +17,7 @@ export const DEAD = 125;
 const REFUSED_STATUS = {
   401: { code: 1008, reason: "refused" },
   403: { code: 1008, reason: "refused" },
+  500: { code: 1006, reason: "server" }, // tried again, as others that pass; then it is the server's, and not the network's
   429: { code: 1013, reason: "full" },
   503: { code: 1013, reason: "full" },
 };

@@ -14,8 +14,11 @@ const RESTART = 1012;
 const FULL = 1013;
 const AGAIN = { busy: "within" }; // refusals that pass: another worker still holds the conversation
 
-/** What the close codes of RFC 6455 mean here; any other is a loss. */
-const ENDS = { 1008: "refused", 1011: "server" };
+/**
+ * What the close codes of RFC 6455 mean here, where no refusal came before; any other is a loss. Whoever broke the protocol of
+ * WebSockets itself hears no more than a code, and would break it again.
+ */
+export const ENDS = { 1002: "protocol", 1003: "protocol", 1007: "protocol", 1008: "refused", 1009: "protocol", 1011: "server" };
 
 /**
  * What follows a close.

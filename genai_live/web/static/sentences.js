@@ -43,7 +43,11 @@ export const SENTENCES = {
   idle: "The conversation ended because nobody spoke for a while. Start it again to go on.",
   time: "The conversation has reached its longest time. Start another one to go on.",
   conversation: "This conversation cannot be taken up again. Start another one.",
+  elsewhere: "The conversation goes on in another window.",
   busy: "This conversation is open in another window.",
+  rate: "This page sent more than anybody says. Reload it, then try again.",
+  protocol: "This page and its server do not understand each other. Reload it, then try again.",
+  start: "The page said nothing. Reload it, then try again.",
   refused: "You may not talk here. Log in, then try again.",
   server: "The server had a problem and ended the conversation. Try again.",
 };

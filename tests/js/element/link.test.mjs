@@ -261,6 +261,13 @@ test("a token that cannot be fetched is fetched again", async () => {
   assert.equal(browser.sockets.length, 1);
 });
 
+test("a token's route that fails every time is the server's trouble, and not the network's", async () => {
+  const { browser, told } = await dialled({ token: tokenFrom("/voice/token", answer(500)) });
+  await browser.pass(1000);
+  await browser.pass(2000);
+  assert.deepEqual(told.map(([, problem]) => problem), ["server"]);
+});
+
 test("an address that no socket can have is as good as nobody there", async () => {
   const { browser, told } = await dialled();
   browser.WebSocket = class {

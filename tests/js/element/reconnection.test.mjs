@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PAUSES, afterClose } from "../../../genai_live/web/static/reconnection.js";
+import { ENDS, PAUSES, afterClose } from "../../../genai_live/web/static/reconnection.js";
 import { SENTENCES } from "../../../genai_live/web/static/sentences.js";
 
 const closed = (code, rest = {}, chance = () => 0) => afterClose({ code, refusal: null, started: true, attempt: 0, ...rest }, chance);
@@ -55,6 +55,7 @@ test("a refusal is told with its reason, and not tried again", () => {
 
 test("a conversation that another worker still holds is asked for again", () => {
   assert.ok("again" in closed(1008, { refusal: "busy" }));
+  assert.deepEqual(closed(1008, { refusal: "elsewhere" }), { problem: "elsewhere" });
   assert.deepEqual(closed(1008, { refusal: "busy", attempt: PAUSES.within.length }), { problem: "busy" });
 });
 
@@ -62,6 +63,13 @@ test("a failure of the server is told", () => {
   assert.deepEqual(closed(1011), { problem: "server" });
 });
 
+test("a page that broke the protocol is told by the code alone, and does not come back to break it again", () => {
+  for (const code of [1002, 1003, 1007, 1009, 4002, 4007, 4009]) {
+    for (const started of [false, true]) assert.deepEqual(closed(code, { started }), { problem: "protocol" });
+  }
+});
+
 test("each problem has a sentence", () => {
-  for (const problem of ["full", "lost", "unreachable", "server", "refused", "token", "origin", "busy"]) assert.ok(SENTENCES[problem]);
+  const refusals = ["full", "lost", "unreachable", "token", "origin", "busy", "elsewhere", "rate", "start"];
+  for (const problem of [...refusals, ...Object.values(ENDS)]) assert.ok(SENTENCES[problem], problem);
 });
