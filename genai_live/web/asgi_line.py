@@ -13,9 +13,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
-from genai_live.web.blocking_line import GOODBYE, LONGEST_WAIT, STALL
-from genai_live.web.line import Taker
-from genai_live.web.outgoing import SLOW_AFTER, Outgoing, Window
+from genai_live.web.line import GOODBYE, LONGEST_WAIT, Taker, unread
+from genai_live.web.outgoing import Outgoing, Window
 from genai_live.web.wire_format import PRIVATE
 
 logger = logging.getLogger("genai_live")
@@ -65,10 +64,7 @@ class AsgiLine:
         with self._lock:
             if self._close is not None or self._over.is_set():
                 return 0
-            self._outgoing.put(message)
-            since = self._waits_since
-            slow = since is not None and time.monotonic() - since >= SLOW_AFTER
-            dropped = self._outgoing.keep_newest() if slow else 0
+            dropped = self._outgoing.add(message, self._waits_since, time.monotonic())
         self._call(self._wake)
         return dropped
 
@@ -197,9 +193,7 @@ class AsgiLine:
             now = time.monotonic()
             if now >= due and self._taker is not None:
                 due = min(self._taker.on_time(now), now + LONGEST_WAIT)
-            since = self._waits_since
-            if (since is not None and now - since > STALL) or self._outgoing.is_too_much:
-                logger.info("a page that does not read was let go")
-                self._error = TimeoutError(f"the page has not read for {STALL:.0f} s")
+            if self._outgoing.is_stuck(self._waits_since, now):
+                self._error = unread()
                 return
             await asyncio.sleep(min(max(0.0, due - now), 1.0))
