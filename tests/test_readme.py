@@ -239,7 +239,7 @@ def test_every_command_of_the_page_on_the_command_line_is_one_of_it_and_the_othe
 
 
 def test_every_file_of_the_map_exists() -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`genai_live/.*?) \|", page, re.MULTILINE)
     assert rows
     for row in rows:
