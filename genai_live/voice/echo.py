@@ -34,7 +34,7 @@ _RINGING = 30
 _REMEMBERED = 1_000 // TOGETHER
 """Groups of frames of echo of which the figures are made: ten seconds."""
 _AHEAD = 2
-"""Frames by which what was played is ahead of its partner: sound servers take and bring several at once, and nobody waits then."""
+"""Frames by which what was played is ahead of its partner: sound servers take and bring several at once, and nobody waits so."""
 _LONGEST_WAIT = 15
 """Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
