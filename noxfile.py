@@ -55,7 +55,7 @@ def tests(session: nox.Session) -> None:
         session.install("-q", "-e", ".", *(line for line in unfolded("test") if not line.startswith(BUILT_WITH_THE_LOCK)))
     else:
         session.install("-q", "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    session.run("python", "-m", "tests", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -64,14 +64,14 @@ def oldest(session: nox.Session) -> None:
     test_tools = [line for line in requirements("test") if not line.startswith(("%", "google-genai"))]
     session.install("-q", "-e", ".", *lower_bounds(), *test_tools)
     files = [str(file) for file in sorted(Path("tests").glob("test_*.py")) if OFFICIAL not in file.read_text(encoding="utf-8")]
-    session.run("python", "-m", "pytest", "-q", *(session.posargs or files))
+    session.run("python", "-m", "tests", *(session.posargs or files))
 
 
 @nox.session
 def newest(session: nox.Session) -> None:
     """The newest packages that there are, pre-releases too."""
     session.install("-q", "--pre", "--upgrade", "--upgrade-strategy", "eager", "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    session.run("python", "-m", "tests", *session.posargs)
 
 
 @nox.session

@@ -20,7 +20,7 @@ from genai_live._network import frames
 from genai_live._network.frames import FrameParser, frame, frame_of_server
 from genai_live.errors import CloseInfo, Phase, SentBy
 from genai_live.voice import Ended, ModelWords, Text
-from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, asgi_line, wire_format
+from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing, wire_format
 from genai_live.web.allowance import IDLE, LONG, Bucket, Hours
 from genai_live.web.asgi_line import AsgiLine
 from genai_live.web.outgoing import Outgoing, Pace, Window
@@ -230,7 +230,7 @@ def test_a_server_that_takes_everything_is_given_no_more_than_the_page_keeps_up_
             end.play(SECOND)
         server.says("played", seconds=6.0, flushes=1)
         await until_true(lambda: server.sound == 36 + 31)
-        monkeypatch.setattr(asgi_line, "STALL", 0.1)
+        monkeypatch.setattr(outgoing, "STALL", 0.1)
         await running  # it says no more, and is let go
         assert server.sent[-1] == {"type": "websocket.close", "code": 1001, "reason": ""}
         assert end.is_gone

@@ -424,8 +424,11 @@ class Conversation:
 
     def _look_later(self) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
+        now = self._now()
+        if self._look_due - _SOON_ENOUGH <= now + self._reports_every:  # usually: messages come more often than reports
+            return
         after = max(self._dialogue.look_after, self._reports_every)
-        due = self._now() + after
+        due = now + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due
             self._session.call_later(after, lambda: self._look(due))

@@ -11,16 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from genai_live.web.line import Taker
-from genai_live.web.outgoing import SLOW_AFTER, Outgoing
+from genai_live.web.line import GOODBYE, LONGEST_WAIT, Taker, unread
+from genai_live.web.outgoing import Outgoing
 
 logger = logging.getLogger("genai_live")
 
-STALL = 20.0
-"""Seconds in which a page has to take something of what waits for it."""
-LONGEST_WAIT = 3600.0
-GOODBYE = 2.0
-"""Seconds for the visitor's answer to a Close frame, before the socket is shut."""
 _GONE_NAMES = (
     "ConnectionClosed", "ConnectionError", "Disconnect",
     "WebSocketConnectionClosedException", "WebSocketDisconnect", "WebSocketError", "WebSocketException",
@@ -66,10 +61,7 @@ class BlockingLine:
         with self._changed:
             if self._close is not None or self._over.is_set():
                 return 0
-            self._outgoing.put(message)
-            since = self._sending_since
-            slow = since is not None and time.monotonic() - since >= SLOW_AFTER
-            dropped = self._outgoing.keep_newest() if slow else 0
+            dropped = self._outgoing.add(message, self._sending_since, time.monotonic())
             self._changed.notify()
         return dropped
 
@@ -145,11 +137,9 @@ class BlockingLine:
             now = time.monotonic()
             if now >= due:
                 due = min(taker.on_time(now), now + LONGEST_WAIT)
-            since = self._sending_since
-            if (since is not None and now - since > STALL) or self._outgoing.is_too_much:
-                logger.info("a page that does not read was let go")
+            if not self._over.is_set() and self._outgoing.is_stuck(self._sending_since, now):
                 self._shut()
-                self._leave(taker, TimeoutError(f"the page has not read for {STALL:.0f} s"))
+                self._leave(taker, unread())
 
     # Ending.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -23,11 +22,11 @@ from genai_live import Client
 from genai_live.errors import ConfigError
 from genai_live.web.asgi_line import AsgiLine, Receive, Send
 from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
-from genai_live.web.handover import NoUpgrade, Upgraded, upgrade
+from genai_live.web.handover import NoUpgrade, Upgraded, end_request
 from genai_live.web.leaving import leave_at_signal
-from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, STATIC, Reception, checked, name_of
+from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, Reception, checked, module_of, name_of
 from genai_live.web.store import ConversationStore
-from genai_live.web.tokens import TOKEN_SECONDS, tell_of_strange_signatures
+from genai_live.web.tokens import Tickets, tell_of_strange_signatures
 from genai_live.web.visits import ORIGIN, UNKNOWN, Refusal
 from genai_live.web.wire_format import FAILED
 
@@ -45,6 +44,10 @@ _RUNSERVER = "WSGIServer"
 NO_SOCKET = (
     "manage.py runserver gives a view no socket, so no visitor can talk: run  gunicorn -k gthread --threads 8 PROJECT.wsgi  or"
     " install daphne, put 'daphne' first into INSTALLED_APPS and set ASGI_APPLICATION: then runserver goes through Channels"
+)
+NO_ROUTES = (
+    "a page asks to talk, and this ASGI application has no route for its WebSocket: set ASGI_APPLICATION to a ProtocolTypeRouter"
+    " with websocket_urlpatterns of this LiveVoice (docs/web.md, Django), or run  gunicorn -k gthread --threads 8 PROJECT.wsgi"
 )
 UPGRADE = {"Upgrade": "websocket"}
 _OF_THE_VISITOR = {
@@ -102,6 +105,8 @@ class LiveVoice:
         origins: Iterable[str] = (),
     ) -> None:
         checked(authorize)
+        self._has_sockets = False
+        """True when somebody has asked for the sockets of Channels; said once when nobody has."""
         self._tickets = DjangoTickets()
         self._authorize = authorize
         self._reception = Reception(
@@ -132,6 +137,7 @@ class LiveVoice:
     @property
     def websocket_urlpatterns(self) -> list[URLPattern]:
         """What the ``URLRouter`` of Channels takes, below the same path as ``urls``."""
+        self._has_sockets = True
         return [path("", self._websocket)]  # an ASGI application, as Channels has them
 
     def __repr__(self) -> str:
@@ -157,38 +163,37 @@ class LiveVoice:
         is_runserver = environ.get("SERVER_SOFTWARE", "").startswith(_RUNSERVER)
         refusal, visitor = self._judged(request)
         try:
-            upgraded = upgrade(environ, self._reception.reader)
+            upgraded = self._reception.let_in(environ, self._tickets, visitor, refusal)
         except NoUpgrade as error:
             return _plain(str(error), error.status, **({} if is_runserver else UPGRADE))  # wsgiref forbids that header
         except ConfigError as error:
             sentence = NO_SOCKET if is_runserver else str(error)
             logger.error("%s", sentence)  # noqa: TRY400 # the sentence says it all
             return _plain(sentence, 501)
-        except OSError:
-            return _Over(None)
-        self._reception.visits.receive(upgraded.line, self._tickets, visitor, refusal)
         return _Over(upgraded)
 
     def _token(self, request: HttpRequest) -> HttpResponse:
+        if not (self._has_sockets or hasattr(request, "environ")):
+            self._has_sockets = True
+            logger.warning("%s", NO_ROUTES)
         refusal, visitor = self._judged(request)
         if refusal is not None:
             return HttpResponseForbidden(refusal.sentence, content_type="text/plain")
-        known, visitor = visitor is not None, visitor or secrets.token_hex(8)
-        response = JsonResponse({"token": self._tickets.token(visitor)})
+        token, cookie = self._tickets.issued(visitor)
+        response = JsonResponse({"token": token})
         response["Cache-Control"] = "no-store"
-        if not known:
+        if cookie is not None:
             below = request.path.removesuffix("token")
-            cookie = self._tickets.cookie(visitor)
             response.set_cookie(
                 COOKIE, cookie, COOKIE_SECONDS, path=below, secure=request.is_secure(), httponly=True, samesite="Strict"
             )
         return response
 
     def _file(self, request: HttpRequest, name: str) -> HttpResponse:
-        file = STATIC / name
-        if not name.endswith(".js") or file.parent != STATIC or not file.is_file():
+        module = module_of(name)
+        if module is None:
             raise Http404
-        response = HttpResponse(file.read_bytes(), content_type="text/javascript; charset=utf-8")
+        response = HttpResponse(module, content_type="text/javascript; charset=utf-8")
         response["Cache-Control"] = "no-cache"
         return response
 
@@ -205,6 +210,8 @@ class LiveVoice:
         try:
             refusal, visitor = self._judged(_request_of(scope))
             self._reception.visits.receive(line, self._tickets, visitor, refusal)
+        except ConfigError:  # told already
+            line.end(FAILED)
         except Exception:
             logger.exception("a visitor could not be judged")
             line.end(FAILED)
@@ -226,50 +233,31 @@ class LiveVoice:
 
     def _visitor(self, request: HttpRequest) -> str | None:
         if self._authorize is not None:
-            return name_of(self._authorize(request))
+            try:
+                return name_of(self._authorize(request))
+            except ConfigError as error:
+                logger.error("%s", error)  # noqa: TRY400 # the sentence says it all, and Django tells errors to nobody by default
+                raise
         return self._tickets.name_in(request.COOKIES.get(COOKIE, ""))
 
 
-class DjangoTickets:
-    """Tickets by ``django.core.signing``; see ``tokens.Tickets``."""
+class DjangoTickets(Tickets):
+    """Tickets by ``django.core.signing``."""
 
-    def token(self, visitor: str) -> str:
+    def _sign(self, purpose: str, value: object) -> str:
         """As of ``Tickets``."""
-        return str(signing.dumps(visitor, salt="genai-live token"))
+        return str(signing.dumps(value, salt=purpose))
 
-    def visitor_of(self, token: str) -> str | None:
+    def _read(self, purpose: str, signed: str, seconds: int | None = None) -> object:
         """As of ``Tickets``."""
-        visitor = _read(token, "genai-live token", TOKEN_SECONDS)
-        return visitor if isinstance(visitor, str) else None
-
-    def signed(self, conversation: str, visitor: str) -> str:
-        """As of ``Tickets``."""
-        return str(signing.dumps([conversation, visitor], salt="genai-live conversation"))
-
-    def conversation_of(self, signed: str, visitor: str) -> str | None:
-        """As of ``Tickets``."""
-        read = _read(signed, "genai-live conversation")
-        return read[0] if isinstance(read, list) and len(read) == 2 and read[1] == visitor else None
-
-    def cookie(self, name: str) -> str:
-        """What a browser keeps whose visitor nobody knows by name."""
-        return str(signing.dumps(name, salt="genai-live visitor"))
-
-    def name_in(self, cookie: str) -> str | None:
-        """The name in a cookie; None when it is wrong."""
-        name = _read(cookie, "genai-live visitor")
-        return name if isinstance(name, str) else None
-
-
-def _read(signed: str, salt: str, seconds: int | None = None) -> object:
-    try:
-        return signing.loads(signed, salt=salt, max_age=seconds)
-    except signing.SignatureExpired:
-        return None
-    except signing.BadSignature:
-        if signed:
-            tell_of_strange_signatures()
-        return None
+        try:
+            return signing.loads(signed, salt=purpose, max_age=seconds)
+        except signing.SignatureExpired:
+            return None
+        except signing.BadSignature:
+            if signed:
+                tell_of_strange_signatures()
+            return None
 
 
 def _request_of(scope: Mapping[str, Any]) -> HttpRequest:
@@ -310,9 +298,5 @@ class _Over(HttpResponse):  # type: ignore[misc] # django has no types
         self._upgraded = upgraded
 
     def __iter__(self) -> Iterator[bytes]:
-        upgraded = self._upgraded
-        if upgraded is not None and upgraded.is_lent:
-            upgraded.line.wait(None)
-        if upgraded is None or upgraded.ends_by_raising:
-            raise StopIteration
+        end_request(self._upgraded)
         return iter(())

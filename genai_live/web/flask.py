@@ -14,8 +14,8 @@ from genai_live import Client
 from genai_live._arguments import came
 from genai_live.errors import ConfigError
 from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
-from genai_live.web.handover import NoUpgrade, Upgraded, upgrade
-from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, STATIC, Reception, checked, name_of
+from genai_live.web.handover import NoUpgrade, Upgraded, end_request
+from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, Reception, checked, module_of, name_of
 from genai_live.web.store import ConversationStore
 from genai_live.web.tokens import SignedTickets
 from genai_live.web.visits import Refusal
@@ -142,15 +142,12 @@ class LiveVoice:
     def _socket(self) -> Response | str:
         refusal, visitor = self._judged()
         try:
-            upgraded = upgrade(request.environ, self._reception.reader)
+            upgraded = self._reception.let_in(request.environ, self._tickets, visitor, refusal)
         except NoUpgrade as error:
             return Response(str(error), error.status, {"Upgrade": "websocket"}, mimetype="text/plain")
         except ConfigError as error:
             logger.error("%s", error)  # noqa: TRY400 # the sentence says it all
             return Response(str(error), 501, mimetype="text/plain")
-        except OSError:
-            return _Over(None)
-        self._reception.visits.receive(upgraded.line, self._tickets, visitor, refusal)
         return _Over(upgraded)
 
     def _judged(self) -> tuple[Refusal | None, str | None]:
@@ -165,11 +162,10 @@ class LiveVoice:
         refusal, visitor = self._judged()
         if refusal is not None:
             abort(403)
-        known, visitor = visitor is not None, visitor or secrets.token_hex(8)
-        response = jsonify(token=self._tickets.token(visitor))
+        token, cookie = self._tickets.issued(visitor)
+        response = jsonify(token=token)
         response.headers["Cache-Control"] = "no-store"
-        if not known:
-            cookie = self._tickets.cookie(visitor)
+        if cookie is not None:
             path = f"{request.script_root}{self._prefix}"
             response.set_cookie(
                 COOKIE, cookie, COOKIE_SECONDS, path=path, secure=request.is_secure, httponly=True, samesite="Strict"
@@ -177,9 +173,10 @@ class LiveVoice:
         return response
 
     def _file(self, name: str) -> Response:
-        if name not in (file.name for file in STATIC.glob("*.js")):
+        module = module_of(name)
+        if module is None:
             abort(404)
-        response = Response((STATIC / name).read_bytes(), mimetype="text/javascript")
+        response = Response(module, mimetype="text/javascript")
         response.cache_control.no_cache = True  # kept by the browser, and asked for again by its tag
         response.add_etag()
         response.make_conditional(request)
@@ -215,9 +212,5 @@ class _Over(Response):
         self._upgraded = upgraded
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        upgraded = self._upgraded
-        if upgraded is not None and upgraded.is_lent:
-            upgraded.line.wait(None)
-        if upgraded is None or upgraded.ends_by_raising:
-            raise StopIteration
+        end_request(self._upgraded)
         return super().__call__(environ, start_response)

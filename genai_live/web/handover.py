@@ -95,6 +95,20 @@ def upgrade(environ: Mapping[str, Any], reader: Reader) -> Upgraded:
     return Upgraded(line, name == "gunicorn.socket", is_lent)
 
 
+def end_request(upgraded: Upgraded | None) -> None:
+    """Ends the server's part of a request whose socket is another's by now, in the place of its response; None: nobody is there.
+
+    Blocks while the socket is lent.
+
+    Raises:
+        StopIteration: where that is what the server wants.
+    """
+    if upgraded is not None and upgraded.is_lent:
+        upgraded.line.wait(None)
+    if upgraded is None or upgraded.ends_by_raising:
+        raise StopIteration
+
+
 def _give_back(sock: socket.socket) -> None:
     sock.setblocking(True)
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
+
+from genai_live.web.outgoing import STALL
+
+logger = logging.getLogger("genai_live")
+
+GOODBYE = 2.0
+"""Seconds for the page's answer to a Close frame, before its socket is shut."""
+LONGEST_WAIT = 3600.0
+"""Seconds after which a line looks at the time again, whatever its taker says."""
 
 
 class Taker(Protocol):
@@ -42,3 +52,9 @@ class Line(Protocol):
 
     def wait(self, timeout: float | None) -> bool:
         """True when the line is over within so many seconds. Blocks."""
+
+
+def unread() -> TimeoutError:
+    """Says that a page is let go that does not read; the error that its line ends with."""
+    logger.info("a page that does not read was let go")
+    return TimeoutError(f"the page does not read, for {STALL:.0f} s or at all")

@@ -14,8 +14,9 @@ from genai_live._arguments import came, number_above_0, number_from_0
 from genai_live._preparing import check_config
 from genai_live.errors import ConfigError
 from genai_live.voice.settings import completed
-from genai_live.web.handover import is_same_origin
+from genai_live.web.handover import Upgraded, is_same_origin, upgrade
 from genai_live.web.store import ConversationStore, MemoryStore
+from genai_live.web.tokens import Tickets
 from genai_live.web.visitors_thread import reader_of
 from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from genai_live.tools import ToolPolicy
     from genai_live.types import LiveConnectConfig
 
-STATIC = Path(__file__).parent / "static"
+_STATIC = Path(__file__).parent / "static"
 DRAIN_TIMEOUT = 20.0
 """Seconds for the ends of the model's turns when a worker ends: gunicorn kills it 30 s after SIGTERM."""
 COOKIE = "genai_live_visitor"
@@ -85,6 +86,22 @@ class Reception:
         """As of ``Visits``."""
         self.visits.leave(timeout)
 
+    def let_in(
+        self, environ: Mapping[str, Any], tickets: Tickets, visitor: str | None, refusal: Refusal | None
+    ) -> Upgraded | None:
+        """Takes the socket of a request and serves its visitor, or has the page read why not; None when nobody is there any more.
+
+        Raises:
+            NoUpgrade: the request does not ask for a WebSocket.
+            ConfigError: the web server gives no socket.
+        """
+        try:
+            upgraded = upgrade(environ, self.reader)
+        except OSError:
+            return None
+        self.visits.receive(upgraded.line, tickets, visitor, refusal)
+        return upgraded
+
     def is_same_origin(self, environ: Mapping[str, Any]) -> bool:
         """True when the page of this request may talk here."""
         return is_same_origin(environ, self._origins)
@@ -97,6 +114,11 @@ class Reception:
             return ORIGIN, None
         name = visitor()
         return (UNKNOWN if name is None and must_be_known else None), name
+
+
+def module_of(name: str) -> bytes | None:
+    """One of the element's modules; None where it has none of this name."""
+    return next((file.read_bytes() for file in _STATIC.glob("*.js") if file.name == name), None)
 
 
 def checked(authorize: object) -> None:

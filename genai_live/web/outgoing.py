@@ -11,6 +11,8 @@ MOST_SECONDS = 30.0
 for what came at once: answers are made faster than they are spoken."""
 SLOW_AFTER = 2.0
 """Seconds of waiting after which a page is judged."""
+STALL = 20.0
+"""Seconds in which a page has to take something of what waits for it."""
 MOST_TEXT_BYTES = 256 * 1024
 """Bytes of events beyond which a page is one that does not read."""
 
@@ -42,6 +44,15 @@ class Outgoing:
             self._text += len(message)
         else:
             self._sound += len(message)
+
+    def add(self, message: bytes | str, since: float | None, now: float) -> int:
+        """Adds a message where one has been on its way ``since`` then; returns the bytes of older sound that were dropped."""
+        self.put(message)
+        return self.keep_newest() if since is not None and now - since >= SLOW_AFTER else 0
+
+    def is_stuck(self, since: float | None, now: float) -> bool:
+        """True when the page cannot be reading: too much waits, or something has waited ``since`` then for too long."""
+        return self.is_too_much or (since is not None and now - since >= STALL)
 
     def keep_newest(self, seconds: float = MOST_SECONDS) -> int:
         """Drops sound beyond so many seconds, oldest first; returns the bytes that were dropped."""

@@ -19,8 +19,8 @@ from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import NEVER, Deadline
 from genai_live._network import frames
 from genai_live._network.frames import FrameParser, Violation
-from genai_live.web.line import Taker
-from genai_live.web.outgoing import Outgoing, Pace
+from genai_live.web.line import GOODBYE, Taker, unread
+from genai_live.web.outgoing import STALL, Outgoing, Pace
 from genai_live.web.wire_format import NORMAL
 
 logger = logging.getLogger("genai_live")
@@ -29,10 +29,6 @@ PING_INTERVAL = 20.0
 """Seconds of silence after which the browser is asked whether it is there; it answers by itself."""
 SILENCE_LIMIT = 40.0
 """Seconds of silence after which it is not: a closed lid, a lost network."""
-STALL = 20.0
-"""Seconds in which a page has to take something of what waits for it."""
-GOODBYE = 2.0
-"""Seconds for the page's answer to a Close frame."""
 MOST_BYTES = 64 * 1024
 """Bytes of one message: 2 s of sound; the page sends 40 ms at once."""
 READ_BYTES = 16 * 1024
@@ -167,14 +163,13 @@ class VisitorSocket:
             return NEVER
         assert self._taker is not None
         due = self._taker.on_time(now)
-        silent, stalled, outgoing = now - self._heard, self._stalled, self._outgoing
+        silent, stalled = now - self._heard, self._stalled
         if now >= self._leave_by:
             self._finish(None)
         elif silent >= SILENCE_LIMIT:
             self._finish(TimeoutError(f"no byte came from the page for {silent:.0f} s"))
-        elif outgoing.is_too_much or (stalled is not None and now - stalled >= STALL):
-            logger.info("a page that does not read was let go")
-            self._finish(TimeoutError("the page does not read"))
+        elif self._outgoing.is_stuck(stalled, now):
+            self._finish(unread())
         elif silent >= PING_INTERVAL and not self._pinged:
             self._pinged = True
             self._control(frames.PING, b"")
@@ -315,6 +310,8 @@ class VisitorSocket:
                 return False
             if self._stalled is not None:
                 self._pace.waits(sent, time.monotonic())
+            elif not self._has_more():
+                break
         if self._stalled is not None:
             self._pace.waits_no_more()
             self._stalled = None
