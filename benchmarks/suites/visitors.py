@@ -151,18 +151,19 @@ def _measured(pages: subprocess.Popen[str], url: str, pid: int, service: str, au
     forgotten = began = time.monotonic()
     spent, switches = Spent.of(pid), switches_of(pid)
     seen = seconds_of_pages(f"{url}/", pages)
-    messages = 2 * count * (time.monotonic() - began) / 0.04
-    spent, switches = Spent.of(pid) - spent, switches_of(pid) - switches
+    spent, switches, took = Spent.of(pid) - spent, switches_of(pid) - switches, time.monotonic() - began
     up, waited = sorted(json.loads(answer_of("delays", service, authority))), time.monotonic() - forgotten
+    heard = {name: round(value, 5) for name, value in json.loads(_line(pages, 30.0)).items()}
+    messages = len(up) / waited * took + heard["arrived"] * count * took / 0.04
     return {
         "up_p50": round(percentile(up, 0.5), 5), "up_p99": round(percentile(up, 0.99), 5),
         "up_arrived": round(min(1.0, len(up) / (count * waited / 0.04)), 4),
         "page_p95": round(percentile(seen, 0.95), 5),
         "us": round((spent.user + spent.system) / messages * 1e6, 1), "system": round(spent.system / messages * 1e6, 1),
-        "load": round((spent.user + spent.system) * 2 * count / messages / 0.04, 2), "switches": round(switches / messages, 2),
+        "load": round((spent.user + spent.system) / took, 2), "switches": round(switches / messages, 2),
         "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
         "megabytes": round(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6),
-        **{name: round(value, 5) for name, value in json.loads(_line(pages, 30.0)).items()},
+        **heard,
     }  # fmt: skip
 
 
