@@ -28,6 +28,7 @@ from benchmarks.bench import Bench
 from benchmarks.processes import ROOT
 from benchmarks.records import Record, chosen
 from benchmarks.server import Order
+from benchmarks.visitors import profile
 from benchmarks.visitors.pages import percentile
 
 SUITE = "visitors"
@@ -87,6 +88,8 @@ def run(bench: Bench) -> None:
                 for count in kind.ladder[1:3] if bench.quick else kind.ladder:
                     if not (_try(bench, name, count, transport, core) or _try(bench, name, count, transport, core)):
                         break
+        for name in kinds:
+            _look_into(bench, name, core)
 
 
 def _try(bench: Bench, name: str, count: int, transport: str, core: int) -> bool:
@@ -97,6 +100,20 @@ def _try(bench: Bench, name: str, count: int, transport: str, core: int) -> bool
     bench.records.append({"suite": SUITE, "peer": name, "transport": transport, "visitors": count, "result": result})
     bench.say(f"{KINDS[name].title}, {transport}, {count} visitors: {json.dumps(result)}")
     return passes(result)
+
+
+def _look_into(bench: Bench, name: str, core: int) -> None:
+    """Where the time goes at three quarters of what was carried, in plain ws; nothing of that run counts but the shares."""
+    most = carried(bench.records, name, "ws") * 3 // 4
+    if not most or not profile.is_there():
+        bench.say(f"no profile of {KINDS[name].title}" + ("" if profile.is_there() else ": it needs py-spy"))
+        return
+    place = bench.server.place(tls=False)
+    result = measure(KINDS[name], most, place["url"], place["authority"], core, look=True)
+    if "shares" in result:
+        record = {"suite": SUITE, "peer": name, "measure": "profile", "visitors": most, "result": result["shares"]}
+        bench.records.append(record)
+        bench.say(f"{KINDS[name].title}, {most} visitors: {json.dumps(result['shares'])}")
 
 
 def passes(result: dict[str, Any]) -> bool:
@@ -128,8 +145,8 @@ def cores_shared(service: int) -> Iterator[int]:
         os.sched_setaffinity(0, cores)
 
 
-def measure(kind: Kind, count: int, service: str, authority: str, core: int) -> dict[str, Any]:
-    """One step."""
+def measure(kind: Kind, count: int, service: str, authority: str, core: int, *, look: bool = False) -> dict[str, Any]:
+    """One step; ``look`` is into the worker, and the only result then."""
     environment = {"VISITORS_URL": service, "VISITORS_CA": authority, "VISITORS_MODEL": MODEL}
     with tempfile.TemporaryDirectory() as directory:
         try:
@@ -138,6 +155,9 @@ def measure(kind: Kind, count: int, service: str, authority: str, core: int) -> 
                 command = [sys.executable, "-m", "benchmarks.visitors.pages", *arguments]
                 with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as pages:
                     try:
+                        if look:
+                            assert _line(pages, 120.0) == "measuring"
+                            return {"shares": profile.shares(pid, round(SECONDS - 1))}
                         return _measured(pages, url, pid, service, authority, count)
                     finally:
                         pages.kill()
@@ -251,7 +271,7 @@ def table(records: Sequence[Record]) -> str:
     """Visitors carried, and what limits each kind."""
     abouts = chosen(records, suite=SUITE, measure="machine")
     lines = [
-        *([f"{report.describe(abouts[-1]['about'])}\n"] if abouts else []),
+        *([f"![Delay by number of visitors](visitors.png)\n\n{report.describe(abouts[-1]['about'])}\n"] if abouts else []),
         "| | to the service | carried | times FastAPI's | down p50 / p99, ms | up p50 / p99, ms | pages p95, ms | µs a message"
         " | of them system | switches a message | threads | MB | load of the core | of pages | of the service |",
         "|---" * 15 + "|",
@@ -272,4 +292,20 @@ def table(records: Sequence[Record]) -> str:
                 f"{result['service_load']:.2f}",
             ]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_profiles(records)])
+
+
+def _profiles(records: Sequence[Record]) -> Iterator[str]:
+    """Where the workers' time goes."""
+    looked = {record["peer"]: record for record in chosen(records, suite=SUITE, measure="profile")}
+    groups = dict.fromkeys(group for record in looked.values() for group in record["result"])
+    if groups:
+        yield ""
+        yield (
+            "| the worker's Python, samples in | "
+            + " | ".join(f"{KINDS[name].title}, {looked[name]['visitors']}" for name in looked)
+            + " |"
+        )
+        yield "|---" * (len(looked) + 1) + "|"
+    for group in groups:
+        yield f"| {group} | " + " | ".join(f"{record['result'].get(group, 0):.0%}" for record in looked.values()) + " |"
