@@ -14,9 +14,11 @@ from pathlib import Path
 import nox
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+FREE_THREADED = "3.14t"
+BUILT_WITH_THE_LOCK = ("orjson", "gevent")
+"""Packages that have no wheel for Pythons without the interpreter lock; their tests skip."""
 KERNELS = ("ipykernel<7", "ipykernel>=7")
 """Before and after cells were run on a thread's own event loop."""
-USERS_EXTRAS = ("speed", "emulator", "audio", "tools")
 OFFICIAL = "google.genai"
 """Google's client needs newer packages than the oldest that this library takes."""
 JUPYTERS = ("jupyter(6.30)", "jupyter(7.3)")
@@ -46,11 +48,14 @@ def complete(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-@nox.session(python=PYTHONS)
+@nox.session(python=(*PYTHONS, FREE_THREADED))
 def tests(session: nox.Session) -> None:
     """README's second line on one Python; arguments after ``--`` go to pytest."""
-    session.install("-q", "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    if session.python == FREE_THREADED:
+        session.install("-q", "-e", ".", *(line for line in unfolded("test") if not line.startswith(BUILT_WITH_THE_LOCK)))
+    else:
+        session.install("-q", "-e", ".[test]")
+    session.run("python", "-m", "tests", *session.posargs)
 
 
 @nox.session(python=PYTHONS[0])
@@ -59,14 +64,14 @@ def oldest(session: nox.Session) -> None:
     test_tools = [line for line in requirements("test") if not line.startswith(("%", "google-genai"))]
     session.install("-q", "-e", ".", *lower_bounds(), *test_tools)
     files = [str(file) for file in sorted(Path("tests").glob("test_*.py")) if OFFICIAL not in file.read_text(encoding="utf-8")]
-    session.run("python", "-m", "pytest", "-q", *(session.posargs or files))
+    session.run("python", "-m", "tests", *(session.posargs or files))
 
 
 @nox.session
 def newest(session: nox.Session) -> None:
     """The newest packages that there are, pre-releases too."""
     session.install("-q", "--pre", "--upgrade", "--upgrade-strategy", "eager", "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-q", *session.posargs)
+    session.run("python", "-m", "tests", *session.posargs)
 
 
 @nox.session
@@ -95,7 +100,7 @@ def soak(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def everything(session: nox.Session) -> None:
     """All sessions above, one after the other."""
-    of_pythons = [f"tests-{python}" for python in PYTHONS]
+    of_pythons = [f"tests-{python}" for python in (*PYTHONS, FREE_THREADED)]
     for each in ("rules", "complete", *of_pythons, "oldest", "newest", "kernels(before)", "kernels(since)", *JUPYTERS, "soak"):
         session.notify(each)
 
@@ -108,8 +113,14 @@ def requirements(extra: str = "") -> list[str]:
     return [line for line in lines.splitlines() if line and not line.startswith("#")]
 
 
+def unfolded(extra: str) -> list[str]:
+    """The same with the lines of the extras that it names."""
+    return [each for line in requirements(extra) for each in (unfolded(line[2:-2]) if line.startswith("%(") else [line])]
+
+
 def lower_bounds() -> list[str]:
-    """Each package that a user installs, at its oldest."""
-    needed = [line for extra in ("", *USERS_EXTRAS) for line in requirements(extra)]
+    """Each package that a user installs and that tests need, at its oldest."""
+    extras = [line[2:-2] for line in requirements("test") if line.startswith("%(")]
+    needed = requirements() + [line for extra in extras for line in unfolded(extra)]
     found = [re.match(r"([\w.-]+) *>= *([\w.]+)", line) for line in needed]
     return [f"{bound[1]}=={bound[2]}" for bound in found if bound]

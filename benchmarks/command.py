@@ -74,7 +74,7 @@ def _write(directory: Path, about: dict[str, object], records: Sequence[Record],
     try:
         from benchmarks import plot  # matplotlib: only whoever keeps the results needs it
     except ImportError:
-        print("no plot: it needs matplotlib (pip install 'genai-live[bench]')", flush=True)
+        print("no plot: it needs matplotlib (pip install -e '.[bench]')", flush=True)
     else:
         plot.draw(records, directory / "performance.png")
         plot.draw_visitors(records, directory / "visitors.png")

@@ -1,12 +1,13 @@
 """``python -m benchmarks.loudspeaker``: a conversation over microphone and loudspeaker beside asyncio and PyAudio.
 
 On a sound card without hardware (tests/sound_server.py), with a server that says when what came and went. The other program does
-what google-genai's cookbook shows; PyAudio is in Debian's python3-pyaudio, and ``PYTHONPATH`` may name a place for it. Times are
-those at which recorders of the card deliver the sound, so that both carry the recorder's own 20 ms.
+what google-genai's cookbook shows; PyAudio is in Debian's python3-pyaudio, and ``PYTHONPATH`` may name a place for it. It takes
+two minutes, ``--quick`` one; ``--output docs`` brings docs/performance.md up to date.
 """
 
 from __future__ import annotations
 
+import argparse
 import array
 import base64
 import importlib.util
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,14 +28,21 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
+from benchmarks import report
+from benchmarks.command import DOCUMENT
 from genai_live.audio import Audio
 from tests.sound_server import AHEAD, MONITOR_RATE, Hearing, SoundServer
 from tests.waiting import until
 
-ROUNDS = 10
+ROUNDS, CPU_SECONDS = 15, 15
 LOUD = 1_000
 """Amplitude of samples above which a recorder hears the test's sound, and not the silence."""
-CPU_SECONDS = 20
+FRAME = 0.25
+"""Seconds of sound in one message: as long as the service's are."""
+NEAR = 0.1
+"""Seconds around a sample within which a recorder delivers a piece as soon as it has it."""
+BETWEEN = 0.3
+"""Seconds of silence that end a sound: everything that still is on its way is heard within them."""
 
 OURS = """
 import sys
@@ -139,63 +147,100 @@ def noise(seconds: float, rate: int) -> bytes:
 
 
 def loud(pcm: bytes) -> bool:
-    return any(abs(sample) > LOUD for sample in array.array("h", pcm[: len(pcm) // 2 * 2]))
+    return bool(loud_samples(pcm))
 
 
-def first_loud(hearing: Hearing, begin: int) -> float:
-    """When a recorder delivered its first loud sample after the first ``begin`` pieces."""
+def loud_samples(pcm: bytes) -> list[int]:
+    """Which samples of a piece are loud."""
+    return [number for number, sample in enumerate(array.array("h", pcm[: len(pcm) // 2 * 2])) if abs(sample) > LOUD]
+
+
+def moments(hearing: Hearing, begin: int) -> tuple[float, float]:
+    """When the first and the last loud sample after the first ``begin`` pieces were at the card.
+
+    A recorder delivers pieces of 20 ms, each as late as the machine is busy: the least delay of those around a sample tells when
+    it could be had at the earliest.
+    """
+    end, ends, found = 0, [], []
+    for number, (at, pcm) in enumerate(hearing.pieces):
+        if number >= begin:
+            found += [end + each for each in loud_samples(pcm)]
+        end += len(pcm) // 2
+        ends.append((end, at - end / hearing.rate))
+
+    def moment(sample: int) -> float:
+        return sample / hearing.rate + min(late for end, late in ends if abs(end - sample) < NEAR * hearing.rate)
+
+    return moment(found[0]), moment(found[-1] + 1)
+
+
+def wait_for_sound(hearing: Hearing, begin: int) -> None:
+    """Until a recorder has heard something after its first ``begin`` pieces."""
     until(lambda: any(loud(pcm) for _, pcm in hearing.pieces[begin:]))
-    return next(at for at, pcm in hearing.pieces[begin:] if loud(pcm))
 
 
-def microphone_to_wire(card: SoundServer, wire: Wire, click: Path) -> list[float]:
+def wait_for_quiet(hearing: Hearing) -> None:
+    """Until a recorder has heard nothing for ``BETWEEN``, once it has heard something."""
+    size = int(BETWEEN * hearing.rate) * 2
+
+    def quiet() -> bool:
+        newest = b"".join(pcm for _, pcm in hearing.pieces[-100:])[-size:]
+        return len(newest) == size and not loud(newest)
+
+    until(quiet)
+
+
+def microphone_to_wire(card: SoundServer, wire: Wire, click: Path, rounds: int) -> list[float]:
     recorder, found = card.overhear(), []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         pieces, messages = len(recorder.pieces), len(wire.came)
         card.speak(click).wait()
-        heard = first_loud(recorder, pieces)
+        wait_for_sound(recorder, pieces)
         until(lambda messages=messages: any(loud(pcm) for _, pcm in wire.came[messages:]))
-        found.append(next(at for at, pcm in wire.came[messages:] if loud(pcm)) - heard)
-        time.sleep(0.7)
+        wait_for_quiet(recorder)
+        found.append(next(at for at, pcm in wire.came[messages:] if loud(pcm)) - moments(recorder, pieces)[0])
     return found
 
 
-def wire_to_loudspeaker(card: SoundServer, wire: Wire, click: Path) -> list[float]:
+def wire_to_loudspeaker(card: SoundServer, wire: Wire, click: Path, rounds: int) -> list[float]:
     recorder, found = card.hear(), []
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         pieces = len(recorder.pieces)
-        sent = wire.speak(noise(0.2, MONITOR_RATE))
-        found.append(first_loud(recorder, pieces) - sent)
-        time.sleep(0.7)
+        sent = wire.speak(noise(FRAME, MONITOR_RATE))
+        wait_for_sound(recorder, pieces)
+        wait_for_quiet(recorder)
+        found.append(moments(recorder, pieces)[0] - sent)
     wire.say(turnComplete=True)
     return found
 
 
-def interruption_to_silence(card: SoundServer, wire: Wire, click: Path) -> list[float]:
+def interruption_to_silence(card: SoundServer, wire: Wire, click: Path, rounds: int) -> list[float]:
+    """Until the end of the last loud sample, of an answer of which four seconds have come."""
     recorder, found = card.hear(), []
-    second = noise(1.0, MONITOR_RATE)
-    for _ in range(ROUNDS):
+    frame, chance = noise(FRAME, MONITOR_RATE), random.Random(2)
+    for _ in range(rounds):
         pieces = len(recorder.pieces)
-        for _ in range(5):
-            wire.speak(second)
-        first_loud(recorder, pieces)
-        time.sleep(0.6)
+        for _ in range(16):
+            wire.speak(frame)
+        wait_for_sound(recorder, pieces)
+        time.sleep(0.3 + chance.random() * FRAME)  # anywhere in a frame
         sent = wire.say(interrupted=True)
         wire.say(turnComplete=True)
-        time.sleep(2.5)
-        found.append(max(at for at, pcm in recorder.pieces if loud(pcm)) - sent)
+        wait_for_quiet(recorder)
+        found.append(moments(recorder, pieces)[1] - sent)
     return found
 
 
-def processor_time(card: SoundServer, wire: Wire, process: int) -> float:
+def processor_time(wire: Wire, process: int, seconds: int) -> float:
     """Processor seconds for a second in which both sides have sound."""
-    began = used(process)
-    for _ in range(CPU_SECONDS):
-        wire.speak(noise(1.0, MONITOR_RATE))
-        time.sleep(1.0)
-    taken = used(process) - began
+    frame = noise(FRAME, MONITOR_RATE)
+    began, taken = time.monotonic(), used(process)
+    for number in range(round(seconds / FRAME)):
+        wire.speak(frame)
+        time.sleep(max(0.0, began + (number + 1) * FRAME - time.monotonic()))
+    took = (used(process) - taken) / (time.monotonic() - began)
     wire.say(turnComplete=True)
-    return taken / CPU_SECONDS
+    return took
 
 
 def used(process: int) -> float:
@@ -204,7 +249,7 @@ def used(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(code: str, argument: str, click: Path) -> dict[str, float]:
+def measured(code: str, argument: str, click: Path, rounds: int, seconds: int) -> dict[str, float]:
     """The figures of one program, in milliseconds; ``cpu`` in percent."""
     wire = Wire()
     with SoundServer() as card, serve(wire.serve, "127.0.0.1", 0) as server:
@@ -214,24 +259,52 @@ def measured(code: str, argument: str, click: Path) -> dict[str, float]:
         process = subprocess.Popen(command, env=card.environment, stderr=subprocess.DEVNULL)
         try:
             until(lambda: len(wire.came) > 20)
-            ways: tuple[Callable[..., list[float]], ...] = (microphone_to_wire, wire_to_loudspeaker, interruption_to_silence)
-            figures = {way.__name__: statistics.median(way(card, wire, click)) * 1_000 for way in ways}
-            return {**figures, "cpu": processor_time(card, wire, process.pid) * 100}
+            figures = {way.__name__: statistics.median(way(card, wire, click, rounds)) * 1_000 for way in WAYS}
+            return {**figures, "cpu": processor_time(wire, process.pid, seconds) * 100}
         finally:
             process.kill()
             process.wait()
 
 
-def main() -> None:
-    click = Audio(noise(0.1, 16_000), 16_000).save(Path(tempfile.mkdtemp()) / "click.wav")
-    print("| | microphone to wire, ms | wire to loudspeaker, ms | interruption to silence, ms | processor, % of one core |")
-    print("|---|---|---|---|---|")
-    for name, (code, argument) in PROGRAMS.items():
-        if code is ASYNCIO and importlib.util.find_spec("pyaudio") is None:
-            print(f"{name} is left out; it needs PyAudio", file=sys.stderr)
-            continue
-        found = measured(code, argument, click)
-        print(f"| {name} | " + " | ".join(f"{figure:.1f}" for figure in found.values()) + " |", flush=True)
+WAYS: tuple[Callable[..., list[float]], ...] = (microphone_to_wire, wire_to_loudspeaker, interruption_to_silence)
+HEADS = ("microphone to wire, ms", "wire to loudspeaker, ms", "interruption to silence, ms", "processor, % of one core")
+OTHER = next(name for name, (code, _) in PROGRAMS.items() if code is ASYNCIO)
+NAME = "loudspeaker"
+
+
+def table(figures: dict[str, dict[str, float]]) -> str:
+    """Medians, with what part of the other program's they are."""
+    lines = ["| | " + " | ".join(HEADS) + " |", "|---" * (len(HEADS) + 1) + "|"]
+    for name, found in figures.items():
+        cells = []
+        for way, figure in found.items():
+            part = f" ({figure / figures[OTHER][way]:.2f})" if OTHER in figures and name != OTHER else ""
+            cells.append(f"{figure:.1f}{part}")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """Measures all programs that can run here, and prints, or writes, the table."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{NAME}", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a third of the rounds; for a look, not for the record")
+    parser.add_argument("--output", type=Path, help=f"directory whose {DOCUMENT} is brought up to date")
+    arguments = parser.parse_args(given)
+    rounds, seconds = (ROUNDS // 3, CPU_SECONDS // 3) if arguments.quick else (ROUNDS, CPU_SECONDS)
+    about, figures = report.machine(), {}
+    with tempfile.TemporaryDirectory() as folder:
+        click = Audio(noise(0.1, 16_000), 16_000).save(Path(folder) / "click.wav")
+        for name, (code, argument) in PROGRAMS.items():
+            if code is ASYNCIO and importlib.util.find_spec("pyaudio") is None:
+                print(f"{name} is left out; it needs PyAudio", file=sys.stderr)
+                continue
+            figures[name] = measured(code, argument, click, rounds, seconds)
+            print(f"{name}: {figures[name]}", file=sys.stderr, flush=True)
+    part = f"{table(figures)}\n\nMedians of {rounds} rounds. {report.describe(about)}"
+    print(part)
+    if arguments.output is not None:
+        document = arguments.output / DOCUMENT
+        document.write_text(report.replace_part(document.read_text(encoding="utf-8"), NAME, part), encoding="utf-8")
 
 
 if __name__ == "__main__":

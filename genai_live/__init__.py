@@ -23,6 +23,11 @@ user holds: it sends (``_client_messages.inputs``), receives, and puts turns tog
 
 from __future__ import annotations
 
+from genai_live import _starting
+
+if _starting.is_command():
+    _starting.guard()  # before all else, since that takes its time
+
 from typing import TYPE_CHECKING
 
 from genai_live import _process as _process  # first: fork handlers run in the order of imports, and others ask this one

@@ -15,6 +15,9 @@ class Flag:
 
     ``threading.Event`` is Python inside: Ctrl-C between taking its lock and noting that keeps the lock for ever, and with it
     the next thread that sets the event. Every step here is one of C, or can be left undone.
+
+    Who waits leaves a waiter and then looks at the flag, who sets it looks for waiters after that: it rests on no store being
+    passed by a later load (docs/reliability.md, "Hand-overs without a lock").
     """
 
     __slots__ = ("_is_set", "_waiters")

@@ -154,6 +154,7 @@ class Gatherer:
         question = self._question
         return assemble(
             self.messages,
+            asked=question.text if question is not None else "",
             questions=question.count if question is not None else 0,
             skipped=self._skipped,
             incomplete=question is not None and question.incomplete,

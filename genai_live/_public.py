@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -12,7 +13,7 @@ def public(module: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """The ``__getattr__`` and ``__dir__`` of a module that has ``__all__``."""
 
     def find(name: str) -> Any:
-        if name.startswith("_"):  # Python asks so for a module that is about to be imported
+        if name.startswith("_") or name in vars(builtins):  # asked for a module to be imported, and by dataclasses since 3.15
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         raise missing(sys.modules[module], name)
 

@@ -22,14 +22,14 @@ _NAMES_OF_COUNTS = {
 
 
 def line_of(turn: Any) -> str:
-    """``Turn('You said ...', 2.30 s of speech, 345 tokens)``."""
+    """``Turn('Hello' -> 'You said ...', 2.30 s of speech, 345 tokens)``."""
     return f"Turn({', '.join(_facts(turn))})"
 
 
 def _facts(turn: Any) -> Iterator[str]:
-    words = turn.text or turn.transcripts.output
-    if words:
-        yield repr(_html.line(words))
+    asked, words = _asked(turn), turn.text or turn.transcripts.output
+    if asked or words:
+        yield " -> ".join(repr(_html.line(each)) if each else "nothing said" for each in (asked, words) if each or asked)
     if turn.audio:
         yield f"{turn.audio.seconds:.2f} s of speech"
     if turn.usage is not None and turn.usage.total_token_count:
@@ -44,12 +44,9 @@ def _facts(turn: Any) -> Iterator[str]:
         yield "incomplete"
 
 
-def html_of(turn: Any, largest: int | None = _html.LARGEST, *, question: str = "") -> str:
-    """A turn: both sides' words, a player, tokens, tools, and the rest folded; at most ``largest`` bytes, None has no limit.
-
-    ``question`` is what was asked in text, which is in no transcript.
-    """
-    before = words_of(turn, question)
+def html_of(turn: Any, largest: int | None = _html.LARGEST) -> str:
+    """A turn: both sides' words, a player, tokens, tools, and the rest folded; at most ``largest`` bytes, None has no limit."""
+    before = words_of(turn)
     if not (turn.text or turn.transcripts.output):
         before += _html.faint(_without_words(turn))
     after = tools(turn) + _html.faint(tokens(turn)) + _html.folded("Details", _details(turn))
@@ -61,13 +58,18 @@ def html_of(turn: Any, largest: int | None = _html.LARGEST, *, question: str = "
     return _html.box(before, pictures, sound, after)
 
 
-def words_of(turn: Any, question: str = "") -> str:
+def words_of(turn: Any) -> str:
     """What both sides said."""
     lines = [_html.said("Model", words) for words in (turn.text, turn.transcripts.output) if words]
     if lines and turn.interrupted:
         lines.append(_html.faint("interrupted"))
-    asked = question or turn.transcripts.input
+    asked = _asked(turn)
     return "".join([_html.said("You", asked), *lines] if asked else lines)
+
+
+def _asked(turn: Any) -> str:
+    """The question, in writing or as it was heard."""
+    return str(turn.asked or turn.transcripts.input)
 
 
 def _without_words(turn: Any) -> str:

@@ -1,3 +1,3 @@
 """The version of the package, in a file of its own so that packaging can read it without importing the library."""
 
-__version__ = "0.1.0"
+__version__ = "0.4.0"

@@ -74,7 +74,7 @@ def _listed(api_client: ApiClient, path: str, member: str) -> Iterator[Mapping[s
     for _ in range(PAGES):
         query = f"pageSize={PAGE}" + (f"&pageToken={quote(token, safe='')}" if token else "")
         endpoint = api_client.rest_endpoint(path, query=query)
-        answer = rest.get(endpoint, headers, options=api_client.options, http_options=api_client.http_options)
+        answer = rest.request(endpoint, headers, options=api_client.options, http_options=api_client.http_options)
         yield from (each for each in answer.get(member) or () if isinstance(each, Mapping))
         token = str(answer.get("nextPageToken") or "")
         if not token:

@@ -20,7 +20,7 @@ from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN
 from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.pacing_thread import pacing_thread
-from genai_live._connection.protocol import Event, LiveProtocol, Resumption, Sent
+from genai_live._connection.protocol import Activity, Event, LiveProtocol, Resumption, Sent
 from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer
@@ -89,7 +89,7 @@ class Session(MessageStream[LiveServerMessage]):
         def text_json(text: str) -> bytes:
             return _json.dumps(inputs.typed(text, backend, family))
 
-        self._sound = SoundSink(self._outlet, automatic_detection=automatic_detection, text_json=text_json)
+        self._sound = SoundSink(channel, self._outlet.send, automatic_detection=automatic_detection, text_json=text_json)
         goes_on = bool(non_blocking) or family.default_behavior == "NON_BLOCKING"
         self._protocol.ledger.calls_have_turns = goes_on or family.several_turn_completes()
         self._answers = ToolAnswers(channel, api_client.backend, self._known_model, self._hold)
@@ -466,7 +466,7 @@ class Session(MessageStream[LiveServerMessage]):
 
     def _end_input(self, deadline: Deadline) -> None:
         backend, protocol = self._api_client.backend, self._protocol
-        if protocol.activity_open:
+        if protocol.activity is Activity.OPEN:
             self._send(inputs.realtime_input(backend, activity_end={}), Sent.ACTIVITY_END, deadline)
         elif protocol.sound.sent and self._sound.automatic_detection:
             self._send(inputs.realtime_input(backend, audio_stream_end=True), Sent.SOUND_END, deadline)
@@ -547,6 +547,9 @@ class Session(MessageStream[LiveServerMessage]):
     def _send(
         self, message: dict[str, Any], kind: Sent, deadline: Deadline | None = None, question: Question | None = None
     ) -> None:
+        if kind is Sent.QUESTION:
+            question = question or self._protocol.ledger.asked(Asked.CONTENT)
+            question.text = inputs.words_of_question(message)
         try:
             self._outlet.send(_json.dumps(message), kind, question, deadline=deadline)
         except TimeoutError:

@@ -66,7 +66,7 @@ class AuthTokens(Synchronous):
         endpoint = api_client.rest_endpoint(_RESOURCE, version)
         headers = {**api_client.hidden_headers(), **hidden(auth_for(api_client).headers(Deadline(None)))}
         options, http_options = api_client.options, api_client.http_options
-        answer = rest.post(endpoint, headers, _json.dumps(body), options=options, http_options=http_options)
+        answer = rest.request(endpoint, headers, _json.dumps(body), options=options, http_options=http_options)
         return _wire.decode(AuthToken, answer)
 
     def _checked(self, config: CreateAuthTokenConfig | Mapping[str, Any] | None) -> dict[str, Any]:

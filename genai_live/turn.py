@@ -89,6 +89,8 @@ class Turn:
     """True when something of it was forgotten before anybody received it, because an ``on_message`` callback had seen it."""
     tool_runs: tuple[ToolRun, ...] = ()
     """What became of its calls whose functions ran because of ``run_tools``, cancelled ones included."""
+    asked: str = ""
+    """The text that was asked; empty when the question was spoken, or when the model spoke unasked."""
 
     def __repr__(self) -> str:
         from genai_live import _turn_html
@@ -141,7 +143,7 @@ class Turn:
             usage=None if usage is None else UsageMetadata.from_dict(usage),
             grounding=None if grounding is None else GroundingMetadata.from_dict(grounding),
             tool_runs=_runs_of(data.get("toolRuns") or ()),
-            **{name: data[name] for name in ("questions", "skipped", "incomplete") if name in data},
+            **{name: data[name] for name in ("asked", "questions", "skipped", "incomplete") if name in data},
         )
 
     def to_json(self, **options: Any) -> str:
@@ -161,7 +163,7 @@ class Turn:
             object.__setattr__(self, name, value)
 
 
-_VALUES = ("text", "thoughts", "interrupted", "reason", "questions", "skipped", "incomplete")
+_VALUES = ("text", "asked", "thoughts", "interrupted", "reason", "questions", "skipped", "incomplete")
 _OBJECTS = ("audio", "transcripts", "usage", "grounding")
 _LISTS = {"tool_calls": "toolCalls", "messages": "messages", "tool_runs": "toolRuns"}
 
@@ -175,6 +177,7 @@ def _runs_of(kept: Iterable[Mapping[str, Any]]) -> tuple[ToolRun, ...]:
 def assemble(
     messages: Iterable[LiveServerMessage],
     *,
+    asked: str = "",
     questions: int = 1,
     skipped: int = 0,
     incomplete: bool = False,
@@ -198,6 +201,7 @@ def assemble(
         interrupted=any(content.interrupted for content in contents),
         reason=next((str(_plain(c.turn_complete_reason)) for c in reversed(contents) if c.turn_complete_reason), None),
         messages=kept,
+        asked=asked,
         questions=questions,
         skipped=skipped,
         incomplete=incomplete,

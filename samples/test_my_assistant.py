@@ -1,6 +1,6 @@
 """A small voice assistant, and its test suite: no key, no network, no waiting.
 
-pip install 'genai-live[emulator]' pytest
+pip install '.[emulator]' pytest
 pytest samples/test_my_assistant.py
 """
 

@@ -1,6 +1,6 @@
 """Talks with a model over microphone and loudspeaker, hands-free, without headphones, until Ctrl-C; prints what is said.
 
-pip install 'genai-live[voice]'      # and on Linux:  apt install libportaudio2
+pip install '.[voice]'               # and on Linux:  apt install libportaudio2
 python samples/voice.py              # or, without a key and a network:  python samples/voice.py --emulator
 """
 

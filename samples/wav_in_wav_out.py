@@ -3,7 +3,7 @@
     python samples/wav_in_wav_out.py question.wav answer.wav    # needs GEMINI_API_KEY
     python samples/wav_in_wav_out.py --emulator                 # needs nothing; asks a question that comes with the library
 
-Another rate than 16 kHz needs:  pip install 'genai-live[audio]'
+Another rate than 16 kHz needs:  pip install '.[audio]'
 """
 
 import sys

@@ -44,9 +44,7 @@ VARIABLES = (
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "waits: mostly waits, and does so beside the others of its module (tests/side_by_side.py)")
-    config.addinivalue_line(
-        "markers", "alone: measures time or plays sound, so it runs beside no other (tests/__main__.py)"
-    )
+    config.addinivalue_line("markers", "alone: measures time or plays sound, so it runs beside no other (tests/__main__.py)")
     config.pluginmanager.register(SideBySide())
 
 

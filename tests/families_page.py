@@ -21,7 +21,7 @@ from genai_live import Client, families
 client = Client(api_key="any")
 row = families.family_of("gemini-3.8-live", client)
 families.FAMILIES.insert(0, dataclasses.replace(row, thinking_level="taken"))
-print(families.family_of("gemini-3.8-live", client).source("scheduling"))
+print(families.family_of("gemini-3.8-live", client).thinking_level)  # -> taken
 ```
 
 `extra_setup=` of `connect` is not held against the table at all. A cell that is missing below was never recorded, and has the

@@ -10,8 +10,8 @@ PACKAGE = ROOT / "genai_live"
 LAYERS: dict[str, set[str]] = {
     "ground": {
         "errors", "reconnection", "families", "_arguments", "_backends", "_base64_text", "_close_reasons", "_deadline", "_flag",
-        "_foreign_names", "_field_docs", "_folding", "_html", "_json", "_process", "_public", "_secret", "_synchronous",
-        "_threads", "_tracebacks", "_version",
+        "_extras", "_foreign_names", "_field_docs", "_folding", "_html", "_json", "_process", "_public", "_secret",
+        "_starting", "_synchronous", "_threads", "_tracebacks", "_version",
     },
     "sound": {"audio"},
     "messages": {"types", "_usage", "_wire", "_sound_messages", "_validation"},

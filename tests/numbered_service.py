@@ -67,6 +67,8 @@ class Truth:
         self.interrupted: set[int] = set()
         self.replaced: dict[int, int] = {}
         """Questions that were dropped in silence, and the one that came instead."""
+        self.called_instead: set[int] = set()
+        """Those among the latter that call."""
         self.merged = 0
         self.drops = 0
         self._turn_ids = itertools.count(1)
@@ -221,6 +223,8 @@ class _Connection:
     def _replaces(self, question: tuple[str, int]) -> None:
         for number in self.numbers:
             self.truth.replaced[number] = question[1]
+        if question[0] == "call":
+            self.truth.called_instead.add(question[1])
         self._begin(question)
 
     def _responded(self, number: int) -> None:

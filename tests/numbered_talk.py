@@ -32,7 +32,8 @@ from tests.waiting import PATIENCE
 
 LONG = 20.0
 """Seconds that are enough for every answer, the 4 s of silence that a merged question may cost included."""
-QUICK = ReconnectPolicy(first_pause=0.01, give_up_after=1e6, fresh_session=True)
+QUICK = ReconnectPolicy(first_pause=1e-300, give_up_after=1e6, fresh_session=True)
+"""Without pauses: they grow to 15 s where connections die again and again, and two of them are more than ``LONG``."""
 _numbers = itertools.count(1)
 
 
@@ -400,7 +401,9 @@ class User:
         return pieces
 
     def _check_not_lost(self, number: int, where: str) -> None:
-        self._check(number not in self._lost, f"{number} was told as lost, and then came in {where}")
+        # A call may be taken for that of a question which was dropped before its own: it outlives its question (test_ledger).
+        is_lost = number in self._lost and number not in self.truth.called_instead
+        self._check(not is_lost, f"{number} was told as lost, and then came in {where}")
 
     def _lose(self, number: int, error: TurnLost | SessionClosed) -> None:
         self._note(f"{number} was lost: {error}")
@@ -421,7 +424,7 @@ class User:
                 later = leg.arrived[leg.arrived.index(number) + 1 :]
                 lived = any(self._sent_at.get(other, 0.0) > at for other in later)
                 self._check(leg.opened_at < at and not lived, f"{number} was told as lost, and sent over a connection that lived")
-        for number, legs in self.truth.legs.items():
+        for number, legs in tuple(self.truth.legs.items()):
             if number in self._sent_at:
                 self._check(len(legs) == 1, f"{number} was sent {len(legs)} times")
 

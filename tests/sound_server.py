@@ -210,7 +210,8 @@ class Hearing:
 
     def __init__(self, recorder: subprocess.Popen[bytes], rate: int) -> None:
         self._recorder = recorder
-        self._rate = rate
+        self.rate = rate
+        """Hz."""
         self.pieces: list[tuple[float, bytes]] = []
         """What came, and when."""
         self._length = 0
@@ -229,7 +230,7 @@ class Hearing:
     def is_disturbed(self) -> bool:
         """True when samples are missing: the machine was too busy to record."""
         (first, pcm), (last, _) = self.pieces[0], self.pieces[-1]
-        return abs((last - first) * self._rate - (len(self) - len(pcm) // 2)) > 0.05 * self._rate
+        return abs((last - first) * self.rate - (len(self) - len(pcm) // 2)) > 0.05 * self.rate
 
     def length_at(self, at: float) -> int:
         """Samples that had come at a time."""

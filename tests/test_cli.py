@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import http.client
 import io
@@ -17,19 +18,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from genai_live import Client, cli
+from genai_live import Client, cli, types
 from genai_live.audio import SILENCE_DBFS, Audio
 from genai_live.cli import answerer, asking, demo, record, view
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
 from genai_live.cli.view import Look, look_for
 from genai_live.emulator import LiveEmulator, Scenario, steps
-from genai_live.errors import ClosedByServer, CloseInfo, Phase, ReceiveTimeout, SentBy, SessionClosed
+from genai_live.errors import ClosedByServer, CloseInfo, ConfigError, Phase, ReceiveTimeout, SentBy, SessionClosed
+from genai_live.live import Live
+from genai_live.turn import assemble
 from genai_live.types import LiveServerMessage
+from genai_live.voice import Conversation
 
 PLAIN = look_for("utf-8", colour=False)
 WITHIN = 60.0
@@ -355,8 +359,26 @@ def test_the_emulator_serves_until_it_is_stopped_and_a_client_finds_it_by_the_li
     assert chat.communicate("Are you there?", timeout=WITHIN) == ("You said: Are you there?\n", "")
     process.send_signal(number)
     output, error = process.communicate(timeout=WITHIN)
-    assert (process.returncode, error) == (0, "")
-    assert output.endswith("Stopped.\n")
+    assert (process.returncode, output) == (0, "")
+    assert error == "Press Ctrl-C to stop.\nStopped.\n"
+
+
+@pytest.mark.waits
+def test_programs_read_where_the_emulator_and_the_recorder_are() -> None:
+    emulate = start("emulate", "--port", "0", "--json", "--quiet")
+    assert emulate.stdout is not None
+    where = json.loads(emulate.stdout.readline())
+    assert where["url"] == f"http://{where['host']}"
+    with TemporaryDirectory() as directory:
+        out = str(Path(directory) / "session.jsonl")
+        record = start("record", "--out", out, "--to", where["url"], "--port", "0", "--json", "--quiet")
+        assert record.stdout is not None
+        told = json.loads(record.stdout.readline())
+        assert (told["to"], told["out"]) == (where["url"], out)
+        assert chat_with(told["host"]) == "You said: Are you there?\n"
+        for process in (record, emulate):
+            process.send_signal(signal.SIGINT)
+            assert process.communicate(timeout=WITHIN) == ("", "")
 
 
 def started(process: subprocess.Popen[str]) -> str:
@@ -376,7 +398,7 @@ def test_what_was_recorded_is_replayed() -> None:
         recorder = start("record", "--out", str(recording), "--to", emulator.url, "--port", "0")
         said = [chat_with(started(recorder))]
         recorder.send_signal(signal.SIGINT)
-        assert recorder.communicate(timeout=WITHIN)[0].endswith("Stopped. 1 session recorded.\n")
+        assert recorder.communicate(timeout=WITHIN)[1].endswith("Stopped. 1 session recorded.\n")
         assert recorder.returncode == 0
         replay = start("emulate", "--replay", str(recording), "--port", "0", "--pace", "0")
         said.append(chat_with(started(replay)))
@@ -746,6 +768,54 @@ def test_every_command_shows_an_example_that_its_grammar_takes(capsys: pytest.Ca
         assert shown
         for example in shown:
             cli.parser().parse_args(shlex.split(example.partition(" <")[0]))
+
+
+@pytest.mark.parametrize("columns", [80, 40])
+@pytest.mark.parametrize("arguments", [["demo", "--model", "m"], ["demo", "--unknown-option"], ["demo", "--help"]])
+def test_no_word_is_broken_on_a_terminal(monkeypatch: pytest.MonkeyPatch, columns: int, arguments: list[str]) -> None:
+    screen = Terminal()
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, name, screen)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with contextlib.suppress(SystemExit):
+        cli.main(arguments)
+    assert max(map(len, re.sub(r"^usage:.*?\n\n", "", screen.getvalue(), flags=re.DOTALL).splitlines())) < columns
+
+
+def test_words_of_both_sides_are_broken_between_words_where_a_terminal_shows_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    words = types.LiveServerContent(output_transcription=types.Transcription(text="a long answer " * 9))
+    turn = assemble([types.LiveServerMessage(server_content=words)])
+    shown, piped = Terminal(), io.StringIO()
+    for results in (shown, piped):
+        asking.Answer("m", turn, 0.0, Path("answer.wav")).show(Screen(Terminal(), results, {"NO_COLOR": "1"}))
+    assert max(map(len, shown.getvalue().splitlines())) < 40
+    assert piped.getvalue().splitlines()[1] == f"model: {'a long answer ' * 9}".rstrip()
+
+
+def test_a_command_loads_no_other_command() -> None:
+    script = (
+        "import sys; from genai_live import cli\n"
+        "cli.parser(['--version']); print(sorted({'genai_live.emulator', 'genai_live.voice'} & set(sys.modules)))\n"
+        "cli.parser(['chat']); print('genai_live.voice' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=WITHIN, check=True)
+    assert done.stdout.split() == ["[]", "False"]
+
+
+def test_nobody_is_said_to_answer_before_the_connection_is_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> NoReturn:
+        raise ConfigError("no connection")
+
+    monkeypatch.setattr(Conversation, "connect", refuse)
+    monkeypatch.setattr(Live, "connect", refuse)
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    for command in ("voice", "chat", "demo"):
+        assert cli.main([command, "--model", "m"]) == cli.FAILED
+        assert capsys.readouterr().err == "genai-live: no connection\n"
 
 
 def test_the_package_itself_is_the_command() -> None:

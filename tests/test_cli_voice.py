@@ -21,9 +21,9 @@ import pytest
 from genai_live import cli
 from genai_live.audio import Audio
 from genai_live.cli import own_tools
-from genai_live.cli.conversation_view import ConversationView, clock, said
+from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.space_bar import REPEAT, SpaceBar
-from genai_live.cli.view import columns_of, look_for
+from genai_live.cli.view import columns_of, look_for, said
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
 from genai_live.voice import (
@@ -39,6 +39,7 @@ from genai_live.voice import (
     UserWords,
     Waiting,
 )
+from tests.shown_outputs import blocks_of
 from tests.sound_server import QUESTION, WITH_SOUND, SoundServer
 from tests.waiting import PATIENCE
 
@@ -408,6 +409,18 @@ def test_talk_without_a_file_is_voice(place: Place) -> None:
         command.wait_for("listening")
         assert command.interrupt() == 0
         assert "0 answers" in command.written
+
+
+@WITH_SOUND
+def test_the_readmes_ten_lines_talk_over_a_sound_card(place: Place) -> None:
+    code = next(block.code for block in blocks_of((SAMPLE.parent.parent / "README.md").read_text(encoding="utf-8")))
+    assert "Devices()" in code
+    with Command(place, sys.executable, "-u", "-W", "error", "-c", code) as command:
+        place.emulator.wait_for("realtimeInput.audio", PATIENCE)
+        place.speak()
+        command.wait_for("user: Hi")
+        command.wait_for("model: .*You said: Hi")
+        command.interrupt()
 
 
 @WITH_SOUND

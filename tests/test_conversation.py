@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from genai_live import Client, ReconnectPolicy, errors, types
 from genai_live.emulator import LiveEmulator
 from genai_live.voice import (
+    AnswerLost,
     Conversation,
     ConversationState,
     DeviceChanged,
@@ -269,6 +271,67 @@ def test_an_end_by_the_service_ends_the_conversation_with_its_error() -> None:
             assert ended.close_info is not None
             assert ended.close_info.code == 1011
     assert end.closed.is_set()
+
+
+@pytest.mark.parametrize("owner", ["the conversation's", "the program's"])
+def test_an_answer_is_told_as_lost_where_its_connection_is_lost_for_good(owner: str) -> None:
+    end = HandEnd()
+    with LiveEmulator(voice=False) as emulator:
+        client = Client(api_key="k", http_options={"base_url": emulator.url})
+        session = client.live.connect(model=MODEL, config={"response_modalities": ["AUDIO"]})
+        if owner == "the program's":
+            conversation = Conversation(session, end)
+        else:
+            conversation = Conversation.connect(client, end, model=MODEL, reconnect=False)
+        with session, conversation:
+            conversation.send_text("Tell me a long story about everything that there is")
+            end.wait(lambda: end.held > 0.2)
+            emulator.sessions[0 if owner == "the program's" else 1].abort()
+            ended = conversation.wait(PATIENCE)
+    assert isinstance(ended.error, errors.SessionClosed)
+    kinds = [type(event) for event in end.shown]
+    assert kinds.count(AnswerLost) == 1
+    assert kinds.index(AnswerLost) < kinds.index(TurnEnded) < kinds.index(Ended)
+
+
+class Blocking(HandEnd):
+    """Its ``close``, and its program's function for events, wait until a test lets them go."""
+
+    def __init__(self, blocks: str) -> None:
+        super().__init__(eager=True)
+        self.blocks = blocks
+        self.blocked, self.free = threading.Event(), threading.Event()
+
+    def on_event(self, event: Event) -> None:
+        if self.blocks == "a function for events" and isinstance(event, UserWords):
+            self.block()
+
+    def close(self, timeout: float) -> None:
+        super().close(timeout)
+        if self.blocks == "the end":
+            self.block()
+
+    def block(self) -> None:
+        self.blocked.set()
+        self.free.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("blocks", ["a function for events", "the end"])
+def test_close_is_done_within_a_second_whatever_blocks(blocks: str) -> None:
+    end = Blocking(blocks)
+    with client_of(hears=["hello"]) as client, talking(end, client, on_event=end.on_event) as conversation:
+        try:
+            end.speak(1.0)
+            assert blocks == "the end" or end.blocked.wait(PATIENCE)
+            began = time.monotonic()
+            conversation.close()
+            assert time.monotonic() - began < 1.0
+            assert end.blocked.is_set()
+            assert end.closed.is_set()
+        finally:
+            end.free.set()
+        assert conversation.wait(PATIENCE).error is None
+        assert client.live.sessions == ()
 
 
 def test_a_function_is_told_each_event_in_the_place_of_iteration() -> None:

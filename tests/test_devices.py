@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
+from genai_live._extras import installing
 from genai_live.audio import Audio, level_dbfs
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.testing import check_sound_end
 from genai_live.voice import Devices, Rates, sound_devices
-from tests.sound_server import MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
+from tests.sound_server import AHEAD, MONITOR_RATE, QUESTION, WITH_SOUND, Busy, Hearing, SoundServer, measured, settings
 from tests.waiting import PATIENCE, until
 
 pytestmark = [WITH_SOUND, pytest.mark.alone]
@@ -283,7 +284,11 @@ class Program:
     def __init__(self, server: SoundServer, more: str, before: str = "") -> None:
         code = textwrap.dedent(before) + PROGRAM + textwrap.dedent(more)
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code], env=server.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*AHEAD, sys.executable, "-c", code],
+            env=server.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         self._flood = threading.Thread(target=self._drain, daemon=True)
         self._flood.start()
@@ -328,6 +333,7 @@ LOSSES: dict[str, Callable[[SoundServer], None]] = {
 }
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_loss_is_told_within_a_second_and_neither_close_nor_the_end_of_the_process_hangs(loss: str) -> None:
     more = """
@@ -337,10 +343,10 @@ def test_a_loss_is_told_within_a_second_and_neither_close_nor_the_end_of_the_pro
     tell(closed=time.monotonic() - began)
     """
     with SoundServer() as server, Program(server, more) as program:
-        began = time.monotonic()
         LOSSES[loss](server)
+        lost = time.monotonic()
         told = program.next()
-        assert told["at"] - began < 1.0 + 0.3  # with the time that it takes to unplug it
+        assert told["at"] - lost < 1.0
         assert told["ended"] == "DeviceError"
         assert "is gone: it was unplugged, or its sound server has ended" in told["says"]
         assert program.next()["closed"] < 1.0
@@ -355,6 +361,7 @@ def test_a_process_that_forgets_to_close_ends() -> None:
         assert program.wait() < 2.0
 
 
+@pytest.mark.waits
 def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
     with SoundServer() as server, Program(server, "lost.wait()") as program:
         server.end(signal.SIGKILL)
@@ -363,6 +370,7 @@ def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
         assert program.wait() < 2.0
 
 
+@pytest.mark.waits
 def test_a_child_of_a_process_that_talks_ends_and_leaves_the_sound_to_its_parent() -> None:
     more = """
     import os
@@ -384,6 +392,7 @@ def test_a_child_of_a_process_that_talks_ends_and_leaves_the_sound_to_its_parent
         assert program.wait() < 2.0
 
 
+@pytest.mark.waits
 @pytest.mark.parametrize("hanging", ["abort", "close"])
 def test_a_driver_that_hangs_neither_holds_close_nor_the_end_of_the_process(hanging: str) -> None:
     before = f"""
@@ -407,11 +416,11 @@ def test_a_device_that_gives_no_sound_is_told_within_five_seconds() -> None:
     import sounddevice
     sounddevice.RawInputStream.start = lambda self: None
     """
-    code = textwrap.dedent(before) + PROGRAM
+    code = textwrap.dedent(before) + "import atexit, time\nbegan = time.monotonic()\n"
+    code += "atexit.register(lambda: print(time.monotonic() - began))\n" + PROGRAM
     with SoundServer() as server:
-        began = time.monotonic()
         done = ran(code, server.environment)
-    assert time.monotonic() - began < 10
+    assert 5.0 < float(done.stdout.splitlines()[-1]) < 12.0  # with what is imported meanwhile
     assert "DeviceError: no sound comes through the microphone 'default'" in done.stderr
 
 
@@ -419,7 +428,7 @@ def test_a_device_that_gives_no_sound_is_told_within_five_seconds() -> None:
 
 
 def ran(code: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", code]
+    command = [*AHEAD, sys.executable, "-c", code]
     return subprocess.run(command, env=variables, capture_output=True, text=True, timeout=PATIENCE, check=False)
 
 
@@ -454,4 +463,4 @@ def test_a_package_that_is_missing_is_named(tmp_path: Path, card: SoundServer, p
     )
     done = ran(code, card.environment)
     assert words in done.stderr.strip().splitlines()[-1]
-    assert "pip install 'genai-live[voice]'" in done.stderr
+    assert installing("voice") in done.stderr

@@ -187,6 +187,14 @@ def test_runserver_without_channels_says_which_command_can() -> None:
         assert said in process.log
 
 
+@pytest.mark.waits
+def test_an_asgi_application_without_a_route_for_sockets_is_told_so_with_the_first_token() -> None:
+    with visited(["uvicorn", "--port", "0", "tests.visited_django:http"], {"VISITED_PLAIN": "1"}) as (process, _):
+        for _ in range(2):
+            token_of(process.url)
+        assert process.log.count("has no route for its WebSocket") == 1
+
+
 SAMPLE = str(ROOT / "samples" / "django_voice")
 
 

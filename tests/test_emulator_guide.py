@@ -19,9 +19,10 @@ from genai_live.emulator import LiveEmulator
 from genai_live.emulator.model.profiles import FAMILIES
 from genai_live.emulator.script.scenario import STEPS
 from genai_live.emulator.script.scenario_file import scenario_from_json
+from tests.shown_outputs import blocks_of, complaint
 
 GUIDE = (Path(genai_live.__file__).parent.parent / "docs" / "emulator.md").read_text(encoding="utf-8")
-FIRST, SCENARIO, RECORDING, TEST = (block.partition("```")[0] for block in GUIDE.split("```python\n")[1:])
+FIRST, SCENARIO, RECORDING, TEST = (block for block in blocks_of(GUIDE) if block.language == "python")
 """The guide's Python, block by block."""
 
 ASSISTANT = '''
@@ -43,21 +44,23 @@ def my_assistant(client: Client, question: str) -> str:
 """What the guide's examples take for granted."""
 
 
-def run(block: str, names: dict[str, Any]) -> dict[str, Any]:
+def run(code: str, names: dict[str, Any]) -> dict[str, Any]:
     exec(ASSISTANT, names)
-    exec(block, names)
+    exec(code, names)
     return names
 
 
 def test_the_first_example_runs(capsys: pytest.CaptureFixture[str]) -> None:
-    run(FIRST, {})
-    assert capsys.readouterr().out.splitlines() == ["You said: Hello", "['setup', 'clientContent']"]
+    run(FIRST.code, {})
+    assert FIRST.shows_output
+    assert not complaint(FIRST, capsys.readouterr().out)
 
 
 def test_the_scenario_runs_and_is_the_same_in_python_and_in_json(capsys: pytest.CaptureFixture[str]) -> None:
-    names = run(SCENARIO, {})
-    assert capsys.readouterr().out == "It is sunny in Paris.\n"
-    (text,) = [block.partition("```")[0] for block in GUIDE.split("```json")[1:]]
+    names = run(SCENARIO.code, {})
+    assert SCENARIO.shows_output
+    assert not complaint(SCENARIO, capsys.readouterr().out)
+    (text,) = [block.code for block in blocks_of(GUIDE) if block.language == "json"]
     assert scenario_from_json(json.loads(text)) == names["scenario"]
 
 
@@ -65,13 +68,13 @@ def test_recording_and_replaying_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GEMINI_API_KEY", "any")
     with LiveEmulator(pace=0.0, voice=False) as service:
-        run(RECORDING.replace("https://generativelanguage.googleapis.com", service.url), {"Client": Client})
+        run(RECORDING.code.replace("https://generativelanguage.googleapis.com", service.url), {"Client": Client})
         assert [session.received[0].kind for session in service.sessions] == ["setup"]
     assert "toolCall" in (tmp_path / "session.jsonl").read_text()
 
 
 def test_the_test_of_one_s_own_passes(tmp_path: Path) -> None:
-    (tmp_path / "test_guide.py").write_text(ASSISTANT + TEST)
+    (tmp_path / "test_guide.py").write_text(ASSISTANT + TEST.code)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     if not any(entry.value == "genai_live.testing" for entry in entry_points(group="pytest11")):
         command += ["-p", "genai_live.testing"]  # run from a source tree that was not installed

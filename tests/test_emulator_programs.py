@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import genai_live
+from genai_live._extras import installing
 from genai_live.emulator import LiveEmulator, Scenario, describe, serve, start_if_asked, steps
 from genai_live.emulator.model.voice import Recogniser, Synthesiser, make_model
 from genai_live.emulator.server.certificates import make_tls
@@ -101,7 +102,7 @@ def test_without_websockets_one_sentence_says_what_to_install() -> None:
             print(error)
     """)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "The emulator needs the package websockets: run  pip install 'genai-live[emulator]'"
+    assert done.stdout.strip() == f"the emulator takes the package websockets: {installing('emulator')}"
 
 
 def test_importing_the_fixtures_costs_no_websockets_and_no_asyncio_server() -> None:

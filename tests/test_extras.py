@@ -7,8 +7,11 @@ import configparser
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from genai_live import _extras
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,12 +28,21 @@ EXTRAS = {name: packages(requirements) for name, requirements in SETUP["options.
 REQUIRED = packages(SETUP["options"]["install_requires"])
 FOR_DEVELOPERS = {"docs", "bench", "test", "test-all"}
 
-PLACES = ("genai_live/**/*.py", "samples/*.py", "benchmarks/*.py", "tests/*.py", "docs/*.md", "*.md", ".ci/run", "noxfile.py")
+PLACES = (
+    *("genai_live/**/*.py", "samples/**/*.py", "samples/**/*.ipynb", "benchmarks/**/*.py", "soak/**/*.py", "tests/*.py"),
+    *("docs/**/*.md", "docs/llms.txt", "*.md", ".ci/run", "noxfile.py"),
+)
 FILES = [file for place in PLACES for file in sorted(ROOT.glob(place)) if file != Path(__file__)]
 SAYS = {file: file.read_text(encoding="utf-8") for file in FILES}
 """Every text that may name an extra."""
 
-INSTALLED = re.compile(r"(?:genai-live|['\"]\.)\[([\w, -]+)\]")
+INSTALLED = re.compile(r"(?:genai-live|['\"]\.|/this/clone)\[([\w, -]+)\]|installing\(['\"]([\w-]+)['\"]\)")
+ONCE_PUBLISHED = re.compile(
+    r"genai-live\[|genai_live\[\w"
+    r"|(?:pip|pipx|uv|poetry|conda)\b[\w -]*\b(?:install|add|run|tool)\b[^`\n&|;]*\bgenai[-_]live(?!/)\b"
+    r"|github\.com/genai-live|readthedocs\.io/\w*/?genai|pypi\.org/project/genai|shields\.io"
+)
+"""What leads nowhere as long as no index has the package and no host its repository."""
 NAMED = re.compile(r"\bextras? (?:``?([\w-]+)``?(?: and ``?([\w-]+)``?)?|(test)\b)")
 
 MODULES = {
@@ -62,7 +74,7 @@ NEVER_IMPORTED = {
 
 
 def extras_named_in(text: str) -> set[str]:
-    installed = {name.strip() for names in INSTALLED.findall(text) for name in names.split(",")}
+    installed = {name.strip() for groups in INSTALLED.findall(text) for names in groups if names for name in names.split(",")}
     return installed | {name for names in NAMED.findall(text) for name in names if name}
 
 
@@ -73,7 +85,76 @@ def test_every_extra_that_a_text_names_exists(file: Path) -> None:
 
 def test_a_name_is_found_in_every_form_in_which_texts_have_it() -> None:
     text = "pip install 'genai-live[a,b]'; pip install -e '.[c]'; extra `d`, (extra ``e``), extras `f` and `g`, the extra test"
-    assert extras_named_in(text) == {"a", "b", "c", "d", "e", "f", "g", "test"}
+    text += "; {installing('h')}; installing(\"i\")"
+    assert extras_named_in(text) == {"a", "b", "c", "d", "e", "f", "g", "h", "i", "test"}
+
+
+# What only works once it is published: until then every text says how to install from a clone.
+
+
+def test_no_text_says_what_only_works_once_the_package_is_published() -> None:
+    """With the release this test goes, and pages may say ``pip install genai-live``; errors do so by themselves."""
+    for_readers = {file: text for file, text in SAYS.items() if file.parent != ROOT / "tests"}
+    assert not {str(file): found for file, text in for_readers.items() if (found := ONCE_PUBLISHED.findall(text))}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "pip install 'genai-live[voice]'",
+            "pip install genai-live",
+            "python -m pip install -U genai-live",
+            "uv add genai-live",
+        ),
+        *("install genai_live[tools]", "https://github.com/genai-live/genai_live/blob/main/x", "uv tool install genai-live"),
+    ],
+)
+def test_what_only_works_once_published_is_found(text: str) -> None:
+    assert ONCE_PUBLISHED.search(text)
+
+
+@pytest.mark.parametrize(
+    ("record", "command"),
+    [
+        (None, 'pip install "genai-live[voice]"'),
+        ({"url": "file:///home/a%20b/genai_live", "dir_info": {}}, f'pip install "{Path("/home/a b/genai_live")}[voice]"'),
+        ({"url": "file:///src", "dir_info": {"editable": True}}, f'pip install -e "{Path("/src")}[voice]"'),
+        (
+            {"url": "file:///x/genai_live-1-py3-none-any.whl", "archive_info": {}},
+            f'pip install "{Path("/x/genai_live-1-py3-none-any.whl")}[voice]"',
+        ),
+        ({"url": "https://a/b.tar.gz", "archive_info": {}}, 'pip install "genai-live[voice] @ https://a/b.tar.gz"'),
+        (
+            {"url": "https://a/b.git", "vcs_info": {"vcs": "git", "requested_revision": "main", "commit_id": "1"}},
+            'pip install "genai-live[voice] @ git+https://a/b.git@main"',
+        ),
+        (
+            {"url": "https://user:secret@a/b.git", "vcs_info": {"vcs": "git", "commit_id": "1"}},
+            'pip install "genai-live[voice] @ git+https://a/b.git"',
+        ),
+        ({"url": "ssh://git@a/b.git", "vcs_info": {"vcs": "git"}}, 'pip install "genai-live[voice] @ git+ssh://git@a/b.git"'),
+    ],
+)
+def test_an_error_says_how_to_install_an_extra_from_where_the_package_came(
+    monkeypatch: pytest.MonkeyPatch, record: dict[str, Any] | None, command: str
+) -> None:
+    monkeypatch.setattr(_extras, "_record", lambda: record)
+    assert _extras.installing("voice") == command
+
+
+def test_the_record_is_the_installers_and_a_tree_that_was_never_installed_is_where_it_stands(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = tmp_path / "genai_live-1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: genai-live\nVersion: 1\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert _extras.installing("voice") == 'pip install "genai-live[voice]"'
+    (installed / "direct_url.json").write_text('{"url": "file:///clone", "dir_info": {}}')
+    assert _extras.installing("voice") == f'pip install "{Path("/clone")}[voice]"'
+    monkeypatch.setattr(sys, "path", [])
+    assert _extras.installing("voice") == f'pip install -e "{ROOT}[voice]"'
 
 
 def test_the_readme_names_every_extra_for_users_with_its_packages() -> None:

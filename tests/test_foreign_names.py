@@ -183,6 +183,12 @@ def test_user_content_is_sent_as_content() -> None:
 def test_a_part_takes_one_value_without_a_keyword_and_other_types_say_their_keywords() -> None:
     made: Any = types.Part
     assert made("Hi") == made({"text": "Hi"}) == made(made("Hi")) == types.Part(text="Hi")
+    file = types.FileData(file_uri="gs://b/a.txt", mime_type="text/plain", display_name="a")
+    uploaded = types.File(uri="gs://b/a.txt", mime_type="text/plain", display_name="a", name="files/a", size_bytes=3)
+    assert made(uploaded) == made({"fileUri": "gs://b/a.txt", "mime_type": "text/plain", "display_name": "a"})
+    assert made(uploaded) == types.Part(file_data=file)
+    with pytest.raises(errors.ConfigError, match="uri and its mime_type, and one of them is missing"):
+        made(types.File(uri="gs://b/a.txt"))
     for wrong in (lambda: made(3), lambda: made("a", "b"), lambda: made("a", text="b")):
         with pytest.raises(TypeError, match="Part takes keyword arguments"):
             wrong()
@@ -200,6 +206,11 @@ def test_parts_are_made_as_google_genai_makes_them() -> None:
     )
     with pytest.raises(errors.ConfigError, match="mime_type: is missing, and the ending of 'gs://b/film' does not say it"):
         types.Part.from_uri(file_uri="gs://b/film")
+    uploaded = "https://generativelanguage.googleapis.com/v1beta/files/abc-123"
+    assert types.FunctionResponsePart.from_uri(uploaded).file_data == types.FunctionResponseFileData(file_uri=uploaded)
+    for unknown in ("gs://b/film", "files/abc-123", f"https://b.example/{uploaded}", f"{uploaded}/more"):
+        with pytest.raises(errors.ConfigError, match="mime_type: is missing"):
+            types.FunctionResponsePart.from_uri(unknown)
     part = types.FunctionResponsePart.from_bytes(data=b"a", mime_type="image/png", display_name="a.png")
     assert types.Part.from_function_response(
         name="f", response={"a": 1}, parts=[part]

@@ -92,6 +92,34 @@ def test_a_turn_that_nobody_asked_for_stays_to_be_received() -> None:
         assert (unasked.text, unasked.questions) == ("unasked", 0)
 
 
+ASKED: dict[str, Callable[[Session], object]] = {
+    "send_text": lambda session: session.send_text("question"),
+    "content": lambda session: session.send_client_content(turns="question"),
+    "contents": lambda session: session.send_client_content(
+        turns=[{"role": "user", "parts": [{"text": "before"}]}, {"role": "user", "parts": [{"text": "question"}]}]
+    ),
+    "realtime text": lambda session: session.send_realtime_input(text="question"),
+}
+
+
+@pytest.mark.parametrize("way", ASKED)
+def test_a_turn_knows_the_text_that_was_asked_whichever_way_it_was_sent(way: str) -> None:
+    with opened() as (session, peer):
+        ASKED[way](session)
+        send(peer, text_part("answer"), TURN_COMPLETE)
+        assert session.collect(PATIENCE).asked == "question"
+
+
+def test_a_turn_knows_what_was_asked_while_it_comes_and_an_unasked_one_that_nothing_was() -> None:
+    seen: list[str] = []
+    with opened() as (session, peer):
+        asking = asked(session, peer, on_update=lambda turn: seen.append(turn.asked))
+        send(peer, text_part("answer"), TURN_COMPLETE, text_part("unasked"), TURN_COMPLETE)
+        assert asking.result(PATIENCE).asked == "question"
+        assert session.collect(PATIENCE).asked == ""
+    assert set(seen) == {"question"}
+
+
 def test_collect_goes_on_with_the_oldest_turn_that_nobody_has_received_to_its_end() -> None:
     with opened() as (session, peer):
         left(session, peer, "one")

@@ -71,6 +71,7 @@ ELSEWHERE: dict[str, str] = {
     "voice/growing_wav": "test_voice_recorder",
     "voice/latency": "test_voice_parts",
     "voice/leaving": "test_devices",
+    "voice/leftovers": "test_voice_dialogue",
     "voice/mailbox": "test_voice_parts",
     "voice/microphone": "test_conversation",
     "voice/mouth": "test_conversation",

@@ -126,18 +126,20 @@ wait_for(lambda: not own_threads())
 
 
 def test_after_connect_was_interrupted_the_client_connects() -> None:
-    answered: list[bool] = []
+    """Elsewhere: Ctrl-C may come before the silent server has seen anybody."""
 
-    def second_time(connection: socket.socket) -> None:
-        if not answered:
-            answered.append(True)
-            hold(connection)
+    def answers(connection: socket.socket) -> None:
         peer = Peer(connection)
         peer.open()
         hold(connection)
 
-    with raw_server(second_time) as url:
-        outcome = interrupt(CONNECT + "session = connect(); tell(state=repr(session)); session.close(timeout=0.1)", url)
+    again = """
+session = connect(config={"http_options": {"base_url": sys.argv[2]}})
+tell(state=repr(session))
+session.close(timeout=0.1)
+"""
+    with raw_server(hold) as silent, raw_server(answers) as url:
+        outcome = interrupt(CONNECT + again, silent, url)
     assert outcome.told["state"] == "<Session models/test idle>"
 
 

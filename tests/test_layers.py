@@ -33,6 +33,7 @@ REACHES: dict[str, set[str]] = {
     "web/visitors_thread.py": {
         "client.live._opener",  # a visitor's socket is read by the thread that reads the sessions
     },
+    "_starting.py": {"os._exit"},  # public, for all its name
     "web/live_voice.py": {
         "client._api_client",  # what its sessions would refuse is refused before a visitor comes
     },

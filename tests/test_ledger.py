@@ -717,6 +717,32 @@ def test_responses_of_which_the_model_has_not_spoken_are_said_again_in_their_ord
     assert talk.ledger.responses == []
 
 
+def test_the_calls_of_two_questions_are_answered_again_in_the_order_in_which_they_were_answered() -> None:
+    talk = Conversation(calls_have_turns=True)
+    first, second = talk.asks(), talk.asks()
+    talk.comes(a_call("1"), GENERATED, TURN_COMPLETE, a_call("2"), GENERATED, TURN_COMPLETE)
+    talk.answers("2")
+    talk.answers("1")
+    assert talk.ledger.lose() == ()
+    assert talk.ledger.responses == [b"response to 2", b"response to 1"]
+    assert [talk.turn(), talk.turn()] == [second, first]
+
+
+def test_behind_a_dropped_question_the_call_of_the_next_may_be_taken_for_its_and_the_next_be_told_as_lost() -> None:
+    """Two services write this, word for word, before the connection ends. One answers all in order: the call is the first
+    question's, whose answer comes over the next connection; the second is lost. The other dropped the first in silence: the call
+    is the second's, and so is the answer to come. To wait for that would give the second, in the one that answers in order, the
+    answer to the first."""
+    talk = Conversation()
+    first, second = talk.asks(), talk.asks()
+    talk.comes(a_call("1"))
+    talk.answers("1")
+    assert talk.ledger.lose() == (second,)
+    assert talk.turn() is first
+    talk.silence()
+    assert talk.ends_of(first) == 1
+
+
 def test_a_question_of_which_the_model_has_spoken_since_its_call_is_lost() -> None:
     talk = Conversation()
     question = talk.asks()

@@ -118,7 +118,7 @@ def test_the_setup_holds_the_model_and_nothing_else_on_the_music_method_with_the
         wait_until_closed(connection)
 
     with live_server(handler) as url:
-        client = client_of(url, api_version="v1beta", headers={"x-mine": "yes"})
+        client = client_of(url, headers={"x-mine": "yes"})
         with client.live.music.connect(model="lyria-realtime-exp") as session:
             assert session.setup_complete == types.LiveMusicServerSetupComplete()
     assert seen["setup"] == {"model": "models/lyria-realtime-exp"}

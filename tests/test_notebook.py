@@ -135,8 +135,17 @@ def test_a_turn_that_was_shown_is_one_line_at_the_end_of_the_same_cell_and_whole
     assert cell.html[-1].count("<audio") == 1
     assert "<audio" not in cell.result["text/html"]
     assert "above" in cell.result["text/html"]
-    assert cell.result["text/plain"].startswith("Turn('You said: Hello")
+    assert cell.result["text/plain"].startswith("Turn('Hello' -> 'You said: Hello")
     assert kernel.run("_").result["text/html"].count("<audio") == 1
+
+
+def test_a_turn_that_was_not_shown_while_it_came_has_both_sides_at_the_end_of_its_cell(kernel: Kernel) -> None:
+    kernel.open_session("AUDIO", ", pace=0.0")
+    for cell in ("session.ask('Hello')", "session.send_text('Hello')\nsession.collect()"):
+        result = kernel.run(cell).result
+        words = re.sub(r"<[^>]*>", "\n", result["text/html"]).split("\n")
+        assert (words.index("You:"), words.index(" Hello")) < (words.index("Model:"), words.index(" You said: Hello"))
+        assert result["text/plain"].startswith("Turn('Hello' -> 'You said: Hello', ")
 
 
 def test_the_stop_button_ends_it_at_once_and_the_session_goes_on(kernel: Kernel) -> None:
@@ -278,6 +287,17 @@ def test_collect_is_shown_as_ask_is(client: Client, capsys: pytest.CaptureFixtur
 def test_whatever_else_is_shown_is_refused() -> None:
     with pytest.raises(ConfigError, match="must be a Session, Turn or Audio, not 3"):
         show(3)  # type: ignore[call-overload]
+
+
+def test_all_of_a_turn_is_shown_when_asked_for(kernel: Kernel) -> None:
+    kernel.open_session("AUDIO", ", pace=0.0")
+    cell = kernel.run(
+        "turn = session.ask('word ' * 100)\nshow(turn)\nprint(turn.audio.seconds, len(turn._repr_html_()) < 1_000_000)"
+    )
+    seconds, is_small = cell.printed.split()
+    assert float(seconds) > 20
+    assert is_small == "True"
+    assert len(cell.html[0]) > 64_000 * float(seconds)
 
 
 def test_all_of_a_sound_is_shown_when_asked_for(kernel: Kernel) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genai_live import _json
-from genai_live._connection.protocol import TRANSITIONS, Event, LiveProtocol, MusicProtocol, Resumption, Sent, State
+from genai_live._connection.protocol import TRANSITIONS, Activity, Event, LiveProtocol, MusicProtocol, Resumption, Sent, State
 from genai_live.errors import DecodeError, Phase, SentBy
 from genai_live.types import LiveMusicPlaybackControl
 
@@ -70,15 +70,15 @@ def test_the_phase_follows_what_happens() -> None:
     protocol = LiveProtocol()
     assert protocol.phase is Phase.SETUP
     protocol = an_open_protocol()
-    assert (protocol.phase, protocol.answer_due) == (Phase.IDLE, False)
+    assert (protocol.phase, protocol.turn_open) == (Phase.IDLE, False)
     protocol.note_written(Sent.QUESTION, protocol.question(Sent.QUESTION))
-    assert (protocol.phase, protocol.answer_due) == (Phase.TURN, True)
+    assert (protocol.phase, protocol.turn_open) == (Phase.TURN, True)
     receive(protocol, toolCall={"functionCalls": [{"id": "1", "name": "f"}]})
-    assert (protocol.phase, protocol.answer_due) == (Phase.TOOL, True)
+    assert (protocol.phase, protocol.turn_open) == (Phase.TOOL, True)
     protocol.ledger.call_answered("1", b"", is_last=True, is_spoken=True)
-    assert (protocol.phase, protocol.answer_due) == (Phase.TURN, True)
+    assert (protocol.phase, protocol.turn_open) == (Phase.TURN, True)
     receive(protocol, serverContent={"turnComplete": True})
-    assert (protocol.phase, protocol.answer_due) == (Phase.IDLE, False)
+    assert (protocol.phase, protocol.turn_open) == (Phase.IDLE, False)
     protocol.move(Event.CLOSE_ASKED)
     assert protocol.phase is Phase.CLOSING
 
@@ -88,10 +88,10 @@ def test_sound_and_activity_open_no_turn_by_themselves() -> None:
     protocol.sound.sent = True
     for kind in (Sent.ACTIVITY_START, Sent.NOTHING):
         protocol.note_written(kind, protocol.question(kind))
-    assert not protocol.answer_due
-    assert protocol.activity_open
+    assert not protocol.turn_open
+    assert protocol.activity is Activity.OPEN
     receive(protocol, serverContent={"modelTurn": {"parts": [{"text": "x"}]}})
-    assert protocol.answer_due
+    assert protocol.turn_open
     assert not protocol.sound.sent
 
 
@@ -121,13 +121,13 @@ def test_a_handle_stays_known_while_updates_are_not_resumable() -> None:
 
 def test_music_that_plays_has_an_open_turn() -> None:
     protocol = MusicProtocol()
-    assert not protocol.answer_due
+    assert not protocol.turn_open
     protocol.note_playback(LiveMusicPlaybackControl.PLAY)
-    assert protocol.answer_due
+    assert protocol.turn_open
     protocol.note_playback(LiveMusicPlaybackControl.RESET_CONTEXT)
-    assert protocol.answer_due
+    assert protocol.turn_open
     protocol.note_playback(LiveMusicPlaybackControl.STOP)
-    assert not protocol.answer_due
+    assert not protocol.turn_open
 
 
 # Messages that nobody expects.
@@ -205,7 +205,7 @@ def test_no_value_in_no_field_breaks_a_session(loads: Any, messages: list[dict[s
         assert repr(message)
         assert message.text is None or isinstance(message.text, str)
         assert isinstance(protocol.phase, Phase)
-        assert protocol.answer_due in (True, False)
+        assert protocol.turn_open in (True, False)
     answer = receive(protocol, serverContent={"turnComplete": True})
     assert answer.decode_error is None
     assert answer.server_content.turn_complete

@@ -6,16 +6,20 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
-from genai_live import cli, errors
+from genai_live import __version__, cli, errors
 from genai_live.emulator import LiveEmulator
+from tests.shown_outputs import Block, blocks_of, complaint
+from tests.voice_visitors import Page, served
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -26,20 +30,22 @@ WITHIN = 120.0
 
 
 def blocks(document: str, language: str) -> list[str]:
-    """The fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
+    """The code of the blocks of one language."""
+    return [block.code for block in blocks_of(document) if block.language == language]
 
 
-SNIPPETS = blocks(README, "python")
+AT_THE_TERMINAL, ON_A_PAGE, IN_A_NOTEBOOK, IN_A_SCRIPT = (block for block in blocks_of(README) if block.language == "python")
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 TOLD_ELSEWHERE = {"migrating.md", "emulator.md", "web.md", "deployment.md"}
 """Pages whose examples build on each other: below, tests/test_emulator_guide.py, tests/test_flask_voice.py."""
-EXAMPLES = {
+ON_PAGES = {
     f"{page.name} {number}": block
     for page in PAGES
+    for number, block in enumerate(blocks_of(page.read_text(encoding="utf-8")), 1)
     if page.name not in TOLD_ELSEWHERE
-    for number, block in enumerate(blocks(page.read_text(encoding="utf-8"), "python"), 1)
 }
+EXAMPLES = {name: block for name, block in ON_PAGES.items() if block.language == "python"}
+AT_A_PROMPT = {name: block for name, block in ON_PAGES.items() if block.language == "console"}
 
 
 @contextmanager
@@ -66,31 +72,157 @@ def run(script: str, emulator: LiveEmulator | None, directory: Path, settings: d
     return done.stdout
 
 
-# README.md
+# What can be run
 
 
-@pytest.mark.waits
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=range(len(SNIPPETS)))
-def test_every_snippet_of_the_readme_runs_as_it_is(snippet: str) -> None:
+def check(block: Block, code: str | None = None) -> None:
+    """Runs a block in a process of its own, beside an emulator: what the page shows is what comes."""
     with beginning() as (directory, emulator):
         (directory / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
-        assert run(snippet, emulator, directory) != ""
+        assert not complaint(block, run(code or block.code, emulator, directory))
+
+
+def test_the_readme_begins_with_what_takes_ten_lines() -> None:
+    assert README.index("## In ten lines") < README.index("```python") < README.index("```sh")
+    for block in (AT_THE_TERMINAL, ON_A_PAGE, IN_A_NOTEBOOK, IN_A_SCRIPT):
+        assert len([line for line in block.code.splitlines() if line]) <= 10
 
 
 @pytest.mark.waits
-@pytest.mark.parametrize("snippet", EXAMPLES.values(), ids=EXAMPLES)
-def test_every_example_of_the_documentation_runs_as_it_is(snippet: str) -> None:
-    with beginning() as (directory, emulator):
-        (directory / "question.wav").write_bytes((ROOT / "genai_live/cli/data/question.wav").read_bytes())
-        assert run(snippet, emulator, directory) != ""
+def test_the_readmes_voice_at_the_terminal_tells_what_both_say() -> None:
+    """With files in place of a sound card; tests/test_cli_voice.py runs it with one."""
+    check(AT_THE_TERMINAL, AT_THE_TERMINAL.code.replace("Devices", "Files").replace("Files()", 'Files("question.wav", "a.wav")'))
+
+
+def test_the_readmes_page_talks(monkeypatch: pytest.MonkeyPatch) -> None:
+    with LiveEmulator(voice=False) as emulator:
+        monkeypatch.setenv("GENAI_LIVE_EMULATOR_HOST", emulator.host)
+        names: dict[str, Any] = {"__name__": "shop"}
+        exec(ON_A_PAGE.code, names)
+        with served(names["app"]) as url:
+            with urllib.request.urlopen(url) as answer:
+                assert answer.read().decode() == names["PAGE"]
+            with Page(url) as page:
+                page.comes("state_changed", state="listening")
+                page.say("text", text="Hello!")
+                assert page.comes("model_words", final=True)["text"] == "You said: Hello!"
 
 
 @pytest.mark.waits
-def test_the_quickstart_has_eight_lines_and_saves_the_models_voice() -> None:
-    assert len([line for line in SNIPPETS[0].splitlines() if line]) == 8
+@pytest.mark.parametrize("block", [IN_A_NOTEBOOK, IN_A_SCRIPT], ids=["notebook", "script"])
+def test_the_readmes_other_blocks_print_what_it_shows(block: Block) -> None:
+    check(block)
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("block", EXAMPLES.values(), ids=EXAMPLES)
+def test_every_example_of_the_documentation_prints_what_its_page_shows(block: Block) -> None:
+    assert block.shows_output, "the page shows no output: a block of text behind it, or a comment # -> in it"
+    check(block)
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("block", AT_A_PROMPT.values(), ids=AT_A_PROMPT)
+def test_every_command_at_a_prompt_answers_what_its_page_shows(block: Block) -> None:
+    """Both streams, as a terminal shows them, but without its drawing."""
+    commands = re.findall(r"^\$ (.*)$", block.code, re.MULTILINE)
+    answers = re.split(r"^\$ .*\n", block.code, flags=re.MULTILINE)[1:]
+    here = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with beginning() as (directory, emulator):
-        assert "You said: Hello! What can you do?" in run(SNIPPETS[0], emulator, directory)
-        assert (directory / "hello.wav").exists()
+        for command, answer in zip(commands, answers, strict=True):
+            host = {} if "No GEMINI_API_KEY is set" in answer else {"GENAI_LIVE_EMULATOR_HOST": emulator.host}
+            done = subprocess.run(
+                command.replace(".venv/bin/", ""),
+                shell=True,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                env={**os.environ, **host, "PATH": here},
+                cwd=directory,
+                timeout=WITHIN,
+                check=True,
+            )
+            assert not complaint(Block("console", command, answer), done.stdout)
+
+
+# docs/web.md, docs/deployment.md. tests/test_flask_voice.py, test_django_servers.py and test_moving.py talk to such apps.
+
+AN_APP = """
+import flask, simple_websocket, sys, types
+from genai_live import Client
+from genai_live.web.flask import LiveVoice
+
+class Sock:  # what flask-sock does
+    def __init__(self, app):
+        self.app = app
+
+    def route(self, path):
+        accepted = lambda: simple_websocket.Server(flask.request.environ)
+        return lambda view: self.app.add_url_rule(path, view.__name__, lambda: view(accepted()))
+
+sys.modules["flask_sock"] = types.SimpleNamespace(Sock=Sock)
+app, client = flask.Flask("shop"), Client(api_key="k")
+app.secret_key = "k"
+"""
+A_PROJECT = """
+SECRET_KEY, ROOT_URLCONF, ALLOWED_HOSTS, INSTALLED_APPS = "k", "shop.urls", ["*"], []
+"""
+WEB = {
+    f"{page} {number}": block.code.replace("model=...", 'model="emulator"')
+    for page in ("web.md", "deployment.md")
+    for number, block in enumerate(blocks_of((ROOT / "docs" / page).read_text(encoding="utf-8")), 1)
+    if block.language == "python"
+}
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize("code", [code for code in WEB.values() if "django.u" not in code], ids=lambda code: code.split()[1])
+def test_every_block_on_flask_makes_an_app(code: str) -> None:
+    if "RedisStore" in code:
+        pytest.importorskip("redis", reason="redis is in the extra test-all")
+    with beginning() as (directory, emulator):
+        assert run(f"{AN_APP}\n{code}\nprint(app.url_map)", emulator, directory).count("Rule") > 1
+
+
+@pytest.mark.waits
+def test_the_blocks_on_django_make_a_project_with_its_sockets() -> None:
+    for package in ("django", "channels"):
+        pytest.importorskip(package, reason=f"{package} is in the extra test-all")
+    urls, asgi = (code for code in WEB.values() if "django.u" in code)
+    with beginning() as (directory, emulator):
+        (directory / "shop").mkdir()
+        (directory / "shop" / "__init__.py").touch()
+        (directory / "shop" / "settings.py").write_text(A_PROJECT)
+        (directory / "shop" / "urls.py").write_text(f'from genai_live import Client\nclient = Client(api_key="k")\n{urls}')
+        (directory / "shop" / "asgi.py").write_text(asgi)
+        script = "import shop.asgi, shop.urls; print(shop.urls.urlpatterns, sorted(shop.asgi.application.application_mapping))"
+        printed = run(script, emulator, directory, {"DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONPATH": str(directory)})
+        assert "voice/" in printed
+        assert printed.endswith("['http', 'websocket']\n")
+
+
+# What they compare by: tests/shown_outputs.py
+
+
+@pytest.mark.parametrize(
+    ("page", "printed", "is_shown"),
+    [
+        ("```python\nx\n```\n```text\na 2.5 s\n```\n", "a 2.61 s\n", True),
+        ("```python\nx\n```\nIt prints:\n```text\na 2 s\n```\n", "a 3 s\n", False),
+        ("```python\nx\n```\n```text\na … c\n…\nd\n```\n", "a b c\n1\n2\nd\n", True),
+        ("```python\nx\n```\n```text\na … c\n```\n", "a\nb c\n", False),
+        ("```python\nx\n```\n```text\na\n```\n", "a\nb\n", False),
+        ("```python\nx  # -> a\ny  # -> b\n```\n", "a\nmore\nb\n", True),
+        ("```python\nx  # -> a\ny  # -> b\n```\n", "b\na\n", False),
+        ("```python\nx\n```\n", "a\n", True),
+    ],
+)
+def test_what_is_shown_is_compared_but_for_numbers_with_a_point_and_dots(page: str, printed: str, *, is_shown: bool) -> None:
+    (block,) = blocks_of(page)
+    assert (complaint(block, printed) == "") is is_shown
+
+
+# README.md, CONTRIBUTING.md
 
 
 def test_the_readme_begins_with_the_lines_that_ci_runs() -> None:
@@ -106,8 +238,9 @@ def test_every_command_of_the_page_on_the_command_line_is_one_of_it_and_the_othe
     assert set(re.findall(r"^\| `genai-live (\w+)", page, re.MULTILINE)) == set(cli.COMMANDS)
 
 
-def test_every_file_of_the_readmes_map_exists() -> None:
-    rows = re.findall(r"^\| (`genai_live/.*?) \|", README, re.MULTILINE)
+def test_every_file_of_the_map_exists() -> None:
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`genai_live/.*?) \|", page, re.MULTILINE)
     assert rows
     for row in rows:
         for name in re.findall(r"`(.*?)`", row):
@@ -138,6 +271,22 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
     text = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))  # a regular expression may look like a link
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
         assert (path.parent / target).exists(), target
+
+
+# CHANGELOG.md
+
+
+def test_the_changelog_begins_with_the_version_of_the_package_and_so_do_the_pages() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.*)$", changelog, re.MULTILINE)
+    versions = [re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", heading) for heading in headings]
+    assert all(versions), headings
+    numbers = [tuple(map(int, version.groups()[:3])) for version in versions if version]
+    assert numbers == sorted(set(numbers), reverse=True)
+    assert headings[0].startswith(f"[{__version__}]")
+    assert f"version {__version__}" in (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^### (\w+)$", changelog, re.MULTILINE)
+    assert set(sections) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
 # docs/migrating.md
@@ -173,11 +322,8 @@ def test_the_moved_script_answers_what_the_official_one_does() -> None:
 def test_every_example_of_the_javascript_page_runs_in_python() -> None:
     """They build on each other, as on the page: together they are one program."""
     with beginning() as (directory, emulator):
-        printed = run("\n".join(blocks(MIGRATING, "python")[1:]), emulator, directory)
+        program = Block("python", "\n".join(blocks(MIGRATING, "python")[1:]), None)
+        assert program.shows_output
+        assert not complaint(program, run(program.code, emulator, directory))
         kinds = {message.kind for message in emulator.received}
-    assert "Connected to the socket." in printed
-    assert "Received message from the server:" in printed
-    assert "Connection closed: 1000" in printed
-    assert "Connection established" in printed
-    assert "image/png" in printed
     assert {"clientContent", "realtimeInput.mediaChunks", "realtimeInput.audio", "toolResponse"} <= kinds

@@ -14,6 +14,9 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import ApiClient, Live, LiveCallbacks, ReconnectPolicy, Session, types
+from genai_live._connection.ledger import Question
+from genai_live._connection.protocol import LiveProtocol
+from genai_live._network.transport import Transport
 from genai_live.errors import (
     ClosedByServer,
     CloseInfo,
@@ -325,6 +328,41 @@ def test_a_question_that_a_dying_connection_does_not_take_is_sent_or_told_as_los
             told = "lost"
         assert session.ask("last", timeout=PATIENCE).text == "last"
         assert (told, service.texts.count("question")) in (("question", 1), ("lost", 0))
+
+
+def test_a_question_that_was_told_as_lost_is_not_sent_by_a_thread_that_finds_out_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its frame is under way as the connection ends, and the next one is there before the thread has noticed."""
+
+    def unread(connection: ServerConnection) -> None:
+        connection.send(handle("h1"))
+        under_way.wait(PATIENCE)
+        drop(connection)
+
+    under_way, is_back, withdrawn = threading.Event(), threading.Event(), LiveProtocol.note_withdrawn
+    push = Transport._push_slowly
+
+    def pushed(transport: Transport, patience: Any) -> None:
+        under_way.set()
+        push(transport, patience)
+
+    def noticed(protocol: LiveProtocol, question: Question) -> None:
+        assert is_back.wait(PATIENCE)
+        withdrawn(protocol, question)
+
+    def on_message(each: types.LiveServerMessage) -> None:
+        if each.reconnected is not None:
+            is_back.set()
+
+    monkeypatch.setattr(Transport, "_push_slowly", pushed)
+    monkeypatch.setattr(LiveProtocol, "note_withdrawn", noticed)
+    service = Service(unread, echo(lambda: service))
+    with live_server(service) as url:
+        live = client_of(url).live
+        with live.connect(model=MODEL, reconnect=QUICK, timeout=PATIENCE, callbacks={"on_message": on_message}) as session:
+            with pytest.raises(TurnLost):
+                session.ask("x" * 20_000_000, timeout=PATIENCE)
+            assert session.ask("last", timeout=PATIENCE).text == "last"
+    assert [text[:4] for text in service.texts] == ["last"]
 
 
 def test_a_pending_tool_call_survives_and_its_answer_goes_over_the_next_connection() -> None:

@@ -129,6 +129,11 @@ def test_pauses_grow_up_to_a_limit_until_the_time_for_it_is_used_up() -> None:
     assert 100.0 - LONGEST_PAUSE < sum(found) <= 100.0
 
 
+def test_a_session_that_nothing_ends_goes_on_trying_for_a_day() -> None:
+    day = 24 * 3600.0
+    assert sum(pauses(Outage(ReconnectPolicy(give_up_after=day)))) > day - LONGEST_PAUSE
+
+
 def test_chance_only_lengthens_a_pause() -> None:
     assert pauses(Outage(ReconnectPolicy()), 1.0)[0] == pytest.approx(FIRST_PAUSE * 1.2)
 

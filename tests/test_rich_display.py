@@ -102,6 +102,12 @@ def test_speech_without_words_says_which_setting_gives_them() -> None:
     assert "output_audio_transcription" in page_of(turn_of()).text
 
 
+def test_a_question_in_writing_is_shown_and_no_markup() -> None:
+    page = page_of(replace(turn_of(), asked=MARKUP))
+    assert f"You: {MARKUP}" in page.text
+    assert {name for name, _ in page.elements} <= {"div", "b", "audio", "details", "summary", "span"}
+
+
 @pytest.mark.parametrize("where", ["inputTranscription", "outputTranscription"])
 def test_words_are_never_markup(where: str) -> None:
     page = page_of(turn_of(**{where: {"text": MARKUP}}))
@@ -256,6 +262,11 @@ def test_the_repr_of_a_turn_is_one_short_line() -> None:
     turn = turn_of(2.5, interrupted=True, outputTranscription={"text": "It is\nsunny " * 100})
     assert re.fullmatch(r"Turn\('It is sunny .*…', 2\.50 s of speech, 1,345 tokens, interrupted\)", repr(turn))
     assert len(repr(turn)) < 160
+    assert repr(replace(turn_of(0.5, **SPOKEN), asked="Is it\nsunny?")).startswith(
+        "Turn('Is it sunny?' -> 'It is sunny.', 0.50 s"
+    )
+    assert repr(turn_of(0.5, **SPOKEN)).startswith("Turn('What is the weather?' -> 'It is sunny.', 0.50 s")
+    assert repr(replace(assemble([]), asked="Is it?")) == "Turn('Is it?' -> nothing said)"
     assert repr(assemble([])) == "Turn()"
 
 

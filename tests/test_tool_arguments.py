@@ -21,6 +21,7 @@ import pytest
 import typing_extensions
 
 from genai_live import tools
+from genai_live._extras import installing
 from genai_live.errors import ConfigError, ToolError
 from genai_live.tools import ToolContext, arguments, declaration, tool
 from genai_live.tools.callee import Callee
@@ -328,8 +329,8 @@ def test_without_the_parser_the_texts_stay_in_the_description_and_the_log_says_s
     said = declaration(forecast)
     assert "The city's name" in str(said.description)
     assert [record.getMessage() for record in caplog.records] == [
-        "the texts of the parameters of forecast stay in its description: install genai-live[tools] to have each told with its"
-        " parameter"
+        "the texts of the parameters of forecast stay in its description; to have each told with its parameter: "
+        + installing("tools")
     ]
 
 

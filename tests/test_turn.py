@@ -32,7 +32,7 @@ RUN = ToolRun("1", "look", {"where": "up"}, RunState.ANSWERED, {"seen": "sky"}, 
 
 def whole_turn() -> Turn:
     messages = [LiveServerMessage.from_dict(message) for message in MESSAGES]
-    return assemble(messages, questions=2, skipped=3, incomplete=True, tool_runs=(RUN,))
+    return assemble(messages, asked="A question?", questions=2, skipped=3, incomplete=True, tool_runs=(RUN,))
 
 
 def test_pictures_and_videos_of_a_turn_are_its_blobs_of_that_kind() -> None:

@@ -28,7 +28,8 @@ from genai_live.voice import (
     Waiting,
 )
 from genai_live.voice.detection import SpeechClock
-from genai_live.voice.dialogue import CONFIRM_WITHIN, QUIET_END, STALE_FOR, Dialogue
+from genai_live.voice.dialogue import CONFIRM_WITHIN, LATEST_START, QUIET_END, Dialogue
+from genai_live.voice.leftovers import INTERRUPTED_FOR, INTERRUPTED_GAP, ON_ITS_WAY, SILENCED_GAP
 from tests.sound_ends import RATE_OUT, tone
 
 INFO = CloseInfo(1006, "", SentBy.NETWORK, Phase.TURN, True)
@@ -271,18 +272,66 @@ def test_late_sound_of_the_old_answer_is_dropped_and_the_new_one_is_heard(before
     assert talk.held == pytest.approx(0.7)
 
 
-def test_an_interruption_that_no_end_of_the_turn_follows_does_not_swallow_the_next_answer() -> None:
+@pytest.mark.parametrize("late", [0, 1, 2])
+def test_an_interruption_that_no_end_of_the_turn_follows_does_not_swallow_the_beginning_of_the_next_answer(late: int) -> None:
     talk = Talk()
     interrupted(talk)
     talk.says(interrupted=True)
-    talk.says(sound=0.2)
+    for _ in range(late):
+        talk.wait(INTERRUPTED_GAP / 2)
+        talk.says(sound=0.2)
     assert talk.held == 0
-    talk.wait(STALE_FOR)
-    talk.says(sound=0.7)
+    talk.wait(INTERRUPTED_GAP)
+    for _ in range(4):  # faster than it is heard, as answers come
+        talk.says(sound=0.3)
+        talk.now += 0.1
     completes(talk)
-    assert talk.held == pytest.approx(0.7)
+    assert talk.held == pytest.approx(1.2)
     talk.hear()
     assert [turn.utterances[-1].interrupted for turn in talk.told(TurnEnded)] == [True, False]
+
+
+def test_an_answer_that_follows_the_interruption_at_once_is_not_lost_for_good() -> None:
+    talk = Talk()
+    interrupted(talk)
+    talk.says(interrupted=True)
+    for _ in range(30):
+        talk.now += 0.1
+        talk.says(sound=0.3)
+    assert talk.held == pytest.approx(0.3 * (30 - 10 * INTERRUPTED_FOR), abs=0.31)
+
+
+@pytest.mark.parametrize("asks", ["types", "presses"])
+def test_an_interruption_that_comes_after_the_question_does_not_swallow_its_answer(asks: str) -> None:
+    talk = Talk(has_button=asks == "presses")
+    talk.dialogue.ask("Tell me a story", talk.now)
+    talk.says(sound=2.0)
+    talk.hear(0.5)
+    if asks == "types":
+        talk.dialogue.ask("Stop. What time is it?", talk.now)
+    else:
+        talk.dialogue.press(talk.now)
+        talk.now += 0.1
+        talk.dialogue.release(talk.now)
+    talk.now += 0.05
+    talk.says(interrupted=True)
+    talk.says(sound=0.2)
+    assert talk.held == 0
+    talk.now += ON_ITS_WAY
+    talk.says(sound=0.3)
+    assert talk.held == pytest.approx(0.3)
+
+
+def test_what_this_program_cuts_short_stays_away_through_its_pauses() -> None:
+    talk = Talk()
+    talk.asks()
+    talk.says(sound=1.0)
+    talk.hear(0.5)
+    talk.dialogue.silence(talk.now)
+    for _ in range(10):
+        talk.wait(SILENCED_GAP - 0.1)
+        talk.says(sound=1.0)
+    assert talk.held == 0
 
 
 def test_how_much_was_heard_is_told_when_the_end_knows_and_cuts_the_words() -> None:
@@ -482,6 +531,124 @@ def test_the_history_has_one_content_for_what_one_side_said_in_a_row() -> None:
     assert history == [("user", ["Hello", "Are you there?"]), ("model", ["Yes"])]
 
 
+# When it was said
+
+
+def hears(talk: Talk, begin: float, end: float) -> None:
+    """The microphone hears speech in the quiet of a room; now is the end."""
+    ears, chunk = talk.dialogue.ears, 0.04
+    for number in range(round(end / chunk)):
+        at = (number + 1) * chunk
+        if at > talk.now:
+            ears.hear(tone(chunk) if at > begin + 0.001 else bytes(1280), at)
+    talk.now = end
+
+
+def quiet(talk: Talk, seconds: float) -> None:
+    hears(talk, begin=talk.now + seconds, end=talk.now + seconds)
+
+
+def said_by_user(talk: Talk) -> list[tuple[float, float]]:
+    return [(round(said.begin, 2), round(said.end, 2)) for said in talk.dialogue.transcript.read() if said.speaker == "user"]
+
+
+def test_the_user_spoke_when_the_microphone_heard_it_and_not_when_the_words_came() -> None:
+    talk = Talk()
+    quiet(talk, 2.0)
+    hears(talk, begin=2.0, end=4.0)
+    quiet(talk, 1.0)
+    talk.says(inputTranscription={"text": "What time is it?"})  # a family that reports no activity
+    talk.says(sound=1.0)
+    completes(talk)
+    talk.hear()
+    assert said_by_user(talk) == [(2.0, 4.0)]
+    assert talk.told(TurnEnded)[0].utterances[0].begin == pytest.approx(2.0)
+
+
+def test_words_that_come_in_mid_answer_were_said_before_it_whatever_the_microphone_hears_meanwhile() -> None:
+    talk = Talk()
+    quiet(talk, 2.0)
+    hears(talk, begin=2.0, end=3.0)
+    quiet(talk, 0.8)
+    talk.says(sound=3.0)
+    hears(talk, begin=4.6, end=5.0)  # its echo, or a cough
+    talk.says(inputTranscription={"text": "What time is it?"})
+    assert said_by_user(talk) == [(2.0, 3.0)]
+
+
+def test_a_noise_long_before_the_question_is_no_part_of_it_and_a_pause_for_breath_is() -> None:
+    talk = Talk()
+    quiet(talk, 1.0)
+    hears(talk, begin=1.0, end=1.2)
+    quiet(talk, 3.0)
+    hears(talk, begin=4.2, end=5.0)
+    quiet(talk, 0.6)
+    hears(talk, begin=5.6, end=6.0)
+    quiet(talk, 1.0)
+    talk.says(inputTranscription={"text": "What is, well, the time?"})
+    assert said_by_user(talk) == [(pytest.approx(4.2, abs=0.05), pytest.approx(6.0, abs=0.05))]
+
+
+def test_each_of_two_questions_has_its_own_time() -> None:
+    talk = Talk()
+    for begin in (1.0, 6.0):
+        quiet(talk, begin - talk.now)
+        hears(talk, begin=begin, end=begin + 1.0)
+        quiet(talk, 1.0)
+        talk.says(inputTranscription={"text": "And now?"})
+        talk.says(sound=0.1)
+        completes(talk)
+        talk.hear()
+    first, second = said_by_user(talk)
+    assert first == pytest.approx((1.0, 2.0), abs=0.05)
+    assert second == pytest.approx((6.0, 7.0), abs=0.05)
+
+
+def test_speech_over_the_answer_begins_where_it_was_heard_shortly_before_the_service_noticed_it() -> None:
+    talk = Talk()
+    talk.dialogue.ask("Tell me a story", talk.now)
+    talk.says(sound=9.0)
+    quiet(talk, 3.0)
+    hears(talk, begin=3.0, end=3.4)
+    talk.speech(began=True)
+    talk.says(interrupted=True, turnComplete=True, ends=True)
+    hears(talk, begin=3.4, end=4.0)
+    quiet(talk, 1.0)
+    talk.speech(began=False)
+    talk.says(inputTranscription={"text": "Stop"})
+    assert said_by_user(talk)[1] == pytest.approx((3.0, 4.0), abs=0.05)
+
+
+def test_sound_long_before_the_service_noticed_speech_was_something_else() -> None:
+    talk = Talk()
+    quiet(talk, 1.0)
+    hears(talk, begin=1.0, end=2.0 + LATEST_START)
+    talk.speech(began=True)
+    talk.says(inputTranscription={"text": "Hello"})
+    assert said_by_user(talk)[0][0] == pytest.approx(talk.now)
+
+
+def test_where_the_microphone_heard_nothing_the_service_says_when_speech_began() -> None:
+    talk = Talk()
+    talk.now = 2.0
+    talk.speech(began=True)
+    talk.now = 4.0
+    talk.speech(began=False)
+    talk.says(inputTranscription={"text": "Hello"})
+    assert said_by_user(talk) == [(2.0, 4.0)]
+
+
+def test_what_is_said_with_the_button_begins_with_the_press_and_ends_with_the_release() -> None:
+    talk = Talk(has_button=True)
+    talk.now = 2.0
+    talk.dialogue.press(talk.now)
+    talk.now = 4.0
+    talk.dialogue.release(talk.now)
+    talk.now = 5.0
+    talk.says(inputTranscription={"text": "Hello"})
+    assert said_by_user(talk) == [(2.0, 4.0)]
+
+
 # Time
 
 
@@ -553,6 +720,39 @@ def test_a_button_that_is_still_pressed_is_so_on_the_next_connection() -> None:
     assert talk.dialogue.state is ConversationState.HEARING
 
 
+def test_an_answer_whose_connection_is_lost_for_good_is_told_as_lost_and_what_was_heard_of_it_as_heard() -> None:
+    talk = Talk()
+    talk.asks()
+    talk.says(sound=1.0)
+    talk.hear(0.4)
+    talk.dialogue.end(talk.now, 0.4, 0, lost=INFO)
+    kinds = [type(event) for event in talk.events if isinstance(event, (AnswerLost, TurnEnded))]
+    assert kinds == [AnswerLost, TurnEnded]
+    assert talk.told(AnswerLost)[0].close_info is INFO
+    assert talk.told(TurnEnded)[0].utterances[-1].heard == pytest.approx(0.4)
+
+
+def test_an_answer_that_had_not_begun_when_its_connection_was_lost_for_good_is_lost_too() -> None:
+    talk = Talk()
+    talk.asks()
+    talk.dialogue.end(talk.now, 0.0, 0, lost=INFO)
+    assert len(talk.told(AnswerLost)) == 1
+
+
+@pytest.mark.parametrize("then", ["all was made", "nothing was asked", "it was told before", "this program ends it"])
+def test_no_answer_is_lost_at_the_end_of_a_connection_where(then: str) -> None:
+    talk = Talk()
+    if then != "nothing was asked":
+        talk.asks()
+        talk.says(sound=1.0)
+    if then == "all was made":
+        talk.says(generationComplete=True)
+    if then == "it was told before":
+        talk.dialogue.message(LiveServerMessage(reconnecting=Gone(INFO, turn_lost=True)), talk.now)
+    talk.dialogue.end(talk.now, 0.0, 0, lost=None if then == "this program ends it" else INFO)
+    assert len(talk.told(AnswerLost)) == (then == "it was told before")
+
+
 # Whatever comes
 
 ACTS = st.sampled_from(
@@ -591,16 +791,16 @@ def do(talk: Talk, act: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(ACTS, max_size=60), st.booleans(), st.booleans())
+@given(st.lists(ACTS, max_size=60), st.booleans(), st.booleans(), st.sampled_from([None, INFO]))
 def test_whatever_comes_no_sound_is_counted_twice_and_each_turn_ends_once(
-    acts: list[str], confirms: bool, interruptible: bool
+    acts: list[str], confirms: bool, interruptible: bool, lost: CloseInfo | None
 ) -> None:
     talk = Talk(confirms=confirms, interruptible=interruptible)
     for act in acts:
         do(talk, act)
         if act in ("both", "interrupted"):
             assert talk.held == 0
-    talk.dialogue.end(talk.now, talk.heard / 2 / RATE_OUT, talk.flushed)
+    talk.dialogue.end(talk.now, talk.heard / 2 / RATE_OUT, talk.flushed, lost)
     turns = talk.told(TurnEnded)
     assert talk.dialogue.state is ConversationState.ENDED
     assert not talk.dialogue.wants_look

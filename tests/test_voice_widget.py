@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from genai_live import Client
+from genai_live._extras import installing
 from genai_live.emulator import LiveEmulator, Scenario, steps
 from genai_live.errors import ConfigError
 from genai_live.notebook import VoiceWidget
@@ -299,4 +300,4 @@ def test_without_its_extra_the_widget_names_it() -> None:
         "except ConfigError as error: print(error)\n"
     )
     answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert "pip install 'genai-live[notebook]'" in answer.stdout
+    assert installing("notebook") in answer.stdout

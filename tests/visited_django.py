@@ -2,7 +2,7 @@
 
 ``application`` is for WSGI servers, ``asgi`` for others. With VISITED_LOGIN only users of ``django.contrib.auth`` may talk, in
 the database at that path. With VISITED_STORE conversations wait in the Redis of that URL. With
-VISITED_PLAIN it has no Channels.
+VISITED_PLAIN it has no Channels, and ``http`` is its ASGI application.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ settings.configure(
     else ["django.middleware.common.CommonMiddleware"],
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": DATABASE}} if DATABASE else {},
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
-    ASGI_APPLICATION=f"{__name__}.asgi",
+    ASGI_APPLICATION=f"{__name__}.{'http' if 'VISITED_PLAIN' in os.environ else 'asgi'}",
     WSGI_APPLICATION=f"{__name__}.application",
 )
 django.setup()
@@ -110,12 +110,10 @@ def page(request: HttpRequest, name: str = "index.html") -> HttpResponseBase:
 
 urlpatterns = [path("", page), path("voice/", voice.urls), path("again/", voice.urls), path("<str:name>", page)]
 application = get_wsgi_application()
-asgi = ProtocolTypeRouter(
-    {
-        "http": get_asgi_application(),
-        "websocket": URLRouter([path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]),
-    }
-)
+http = get_asgi_application()
+if "VISITED_PLAIN" not in os.environ:
+    sockets = [path("slow/", Slow.as_asgi()), path("voice/", URLRouter(voice.websocket_urlpatterns))]
+    asgi = ProtocolTypeRouter({"http": http, "websocket": URLRouter(sockets)})
 
 if __name__ == "__main__":
     from django.core.management import execute_from_command_line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from genai_live import _json
@@ -85,6 +85,14 @@ def typed(text: str, backend: Backend, family: ModelFamily) -> dict[str, Any]:
     if not isinstance(text, str):
         raise ConfigError(f"must be a str, not {type(text).__name__}", "text")
     return realtime_input(backend, text=text) if family.text_as_realtime_input else client_content(text, True, backend)
+
+
+def words_of_question(message: Mapping[str, Any]) -> str:
+    """The text that a message asks: of contents the last one's."""
+    if "realtimeInput" in message:
+        return str(message["realtimeInput"].get("text") or "")
+    turns: Sequence[Mapping[str, Any]] = message["clientContent"].get("turns") or ({},)
+    return "\n".join(part["text"] for part in turns[-1].get("parts") or () if part.get("text"))
 
 
 def realtime_input(

@@ -243,12 +243,12 @@ class Channel(Generic[ServerMessage]):
                     dead = connection  # it died under the message, and another one may follow
             # Between two connections the message waits, unless things have changed until the lock was taken.
             with self._lock:
+                if question is not None and question.closing:
+                    return  # the reader was faster: it is lost with its connection, and told so
                 if self._state is _C.CLOSED or (self._state is _READY and self._connection is not dead):
                     continue  # the end has come, or another connection
                 if self._state is _READY:
                     self._move(Change.LOST)
-                if question is not None and question.closing:
-                    return  # the reader was faster: it is lost with its connection, and told so
                 self._outbox.put(payload, kind, question, answers)
                 if answers is not None:
                     answers.written()
@@ -364,7 +364,7 @@ class Channel(Generic[ServerMessage]):
             self._leave_by = leave_by(now, protocol.time_left)
         if self.delivery.paused:  # what the service said before its end lies unread: it is for the service to close
             return NEVER
-        if protocol.handle is None or (protocol.answer_due and now < self._leave_by):
+        if protocol.handle is None or (protocol.turn_open and now < self._leave_by):
             return self._leave_by if now < self._leave_by else NEVER
         with self._lock:
             self._move(Change.LEFT)

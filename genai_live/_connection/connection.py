@@ -13,6 +13,7 @@ import sys
 import time
 from collections import deque
 from dataclasses import replace
+from enum import Enum
 from typing import Any, Generic, NamedTuple, NoReturn, Protocol
 
 from genai_live import _process
@@ -32,14 +33,7 @@ from genai_live._network.dial import Dialler, Plan
 from genai_live._network.frames import Violation
 from genai_live._network.transport import BATCH_BYTES, INTERRUPTED, READ_BYTES, Transport, TransportLost, WriteTimedOut
 from genai_live._secret import redacted, without_frames
-from genai_live.errors import (
-    NORMAL_CLOSURE,
-    CloseInfo,
-    ConnectError,
-    Phase,
-    SentBy,
-    SessionClosed,
-)
+from genai_live.errors import NORMAL_CLOSURE, CloseInfo, ConnectError, Phase, SentBy, SessionClosed
 from genai_live.types._server_messages import ServerMessage
 
 wire_log = logging.getLogger("genai_live.wire")
@@ -81,6 +75,14 @@ class Owner(Protocol):
 
     def look_ahead(self, now: float) -> float:
         """May begin to replace the connection; returns the next time (monotonic seconds) to be asked."""
+
+
+class _Awaited(Enum):
+    """By whom a connection is waited for until it is set up."""
+
+    BY_CONNECT = "connect(), whose caller decides on retries and reports a failed attempt"
+    NO_MORE = "nobody: Ctrl-C, or a signal, ended connect(), so that the connection reports its end by itself"
+    BY_CHANNEL = "the session that it continues"
 
 
 class _Opening:
@@ -125,8 +127,7 @@ class Connection(Generic[ServerMessage]):
         self._owner = owner
         self._pause = pause or 0.0
         """Seconds before it is dialled; its end cuts them short."""
-        self._opens_session = pause is None
-        """False when it continues a session, so that no ``connect()`` waits for it."""
+        self._awaited = _Awaited.BY_CONNECT if pause is None else _Awaited.BY_CHANNEL
         self._open_by = Deadline(None)
         """Until when setupComplete must have come, where no ``connect()`` waits for it."""
         self._arrived: deque[frames.Event] = deque()
@@ -140,8 +141,6 @@ class Connection(Generic[ServerMessage]):
         self._is_unsettled = False
         """True when a turn has left older questions open, as of the last read."""
         self._retired = False
-        self._caller_reports = self._opens_session
-        """The caller of connect() decides on retries, and reports a failed attempt, unless Ctrl-C ended that thread."""
         self._batch_bytes = min(BATCH_BYTES, max(READ_BYTES, options.queue_bytes / BATCH_PART))
         self._keepalive = KeepAlive(options.ping_interval, options.silence_limit)
 
@@ -160,12 +159,13 @@ class Connection(Generic[ServerMessage]):
             deadline.wait(self.delivery.opened)
         except (RuntimeError, KeyError) as error:  # this process may start no more threads
             struck = error.__context__ if error.__context__ is not handled else None
-            self._caller_reports = struck is None
+            if struck is not None:
+                self._awaited = _Awaited.NO_MORE
             self._give_up(f"{error} ({self.plan.safe_url})")
             if struck is not None:  # a signal struck in threading, which raised this in the place of it
                 raise struck from None
         except BaseException:
-            self._caller_reports = False
+            self._awaited = _Awaited.NO_MORE
             self._give_up(f"connecting was interrupted ({self.plan.safe_url})")
             raise
         # The time is up, and neither came.
@@ -220,11 +220,7 @@ class Connection(Generic[ServerMessage]):
     def _give_up(self, words: str) -> None:
         """Ends an attempt from the caller's thread: what is under way fails soon, and cleans up after itself."""
         self._fail(ConnectError(words, self.phase))
-        self._ending.close_by = 0.0
-        self._dialler.abort()
-        if self.transport is not None:
-            self.transport.shut()
-        self.attend_soon()
+        self._cut_off()
 
     # Reading: the reader thread.
 
@@ -299,13 +295,8 @@ class Connection(Generic[ServerMessage]):
         elif left < BATCH_EVENTS:
             self._keepalive.excuse(time.monotonic())
         self._is_unsettled = self.protocol.is_unsettled
-        if (
-            self.delivery.paused
-            or transport.has_rest
-            or self.protocol.going_away
-            or self._is_unsettled
-            or self.delivery.failure is not None
-        ):
+        held_up = self.delivery.paused or transport.has_rest or self.delivery.failure is not None
+        if held_up or self.protocol.going_away or self._is_unsettled:
             self.needs_attention = True
 
     def _take_arrived(self) -> None:
@@ -447,7 +438,7 @@ class Connection(Generic[ServerMessage]):
         if not self._is_followed():
             self.protocol.move(Event.ENDED)
             self.delivery.end()
-            if self._ending.failure is None or not self._caller_reports:
+            if self._ending.failure is None or self._awaited is not _Awaited.BY_CONNECT:
                 self.report_end()
         self.ended.set()
 
@@ -467,7 +458,7 @@ class Connection(Generic[ServerMessage]):
         info, callbacks = self._ending.info, self.delivery.dispatcher.callbacks
         assert info is not None
         if self._ending.failure is not None or not info.clean:
-            opening = self._ending.failure is not None and self._opens_session
+            opening = self._ending.failure is not None and self._awaited is not _Awaited.BY_CHANNEL
             self.delivery.dispatcher.call(callbacks.on_error, self._ending.failure if opening else self.end_error())
         self.delivery.dispatcher.call(callbacks.on_close, info)
 
@@ -501,7 +492,7 @@ class Connection(Generic[ServerMessage]):
         """Ends the connection and waits only until one Close frame is written; the reader thread does not even do that."""
         if self.transport is not None:
             self._say_goodbye(self.transport, deadline)
-        elif self._opens_session:
+        elif self._awaited is not _Awaited.BY_CHANNEL:
             self._give_up("closed while connecting")
         else:
             self._ending.decide(self.protocol.close_info(NORMAL_CLOSURE, "", SentBy.CLIENT))
@@ -530,6 +521,10 @@ class Connection(Generic[ServerMessage]):
             return
         self._given_up = True
         self._ending.decide(self.protocol.close_info(frames.ABNORMAL, reason, SentBy.CLIENT))
+        self._cut_off()
+
+    def _cut_off(self) -> None:
+        """Nothing is waited for any more, neither of the attempt nor of the peer. Any thread, never blocks."""
         self._ending.close_by = 0.0
         self._dialler.abort()
         if self.transport is not None:
@@ -557,7 +552,7 @@ class Connection(Generic[ServerMessage]):
     @property
     def close_info(self) -> CloseInfo | None:
         """How the connection ended; None while it is open. A child of the process that opened it has an end of its own."""
-        return self._ending.seen_while(self.protocol.phase, turn_open=self.protocol.answer_due)
+        return self._ending.seen_while(self.protocol.phase, turn_open=self.protocol.turn_open)
 
     @property
     def failure(self) -> ConnectError | None:

@@ -56,6 +56,9 @@ class Inbox(Generic[ServerMessage]):
     two thirds (docs/performance.md).
 
     Counting needs no lock and no counter: every message notes how many bytes came before it.
+
+    Waking and pausing take none either: each side stores, then looks at what the other stores. That rests on no store being
+    passed by a later load (docs/reliability.md, "Hand-overs without a lock").
     """
 
     def __init__(

@@ -70,6 +70,8 @@ class Question:
     def __init__(self, number: int, kind: Asked) -> None:
         self.number = number
         self.kind = kind
+        self.text = ""
+        """Its words, where it was asked in text."""
         self.fate = Fate.WAITING
         self.ready = 0
         """Its place in the order of what the model is to answer: when it was written, or when its last call was answered."""
@@ -517,9 +519,9 @@ class Ledger:
 
     @property
     def responses(self) -> list[Payload]:
-        """Tool responses after which the model has not spoken yet, in order."""
+        """Tool responses after which the model has not spoken yet, in the order in which it is to speak of them."""
         questions = dict.fromkeys((*self._due, *self.pending.values()))
-        return [response for question in sorted(questions, key=_by_number) for response in question.responses]
+        return [response for question in sorted(questions, key=_by_readiness) for response in question.responses]
 
     # Steps of TURNS. Each returns the mark of the message.
 
@@ -748,10 +750,6 @@ class Ledger:
 
 def _by_readiness(question: Question) -> int:
     return question.ready
-
-
-def _by_number(question: Question) -> int:
-    return question.number
 
 
 def _said(message: LiveServerMessage, content: LiveServerContent | None) -> Iterator[Says]:

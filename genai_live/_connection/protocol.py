@@ -18,8 +18,7 @@ from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
-from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, NotedCalls, Question, Sound
-from genai_live._deadline import NEVER
+from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, NotedCalls, Question
 from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy
@@ -31,6 +30,7 @@ from genai_live.types import (
     LiveServerContent,
     LiveServerMessage,
     LiveServerSetupComplete,
+    LiveServerToolCall,
     UsageMetadata,
 )
 from genai_live.types._server_messages import ServerMessage
@@ -98,6 +98,17 @@ class Sent(Enum):
     RESPONSE = "toolResponse"
 
 
+class Activity(Enum):
+    """Where an activity stands whose beginning and end the user says."""
+
+    NONE = "none"
+    OPEN = "open"
+    """Between activityStart and activityEnd, on the connection of the moment."""
+    CUT = "cut"
+    """A connection died inside it, and the next one does not know of it."""
+
+
+_ACTIVITY_AFTER = {Sent.ACTIVITY_START: Activity.OPEN, Sent.ACTIVITY_END: Activity.NONE}
 _ONLY_CONTENT = {"model_turn"}
 _NO_CONTENT = LiveServerContent()
 ACTIVITY_START = b'{"realtimeInput":{"activityStart":{}}}'
@@ -140,7 +151,7 @@ class CallWatcher(Typed):
 
 
 class BidiProtocol(Generic[ServerMessage]):
-    """What one connection knows of itself, whatever its method: its state, and how to read a message."""
+    """What one connection knows of itself, whatever its method: its state, its questions, and how to read a message."""
 
     method: ClassVar[str]
     """The method's name in the URL."""
@@ -148,10 +159,6 @@ class BidiProtocol(Generic[ServerMessage]):
     """What the server sends."""
     vertex = False
     """True where Vertex AI is the server: of counts that a report names twice, its own names count."""
-    turn_open: bool = False
-    """True while an answer is due or under way."""
-    resynchronised: int = 0
-    """Questions that were closed with the turn of another one."""
     mark: Mark = SESSION
     """Whose the message is that was received last. The reader thread."""
     watcher: CallWatcher | None = None
@@ -163,7 +170,10 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def __init__(self) -> None:
         self.state = State.OPENING
-        self.sound = Sound()
+        self.resumption = Resumption()
+        self.ledger = Ledger()
+        """Which answer belongs to which question; empty for a method that asks none."""
+        self.sound = self.ledger.sound
 
     def move(self, event: Event) -> None:
         """Goes where the table says."""
@@ -176,50 +186,64 @@ class BidiProtocol(Generic[ServerMessage]):
             return Phase.CLOSING
         if self.state is not State.OPEN:
             return Phase.SETUP
+        if self.ledger.pending:
+            return Phase.TOOL
         return Phase.TURN if self.turn_open else Phase.IDLE
 
     @property
-    def answer_due(self) -> bool:
-        """True when an end now would lose something."""
-        return self.turn_open
+    def turn_open(self) -> bool:
+        """True while an answer is due or under way, so that an end now would lose something."""
+        return self.ledger.answer_due
+
+    @property
+    def resynchronised(self) -> int:
+        """Questions that were closed with the turn of another one."""
+        return self.ledger.resynchronised
 
     @property
     def handle(self) -> str | None:
         """The newest handle that another connection may go on from; or None."""
-        return None
+        return self.resumption.handle
 
     @property
     def is_unsettled(self) -> bool:
-        """True when ``look`` is to be called soon."""
-        return False
+        """True when ``look`` is to be called soon: questions that a turn has left open are closed after a silence."""
+        return self.ledger.is_unsettled
 
     def look(self, now: float) -> float:
         """Does what time brings about; returns when to look again, in monotonic seconds. The reader thread."""
-        return NEVER
+        return self.ledger.look(now)
 
     def notes(self) -> Sequence[Mark]:
         """Marks for which no message came, since this was last asked."""
-        return ()
+        return self.ledger.notes()
 
     def lose(self) -> tuple[Question, ...]:
-        """The connection is gone: returns the questions whose answers are lost with it."""
-        return ()
+        """The connection is gone: returns the questions whose answers are lost with it. One whose call is open survives."""
+        return self.ledger.lose()
 
     def begin_anew(self) -> tuple[Question, ...]:
         """Another conversation begins: returns the questions of the old one that are lost with it."""
-        return ()
+        open_calls = tuple(self.ledger.pending)
+        lost = self.ledger.begin_anew()
+        if self.watcher is not None:
+            self.watcher.lose(open_calls)
+        return lost
 
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
         """Messages that the next connection needs before all others, so that those mean what they meant."""
-        return []
+        return [(response, Sent.NOTHING) for response in self.ledger.responses]
 
     def show(self, message: ServerMessage, question: Question) -> set[str]:
         """Calls of a message are about to be shown to a callback, who may answer them: returns their ids. The reader thread."""
-        return set()
+        tool_call: LiveServerToolCall | None = getattr(message, "tool_call", None)
+        shown = {call.id or call.name or "" for call in (tool_call and tool_call.function_calls) or ()}
+        self.ledger.show(question, shown)
+        return shown
 
     def was_shown(self, question: Question, calls: set[str]) -> bool:
         """A callback has seen the calls; True when it has left one to the caller. Any thread."""
-        return False
+        return self.ledger.was_shown(question, calls)
 
     def replace(self) -> None:
         """Another connection follows."""
@@ -228,7 +252,7 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def close_info(self, code: int, reason: str, sent_by: SentBy) -> CloseInfo:
         """The record of an end that happens now."""
-        return CloseInfo(code, reason, sent_by, self.phase, self.answer_due)
+        return CloseInfo(code, reason, sent_by, self.phase, self.turn_open)
 
     def announcement(self, event: Reconnecting | Reconnected) -> ServerMessage:
         """The message of this library's own that reports a change of connections, for methods whose sessions outlive one."""
@@ -280,13 +304,17 @@ class BidiProtocol(Generic[ServerMessage]):
 
     def question(self, kind: Sent) -> Question | None:
         """The question that a message of this kind asks; None for one that asks nothing."""
-        return None
+        asked = ASKS.get(kind)
+        return None if asked is None else self.ledger.asked(asked)
 
     def note_written(self, kind: Sent, question: Question | None) -> None:
         """Notes a message that goes out. Called by the owner of the send lock, so that no answer can overtake the note."""
+        if question is not None:
+            self.ledger.written(question)
 
     def note_withdrawn(self, question: Question) -> None:
         """Notes that nothing of it went out after all."""
+        self.ledger.withdrawn(question)
 
 
 class LiveProtocol(BidiProtocol[LiveServerMessage]):
@@ -298,37 +326,15 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
     def __init__(self) -> None:
         super().__init__()
         self.setup_complete: LiveServerSetupComplete | None = None
-        self.resumption = Resumption()
         self.usage: UsageMetadata | None = None
         """Sum of the usage reports."""
-        self.ledger = Ledger()
-        """Which answer belongs to which question."""
-        self.sound = self.ledger.sound
         self.blocking_calls: set[str] = set()
         """Ids of calls during which the model hears nothing."""
         self._free: frozenset[str] | None = None
-        self.activity_open = False
-        """True between activityStart and activityEnd, on the connection of the moment."""
-        self._activity_cut = False
-        """True when a connection died inside an activity that the next one does not know of."""
+        self.activity = Activity.NONE
         self._sound_end_cut = False
         """True when a connection died after audioStreamEnd, before more sound: it is said again, so that the next speech begins
         anew. Never recorded."""
-
-    @property
-    def phase(self) -> Phase:
-        """What the connection is doing, for the record of an end."""
-        return Phase.TOOL if self.ledger.pending and self.state is State.OPEN else super().phase
-
-    @property
-    def turn_open(self) -> bool:  # type: ignore[override]  # it is not written here
-        """True while an answer is due or under way."""
-        return self.ledger.answer_due
-
-    @property
-    def resynchronised(self) -> int:  # type: ignore[override]  # likewise
-        """As ``BidiProtocol.resynchronised``."""
-        return self.ledger.resynchronised
 
     def move(self, event: Event) -> None:
         """As ``BidiProtocol.move``; the watcher of calls learns of the end."""
@@ -402,54 +408,17 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
                 self.blocking_calls.discard(call_id)
         return bool(self.blocking_calls)
 
-    @property
-    def is_unsettled(self) -> bool:
-        """As ``BidiProtocol.is_unsettled``: questions that a turn has left open are closed after a silence."""
-        return self.ledger.is_unsettled
-
-    def look(self, now: float) -> float:
-        """As ``BidiProtocol.look``."""
-        return self.ledger.look(now)
-
-    def notes(self) -> Sequence[Mark]:
-        """As ``BidiProtocol.notes``."""
-        return self.ledger.notes()
-
-    def show(self, message: LiveServerMessage, question: Question) -> set[str]:
-        """As ``BidiProtocol.show``."""
-        calls = message.tool_call.function_calls if message.tool_call is not None else None
-        shown = {call.id or call.name or "" for call in calls or ()}
-        self.ledger.show(question, shown)
-        return shown
-
-    def was_shown(self, question: Question, calls: set[str]) -> bool:
-        """As ``BidiProtocol.was_shown``."""
-        return self.ledger.was_shown(question, calls)
-
-    @property
-    def handle(self) -> str | None:
-        """As ``BidiProtocol.handle``."""
-        return self.resumption.handle
-
     def lose(self) -> tuple[Question, ...]:
-        """As ``BidiProtocol.lose``. A question whose call is open survives."""
-        self._activity_cut = self._activity_cut or self.activity_open
+        """As ``BidiProtocol.lose``."""
+        if self.activity is Activity.OPEN:
+            self.activity = Activity.CUT
         self._sound_end_cut = self._sound_end_cut or self.sound.ended
-        self.activity_open = False
-        return self.ledger.lose()
-
-    def begin_anew(self) -> tuple[Question, ...]:
-        """As ``BidiProtocol.begin_anew``."""
-        open_calls = tuple(self.ledger.pending)
-        lost = self.ledger.begin_anew()
-        if self.watcher is not None:
-            self.watcher.lose(open_calls)
-        return lost
+        return super().lose()
 
     def to_repeat(self) -> list[tuple[Payload, Sent]]:
-        """As ``BidiProtocol.to_repeat``: the beginning of an activity, the end of sound, responses without an answer."""
-        repeated: list[tuple[Payload, Sent]] = [(response, Sent.NOTHING) for response in self.ledger.responses]
-        if self._activity_cut:
+        """As ``BidiProtocol.to_repeat``: responses without an answer, the beginning of an activity, the end of sound."""
+        repeated = super().to_repeat()
+        if self.activity is Activity.CUT:
             repeated.append((ACTIVITY_START, Sent.ACTIVITY_START))
         if self._sound_end_cut:
             repeated.append((AUDIO_STREAM_END, Sent.SOUND_END))
@@ -468,25 +437,12 @@ class LiveProtocol(BidiProtocol[LiveServerMessage]):
         handle = update.new_handle if update.resumable and update.new_handle else self.resumption.handle
         self.resumption = Resumption(handle, bool(update.resumable), update.last_consumed_client_message_index)
 
-    def question(self, kind: Sent) -> Question | None:
-        """As ``BidiProtocol.question``."""
-        asked = ASKS.get(kind)
-        return None if asked is None else self.ledger.asked(asked)
-
     def note_written(self, kind: Sent, question: Question | None) -> None:
         """As ``BidiProtocol.note_written``."""
-        if question is not None:
-            self.ledger.written(question)
-        if kind is Sent.ACTIVITY_START:
-            self.activity_open, self._activity_cut = True, False
-        elif kind is Sent.ACTIVITY_END:
-            self.activity_open = self._activity_cut = False
-        elif kind is Sent.SOUND_END:
+        super().note_written(kind, question)
+        self.activity = _ACTIVITY_AFTER.get(kind, self.activity)
+        if kind is Sent.SOUND_END:
             self.sound.ended, self._sound_end_cut = True, False
-
-    def note_withdrawn(self, question: Question) -> None:
-        """As ``BidiProtocol.note_withdrawn``."""
-        self.ledger.withdrawn(question)
 
 
 class VertexLiveProtocol(LiveProtocol):
@@ -507,6 +463,11 @@ class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
         self.playback: LiveMusicPlaybackControl | None = None
         """PLAY, PAUSE or STOP, whichever was sent last; None before the first."""
 
+    @property
+    def turn_open(self) -> bool:
+        """As ``BidiProtocol.turn_open``."""
+        return self.playback is LiveMusicPlaybackControl.PLAY
+
     def _note(self, message: LiveMusicServerMessage) -> None:
         if message.setup_complete is not None and self.state is State.SETUP:
             self.setup_complete = message.setup_complete
@@ -515,4 +476,4 @@ class MusicProtocol(BidiProtocol[LiveMusicServerMessage]):
     def note_playback(self, control: LiveMusicPlaybackControl) -> None:
         """Notes the command that the music was sent."""
         if control is not LiveMusicPlaybackControl.RESET_CONTEXT:
-            self.playback, self.turn_open = control, control is LiveMusicPlaybackControl.PLAY
+            self.playback = control

@@ -7,8 +7,6 @@ paces the sound that is streamed into them; dialling, and anything else that wai
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
 import os
 import select
 import selectors
@@ -21,8 +19,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from genai_live import _process, _threads
-from genai_live._connection.timetable import EARLY, Timed, Timetable, served
-from genai_live._deadline import NEVER, Deadline
+from genai_live._connection.timetable import EARLY, Dues, Timed, Timetable, served
+from genai_live._deadline import Deadline
 
 _THREAD_NAME = "genai-live-reader"
 _MOST_CONNECTIONS = 511 if sys.platform == "win32" else sys.maxsize
@@ -72,51 +70,6 @@ class Readable(Protocol):
 
     def retire(self) -> None:
         """The reader has let go of the socket: closes it, and wakes everybody who waits."""
-
-
-class _Dues:
-    """When each connection is to be looked at next. The reader thread's.
-
-    An entry that a later one of its connection has replaced stays in the heap until its time, without the connection.
-    """
-
-    def __init__(self) -> None:
-        self._heap: list[tuple[float, int]] = []
-        self._connections: dict[int, Readable] = {}
-        """Of the entries that count."""
-        self._entries: dict[Readable, tuple[float, int]] = {}
-        self._numbers = itertools.count()
-
-    @property
-    def next(self) -> float:
-        """When to take again; infinity when nothing is due ever."""
-        return self._heap[0][0] if self._heap else NEVER
-
-    def put(self, connection: Readable, due: float) -> None:
-        """Notes when to look. An earlier time that is noted already stays: looking too early costs one look."""
-        noted = self._entries.get(connection)
-        if due == NEVER or (noted is not None and noted[0] <= due):
-            return
-        self.remove(connection)
-        entry = (due, next(self._numbers))
-        self._entries[connection], self._connections[entry[1]] = entry, connection
-        heapq.heappush(self._heap, entry)
-
-    def remove(self, connection: Readable) -> None:
-        """Forgets the connection."""
-        noted = self._entries.pop(connection, None)
-        if noted is not None:
-            del self._connections[noted[1]]
-
-    def take(self, now: float) -> list[Readable]:
-        """Connections whose time has come; they are noted no more."""
-        taken = []
-        while self._heap and self._heap[0][0] <= now:
-            connection = self._connections.get(heapq.heappop(self._heap)[1])
-            if connection is not None:
-                self.remove(connection)
-                taken.append(connection)
-        return taken
 
 
 class Reader:
@@ -177,13 +130,10 @@ class Reader:
     def _serve_now(self, work: Timed) -> bool:
         """False when the work is over, or this is called while it is served."""
         with self._start_lock:
-            entry = self._timetable.take_one(work)
-        if entry is None:
-            return False
-        due = served(work, time.monotonic())
-        with self._start_lock:
-            self._timetable.put_back_beside(work, entry, due)
-        return True
+            is_taken = self._timetable.take_one(work)
+        if is_taken:
+            self.serve([work])
+        return is_taken
 
     def attend(self, connection: Readable) -> None:
         """Makes the loop look at this connection now. Any thread, never blocks."""
@@ -356,7 +306,8 @@ class _Loop:
         self._wake = wake
         self._connections = connections
         """In the order in which they came."""
-        self._dues = _Dues()
+        self._dues: Dues[Readable] = Dues()
+        """When each is to be looked at next."""
         self._most = _MOST_CONNECTIONS
         self._reader = reader
 
@@ -368,7 +319,7 @@ class _Loop:
             # connections neither a message nor one that comes or goes costs more than with one.
             attention, asking = False, []
             try:
-                ready = wait(min(max(0.0, min(self._dues.next, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
+                ready = wait(min(max(0.0, min(self._dues.next_due, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
             except (OSError, ValueError) as error:
                 self._let_go_of_the_reason(error)
                 ready = []
@@ -389,7 +340,7 @@ class _Loop:
             now = monotonic()
             if reader.next_due <= now + EARLY:
                 reader.serve_due(now)
-            if attention or asking or now >= self._dues.next:
+            if attention or asking or now >= self._dues.next_due:
                 self._attend(asking, monotonic())
             if not self._connections and reader.may_end():
                 return

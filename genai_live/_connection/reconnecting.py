@@ -71,6 +71,8 @@ class Outage:
         """Attempts of this outage so far."""
         self.began = 0.0
         self._policy = policy
+        self._pause = policy.first_pause
+        """Seconds before the next attempt, without what chance adds."""
         self._opened_at = float("-inf")
         self._handle_refused = False
 
@@ -90,11 +92,12 @@ class Outage:
             return None
         if end.failure is None and (not self.attempts or now - self._opened_at >= STABLE_AFTER):
             self.attempts, self.began, self._handle_refused = 0, now, False
+            self._pause = self._policy.first_pause
         self._handle_refused = self._handle_refused or end.refused_handle
-        pause = min(LONGEST_PAUSE, self._policy.first_pause * _FACTOR**self.attempts) * (1 + _SPREAD * chance)
+        pause = min(LONGEST_PAUSE, self._pause) * (1 + _SPREAD * chance)
         if now + pause > self.began + self._policy.give_up_after:
             return None
-        self.attempts += 1
+        self.attempts, self._pause = self.attempts + 1, min(LONGEST_PAUSE, self._pause * _FACTOR)
         return Try(pause, None if self._handle_refused else handle)
 
 

@@ -1,4 +1,4 @@
-"""When work is due that is done a little at a time, such as sound that is sent as fast as it was spoken.
+"""When something is due: a look at a connection, or work that is done a little at a time, such as sound that is paced.
 
 Without thread or clock; the owner of a timetable guards it.
 """
@@ -10,11 +10,13 @@ import heapq
 import itertools
 import logging
 from collections.abc import Callable
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from genai_live._deadline import NEVER
 
 logger = logging.getLogger("genai_live")
+
+Thing = TypeVar("Thing")
 
 EARLY = 0.001
 """Seconds before its time at which work may be served: what is due together shares one wake-up, and a selector that waits for
@@ -62,73 +64,99 @@ class Pacing(Protocol):
         """Serves the work now, whatever it waits for. Nothing happens when it is over."""
 
 
-Entry = tuple[float, int]
-"""When a work is due, and a number of its own."""
+class Dues(Generic[Thing]):
+    """Things and the times at which they are due, in monotonic seconds.
 
-
-class Timetable:
-    """Works and the times at which they are due, in monotonic seconds."""
+    An entry that another one of its thing has replaced stays in the heap until its time, without the thing.
+    """
 
     def __init__(self) -> None:
-        self._due: list[tuple[float, int, Timed]] = []
-        self._entries: dict[Timed, Entry | None] = {}
-        """For each work its entry in the heap that counts, others are stale; None while it is served."""
+        self._heap: list[tuple[float, int]] = []
+        self._things: dict[int, Thing] = {}
+        """Of the entries that count."""
+        self._entries: dict[Thing, tuple[float, int]] = {}
         self._numbers = itertools.count()
-
-    def __bool__(self) -> bool:
-        return bool(self._entries)
 
     @property
     def next_due(self) -> float:
         """When to look again: not later than anything is due; infinity when there is nothing."""
-        return self._due[0][0] if self._due else NEVER
+        return self._heap[0][0] if self._heap else NEVER
+
+    def put(self, thing: Thing, due: float) -> None:
+        """Notes when to look. An earlier time that is noted already stays: looking too early costs one look."""
+        noted = self._entries.get(thing)
+        if due == NEVER or (noted is not None and noted[0] <= due):
+            return
+        self.remove(thing)
+        entry = (due, next(self._numbers))
+        self._entries[thing], self._things[entry[1]] = entry, thing
+        heapq.heappush(self._heap, entry)
+
+    def remove(self, thing: Thing) -> None:
+        """Forgets it."""
+        noted = self._entries.pop(thing, None)
+        if noted is not None:
+            del self._things[noted[1]]
+
+    def take(self, now: float) -> list[Thing]:
+        """What is due; it is noted no more."""
+        taken = []
+        while self._heap and self._heap[0][0] <= now:
+            thing = self._things.get(heapq.heappop(self._heap)[1])
+            if thing is not None:
+                self.remove(thing)
+                taken.append(thing)
+        return taken
+
+
+class Timetable(Dues[Timed]):
+    """Works that are due again and again, until they are over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._works: dict[Timed, bool] = {}
+        """Those that are not over, though one may wait until it is hurried; True from being taken until it is put back."""
+
+    def __bool__(self) -> bool:
+        return bool(self._works)
 
     def put(self, work: Timed, due: float) -> None:
-        """Adds the work, or moves it to another time."""
-        entry = self._entries[work] = (due, next(self._numbers))
-        heapq.heappush(self._due, (*entry, work))
+        """Adds the work."""
+        self._works.setdefault(work, False)
+        super().put(work, due)
 
     def hurry(self, work: Timed, now: float) -> bool:
         """Moves the work to ``now``; False when it is over."""
-        if work in self._entries:
+        if work in self._works:
             self.put(work, now)
             return True
         return False
 
     def take(self, now: float) -> list[Timed]:
         """What is due, to be served and then put back; each once, so that work that is always due keeps nothing else waiting."""
-        taken = []
-        while self._due and self._due[0][0] <= now + EARLY:
-            due, number, work = heapq.heappop(self._due)
-            if self._entries.get(work) == (due, number):
-                self._entries[work] = None
-                taken.append(work)
+        taken = super().take(now + EARLY)
+        self._works.update(dict.fromkeys(taken, True))
         return taken
 
+    def take_one(self, work: Timed) -> bool:
+        """True for work that is to be served now, due or not, and then put back; False when it is over, or taken already."""
+        if self._works.get(work, True):
+            return False
+        self._works[work] = True
+        return True
+
     def put_back(self, work: Timed, due: float | None) -> None:
-        """The work was served, and is due again at ``due``; None when it is over."""
+        """The work was served, and is due again at ``due`` or at an earlier time that is noted; None when it is over."""
         if due is None:
-            self._entries.pop(work, None)
-        elif self._entries.get(work, 0) is None:  # else it was hurried meanwhile, and that is earlier
+            self._works.pop(work, None)
+            self.remove(work)
+        elif work in self._works:
+            self._works[work] = False
             self.put(work, due)
-
-    def take_one(self, work: Timed) -> Entry | None:
-        """This one, due or not, to be served and then put back beside its entry; None when it is over, or served just now."""
-        entry = self._entries.get(work)
-        if entry is not None:
-            self._entries[work] = None
-        return entry
-
-    def put_back_beside(self, work: Timed, entry: Entry, due: float | None) -> None:
-        """As ``put_back``; the entry stays where the work is not due sooner, as looking too early costs one look."""
-        if due is None or due < entry[0]:
-            self.put_back(work, due)
-        elif self._entries.get(work, 0) is None:
-            self._entries[work] = entry
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""
-        return self.take(NEVER)
+        return [work for work in self._works if self.take_one(work)]
 
 
 def served(work: Timed, now: float) -> float | None:

@@ -17,6 +17,6 @@ The way of a connection: ``dial`` -> ``route`` (``tcp`` -> ``tunnel`` or ``socks
 ``options``      ``http_options`` as numbers and objects
 ``transport``    whole frames out, events in, over one socket that many threads may use
 ``frames``       RFC 6455: bytes to frames, masked, and back
-``rest``         one POST, for ephemeral tokens
+``rest``         one request and its answer, for ephemeral tokens and the list of models
 ``google_session``  what google-auth fetches its tokens with, by the same rules
 """

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
-from genai_live._close_reasons import Verdict
+from genai_live._close_reasons import Verdict, judged
 from genai_live._network.http_answer import FIRST_SERVER_FAULT
 from genai_live._secret import Secret
-from genai_live.errors import ConfigError, ErrorKind
+from genai_live.errors import ConfigError, ConnectError, ErrorKind, Phase
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080, "socks4": 1080, "socks4a": 1080}
 _ALIASES = {"socks": "socks5h"}
@@ -108,6 +108,9 @@ def _read(url: str, source: str) -> Proxy | str:
     return Proxy(scheme, parts.hostname, port, user, password, source)
 
 
+FORBIDDEN = Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
+
+
 def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
     """What a proxy's refusal means: its statuses are about the proxy, where a server's are about the key or the model."""
     if status in (401, 407):  # 407 by RFC 9110; 401 was seen from tinyproxy
@@ -116,7 +119,14 @@ def proxy_verdict(status: int, proxy: Proxy) -> Verdict:
         return Verdict(ErrorKind.AUTH, False, "The proxy wants a user name and a password: put them into its URL.")
     if status >= FIRST_SERVER_FAULT:
         return Verdict(ErrorKind.UNAVAILABLE, True, "The proxy could not reach the server; try again, or check the address.")
-    return Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
+    return FORBIDDEN
+
+
+def refused(proxy: Proxy, words: str, verdict: Verdict) -> ConnectError:
+    """The error for a proxy that does not let through, with what to do."""
+    error = ConnectError(f"the proxy {proxy.named} {words}. {verdict.advice}", Phase.PROXY)
+    judged(error, verdict)
+    return error
 
 
 def environment_proxy(host: str, port: int, *, secure: bool) -> Proxy | None:

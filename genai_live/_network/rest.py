@@ -96,33 +96,23 @@ def request_deadline(http_options: HttpOptions, default: float | None) -> Deadli
     return Deadline(default, f"http_options.timeout, in milliseconds, is {default * _MILLISECONDS:g} where it is not set")
 
 
-def post(
-    address: Address, headers: Mapping[str, str | Secret], body: bytes, *, options: ConnectionOptions, http_options: HttpOptions
+def request(
+    address: Address,
+    headers: Mapping[str, str | Secret],
+    body: bytes | None = None,
+    *,
+    options: ConnectionOptions,
+    http_options: HttpOptions,
 ) -> dict[str, Any]:
-    """Sends JSON and returns the JSON object of the answer. Blocks up to http_options.timeout, over all tries.
+    """Posts JSON, or asks for a resource where there is no ``body``; returns the JSON object of the answer.
+
+    Blocks up to http_options.timeout, over all tries.
 
     Raises:
         APIError: an answer of another status than 2xx, or one that is not a JSON object.
         ConnectTimeout: no answer in time.
         ConnectError: no connection.
     """
-    return _answer(address, headers, body, options, http_options)
-
-
-def get(
-    address: Address, headers: Mapping[str, str | Secret], *, options: ConnectionOptions, http_options: HttpOptions
-) -> dict[str, Any]:
-    """Asks for a resource and returns the JSON object of the answer; blocks and raises as ``post``."""
-    return _answer(address, headers, None, options, http_options)
-
-
-def _answer(
-    address: Address,
-    headers: Mapping[str, str | Secret],
-    body: bytes | None,
-    options: ConnectionOptions,
-    http_options: HttpOptions,
-) -> dict[str, Any]:
     check_headers(headers)
     outcome: dict[str, Any] | BaseException
     deadline, retry = request_deadline(http_options, REQUEST_SECONDS), _Retry.of(http_options.retry_options)
@@ -166,9 +156,7 @@ class _Request:
 
         in_time = False
         try:
-            _threads.start(
-                threading.Thread(target=run, name="genai-live-rest", daemon=True)
-            )  # it waits too, for the thread to run
+            _threads.start(threading.Thread(target=run, name="genai-live-rest", daemon=True))  # waits until it runs
             in_time = deadline.wait(done)
         finally:
             if not in_time:

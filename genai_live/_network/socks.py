@@ -10,12 +10,11 @@ from __future__ import annotations
 import ipaddress
 import socket
 import struct
-from typing import NoReturn
 
-from genai_live._close_reasons import Verdict, judged
-from genai_live._network.proxy import Proxy
+from genai_live._close_reasons import Verdict
+from genai_live._network.proxy import FORBIDDEN, Proxy, refused
 from genai_live._network.tcp import Line, look_up, no_name
-from genai_live.errors import ConfigError, ConnectError, ErrorKind, Phase
+from genai_live.errors import ConfigError, ErrorKind
 
 _CONNECT = 1
 _NO_LOGIN, _PASSWORD, _NO_METHOD = 0, 2, 0xFF
@@ -24,16 +23,15 @@ _ADDRESS_BYTES = {_IPV4: 4, _IPV6: 16}
 _GRANTED_4 = 90
 
 _UNREACHED = Verdict(ErrorKind.NETWORK, True, "The proxy could not reach the server; try again, or check the address.")
-_FORBIDDEN = Verdict(ErrorKind.OTHER, False, "The proxy does not allow this: ask its operator, or name the host in NO_PROXY.")
 _REPLIES_5 = {
     1: ("general failure", _UNREACHED),
-    2: ("connection not allowed by ruleset", _FORBIDDEN),
+    2: ("connection not allowed by ruleset", FORBIDDEN),
     3: ("network unreachable", _UNREACHED),
     4: ("host unreachable", _UNREACHED),
     5: ("connection refused", _UNREACHED),
     6: ("TTL expired", _UNREACHED),
-    7: ("command not supported", _FORBIDDEN),
-    8: ("address type not supported", _FORBIDDEN),
+    7: ("command not supported", FORBIDDEN),
+    8: ("address type not supported", FORBIDDEN),
 }
 """RFC 1928 section 6."""
 _LOGIN_4 = Verdict(ErrorKind.AUTH, False, "The proxy wants to know the user: put the name into its URL.")
@@ -59,21 +57,21 @@ def _through_5(line: Line, proxy: Proxy, host: str, port: int) -> None:
     line.send(bytes((5, len(methods))) + methods)
     version, method = line.receive_all(2)
     if version != 5 or method not in (*methods, _NO_METHOD):
-        _refuse(proxy, "answered, but not in SOCKS 5", _NO_PROXY_THERE)
+        raise refused(proxy, "answered, but not in SOCKS 5", _NO_PROXY_THERE)
     if method == _NO_METHOD:
-        _refuse(proxy, "asks for a login that was not given", _WRONG_LOGIN)
+        raise refused(proxy, "asks for a login that was not given", _WRONG_LOGIN)
     if method == _PASSWORD:
         line.send(b"\1" + _short(proxy, "user") + _short(proxy, "password"))
         if line.receive_all(2)[1] != 0:
-            _refuse(proxy, "did not accept the login", _WRONG_LOGIN)
+            raise refused(proxy, "did not accept the login", _WRONG_LOGIN)
     line.send(bytes((5, _CONNECT, 0)) + _address_5(proxy, host, port))
     version, reply, _, kind = line.receive_all(4)
     if reply:
         words, verdict = _REPLIES_5.get(reply, (f"refusal {reply}", _UNREACHED))
-        _refuse(proxy, f"refused to connect to {host}:{port}: {words}", verdict)
+        raise refused(proxy, f"refused to connect to {host}:{port}: {words}", verdict)
     rest = line.receive_all(1)[0] if kind == _NAME else _ADDRESS_BYTES.get(kind)
     if version != 5 or rest is None:
-        _refuse(proxy, "answered, but not in SOCKS 5", _NO_PROXY_THERE)
+        raise refused(proxy, "answered, but not in SOCKS 5", _NO_PROXY_THERE)
     line.receive_all(rest + 2)  # the address and port that the proxy connects from
 
 
@@ -108,10 +106,10 @@ def _through_4(line: Line, proxy: Proxy, host: str, port: int) -> None:
     line.send(struct.pack("!BBH", 4, _CONNECT, port) + address + user.replace(b"\0", b"") + b"\0" + name)
     version, reply = line.receive_all(8)[:2]
     if version != 0 or not _GRANTED_4 <= reply <= max(_REPLIES_4):
-        _refuse(proxy, "answered, but not in SOCKS 4", _NO_PROXY_THERE)
+        raise refused(proxy, "answered, but not in SOCKS 4", _NO_PROXY_THERE)
     if reply != _GRANTED_4:
         words, verdict = _REPLIES_4[reply]
-        _refuse(proxy, f"refused to connect to {host}:{port}: {words}", verdict)
+        raise refused(proxy, f"refused to connect to {host}:{port}: {words}", verdict)
 
 
 def _name(host: str) -> bytes:
@@ -130,9 +128,3 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _refuse(proxy: Proxy, words: str, verdict: Verdict) -> NoReturn:
-    error = ConnectError(f"the proxy {proxy.named} {words}. {verdict.advice}", Phase.PROXY)
-    judged(error, verdict)
-    raise error

@@ -40,6 +40,7 @@ _RETRY_AFTER = 0.05
 
 INTERRUPTED = "a write was interrupted, and how much of it went out is not known"
 """Why a connection ends when Ctrl-C comes while the socket is called, some microseconds of every write."""
+_CLOSED = "the connection is closed"
 
 _CLOSE_HEAD = FINAL | CLOSE
 """First byte of a Close frame."""
@@ -83,28 +84,22 @@ class Opening(Protocol):
         """Nothing of it went out, or will, after all."""
 
 
-class Transport:
-    """Reads and writes one upgraded connection.
-
-    ``want_write`` is called, from any thread, when bytes wait that only the reader can write later; the reader then watches for
-    writability and calls ``flush``.
-    """
+class _Incoming:
+    """The half of a transport that reads: the reader thread's alone, but for the socket, around which stands the call lock."""
 
     may_go_on = False
-    """True when another ``read`` would return more, as far as is known; the reader thread's, as the next one."""
+    """True when another ``read`` would return more, as far as is known."""
     has_rest = False
     """True when something was received that ``read`` has not returned: its messages, or what they begin with."""
+    failure: TransportLost | Violation | None = None
+    """Why nothing more can be read."""
 
-    def __init__(self, websocket: websocket.WebSocket, max_message_bytes: int, want_write: Callable[[], None]) -> None:
-        sock = websocket.sock
-        assert sock is not None
-        sock.setblocking(False)
-        self.websocket = websocket
-        self.fileno = sock.fileno()
+    def __init__(self, sock: socket.socket, max_message_bytes: int) -> None:
         self.bytes_read = 0
-        self.bytes_written = 0
-        self.messages_written = 0
         self._socket = sock
+        self._call_lock = threading.Lock()
+        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
+        self._parser = FrameParser(max_message_bytes)
         self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
         """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
         self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
@@ -114,42 +109,6 @@ class Transport:
         To stop there costs wake-ups (docs/performance.md)."""
         self._in_a_row = 0
         """Reads that brought something, since the last one behind which nothing more was expected."""
-        self.failure: TransportLost | Violation | None = None
-        """Why nothing more can be read; the reader thread's."""
-        self._parser = FrameParser(max_message_bytes)
-        self._want_write = want_write
-        self._closed = False
-        self._send_lock = threading.RLock()
-        """Rank 1. Guards the order of frames and ``_frame``: held while one frame goes out, also while the peer is slow.
-        Reentrant, so that it knows its owner: a signal handler may send while its own thread does."""
-        self._writing = False
-        """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
-        self._call_lock = threading.Lock()
-        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
-        self._soon: deque[tuple[Frame, Opening | None]] = deque()
-        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go."""
-        self._pong: deque[bytes] = deque(maxlen=1)
-        """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
-        self._frame: Frame = b""
-        """The frame that is under way; empty when none is."""
-        self._sent = 0
-        """Bytes of it that went out. Each of the two is written in one step, so that Ctrl-C finds them right at any moment."""
-        self._sent_before = 0
-        self._counts: list[int] = []
-        """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
-        self._opened: Opening | None = None
-        """The ``opening`` of the frame that has begun last."""
-        self._send, self._may_tear = _sender(sock)
-        self._torn = False
-        """True while a call is under way that may write and then be interrupted before it says how much."""
-        self._lost = ""
-        """Why a write failed: every later one fails for the same reason."""
-        self.interrupted = False
-        """True when that has happened: this program ended the connection, not the network."""
-        self._said_goodbye = False
-        """True once a Close frame is out, or under way."""
-
-    # Reading: the reader thread only.
 
     def read(self, most: float = BATCH_BYTES) -> list[Event]:
         """Returns what has arrived, without blocking: about ``most`` bytes, and of many small frames fewer.
@@ -192,16 +151,64 @@ class Transport:
 
     @property
     def within_a_message(self) -> bool:
-        """True when the peer has begun a message and not ended it. The reader thread."""
+        """True when the peer has begun a message and not ended it."""
         return self._parser.within_a_message
 
     @property
     def has_unread(self) -> bool:
-        """True when bytes have arrived that do not make the descriptor readable. The reader thread."""
+        """True when bytes have arrived that do not make the descriptor readable."""
         if self.has_rest or self._pending is None:
             return self.has_rest
         with self._call_lock:
             return self._pending() > 0
+
+
+class Transport(_Incoming):
+    """Reads and writes one upgraded connection.
+
+    ``want_write`` is called, from any thread, when bytes wait that only the reader can write later; the reader then watches for
+    writability and calls ``flush``.
+    """
+
+    def __init__(self, websocket: websocket.WebSocket, max_message_bytes: int, want_write: Callable[[], None]) -> None:
+        sock = websocket.sock
+        assert sock is not None
+        sock.setblocking(False)
+        super().__init__(sock, max_message_bytes)
+        self.websocket = websocket
+        self.fileno = sock.fileno()
+        self.bytes_written = 0
+        self.messages_written = 0
+        self._want_write = want_write
+        self._send_lock = threading.RLock()
+        """Rank 1. Guards the order of frames and ``_frame``: held while one frame goes out, also while the peer is slow.
+        Reentrant, so that it knows its owner: a signal handler may send while its own thread does."""
+        self._writing = False
+        """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
+        self._soon: deque[tuple[Frame, Opening | None]] = deque()
+        """Frames that no thread waits for, such as paced audio: the thread with the send lock writes them before it lets go, and
+        looks once more after it. That rests on no store being passed by a later load (docs/reliability.md, "Hand-overs without a
+        lock")."""
+        self._pong: deque[bytes] = deque(maxlen=1)
+        """The answer to the latest ping, likewise: RFC 6455 section 5.5.3 asks for no more, and a flood fills no memory."""
+        self._frame: Frame = b""
+        """The frame that is under way; empty when none is."""
+        self._sent = 0
+        """Bytes of it that went out. Each of the two is written in one step, so that Ctrl-C finds them right at any moment."""
+        self._sent_before = 0
+        self._counts: list[int] = []
+        """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
+        self._opened: Opening | None = None
+        """The ``opening`` of the frame that has begun last."""
+        self._send, self._may_tear = _sender(sock)
+        self._torn = False
+        """True while a call is under way that may write and then be interrupted before it says how much."""
+        self.interrupted = False
+        """True when that has happened: this program ended the connection, not the network."""
+        self._lost = ""
+        """Why nothing can be written any more."""
+        self._said_goodbye = False
+        """True once a Close frame is out, or under way."""
 
     # Writing: any thread.
 
@@ -434,8 +441,8 @@ class Transport:
 
     def _call(self, call: Iterator[int]) -> None:
         """Requires the call lock."""
-        if self._closed:
-            raise TransportLost("the connection is closed")
+        if self._lost:
+            raise TransportLost(self._lost)
         self._torn = self._may_tear
         # One step of C, which writes and records: a signal handler that raises does so before it or behind it.
         self._counts.extend(call)
@@ -445,18 +452,18 @@ class Transport:
 
     def shut(self) -> None:
         """Ends the connection for every thread that waits on it; the descriptor stays until ``release``. Never blocks."""
-        self._closed = True
+        self._lost = self._lost or _CLOSED
         shut_down(self._socket)
 
     def release(self) -> None:
         """Closes the descriptor; in a forked child this leaves the parent's connection alone."""
-        self._closed = True
+        self._lost = self._lost or _CLOSED
         with self._call_lock:
             self._socket.close()
 
     def forget(self) -> None:
         """Closes the descriptor in a forked child, where a lock may be held by a thread that does not exist."""
-        self._closed = True
+        self._lost = self._lost or _CLOSED
         self._socket.close()
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from genai_live._close_reasons import judged
 from genai_live._network.http_answer import Answer
-from genai_live._network.proxy import Proxy, proxy_verdict
+from genai_live._network.proxy import Proxy, proxy_verdict, refused
 from genai_live._network.tcp import Line
 from genai_live._secret import redacted
-from genai_live.errors import ConnectError, Phase
+from genai_live.errors import ConnectError
 
 
 def through_http(line: Line, proxy: Proxy, host: str, port: int) -> None:
@@ -33,13 +32,10 @@ def _request(proxy: Proxy, authority: str) -> bytes:
 
 
 def _refused(proxy: Proxy, authority: str, answer: Answer) -> ConnectError:
-    meaning = proxy_verdict(answer.status, proxy)
     schemes = answer.headers.get_all("Proxy-Authenticate") or []
     wants = f" (it asks for {', '.join(schemes)})" if schemes else ""
     said = redacted(f"{answer.reason}{wants}", proxy.secrets)
-    words = f"the proxy {proxy.named} answered CONNECT {authority} with {answer.status} {said}"
-    error = ConnectError(f"{words}. {meaning.advice}", Phase.PROXY)
-    judged(error, meaning)
+    error = refused(proxy, f"answered CONNECT {authority} with {answer.status} {said}", proxy_verdict(answer.status, proxy))
     error.status = answer.status
     error.body = redacted(answer.body(), proxy.secrets)
     return error

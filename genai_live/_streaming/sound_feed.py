@@ -55,7 +55,8 @@ class SoundFeed:
         self._taken = 0
         """Bytes of them that were sent, or are about to be. Written by the thread that sends."""
         self._sounds: deque[tuple[int, bytes]] = deque()
-        """Each with the bytes that were fed as of its end. Both threads take from its front: single steps, so no lock."""
+        """Each with the bytes that were fed as of its end. Both threads take from its front: single steps, so no lock, where
+        stores are seen in their order (docs/reliability.md, "Hand-overs without a lock")."""
         self._marks: deque[tuple[int, Mark | None]] = deque()
         """What stands between sounds, each with the bytes that were fed before it; None for the end."""
         self.wake: Callable[[], object] = lambda: None

@@ -15,10 +15,7 @@ from genai_live._base64_text import Payload
 from genai_live._connection.channel import Channel
 from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import LiveProtocol, Sent
-from genai_live._connection.timetable import Pacing
 from genai_live._deadline import Deadline
-from genai_live._streaming.sound_sink import Backlog
-from genai_live.errors import CloseInfo, LiveError
 from genai_live.types import LiveServerMessage
 
 logger = logging.getLogger("genai_live")
@@ -96,33 +93,3 @@ class SoundHold:
         for _ in range(count):
             self._bytes -= len(self._waiting.popleft()[0])
             self.dropped += 1
-
-    # What else sound needs of a connection: ``sound_sink.Outlet``.
-
-    @property
-    def close_info(self) -> CloseInfo | None:
-        """As of the channel."""
-        return self._channel.close_info
-
-    @property
-    def forked(self) -> bool:
-        """As of the channel."""
-        return self._channel.forked
-
-    @property
-    def pacing(self) -> Pacing | None:
-        """As of the channel."""
-        return self._channel.pacing
-
-    @property
-    def transport(self) -> Backlog | None:
-        """As of the channel."""
-        return self._channel.transport
-
-    def check_usable(self) -> None:
-        """As of the channel."""
-        self._channel.check_usable()
-
-    def report(self, error: LiveError) -> None:
-        """As of the channel."""
-        self._channel.report(error)

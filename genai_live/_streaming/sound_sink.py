@@ -72,10 +72,21 @@ class Stream(Protocol):
 
 
 class SoundSink:
-    """One session's door for sound. Each session owns one; one stream at a time has it."""
+    """One session's door for sound. Each session owns one; one stream at a time has it.
 
-    def __init__(self, outlet: Outlet, *, automatic_detection: bool, text_json: Callable[[str], bytes] = lambda _: b"") -> None:
+    ``send`` is what stands before the outlet, with its signature; None sends straight into it.
+    """
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        send: Callable[..., None] | None = None,
+        *,
+        automatic_detection: bool,
+        text_json: Callable[[str], bytes] = lambda _: b"",
+    ) -> None:
         self._outlet = outlet
+        self._send = send or outlet.send
         self._text_json = text_json
         """The message of a typed sentence, in the form that the session's model takes."""
         self.automatic_detection = automatic_detection
@@ -131,15 +142,15 @@ class SoundSink:
 
     def send(self, pcm: bytes, *, wait: bool) -> None:
         """Sends PCM16 mono at 16,000 Hz; ``wait=False`` never blocks. Raises the session's error once it has ended."""
-        self._outlet.send(b"".join((_PREFIX, _json.b64encode(pcm), AUDIO_SUFFIX)), Sent.AUDIO, wait=wait)
+        self._send(b"".join((_PREFIX, _json.b64encode(pcm), AUDIO_SUFFIX)), Sent.AUDIO, wait=wait)
 
     def send_mark(self, mark: Mark) -> None:
         """Sends what is done beside speaking; never blocks, raises as ``send``."""
         if isinstance(mark, str):
-            self._outlet.send(self._text_json(mark), Sent.QUESTION, wait=False)
+            self._send(self._text_json(mark), Sent.QUESTION, wait=False)
         else:
-            self._outlet.send(_MARKS[mark], mark, wait=False)
+            self._send(_MARKS[mark], mark, wait=False)
 
     def send_end(self, *, wait: bool) -> None:
         """Says that no sound comes for a while (audioStreamEnd); as ``send``."""
-        self._outlet.send(AUDIO_STREAM_END, Sent.SOUND_END, wait=wait)
+        self._send(AUDIO_STREAM_END, Sent.SOUND_END, wait=wait)

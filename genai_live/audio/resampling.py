@@ -9,11 +9,11 @@ from __future__ import annotations
 import array
 from typing import Any
 
+from genai_live._extras import installing
 from genai_live.audio.pcm import INPUT_RATE, SILENCE_DBFS, check_rate, level_dbfs, pcm_of, samples_of
 from genai_live.audio.short_filter import ShortFilter, is_short
 from genai_live.errors import ConfigError
 
-_HOW_TO_INSTALL = "install it with: pip install 'genai-live[audio]'"
 _CANCELLED = 40.0
 """dB by which the mean of channels is below the loudest of them where they cancel each other: one is the other, inverted."""
 
@@ -46,8 +46,8 @@ class Resampler:
             self._filter: Any = ShortFilter(numpy, from_rate, to_rate) if package == "numpy" else _Soxr(numpy, from_rate, to_rate)
         except ImportError as error:
             raise ConfigError(
-                f"sound of {from_rate} Hz has to be converted to {to_rate} Hz, and that takes the package {package};"
-                f" {_HOW_TO_INSTALL}"
+                f"sound of {from_rate} Hz has to be converted to {to_rate} Hz, and that takes the package {package}:"
+                f" {installing('audio')}"
             ) from error
 
     @property

@@ -12,13 +12,14 @@ import logging
 import os
 import signal
 import sys
+import textwrap
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from importlib import import_module
+from typing import Any, NoReturn
 
 from genai_live import __version__
-from genai_live.cli import chat, demo, devices, emulate, models, record, talk, voice
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError
 from genai_live.errors import LiveError
@@ -32,9 +33,8 @@ TERMINATED = 143
 """Exit statuses; the last two are what shells give a program that SIGINT or SIGTERM ended (128 + 2, 128 + 15)."""
 
 COMMANDS = {
-    "demo": (demo, "ask a spoken question and save the spoken answer; works without a key", ["demo", "demo --voice Kore --json"]),
+    "demo": ("ask a spoken question and save the spoken answer; works without a key", ["demo", "demo --voice Kore --json"]),
     "voice": (
-        voice,
         "talk over microphone and loudspeaker; needs the extra voice",
         [
             "voice --model gemini-3.8-live",
@@ -43,42 +43,56 @@ COMMANDS = {
         ],
     ),
     "talk": (
-        talk,
         "ask what is in a WAV file and save the spoken answer; without a file the same as voice",
         ["talk question.wav --model gemini-3.8-live", "talk --emulator"],
     ),
-    "chat": (chat, "talk in text, line by line", ['chat --emulator --system "Answer briefly."', "chat --json < questions.txt"]),
-    "devices": (devices, "list microphones and loudspeakers", ["devices", "devices --json"]),
-    "models": (models, "list the models that talk live", ["models", "models --json"]),
-    "emulate": (emulate, "run a Live server on this machine", ["emulate --port 8765"]),
-    "record": (record, "stand between clients and a service, and write down what both say", ["record --out talk.jsonl"]),
+    "chat": ("talk in text, line by line", ['chat --emulator --system "Answer briefly."', "chat --json < questions.txt"]),
+    "devices": ("list microphones and loudspeakers", ["devices", "devices --json"]),
+    "models": ("list the models that talk live", ["models", "models --json"]),
+    "emulate": ("run a Live server on this machine", ["emulate --port 8765"]),
+    "record": ("stand between clients and a service, and write down what both say", ["record --out talk.jsonl"]),
 }
-"""Each command's module, what it does, and examples of it."""
+"""What each command does, and examples of it. Its module has the command's name, and is loaded when it is used: all of them would
+take longer than anything else that ``--help`` does."""
+
+
+def module_of(command: str) -> Any:
+    """The module of a command: its ``add_arguments`` and ``run``."""
+    return import_module(f"{__name__}.{command}")
 
 
 class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one sentence."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISUNDERSTOOD, f"{PROGRAM}: {message}; see {self.prog} --help\n")
+        self.exit(_complain(f"{message}; see {self.prog} --help", MISUNDERSTOOD))
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Help whose sentences are broken between words, and whose examples stand as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        return super()._fill_text(text, width, indent) if "\n" in text else textwrap.fill(text, width, initial_indent=indent)
+
+
+def parser(command_line: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """The command line's grammar; for one command line only what that can need."""
+    named = None if command_line is None else next((each for each in command_line if not each.startswith("-")), "")
     top = _Parser(prog=PROGRAM, description="Talk to Live models from the command line.", allow_abbrev=False)
     top.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     _add_arguments_of_all(top, default=False)
     commands = top.add_subparsers(dest="command", metavar="command")
-    for name, (module, summary, examples) in COMMANDS.items():
+    for name, (summary, examples) in COMMANDS.items():
         command = commands.add_parser(
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
             epilog="\n  ".join(["for example:", *(f"{PROGRAM} {example}" for example in examples)]),
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_Help,
             allow_abbrev=False,
         )
-        module.add_arguments(command)
+        if named in (None, name):
+            module_of(name).add_arguments(command)
         _add_arguments_of_all(command, default=argparse.SUPPRESS)  # else the command's would hide those that stand before it
     return top
 
@@ -93,8 +107,9 @@ def _add_arguments_of_all(parser: argparse.ArgumentParser, default: object) -> N
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status."""
     _make_streams_usable()
-    grammar = parser()
-    arguments = grammar.parse_args(argv)
+    command_line = sys.argv[1:] if argv is None else argv
+    grammar = parser(command_line)
+    arguments = grammar.parse_args(command_line)
     if arguments.command is None:
         grammar.print_help()
         return 0
@@ -103,7 +118,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     screen = Screen(sys.stderr, sys.stdout, quiet=arguments.quiet)
     try:
         with _sigterm_as_ctrl_c():
-            COMMANDS[arguments.command][0].run(arguments, screen)
+            module_of(arguments.command).run(arguments, screen)
     except (Exception, KeyboardInterrupt) as error:
         return _ended_by(error, arguments, screen)
     return 0
@@ -178,5 +193,5 @@ def sentence(error: Exception) -> str:
 
 
 def _complain(words: str, status: int) -> int:
-    print(f"{PROGRAM}: {words}", file=sys.stderr, flush=True)
+    Screen(sys.stderr, sys.stdout).say(f"{PROGRAM}: {words}")
     return status

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from genai_live.cli import main
+from genai_live.__main__ import main
 
 sys.exit(main())

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError, port
+from genai_live.emulator.programs import HOW_TO_STOP
 from genai_live.emulator.server.certificates import TlsChoice
 from genai_live.errors import ConfigError
 
@@ -66,10 +68,11 @@ def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
         raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {words}") from error
 
 
-def wait_for_ctrl_c() -> None:
-    """Blocks until Ctrl-C, which ends it quietly."""
+def wait_for_ctrl_c(screen: Screen) -> None:
+    """Says how to end it, and blocks until Ctrl-C, which does so quietly."""
     never = threading.Event()
     try:
+        screen.say(HOW_TO_STOP)
         while not never.wait(_WAKE_SECONDS):
             pass
     except KeyboardInterrupt:

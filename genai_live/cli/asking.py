@@ -14,7 +14,7 @@ from genai_live.cli.answerer import Answerer
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_writable, free_name, seconds
-from genai_live.cli.view import Look, asking_line, labelled, level_words, waiting_words
+from genai_live.cli.view import Look, asking_line, labelled, level_words, said, waiting_words
 from genai_live.errors import LiveError, ReceiveTimeout
 from genai_live.turn import assemble
 
@@ -161,8 +161,8 @@ class Answer(NamedTuple):
 
     def show(self, screen: Screen) -> None:
         """The answer for people: both sides' words as the result, the rest as notices."""
-        screen.result(f"you: {self.turn.transcripts.input.strip()}")
-        screen.result(f"model: {self.turn.transcripts.output.strip()}")
+        for side, words in (("you", self.turn.transcripts.input), ("model", self.turn.transcripts.output)):
+            screen.result(said(side, words.strip(), screen.columns_of_results, screen.look))
         end = "after the end of the question" if self.delay >= 0 else "before the end of the recording"
         seconds_of_speech = f"The answer is {self.turn.audio.seconds:.1f} s of speech"
         screen.say(f"{seconds_of_speech}; its first sound came {abs(self.delay):.2f} s {end}.")

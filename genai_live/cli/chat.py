@@ -63,9 +63,11 @@ def _questions(typed: bool) -> Iterator[str]:
     while True:
         try:
             line = input(_PROMPT if typed else "").strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt) as end:
             if typed:
-                print()
+                print()  # the cursor stands behind the prompt
+            if isinstance(end, KeyboardInterrupt):
+                raise
             return
         if line:
             yield line

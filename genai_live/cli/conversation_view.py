@@ -11,7 +11,6 @@ from genai_live.cli.view import (
     METER_COLUMNS,
     ROOM_FOR_METER,
     Look,
-    columns_of,
     labelled,
     level_words,
     meter,
@@ -125,17 +124,3 @@ _KINDS: dict[type[Event], Callable[[ConversationView, Any], list[tuple[str, str]
 def clock(seconds: float) -> str:
     """Minutes and seconds."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
-
-
-def said(label: str, words: str, columns: int | None, look: Look) -> str:
-    """A line that stays, of what one side has said; on a terminal broken between words, below itself."""
-    head = paint(f"{label:<{LABEL_COLUMNS}}", {"you": "1;36", "model": "1;32"}.get(label, "0"), look) + " "
-    if columns is None:
-        return f"{label}: {words}"
-    room = max(1, columns - LABEL_COLUMNS - 1)
-    lines = [""]
-    for word in words.split():
-        if lines[-1] and columns_of(lines[-1]) + 1 + columns_of(word) > room:
-            lines.append("")
-        lines[-1] += f" {word}" if lines[-1] else word
-    return head + f"\n{'':{LABEL_COLUMNS + 1}}".join(lines)

@@ -7,8 +7,9 @@ import argparse
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_readable, pace
-from genai_live.emulator import LiveEmulator, load_script, serve
+from genai_live.emulator import LiveEmulator, describe, load_script, serve
 from genai_live.emulator.model.conversation import SECOND_QUESTION
+from genai_live.emulator.programs import FAILED, HOW_TO_STOP, STOPPED
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,4 +55,16 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             replay=arguments.replay,
             voice=False if arguments.no_voice else None,
         )
-        serve(emulator, lambda line: screen.write(line + "\n"))  # not broken between words: there is a command to paste in it
+        serve(emulator, lambda line: _tell(line, emulator, screen, as_json=arguments.json))
+
+
+def _tell(line: str, emulator: LiveEmulator, screen: Screen, *, as_json: bool) -> None:
+    """Where it is, and what fails, is the result; the rest is for people."""
+    if line in (HOW_TO_STOP, STOPPED):
+        screen.say(line)
+    elif not as_json:
+        (screen.result if line.startswith(" ") else screen.sentence)(line)  # a command to paste stays in one piece
+    elif line.startswith(FAILED):
+        screen.json({"failure": line.removeprefix(FAILED)})
+    elif line == describe(emulator)[0]:
+        screen.json({"url": emulator.url, "host": emulator.host})

@@ -11,6 +11,7 @@ from genai_live.cli import address
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import check_writable, url
 from genai_live.emulator import HOST_VARIABLE, Recorder
+from genai_live.emulator.programs import HOW_TO_FIND_IT, STOPPED
 from genai_live.errors import ConfigError, ErrorKind
 
 GOOGLE = "https://generativelanguage.googleapis.com"
@@ -45,11 +46,14 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     with address.told_plainly(arguments):
         recorder.start()
     with recorder:
-        screen.write(f"Recording what is said through {recorder.url} to {shown(arguments.to)} into {arguments.out}.\n")
-        screen.write(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={recorder.host}\n")
-        screen.write("Press Ctrl-C to stop.\n")
-        address.wait_for_ctrl_c()
-    screen.write(f"Stopped. {recorder.sessions} session{'' if recorder.sessions == 1 else 's'} recorded.\n")
+        if arguments.json:
+            screen.json({"url": recorder.url, "host": recorder.host, "to": shown(arguments.to), "out": str(arguments.out)})
+        else:
+            screen.sentence(f"Recording what is said through {recorder.url} to {shown(arguments.to)} into {arguments.out}.")
+            screen.sentence(HOW_TO_FIND_IT)
+            screen.result(f"  export {HOST_VARIABLE}={recorder.host}")
+        address.wait_for_ctrl_c(screen)
+    screen.say(f"{STOPPED} {recorder.sessions} session{'' if recorder.sessions == 1 else 's'} recorded.")
 
 
 def credentials(upstream: str) -> dict[str, str]:

@@ -34,7 +34,8 @@ class Screen:
         self._results = results
         self._quiet = quiet
         self._drawn = 0
-        self.live = notices.isatty() and environment.get("TERM") != "dumb" and not quiet
+        self._is_dumb = environment.get("TERM") == "dumb"
+        self.live = notices.isatty() and not self._is_dumb and not quiet
         """True when lines can be redrawn."""
         self.look: Look = look_for(notices.encoding, self.live and not environment.get("NO_COLOR"))
 
@@ -43,18 +44,26 @@ class Screen:
         """Columns to write into; the last one is left free, for some terminals wrap a line that fills it."""
         return max(NARROWEST, shutil.get_terminal_size().columns) - 1
 
+    @property
+    def columns_of_results(self) -> int | None:
+        """Columns for results that a terminal shows; None where they go elsewhere, as plain lines."""
+        return self.columns if self._results.isatty() and not self._is_dumb else None
+
     def say(self, text: str) -> None:
         """Writes a notice, in place of the drawn lines; a terminal gets it broken between words."""
         self._erase()
         if self._quiet:
             return
-        if self.live:
-            text = textwrap.fill(text, self.columns, break_long_words=False, break_on_hyphens=False)
-        self._write(text + "\n")
+        self._write((_filled(text, self.columns) if self.live else text) + "\n")
 
     def result(self, text: str) -> None:
         """Writes a line of the result, in place of the drawn lines."""
         self.write(text + "\n")
+
+    def sentence(self, text: str) -> None:
+        """Writes a sentence of the result, on a terminal broken between words."""
+        columns = self.columns_of_results
+        self.result(text if columns is None else _filled(text, columns))
 
     def json(self, value: object) -> None:
         """Writes the result as one line of JSON, in place of the drawn lines."""
@@ -86,3 +95,7 @@ class Screen:
     def _write(self, text: str) -> None:
         self._notices.write(text)
         self._notices.flush()
+
+
+def _filled(text: str, columns: int) -> str:
+    return textwrap.fill(text, columns, break_long_words=False, break_on_hyphens=False)

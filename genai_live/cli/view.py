@@ -117,3 +117,17 @@ _LABELS = {"you": "1;36", "model": "1;32"}
 def paint(text: str, style: str, look: Look) -> str:
     """The text in a style, where colours are wanted."""
     return f"\x1b[{style}m{text}\x1b[0m" if look.colour else text
+
+
+def said(label: str, words: str, columns: int | None, look: Look) -> str:
+    """A line that stays, of what one side has said; on a terminal broken between words, below itself."""
+    head = paint(f"{label:<{LABEL_COLUMNS}}", _LABELS.get(label, "0"), look) + " "
+    if columns is None:
+        return f"{label}: {words}"
+    room = max(1, columns - LABEL_COLUMNS - 1)
+    lines = [""]
+    for word in words.split():
+        if lines[-1] and columns_of(lines[-1]) + 1 + columns_of(word) > room:
+            lines.append("")
+        lines[-1] += f" {word}" if lines[-1] else word
+    return head + f"\n{'':{LABEL_COLUMNS + 1}}".join(lines)

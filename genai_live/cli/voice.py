@@ -10,9 +10,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from genai_live.cli import answerer, dam, keyboard, own_tools, setup_options
-from genai_live.cli.conversation_view import ConversationView, clock, said
+from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError, check_writable
+from genai_live.cli.view import said
 from genai_live.voice import Conversation, Devices, Ended, Event, Latencies, Level
 from genai_live.voice.events import to_dict
 
@@ -62,7 +63,6 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     if dam.build():
         screen = Screen(sys.stderr, sys.stdout, quiet=arguments.quiet)
     with answerer.answerer(arguments.model, arguments.emulator, playback="assumed") as who:
-        screen.say(f"{who.sentence} {_how(arguments)} Ctrl-C ends.")
         conversation = Conversation.connect(
             who.client,
             devices,
@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             record=arguments.record,
             levels=True,
         )
-        _follow(conversation, arguments, screen)
+        _follow(conversation, f"{who.sentence} {_how(arguments)} Ctrl-C ends.", arguments, screen)
 
 
 def _how(arguments: argparse.Namespace) -> str:
@@ -83,7 +83,7 @@ def _how(arguments: argparse.Namespace) -> str:
     return "Talk whenever you like" + (", but not over the answer." if arguments.half_duplex else ", over the answer too.")
 
 
-def _follow(conversation: Conversation, arguments: argparse.Namespace, screen: Screen) -> None:
+def _follow(conversation: Conversation, greeting: str, arguments: argparse.Namespace, screen: Screen) -> None:
     """Shows a conversation until it ends, or is ended by Ctrl-C; raises what ended it."""
     view = ConversationView()
     acts: dict[str, Callable[[], None]] = {"press": conversation.press, "release": conversation.release}
@@ -91,6 +91,7 @@ def _follow(conversation: Conversation, arguments: argparse.Namespace, screen: S
     stopped: KeyboardInterrupt | None = None
     with conversation:
         try:
+            screen.say(greeting)
             with button:
                 for event in conversation:
                     _show(event, view, arguments, screen)
@@ -112,7 +113,7 @@ def _show(event: Event, view: ConversationView, arguments: argparse.Namespace, s
         if not label:
             screen.say(words)
         elif not arguments.json:
-            screen.result(said(label, words, screen.columns if screen.live else None, screen.look))
+            screen.result(said(label, words, screen.columns_of_results, screen.look))
     if arguments.json and not isinstance(event, Level):
         screen.json(to_dict(event))
     if not isinstance(event, Ended):

@@ -20,6 +20,12 @@ HOST_VARIABLE = EMULATOR_VARIABLE
 
 FLAG = "--emulator"
 
+HOW_TO_FIND_IT = "Programs that use genai_live find it with"
+HOW_TO_STOP = "Press Ctrl-C to stop."
+STOPPED = "Stopped."
+FAILED = "Scenario failed: "
+"""What ``serve`` says beside where the emulator is."""
+
 
 def start_if_asked(argv: list[str] | None = None, **options: Any) -> LiveEmulator | None:
     """Starts an embedded emulator when ``--emulator`` is among the arguments, which loses it; stops it at exit.
@@ -55,20 +61,20 @@ def serve(emulator: LiveEmulator, say: Callable[[str], object] = print, until: t
     """
     stop = until or threading.Event()
     with emulator:
-        for line in describe(emulator):
-            say(line)
         told = 0
         try:
+            for line in describe(emulator):
+                say(line)
             while not stop.wait(WAKE_SECONDS):
                 told += _print_failures(emulator.failures[told:], say)
         except KeyboardInterrupt:
-            say("Stopped.")
+            say(STOPPED)
         _print_failures(emulator.failures[told:], say)
 
 
 def _print_failures(failures: list[str], say: Callable[[str], object]) -> int:
     for failure in failures:
-        say(f"Scenario failed: {failure}")
+        say(f"{FAILED}{failure}")
     return len(failures)
 
 
@@ -82,6 +88,6 @@ def describe(emulator: LiveEmulator) -> list[str]:
     if emulator.url.startswith("https"):
         lines.append(f"Clients must trust {emulator.ca_path}.")
     else:
-        lines.append(f"Programs that use genai_live find it with  export {HOST_VARIABLE}={emulator.host}")
-    lines.append("Press Ctrl-C to stop.")
+        lines += [HOW_TO_FIND_IT, f"  export {HOST_VARIABLE}={emulator.host}"]
+    lines.append(HOW_TO_STOP)
     return lines

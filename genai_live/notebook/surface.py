@@ -67,7 +67,7 @@ class Output:
 
     def end(self, turn: Turn) -> None:
         """Shows all of it, with the only player; at the end of the same cell it is one line."""
-        self._handle.update({"text/html": _turn_html.html_of(turn, question=self._question), "text/plain": repr(turn)}, raw=True)
+        self._handle.update({"text/html": _turn_html.html_of(turn), "text/plain": repr(turn)}, raw=True)
         _html.note_shown(turn)
         self._shell.events.register("post_run_cell", self._forget)
 
@@ -82,7 +82,7 @@ class Output:
         self._show(so_far + _html.faint(words) if self._turn is None else self._so_far(self._turn, words), words)
 
     def _so_far(self, turn: Turn, note: str) -> str:
-        return _turn_html.words_of(turn, self._question) + _turn_html.tools(turn) + _html.faint(note)
+        return _turn_html.words_of(turn) + _turn_html.tools(turn) + _html.faint(note)
 
     def _show(self, html: str, text: str) -> None:
         if html == self._shown:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from genai_live import Client, Session, _html
 from genai_live._arguments import came
+from genai_live._extras import installing
 from genai_live.audio import OUTPUT_RATE, Audio
 from genai_live.errors import ConfigError, LiveError, ReceiveTimeout
 from genai_live.notebook import cells
@@ -109,7 +110,7 @@ class VoiceWidget:
             from genai_live.notebook.door import Door
             from genai_live.notebook.page import VoicePage
         except ImportError as error:
-            words = f"VoiceWidget needs the extra notebook ({error}): pip install 'genai-live[notebook]'"
+            words = f"VoiceWidget takes the extra notebook ({error}): {installing('notebook')}"
             raise ConfigError(words) from error
         name = os.urandom(8).hex()
         door = Door(name, self._serve)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from genai_live._extras import installing
 from genai_live.errors import ConfigError, ToolError
 from genai_live.tools import docstrings
 from genai_live.tools.fit import Unfit, must_be
@@ -51,9 +52,9 @@ class Callee:
         text = docstrings.read(_docstring(function, signature.function))
         if text.unread:
             _log.warning(
-                "the texts of the parameters of %s stay in its description: install genai-live[tools] to have each told with its"
-                " parameter",
+                "the texts of the parameters of %s stay in its description; to have each told with its parameter: %s",
                 self.name,
+                installing("tools"),
             )
         forms = Forms()
         try:

@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class WireEnum(str, Enum):
-    """An open enum: unknown names stay plain text: a name that is not here stays plain text, in both directions.
+    """An open enum: a name that is not here stays plain text, in both directions.
 
     A member is equal to its text, prints as its text, and ``Modality("audio")`` finds ``Modality.AUDIO``.
     """

@@ -5,10 +5,11 @@ Source: Live API reference, Content, Part and what they hold; protocol of google
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from genai_live.errors import ConfigError
-from genai_live.types._base import Message, NamesOf, Seconds, message, wire
+from genai_live.types._base import Message, NamesOf, Seconds, message, names_of, wire
 from genai_live.types.enums import (
     DocumentMetadataContentLayer,
     FunctionResponseScheduling,
@@ -20,6 +21,7 @@ from genai_live.types.enums import (
     ToolType,
     VideoMetadataContentLayer,
 )
+from genai_live.types.http import File
 
 
 @message
@@ -177,8 +179,15 @@ class FunctionResponsePart(Message):
 
     @classmethod
     def from_uri(cls, file_uri: str, mime_type: str | None = None, display_name: str | None = None) -> FunctionResponsePart:
-        """A part that is a file which the service fetches; Vertex AI only. ``mime_type`` as in ``Part.from_uri``."""
-        mime_type = mime_type or _mime_type_of(file_uri)
+        """A part that is a file which the service fetches; Vertex AI only.
+
+        Without ``mime_type`` the ending of ``file_uri`` says what it is; of a file of the Files API the service knows it.
+
+        Raises:
+            ConfigError: when neither does.
+        """
+        if mime_type is None and not _FILES_API.fullmatch(file_uri):
+            mime_type = _mime_type_of(file_uri)
         return cls(file_data=FunctionResponseFileData(file_uri=file_uri, mime_type=mime_type, display_name=display_name))
 
 
@@ -274,10 +283,9 @@ class Part(Message):
 
     @classmethod
     def _placed(cls, *values: Any, **fields: Any) -> dict[str, Any]:
-        """``Part("text")`` is taken, and a Part or a dict of one."""
-        held = values[0] if isinstance(values[0], Part) else cls.from_short_form(values[0])
-        if len(values) == 1 and not fields and (held is not None or isinstance(values[0], dict)):
-            return values[0] if held is None else {**vars(held)}
+        """``Part("text")`` is taken, and a Part, a File, or a dict of a Part or of FileData."""
+        if len(values) == 1 and not fields and (held := _fields_of_part(values[0])) is not None:
+            return held
         return super()._placed(*values, **fields)
 
     @classmethod
@@ -321,6 +329,19 @@ class Part(Message):
         return cls(code_execution_result=CodeExecutionResult(outcome=outcome, output=output))
 
 
+def _fields_of_part(value: Any) -> dict[str, Any] | None:
+    """What stands for a part, as the fields of one; None for anything else."""
+    if isinstance(value, dict):
+        return {"file_data": FileData(**value)} if value and set(value) <= set(names_of(FileData)) else value
+    if isinstance(value, File):
+        if not (value.uri and value.mime_type):
+            raise ConfigError("a file is referred to by its uri and its mime_type, and one of them is missing", "Part")
+        data = FileData(file_uri=value.uri, mime_type=value.mime_type, display_name=value.display_name)
+        return {"file_data": data}
+    held = value if isinstance(value, Part) else Part.from_short_form(value)
+    return None if held is None else {**vars(held)}
+
+
 Resolution = PartMediaResolution | PartMediaResolutionLevel | str | dict[str, Any]
 """How finely the media of a part are turned into tokens: whole, or its level alone."""
 
@@ -329,6 +350,12 @@ def _resolution(given: Resolution | None) -> PartMediaResolution | None:
     if isinstance(given, dict):
         return PartMediaResolution(**given)
     return PartMediaResolution(level=given) if isinstance(given, str) else given
+
+
+_FILES_API = re.compile(
+    r"https://([a-z0-9-]+-)?generativelanguage(\.sandbox)?\.googleapis\.com/v1(beta|alpha|main)?/files/[a-z0-9-]+(:download(\?alt=media)?)?"
+)
+"""Addresses of files that were uploaded there, which have no ending."""
 
 
 def _mime_type_of(file_uri: str) -> str:

@@ -12,6 +12,7 @@ detection      when the user stopped speaking, by loudness: for figures
 playback       how much of the model's sound is queued, at the end, heard
 latency        how long answers took
 transcript     what both sides said, and the history that another session goes on from
+leftovers      what still comes of an answer that was cut short
 answers        one answer of the model's, from the question to the last sample
 dialogue       what becomes of messages, acts and time: all decisions, without threads and clock
 mouth          the model's sound on its way to the end, converted

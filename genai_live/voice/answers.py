@@ -20,6 +20,8 @@ class Answer:
     watch: Stopwatch
     latest: float
     """When something of it came last."""
+    spoke: float | None = None
+    """When the speech began that it answers, while no words of that have come; None where that was not noticed."""
     model: Saying | None = None
     stretches: list[Stretch] = field(default_factory=list)
     reports: list[LiveServerMessage] = field(default_factory=list)

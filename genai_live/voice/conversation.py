@@ -20,7 +20,7 @@ from genai_live import Session
 from genai_live._arguments import came, encodable, flag
 from genai_live._deadline import NEVER, Deadline
 from genai_live.callbacks import LiveCallbacks
-from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SessionClosed, SoundSourceError
+from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SentBy, SessionClosed, SoundSourceError
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
 from genai_live.voice.audience import Audience
@@ -46,8 +46,8 @@ METER = 0.1
 """Seconds between two levels."""
 _SOON_ENOUGH = 0.005
 """Seconds that a look may be late for what was not known when it was asked for."""
-CLOSE_TIMEOUT = 2.0
-"""Seconds that ``close`` takes at the most, for the end and for the session together."""
+CLOSE_TIMEOUT = 0.9
+"""Seconds that ``close`` takes at the most, whatever blocks: a second counts as at once. A sound card that hangs takes half."""
 _HOLDER = "a Conversation"
 _RECEIVER = "genai-live-voice"
 
@@ -618,21 +618,25 @@ class Conversation:
     def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
         """Ends the conversation now, within ``timeout`` seconds: the end, then the session, if it is its own.
 
-        Idempotent, from any thread; in a callback of the conversation it returns at once, and another thread closes.
+        Idempotent, from any thread; in a callback of the conversation it returns at once, and another thread closes. Where a
+        callback, the end or a recorder blocks for longer, the rest is done, and Ended told, when it lets go.
         """
         deadline = Deadline.of(timeout)
         if self._mailbox.is_current:
             self._close_soon()
             return
-        if self._closer.acquire(blocking=False):
-            self._close(deadline)
+        self._begin_to_close(deadline)
         deadline.wait(self._audience.queue.over)
 
     def _close_soon(self) -> None:
-        """Closes on a thread of its own: those that come here must not block."""
+        """For those that must not wait."""
         self._wants_close = True
-        if self._is_open and self._closer.acquire(blocking=False):
-            deadline = Deadline(CLOSE_TIMEOUT)
+        if self._is_open:
+            self._begin_to_close(Deadline(CLOSE_TIMEOUT))
+
+    def _begin_to_close(self, deadline: Deadline) -> None:
+        """Closes, once, on a thread of its own: the end, the recorder or the session's callbacks may block."""
+        if self._closer.acquire(blocking=False):
             closing = threading.Thread(target=self._close, args=(deadline,), name=f"{_RECEIVER}-close", daemon=True)
             try:
                 closing.start()
@@ -663,7 +667,9 @@ class Conversation:
     def _stop(self, now: float) -> None:
         played = self._mouth.played
         try:
-            self._dialogue.end(now, played, self._mouth.flushes)
+            info = self._close_info  # None where this conversation ends the session, or leaves it open
+            lost = None if info is None or info.sent_by is SentBy.CLIENT else info
+            self._dialogue.end(now, played, self._mouth.flushes, lost)
             self._note_heard(now, played)
             self._audience.record(self.transcript)
         finally:

@@ -208,6 +208,8 @@ class Devices:
             if self._failure is not None and was_open:
                 self._ended(self._failure)
         finally:
+            if self._echo is not None:
+                self._echo.release()
             # The loudspeaker last: the one whose sound server has ended keeps this thread for ever.
             for stream in (self._microphone, self._loudspeaker):
                 if stream is not None:

@@ -4,7 +4,7 @@ Time is passed in, in seconds since the conversation began.
 
 An interruption empties what is queued in one step. What still comes of the old answer is dropped: sound in the message that
 brings the interruption, and all after it until the service ends that turn, as ``generationComplete`` may stand before or not at
-all. Where it does not end it, a second without anything to drop does.
+all. Where it does not end it, time does (``leftovers``).
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from genai_live.voice.events import (
     Waiting,
 )
 from genai_live.voice.latency import Statistics, Stopwatch
+from genai_live.voice.leftovers import Leftovers
 from genai_live.voice.playback import Playback
 from genai_live.voice.states import TABLE, Cause
 from genai_live.voice.transcript import Saying, Transcript
@@ -44,10 +45,6 @@ CONFIRM_WITHIN = 0.5
 """Seconds that an end has to say how much of a cut answer was heard."""
 FIRST_WAITING = 2.0
 """Seconds of waiting after which ``Waiting`` is told first: answers begin within 1.6 s."""
-STALE_FOR = 1.0
-"""Seconds without anything to drop after which what comes belongs to a new answer."""
-ON_ITS_WAY = 0.3
-"""Seconds in which what the service had sent before a typed question still comes; no answer begins so soon."""
 QUIET_END = 3.0
 """Seconds without a message, all being heard and made, after which an answer is over that the service does not end: some models
 never do."""
@@ -55,6 +52,8 @@ STALLED_END = 5.0
 """The same for an answer of which more may come, for all that the service has said."""
 LATEST_SPEECH = 10.0
 """Seconds before an answer in which the speech that it answers ended, where the service does not say when."""
+LATEST_START = 1.0
+"""Seconds after which the service has noticed that the user speaks: what was loud before then was something else."""
 _AUDIBLE = 104
 """Samples above this are sound: -50 dBFS."""
 
@@ -108,6 +107,7 @@ class Dialogue:
         self._user_is_done = True
         """True when words that come now begin another utterance."""
         self._speech_began: float | None = None
+        """When the speech began of which no words have come, where the service or the button said so."""
         self._asked: float | None = None
         """When the question ended to which no answer has begun."""
         self._answered = float("-inf")
@@ -115,10 +115,10 @@ class Dialogue:
         self._owed: float | None = None
         """Since when the model owes an answer of which nothing was heard."""
         self._next_waiting = 0.0
-        self._stale: float | None = None
-        """Until when what comes is dropped, where the turn is not ended before; None while nothing is."""
-        self._asked_over = False
-        """True when that is what was on its way as a question came, which may be answered soon."""
+        self._answer_began = float("-inf")
+        """When the latest answer began."""
+        self._leftovers = Leftovers()
+        """What is dropped of an answer that was cut short."""
         self._cut_at = 0.0
         self._cut: Answer | None = None
         """The answer whose interruption is to be told."""
@@ -175,7 +175,7 @@ class Dialogue:
         self.pressed = True
         if self._interruptible:
             self._interrupt(now, Cause.INTERRUPTED)
-        self._begin_speech(now)
+        self._begin_speech(now, now)
 
     def release(self, now: float) -> None:
         """The button was released."""
@@ -186,8 +186,7 @@ class Dialogue:
         """The user has typed something."""
         if self._interruptible:
             self._interrupt(now, Cause.SILENCED)
-            if self._stale is not None:
-                self._stale, self._asked_over = now + ON_ITS_WAY, True
+            self._leftovers.ask(now)
         saying = self.transcript.begin("user", now)
         saying.add(text)
         saying.final = True
@@ -211,9 +210,11 @@ class Dialogue:
             self._tell(Waiting(now, now - self._owed))
             self._next_waiting *= 2
 
-    def end(self, now: float, played: float, flushes: int) -> None:
-        """The conversation is over: tells what was not told yet."""
+    def end(self, now: float, played: float, flushes: int, lost: CloseInfo | None = None) -> None:
+        """The conversation is over, with the connection that was ``lost``: tells what was not told yet."""
         self._look_at_sound(now, played, flushes)
+        if lost is not None and self._is_due:
+            self._lose_answer(lost, now)
         self.playback.cut()
         self.playback.look(played, flushes)
         self.playback.give_up_cut()
@@ -231,26 +232,34 @@ class Dialogue:
     def _note_activity(self, kind: VoiceActivityType | str | None, now: float) -> None:
         if kind == VoiceActivityType.ACTIVITY_START:
             self._cut_what_is_over(now)
-            self._begin_speech(now)
+            self._begin_speech(self._start_of_speech(now), now)
         elif kind == VoiceActivityType.ACTIVITY_END:
-            began, loud = self._speech_began, self.ears.loud_at
-            heard_here = loud is not None and began is not None and loud > began - LATEST_SPEECH
-            self._end_speech(loud if heard_here and loud is not None else now, now)
+            loud = self.ears.loud_at
+            self._end_speech(now if loud is None or now - loud > LATEST_SPEECH else loud, now)
 
     def _cut_what_is_over(self, now: float) -> None:
         """The user speaks over an answer that the service takes to be heard: it is silent about that, and the end is not."""
         if self._answer is None and self.is_playing and self._interruptible:
             self._interrupt(now, Cause.INTERRUPTED)
 
-    def _begin_speech(self, now: float) -> None:
-        self._speech_began, self._user_is_done = now, True
+    def _start_of_speech(self, now: float) -> float:
+        """When speech began that the service has noticed by now: as the microphone heard it, if it did shortly before."""
+        began = self.ears.began(self._silent_since())
+        return now if began is None or now - began > LATEST_START else began
+
+    def _silent_since(self) -> float:
+        """Before this, the user said something else: it was understood, or answered."""
+        return max(self._answer_began, float("-inf") if self._user is None else self._user.end)
+
+    def _begin_speech(self, began: float, now: float) -> None:
+        self._speech_began, self._user_is_done = began, True
         self._owed = self._asked = None
         self._move(Cause.SPEECH_BEGAN, now)
 
     def _end_speech(self, ended: float, now: float) -> None:
         if self._user is not None and not self._user_is_done:
             self._user.end = max(self._user.end, ended)
-        self._stale = None
+        self._leftovers.end()
         self._leave_answer()
         self._owe(ended, now, Cause.SPEECH_ENDED)
 
@@ -263,19 +272,38 @@ class Dialogue:
         if not words and (saying is None or saying.final):
             return
         if saying is None or self._user_is_done:
-            saying = self._user = self.transcript.begin("user", now)
-            self._user_is_done = False
-            saying.begin = now if self._speech_began is None else self._speech_began
-            answer = self._answer
-            if answer is not None and answer.user is None:
-                answer.user = saying
-                saying.final = saying.answered = True
-                if answer.model is not None:
-                    self.transcript.place_before(saying, answer.model)
+            saying = self._begin_saying(now)
         saying.add(words)
-        saying.end = max(saying.end, self._asked or now)
+        saying.end = max(saying.end, self._spoken_until(saying, now))
         saying.final = saying.final or finished
         self._tell_user(saying, now)
+
+    def _begin_saying(self, now: float) -> Saying:
+        """The user's next utterance. Words come when the service has understood them, often all after the last was said."""
+        answer = self._answer
+        is_late = answer is not None and answer.user is None
+        began = answer.spoke if answer is not None and is_late else self._take_start_of_speech()
+        saying = self._user = self.transcript.begin("user", now if began is None else began)
+        self._user_is_done = False
+        if answer is not None and is_late:
+            answer.user = saying
+            saying.final = saying.answered = True
+            if answer.model is not None:
+                self.transcript.place_before(saying, answer.model)
+        return saying
+
+    def _take_start_of_speech(self) -> float | None:
+        """When speech began whose words come now, or that is answered now; None where that was not noticed."""
+        began, self._speech_began = self._speech_began, None
+        return self.ears.began(self._silent_since()) if began is None else began
+
+    def _spoken_until(self, saying: Saying, now: float) -> float:
+        """When an utterance ended of which words came by now: as the service has said, or the microphone heard."""
+        answer = self._answer
+        ended = answer.watch.asked if answer is not None and answer.user is saying else self._asked
+        if ended is None and (loud := self.ears.loud_at) is not None and loud > saying.begin:
+            ended = loud
+        return now if ended is None else ended
 
     def _tell_user(self, saying: Saying, now: float) -> None:
         self._tell(UserWords(now, saying.text, saying.final))
@@ -304,15 +332,12 @@ class Dialogue:
         """True for what belongs to an answer that was cut short."""
         if message.interrupted:
             return True
-        if self._stale is None or message.tool_call is not None:
+        if message.tool_call is not None or not self._leftovers.expected:
             return False
-        if now >= self._stale:
-            self._stale = None
-            self._leave_answer()
-            return False
-        if not self._asked_over:
-            self._stale = now + STALE_FOR
-        return True
+        if self._leftovers.take(now):
+            return True
+        self._leave_answer()
+        return False
 
     def _begin_answer(self, now: float) -> Answer:
         user = self._user
@@ -322,10 +347,15 @@ class Dialogue:
         asked = self._asked
         if asked is None and (asked := self._speech_before(now)) is not None:
             self._cut_what_is_over(now)
-            self._stale = None
-        self._answer = answer = Answer(None if user is None or user.answered else user, Stopwatch(asked), now)
-        if user is not None:
-            user.answered = True
+            self._leftovers.end()
+        asks = None if user is None or user.answered else user
+        self._answer = answer = Answer(asks, Stopwatch(asked), now)
+        if asks is None:
+            answer.spoke = self._take_start_of_speech()
+        else:
+            asks.answered = True
+            asks.end = asks.end if asked is None else max(asks.end, asked)
+        self._answer_began = now
         self._asked = None
         if self.state is ConversationState.HEARING and not self.pressed:
             self._move(Cause.ASKED, now)
@@ -379,7 +409,7 @@ class Dialogue:
             self._complete_sound(answer)
         if not (turn_complete or ends_turn):
             return
-        self._stale = None
+        self._leftovers.end()
         if answer is not None and (ends_turn or answer.cut):
             self._end_answer(answer)
         elif answer is None and ends_turn:  # nothing was said
@@ -411,7 +441,7 @@ class Dialogue:
             hit = hit or [answer]
             answer.cut = True
         if by_service or (answer is not None and answer.flows):
-            self._stale, self._asked_over = now + STALE_FOR, False
+            self._leftovers.expect(now, by_service=by_service, asked=self._asked is not None)
         if hit:
             self._note_cut(hit, now, cause)
         if answer is not None and not by_service and not answer.flows:
@@ -512,12 +542,19 @@ class Dialogue:
             self._lose_answer(info, now)
 
     def _lose_answer(self, info: CloseInfo, now: float) -> None:
-        self._owed = self._asked = self._stale = None
+        self._owed = self._asked = None
+        self._leftovers.end()
         answer = self._answer
         if answer is not None:
             self._end_answer(answer)
         if answer is None or not answer.generated or answer.cut:  # else all of it has come, but for the word that it is over
             self._tell(AnswerLost(now, info))
+
+    @property
+    def _is_due(self) -> bool:
+        """True when more of an answer is to come, or all of it."""
+        answer = self._answer
+        return self._asked is not None if answer is None else not (answer.generated or answer.cut)
 
     def _go_on(self, now: float, *, state_restored: bool, turn_lost: bool) -> None:
         self._move(Cause.BACK, now)

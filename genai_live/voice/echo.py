@@ -3,6 +3,9 @@
 The canceller takes pairs of frames of 10 ms: what was heard, and what was played. It finds their distance itself, as long as
 that stays the same and no frame comes after its echo; so the first frame that was heard is paired with the newest that was given
 to the sound card then, which is not heard before the card's latency has passed.
+
+Pairs are cancelled four at a time, as many as go out in one message: of a frame that comes alone after a pause half the cost is
+that of a cold cache (docs/performance.md), and three of four find it warm.
 """
 
 from __future__ import annotations
@@ -11,23 +14,25 @@ import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS, Resampler
+from genai_live._extras import installing
+from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
 from genai_live.errors import DeviceError
 
 FRAMES_PER_SECOND = 100
 FRAME_BYTES = INPUT_RATE // FRAMES_PER_SECOND * SAMPLE_BYTES
-"""10 ms: the canceller takes no other length."""
+"""10 ms: the canceller takes this length, and multiples of it."""
+TOGETHER = 4
+"""Frames that are cancelled at once: 40 ms, a chunk of ``stream_audio``, for which they would wait behind the canceller, too."""
 
 _FULL_SCALE = 32_768.0
 _AUDIBLE = -60.0
 """dBFS above which a frame counts for the figures: below it, an echo cannot be told from the noise of a microphone."""
 _RINGING = 30
 """Frames after a played one in which its echo is heard: the latency of both sides, and a room."""
-_REMEMBERED = 1_000
-"""Frames of echo of which the figures are made: ten seconds."""
+_REMEMBERED = 1_000 // TOGETHER
+"""Groups of frames of echo of which the figures are made: ten seconds."""
 _LONGEST_WAIT = 15
 """Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
@@ -53,16 +58,20 @@ class EchoCanceller:
     def __init__(self, output_rate: int) -> None:
         try:
             import numpy
-            from pywebrtc_audio import AudioProcessor
+            import soxr
+            from pywebrtc_audio import EchoCanceller as WebRtc
         except ImportError as error:
             raise DeviceError(
-                "echo cancellation takes the package pywebrtc-audio; install it with: pip install 'genai-live[voice]',"
-                " or say echo_cancellation=False for a headset"
+                f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
+                "; or say echo_cancellation=False for a headset"
             ) from error
         self._numpy = numpy
-        self._processor: Any = AudioProcessor(sample_rate=INPUT_RATE, num_channels=1, echo_cancellation=True)
-        self._resampler = Resampler(output_rate, INPUT_RATE) if output_rate != INPUT_RATE else None
+        self._webrtc: Any = WebRtc(sample_rate=INPUT_RATE, num_channels=1)
+        self._resampler: Any = None
+        if output_rate != INPUT_RATE:  # 10 ms late, which is less than any sound card's latency, for a quarter of the usual cost
+            self._resampler = soxr.ResampleStream(output_rate, INPUT_RATE, 1, dtype="int16", quality="LQ")
         self._pairs = Pairing()
+        self._heard, self._played = Blocks(INPUT_RATE), Blocks(output_rate)
         self._breaks = 0
         self._levels: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         """Of newest frames with echo: dBFS heard, dBFS left."""
@@ -75,21 +84,35 @@ class EchoCanceller:
 
     def played(self, pcm: bytes, at: float) -> None:
         """Takes a block that was given to the sound card, 16-bit mono of its rate, heard from monotonic time ``at`` on."""
-        began = time.thread_time()
-        self._pairs.far.add(self._resampler.feed(pcm) if self._resampler is not None else pcm, at)
-        self._seconds += time.thread_time() - began
+        self._played.add(pcm, at)
 
     def disturbed(self) -> None:
         """Sound was lost on its way to or from the sound card, so that the canceller has to find the echo anew."""
         self._doubted = _DOUBTED
 
     def heard(self, pcm: bytes, at: float) -> bytes:
-        """What was heard until now without the echo, as far as its reference is there: whole frames of 16 kHz, the rest later."""
+        """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
+        self._heard.add(pcm, at)
+        if self._heard.size < TOGETHER * FRAME_BYTES:
+            return b""
         began = time.thread_time()
-        self._pairs.near.add(pcm, at)
-        cleaned = b"".join(self._clean(*pair) for pair in self._pairs.take())
+        cleaned = self._cancel()
         self._seconds += time.thread_time() - began
         return cleaned
+
+    def _cancel(self) -> bytes:
+        self._pairs.near.add(*self._heard.take())
+        if self._played.size:
+            pcm, at = self._played.take()
+            if self._resampler is not None:
+                pcm = self._resampler.resample_chunk(self._numpy.frombuffer(pcm, dtype="<i2")).tobytes()
+            self._pairs.far.add(pcm, at)
+        pairs = self._pairs.take(TOGETHER)
+        return b"".join(self._clean(pairs[k : k + TOGETHER]) for k in range(0, len(pairs), TOGETHER))
+
+    def release(self) -> None:
+        """Nothing is cancelled any more: soxr complains at the interpreter's exit of what is still held then."""
+        self._resampler = None
 
     @property
     def stats(self) -> dict[str, float | None]:
@@ -104,25 +127,52 @@ class EchoCanceller:
             "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed, "echo_cost": cost,
         }  # fmt: skip
 
-    def _clean(self, heard: Frame, played: Frame) -> bytes:
-        near, far = (self._numpy.frombuffer(each.pcm, dtype="<i2") for each in (heard, played))
-        left = self._processor.process(near, far)
-        self._frames += 1
+    def _clean(self, pairs: list[tuple[Frame, Frame]]) -> bytes:
+        sides = (b"".join(frame.pcm for frame in side) for side in zip(*pairs, strict=True))
+        near, far = (self._numpy.frombuffer(pcm, dtype="<i2") for pcm in sides)
+        left = self._webrtc.process(near, far)
+        self._frames += len(pairs)
         if self._pairs.breaks > self._breaks:
             self._breaks = self._pairs.breaks
             self.disturbed()
-        if played is SILENCE:
-            return SILENCE.pcm  # its reference is missing
-        delay = played.at - heard.at
-        self._delay = delay if self._delay is None else self._delay + (delay - self._delay) / _RINGING
-        self._ringing = _RINGING if _dbfs(far) > _AUDIBLE else self._ringing - 1
+        if any(played is SILENCE for _, played in pairs):
+            return bytes(len(pairs) * FRAME_BYTES)  # a reference is missing
+        delay = statistics.fmean(played.at - heard.at for heard, played in pairs)
+        self._delay = delay if self._delay is None else self._delay + (delay - self._delay) * len(pairs) / _RINGING
+        self._ringing = _RINGING if _dbfs(far) > _AUDIBLE else self._ringing - len(pairs)
         if self._ringing > 0:
             if (level := _dbfs(near)) > _AUDIBLE:
                 self._levels.append((level, _dbfs(left)))
             if self._doubted > 0:
-                self._doubted -= 1
-                return SILENCE.pcm
+                self._doubted -= len(pairs)
+                return bytes(len(pairs) * FRAME_BYTES)
         return bytes(left.tobytes())
+
+
+class Blocks:
+    """Blocks of sound that wait to be looked at together."""
+
+    def __init__(self, rate: int) -> None:
+        self.size = 0
+        """Bytes that wait."""
+        self._rate = rate
+        self._pieces: list[bytes] = []
+        self._begins: list[float] = []
+        """When the first of them began, as the time of each one says it."""
+
+    def add(self, pcm: bytes, at: float) -> None:
+        """Appends sound of which the first sample is heard at ``at``."""
+        self._begins.append(at - self.size / SAMPLE_BYTES / self._rate)
+        self._pieces.append(pcm)
+        self.size += len(pcm)
+
+    def take(self) -> tuple[bytes, float]:
+        """All that waits, and when it began: the median of the times, which a callback that comes late puts wrong."""
+        taken = b"".join(self._pieces), sorted(self._begins)[(len(self._begins) - 1) // 2]
+        self._pieces.clear()
+        self._begins.clear()
+        self.size = 0
+        return taken
 
 
 class Frame(NamedTuple):
@@ -171,19 +221,21 @@ class Pairing:
         self._distance: float | None = None
         """Their median at the beginning."""
 
-    def take(self) -> Iterator[tuple[Frame, Frame]]:
-        """The pairs that are complete."""
+    def take(self, together: int = 1) -> list[tuple[Frame, Frame]]:
+        """The pairs that are complete, as many as are a multiple of ``together``."""
         near, far = self.near.waiting, self.far.waiting
         if not self._taken:
             while len(far) > len(near):  # what was played before anything was heard
                 far.popleft()
-        while near and (far or len(near) > _LONGEST_WAIT):
-            pair = near.popleft(), far.popleft() if far else SILENCE
+        ready = min(len(near), max(len(far), len(near) - _LONGEST_WAIT))
+        pairs: list[tuple[Frame, Frame]] = []
+        while len(pairs) < ready - ready % together and (far or len(near) > _LONGEST_WAIT):
+            pairs.append((near.popleft(), far.popleft() if far else SILENCE))
             self._taken += 1
-            self._look_at(*pair)
-            yield pair
+            self._look_at(*pairs[-1])
             if self._taken % _WINDOW == 0 and self._distances:
                 self._correct(statistics.median(self._distances))
+        return pairs
 
     def _look_at(self, heard: Frame, played: Frame) -> None:
         """Notes the distance of a pair, and whether it is another than before."""

@@ -40,7 +40,11 @@ class Utterance:
     speaker: Literal["user", "model"]
     text: str
     begin: float
+    """When it began: the model's with its first sample that was heard; the user's as the microphone heard it. Where that heard
+    nothing, it is the moment at which the service noticed speech (ACTIVITY_START), or the first words came. With
+    ``push_to_talk`` it is the press, and of what was typed the moment at which that was sent."""
     end: float
+    """When it ended, likewise: the user's with the last loud sound, ACTIVITY_END, the last words, or the release."""
     interrupted: bool = False
     """True when the user spoke over it."""
     heard: float | None = None
@@ -122,7 +126,7 @@ class TurnEnded(Event):
 
 @dataclass(frozen=True)
 class AnswerLost(Event):
-    """The rest of an answer was lost with its connection."""
+    """An answer, or the rest of it, was lost with its connection, be there another one or not."""
 
     close_info: CloseInfo
 

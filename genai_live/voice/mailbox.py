@@ -17,7 +17,8 @@ class Mailbox(Generic[T]):
     """Hands everything that is posted to one function.
 
     A thread that posts while another one is at it leaves its letter there and goes on: no thread ever waits for another, so what
-    the function calls may post, or wait for a thread that posts, without a deadlock.
+    the function calls may post, or wait for a thread that posts, without a deadlock. A letter is not left behind where no store
+    is passed by a later load (docs/reliability.md, "Hand-overs without a lock").
     """
 
     def __init__(self, handle: Callable[[T], object]) -> None:

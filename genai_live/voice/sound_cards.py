@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from genai_live._extras import installing
 from genai_live.audio import INPUT_RATE, OUTPUT_RATE
 from genai_live.errors import DeviceError
 
@@ -20,7 +21,6 @@ _WANTED: dict[Side, int] = {"input": INPUT_RATE, "output": OUTPUT_RATE}
 _USUAL_RATES = (48_000, 44_100, 32_000, 96_000, 16_000)
 """Rates of sound cards, in Hz, that are tried when a card takes neither the service's nor its own default."""
 
-_PACKAGE = "sound through devices takes the package sounddevice; install it with: pip install 'genai-live[voice]'"
 _NO_LIBRARY = {
     "linux": "the library PortAudio is missing; Debian and Ubuntu: apt install libportaudio2, Fedora: dnf install portaudio",
     "": "the library PortAudio cannot be loaded; reinstall the package that brings it: pip install --force-reinstall sounddevice",
@@ -106,7 +106,7 @@ def portaudio() -> Any:
     try:
         import sounddevice
     except ImportError as error:
-        raise DeviceError(_PACKAGE) from error
+        raise DeviceError(f"sound through devices takes the package sounddevice: {installing('voice')}") from error
     except OSError as error:
         raise DeviceError(_cure(_NO_LIBRARY)) from error
     return sounddevice

@@ -51,7 +51,10 @@ class Text:
 
 @dataclass(frozen=True)
 class Moved:
-    """Sound goes through another device now; the conversation tells it as ``DeviceChanged``."""
+    """Sound goes through another device now; the conversation tells it as ``DeviceChanged``.
+
+    For ends that outlive a device. ``Devices`` does not: when the one that it opened is gone, the conversation ends.
+    """
 
     old: str
     new: str

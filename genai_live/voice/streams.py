@@ -2,6 +2,7 @@
 
 A callback appends to a deque and does nothing else that could wait: no queue, event, lock or log, for a thread of Python that
 holds one of those would be waited for by the sound card, and it does not wait. Whoever owns a stream looks into its deque.
+That rests on stores being seen in their order (docs/reliability.md, "Hand-overs without a lock").
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from genai_live.voice.sound_cards import Form, portaudio, refused
 from genai_live.voice.sound_end import HELD_SECONDS
 
 INPUT_LATENCY = 0.02
-OUTPUT_LATENCY = 0.04
-"""Seconds of buffer that are asked of the system: four blocks to play, so that the interpreter may be busy for three, and little
-plays on after a flush. Where the system advises more, it gets that."""
+OUTPUT_LATENCY = 0.03
+"""Seconds of buffer that are asked of the system: three blocks to play, so that the interpreter may be busy for two, and little
+plays on after a flush (docs/performance.md). Where the system advises more, it gets that."""
 
 _LONGEST_LEAD = 2.0
 """Seconds between a callback and its sound beyond which a driver's clock is not believed; some have none, and say 0."""

@@ -45,7 +45,9 @@ class AsgiLine:
         self._error: Exception | None = None
         """Why this side ended it."""
         self._sending_since: float | None = None
-        """When the call began that sends, or the page last accounted for sound while more waits for it."""
+        """When the call began that sends."""
+        self._held_since: float | None = None
+        """When the page last accounted for sound, or the first was held back; None while it keeps up."""
         self._has_gone = False
         """True when the page's side is closed."""
 
@@ -62,7 +64,7 @@ class AsgiLine:
         with self._lock:
             if self._close is not None or self._over.is_set():
                 return 0
-            dropped = self._outgoing.add(message, self._sending_since, time.monotonic())
+            dropped = self._outgoing.add(message, self._waits_since, time.monotonic())
         self._call(self._wake)
         return dropped
 
@@ -76,8 +78,8 @@ class AsgiLine:
         now = time.monotonic()
         with self._lock:
             is_more = self._window.reported(seconds, flushes, now)
-            if is_more and self._holds_back:
-                self._sending_since = now
+            if is_more:
+                self._held_since = now if self._holds_back else None
         if is_more:
             self._call(self._wake)
 
@@ -145,6 +147,7 @@ class AsgiLine:
             await self._wake.wait()
             self._wake.clear()
             while (message := self._next()) is not None:
+                self._sending_since = time.monotonic()
                 name = "text" if isinstance(message, str) else "bytes"
                 await self._send_message({"type": "websocket.send", name: message})
                 self._sending_since = None
@@ -166,16 +169,18 @@ class AsgiLine:
         """None when nothing waits, or the page has to report first."""
         now = time.monotonic()
         with self._lock:
-            if not self._outgoing:
-                self._sending_since = None
-                return None
-            if self._holds_back:
-                self._sending_since = self._sending_since or now
+            if self._holds_back and self._held_since is None:
+                self._held_since = now
+            if not self._outgoing or self._holds_back:
                 return None
             message = self._outgoing.take()
             self._window.sent(message, now)
-            self._sending_since = now
             return message
+
+    @property
+    def _waits_since(self) -> float | None:
+        """Since when the page takes nothing."""
+        return self._held_since if self._sending_since is None else self._sending_since
 
     @property
     def _holds_back(self) -> bool:
@@ -188,7 +193,7 @@ class AsgiLine:
             now = time.monotonic()
             if now >= due and self._taker is not None:
                 due = min(self._taker.on_time(now), now + LONGEST_WAIT)
-            if self._outgoing.is_stuck(self._sending_since, now):
+            if self._outgoing.is_stuck(self._waits_since, now):
                 self._error = unread()
                 return
             await asyncio.sleep(min(max(0.0, due - now), 1.0))

@@ -45,6 +45,10 @@ NO_SOCKET = (
     "manage.py runserver gives a view no socket, so no visitor can talk: run  gunicorn -k gthread --threads 8 PROJECT.wsgi  or"
     " install daphne, put 'daphne' first into INSTALLED_APPS and set ASGI_APPLICATION: then runserver goes through Channels"
 )
+NO_ROUTES = (
+    "a page asks to talk, and this ASGI application has no route for its WebSocket: set ASGI_APPLICATION to a ProtocolTypeRouter"
+    " with websocket_urlpatterns of this LiveVoice (docs/web.md, Django), or run  gunicorn -k gthread --threads 8 PROJECT.wsgi"
+)
 UPGRADE = {"Upgrade": "websocket"}
 _OF_THE_VISITOR = {
     "session": "django.contrib.sessions.middleware.SessionMiddleware",
@@ -101,6 +105,8 @@ class LiveVoice:
         origins: Iterable[str] = (),
     ) -> None:
         checked(authorize)
+        self._has_sockets = False
+        """True when somebody has asked for the sockets of Channels; said once when nobody has."""
         self._tickets = DjangoTickets()
         self._authorize = authorize
         self._reception = Reception(
@@ -131,6 +137,7 @@ class LiveVoice:
     @property
     def websocket_urlpatterns(self) -> list[URLPattern]:
         """What the ``URLRouter`` of Channels takes, below the same path as ``urls``."""
+        self._has_sockets = True
         return [path("", self._websocket)]  # an ASGI application, as Channels has them
 
     def __repr__(self) -> str:
@@ -166,6 +173,9 @@ class LiveVoice:
         return _Over(upgraded)
 
     def _token(self, request: HttpRequest) -> HttpResponse:
+        if not (self._has_sockets or hasattr(request, "environ")):
+            self._has_sockets = True
+            logger.warning("%s", NO_ROUTES)
         refusal, visitor = self._judged(request)
         if refusal is not None:
             return HttpResponseForbidden(refusal.sentence, content_type="text/plain")
@@ -200,6 +210,8 @@ class LiveVoice:
         try:
             refusal, visitor = self._judged(_request_of(scope))
             self._reception.visits.receive(line, self._tickets, visitor, refusal)
+        except ConfigError:  # told already
+            line.end(FAILED)
         except Exception:
             logger.exception("a visitor could not be judged")
             line.end(FAILED)
@@ -221,7 +233,11 @@ class LiveVoice:
 
     def _visitor(self, request: HttpRequest) -> str | None:
         if self._authorize is not None:
-            return name_of(self._authorize(request))
+            try:
+                return name_of(self._authorize(request))
+            except ConfigError as error:
+                logger.error("%s", error)  # noqa: TRY400 # the sentence says it all, and Django tells errors to nobody by default
+                raise
         return self._tickets.name_in(request.COOKIES.get(COOKIE, ""))
 
 

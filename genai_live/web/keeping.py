@@ -276,7 +276,8 @@ class Keeper:
         with self._changed:
             first, self._fails = not self._fails, True
         if first:
-            logger.error("the store of conversations fails, and talking goes on: %s", error)
+            words = "the store of conversations (%s) fails, and talking goes on; what is said meanwhile is saved later: %s"
+            logger.error(words, type(self._store).__name__, error)
 
     def _note_success(self) -> None:
         with self._changed:

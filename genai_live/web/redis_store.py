@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from genai_live._arguments import came, number_above_0
+from genai_live._extras import installing
 from genai_live.errors import ConfigError
 from genai_live.voice import Utterance
 from genai_live.web.store import StoredConversation
@@ -56,7 +57,7 @@ class RedisStore:
             from redis.backoff import NoBackoff
             from redis.retry import Retry
         except ImportError:
-            raise ConfigError("needs  pip install 'genai-live[redis]'", "store") from None
+            raise ConfigError(f"takes the package redis: {installing('redis')}", "store") from None
         try:
             self._redis = redis.Redis.from_url(
                 url,

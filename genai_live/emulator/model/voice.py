@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
+from genai_live._extras import installing
 from genai_live.emulator.model.answers import Prompt
 from genai_live.emulator.model.pcm import ANSWER_RATE, resample, samples_of, to_bytes
 from genai_live.emulator.model.session_options import SessionOptions
@@ -151,6 +152,7 @@ def make_model(hears: Sequence[str], voice: bool | None) -> Model:
     synthesiser = Synthesiser() if voice is not False and Synthesiser.installed() else None
     if recogniser is None and synthesiser is None:
         if voice:
-            raise ConfigError("needs  pip install 'genai-live[emulator-voice]'  and, to speak, the program espeak-ng", "voice")
+            words = f"takes, to hear, the package pocketsphinx ({installing('emulator-voice')}), to speak, the program espeak-ng"
+            raise ConfigError(words, "voice")
         return Model(iter(hears))
     return VoiceModel(iter(hears), recogniser, synthesiser)

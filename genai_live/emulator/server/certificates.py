@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genai_live._arguments import came, file_path
+from genai_live._extras import installing
 from genai_live.errors import ConfigError
 
 NAMES = ("localhost", "127.0.0.1", "::1")
@@ -71,7 +72,7 @@ def _throw_away(context: ssl.SSLContext) -> Tls:
         import trustme
     except ImportError:
         raise ConfigError(
-            "a certificate for this run needs the package trustme: pip install 'genai-live[emulator]', or pass tls=(cert, key)",
+            f"a certificate for this run takes the package trustme: {installing('emulator')}; or pass tls=(cert, key)",
             "tls",
         ) from None
     authority = trustme.CA()

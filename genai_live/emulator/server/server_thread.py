@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from genai_live._extras import installing
 from genai_live.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ PATIENCE = 10.0
 TURNS = 10
 """Of the loop: ending a TLS connection takes three of them."""
 
-MISSING_WEBSOCKETS = "The emulator needs the package websockets: run  pip install 'genai-live[emulator]'"
-
 T = TypeVar("T")
 
 
@@ -32,7 +31,7 @@ def require_websockets() -> None:
     try:
         import websockets.server  # noqa: F401
     except ImportError:
-        raise ConfigError(MISSING_WEBSOCKETS) from None
+        raise ConfigError(f"the emulator takes the package websockets: {installing('emulator')}") from None
 
 
 class ServerThread:
