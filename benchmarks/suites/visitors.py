@@ -134,15 +134,16 @@ def carried(records: Sequence[Record], peer: str, transport: str) -> int:
 
 @contextmanager
 def cores_shared(service: int) -> Iterator[int]:
-    """Leaves one core to the worker, and yields its number; everything else is on the others from now on."""
+    """Leaves one core to the worker, and yields its number; everything else is on the others meanwhile."""
     cores = sorted(os.sched_getaffinity(0))
     others = set(cores[1:] or cores)
-    for process in (0, service):
-        os.sched_setaffinity(process, others)
     try:
+        for process in (0, service):
+            os.sched_setaffinity(process, others)
         yield cores[0]
     finally:
-        os.sched_setaffinity(0, cores)
+        for process in (0, service):
+            os.sched_setaffinity(process, cores)
 
 
 def measure(kind: Kind, count: int, service: str, authority: str, core: int, *, look: bool = False) -> dict[str, Any]:
