@@ -82,6 +82,7 @@ def note(message):
 
 session = connect(callbacks={"on_message": lambda message: None} if sys.argv[3] == "callback" else None)
 if sys.argv[4] != "ask":
+    session.ask("is anybody there?", timeout=PATIENCE)  # a session from which nobody has received yet keeps less
     session.send_text("numbers")
 signal.setitimer(signal.ITIMER_REAL, before, 0.0007)
 over = False

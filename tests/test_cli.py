@@ -777,6 +777,7 @@ def test_no_word_is_broken_on_a_terminal(monkeypatch: pytest.MonkeyPatch, column
     for name in ("stdout", "stderr"):
         monkeypatch.setattr(sys, name, screen)
     monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setenv("TERM", "xterm")
     with contextlib.suppress(SystemExit):
         cli.main(arguments)
     assert max(map(len, re.sub(r"^usage:.*?\n\n", "", screen.getvalue(), flags=re.DOTALL).splitlines())) < columns

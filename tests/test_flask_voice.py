@@ -20,7 +20,7 @@ from genai_live.web import MemoryStore, tokens
 from genai_live.web.flask import LiveVoice
 from genai_live.web.tokens import SignedTickets
 from tests.processes import ROOT
-from tests.voice_visitors import TONE, Page, status_of, token_of, voice, workers
+from tests.voice_visitors import TONE, Page, left_open, status_of, token_of, voice, workers
 from tests.waiting import PATIENCE, until
 
 MODEL = "emulator"
@@ -259,9 +259,7 @@ def test_beyond_the_limit_a_visitor_is_refused_at_once_and_in_words() -> None:
 
 def test_whoever_only_opens_sockets_is_refused_too() -> None:
     with voice(limit=2) as (url, _, _):
-        from websockets.sync.client import connect
-
-        silent = [connect(f"{url.replace('http', 'ws')}/voice/", legacy=True) for _ in range(2)]
+        silent = [left_open(f"{url.replace('http', 'ws')}/voice/") for _ in range(2)]
         with Page(url) as page:
             assert refusal(page) == ("full", 1013)
         for socket in silent:

@@ -17,6 +17,7 @@ from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import Deadline
 from tests.raw_peer import beside, opened
 from tests.servers import MODEL, PATIENCE, client_of, live_server
+from tests.waiting import until
 
 NEVER = float("inf")
 
@@ -126,6 +127,16 @@ def test_a_dial_that_fails_leaves_nothing_to_read() -> None:
         reader.join(Deadline(PATIENCE))
     assert stub.retirements == 0
     assert stub.timed.acquire(blocking=False) is False
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_attempt_that_was_given_up_before_it_is_read_leaves_no_thread(shared: bool) -> None:
+    stub = Stub()
+    stub.over = True
+    reader = Reader(shared=shared)
+    reader.start(stub, Deadline(PATIENCE))
+    assert stub.retired.wait(PATIENCE)
+    until(lambda: reader._thread is None or not reader._thread.is_alive())
 
 
 @pytest.mark.parametrize("where", ["on_ready", "on_time", "wanted"])

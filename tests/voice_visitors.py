@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import json
 import os
@@ -70,6 +71,12 @@ class Loudspeaker:
         self.flushes += 1
 
 
+def left_open(address: str, **options: Any) -> ClientConnection:
+    """A connection beyond a ``with`` block; websockets has a word for that since its release 17."""
+    legacy = {"legacy": True} if "legacy" in inspect.signature(connect).parameters else {}
+    return connect(address, **legacy, **options)
+
+
 class Page:
     """One visitor's page; it plays what it hears in real time and reports it."""
 
@@ -84,7 +91,7 @@ class Page:
         options.setdefault("origin", url)
         options.setdefault("open_timeout", PATIENCE)  # a worker on a busy machine takes seconds to boot
         address = f"{url.replace('http', 'ws')}/voice/"
-        self.connection: ClientConnection = connect(address, legacy=True, compression=None, **options)
+        self.connection: ClientConnection = left_open(address, compression=None, **options)
         self.events: list[dict[str, Any]] = []
         self.sound = bytearray()
         self.gone = threading.Event()

@@ -314,7 +314,7 @@ class _Loop:
     def run(self) -> None:
         wait, monotonic, reader, process = self._selector.select, time.monotonic, self._reader, _process.current
         self._attend((), monotonic())
-        while True:
+        while self._connections or not reader.may_end():  # an attempt may have been given up before it came here
             # Deadlines move only away while bytes come, so a look at the earliest time that was noted is enough: with hundreds of
             # connections neither a message nor one that comes or goes costs more than with one.
             attention, asking = False, []
@@ -342,8 +342,6 @@ class _Loop:
                 reader.serve_due(now)
             if attention or asking or now >= self._dues.next_due:
                 self._attend(asking, monotonic())
-            if not self._connections and reader.may_end():
-                return
 
     def _let_go_of_the_reason(self, error: Exception) -> None:
         """The selector cannot wait for all of them: the connection that is the reason ends, and no other."""
