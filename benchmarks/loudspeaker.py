@@ -169,7 +169,8 @@ def moments(hearing: Hearing, begin: int) -> tuple[float, float]:
         ends.append((end, at - end / hearing.rate))
 
     def moment(sample: int) -> float:
-        return sample / hearing.rate + min(late for end, late in ends if abs(end - sample) < NEAR * hearing.rate)
+        near = [late for end, late in ends if abs(end - sample) < NEAR * hearing.rate]
+        return sample / hearing.rate + min(near or [next(late for end, late in ends if end >= sample)])
 
     return moment(found[0]), moment(found[-1] + 1)
 

@@ -26,6 +26,8 @@ from tests.servers import PATIENCE, live_server, message
 
 SECOND_QUESTION = ("interrupts", "waits", "merges", "replaces")
 PIECE = re.compile(r"(\d+)\.(\d+)/(\d+)@(\d+)")
+MANY = 10
+"""Questions in line from which on the service answers without thinking."""
 OWN_TURN_MODEL = "models/gemini-3.8-live"
 """A family whose calls end their turn; the answer to them has its own."""
 
@@ -67,8 +69,9 @@ class Truth:
         self.interrupted: set[int] = set()
         self.replaced: dict[int, int] = {}
         """Questions that were dropped in silence, and the one that came instead."""
-        self.called_instead: set[int] = set()
-        """Those among the latter that call."""
+        self.shifted_calls: set[int] = set()
+        """Questions that call over a connection on which one was merged or dropped before: the call may be taken for an earlier
+        one's."""
         self.merged = 0
         self.drops = 0
         self._turn_ids = itertools.count(1)
@@ -159,6 +162,8 @@ class _Connection:
         self.begun = False
         self.pending: int | None = None
         """The question whose call the running turn waits for."""
+        self.is_shifted = False
+        """True once a question was merged or dropped in silence."""
 
     # What comes in.
 
@@ -218,13 +223,13 @@ class _Connection:
     def _merges(self, question: tuple[str, int]) -> None:
         both = [*self.numbers, question[1]]
         self.truth.merged += 1
+        self.is_shifted = True
         self._answer(both)
 
     def _replaces(self, question: tuple[str, int]) -> None:
         for number in self.numbers:
             self.truth.replaced[number] = question[1]
-        if question[0] == "call":
-            self.truth.called_instead.add(question[1])
+        self.is_shifted = True
         self._begin(question)
 
     def _responded(self, number: int) -> None:
@@ -246,6 +251,8 @@ class _Connection:
             self._answer([number])
             return
         self.calls.add(number)
+        if self.is_shifted:
+            self.truth.shifted_calls.add(number)
         call = {"id": f"c{number}", "name": "look", "args": {"number": number}}
         steps: list[Step] = [(self._think(), "call", message(toolCall={"functionCalls": [call]}))]
         if self.own_turn:
@@ -306,10 +313,15 @@ class _Connection:
         self._send(_TURN_COMPLETE)
 
     def _think(self) -> float:
-        return self.chance.choice((0.0, 0.3, 1.0)) * self.habits.think
+        return self.chance.choice((0.0, 0.3, 1.0)) * self._longest_thought
 
     def _gap(self) -> float:
-        return self.chance.choice((0.0, 0.0, 0.2)) * self.habits.think
+        return self.chance.choice((0.0, 0.0, 0.2)) * self._longest_thought
+
+    @property
+    def _longest_thought(self) -> float:
+        """Seconds: none while many wait, or two threads that ask faster than it answers would wait for ever longer."""
+        return self.habits.think if len(self.line) < MANY else 0.0
 
     def _send(self, data: bytes) -> None:
         self.connection.send(data)

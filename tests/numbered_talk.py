@@ -401,8 +401,8 @@ class User:
         return pieces
 
     def _check_not_lost(self, number: int, where: str) -> None:
-        # A call may be taken for that of a question which was dropped before its own: it outlives its question (test_ledger).
-        is_lost = number in self._lost and number not in self.truth.called_instead
+        # What is taken for the call of an earlier question outlives its own one (test_ledger.py).
+        is_lost = number in self._lost and number not in self.truth.shifted_calls
         self._check(not is_lost, f"{number} was told as lost, and then came in {where}")
 
     def _lose(self, number: int, error: TurnLost | SessionClosed) -> None:

@@ -1,7 +1,8 @@
 """What a page shows beside its blocks: a block's output is the ``text`` block behind it, or the comments ``# -> ...`` in it.
 
 Both are compared with what really comes, by one rule: a number with a point may be another one, because times and lengths vary;
-``…`` is any text within a line, and on a line of its own any lines; everything else is as it stands.
+``…`` is any text within a line, and on a line of its own any lines; lines of a block with a callback that another thread calls
+(``on_run``) may change places; everything else is as it stands.
 """
 
 from __future__ import annotations
@@ -48,19 +49,21 @@ def blocks_of(page: str) -> list[Block]:
 
 def complaint(block: Block, printed: str) -> str:
     """How what was printed differs from what the page shows; empty where it does not."""
-    if block.output is not None and not re.fullmatch(_pattern(block.output.rstrip("\n")), printed.rstrip("\n")):
+    placed = sorted if "on_run" in block.code else list
+    came = "\n".join(placed(printed.splitlines()))
+    if block.output is not None and not re.fullmatch(_pattern(placed(block.output.splitlines())), came):
         return f"the page shows:\n{block.output}\nand this came:\n{printed}"
     left = printed.splitlines()
     for line in block.lines:
-        while left and not re.fullmatch(_pattern(line), left[0].strip()):
+        while left and not re.fullmatch(_line_pattern(line), left[0].strip()):
             del left[0]
         if not left:
             return f"the page shows # -> {line}\nand this came:\n{printed}"
     return ""
 
 
-def _pattern(shown: str) -> str:
-    return "\n".join(_line_pattern(line) for line in shown.split("\n"))
+def _pattern(shown: list[str]) -> str:
+    return "\n".join(map(_line_pattern, shown))
 
 
 def _line_pattern(shown: str) -> str:

@@ -277,13 +277,19 @@ def is_overloaded() -> bool:
 
 
 def measured(attempt: Callable[[Busy], None]) -> None:
-    """Runs an attempt that measures sound; again, where it failed and the machine was too busy, for its card or altogether."""
+    """Runs an attempt that measures sound; again, where it failed and the machine was too busy, for its card or altogether.
+
+    Where it is far too busy each time, the attempt says nothing.
+    """
     for tries_left in reversed(range(TRIES)):
         busy: Busy = []
         try:
             attempt(busy)
         except AssertionError:
-            if not (tries_left and any(witness() for witness in (*busy, is_overloaded))):
+            if not any(witness() for witness in (*busy, is_overloaded)):
+                raise
+            if not tries_left:
+                needs_a_quiet_machine()
                 raise
         else:
             return

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from genai_live import Client, Session, errors
+from genai_live._connection.protocol import Sent
 from genai_live._deadline import Deadline
 from genai_live._network import tcp
 from genai_live._network.dial import Dialler, Plan
@@ -647,6 +648,16 @@ def test_sessions_leave_no_thread_no_descriptor_and_no_memory() -> None:
     with live_server() as url:
         client = client_of(url)
         assert growth(60, lambda: client.live.connect(model=MODEL).close()) < ALLOWED
+
+
+def test_a_question_that_nobody_waited_for_is_not_kept_once_it_is_out() -> None:
+    with opened() as (session, peer):
+
+        def ask() -> None:
+            session._connection.send(b'{"realtimeInput":{"text":"%b"}}' % (b"x" * 50_000), Sent.QUESTION, wait=False)
+            peer.read_message()
+
+        assert growth(60, ask) < ALLOWED
 
 
 @pytest.mark.parametrize("tls", [False, True])

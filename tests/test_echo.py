@@ -161,12 +161,25 @@ def paired(pairing: Pairing) -> list[tuple[int, int]]:
     return [(number_of(heard.pcm), number_of(played.pcm)) for heard, played in pairing.take()]
 
 
-def test_what_was_played_before_anything_was_heard_is_passed_over() -> None:
+def test_what_was_played_before_anything_was_heard_is_passed_over_but_for_the_frames_that_nobody_waits_for() -> None:
     pairing = Pairing()
     for number in range(1, 6):
         pairing.far.add(frame(number), 0.0)
     pairing.near.add(frame(1), 0.0)
-    assert paired(pairing) == [(1, 5)]
+    assert paired(pairing) == [(1, 3)]
+    for number in (2, 3):
+        pairing.near.add(frame(number), number * 0.01)
+    assert paired(pairing) == [(2, 4), (3, 5)]
+
+
+def test_frames_that_wait_for_their_partners_are_cancelled_as_soon_as_those_come() -> None:
+    canceller = EchoCanceller(RATE)
+    for number in range(8):
+        canceller.played(frame(0), number * 0.01)
+    assert len(canceller.heard(frame(1) * 8, 0.0)) == 8 * FRAME_BYTES
+    assert canceller.heard(frame(1) * 4, 0.08) == b""
+    canceller.played(frame(0) * 4, 0.08)
+    assert len(canceller.heard(frame(1), 0.12)) == 4 * FRAME_BYTES
 
 
 def test_what_was_heard_waits_for_its_partner_so_that_the_distance_stays() -> None:

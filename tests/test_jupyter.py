@@ -100,7 +100,7 @@ def test_a_saved_notebook_that_nobody_trusts_plays_without_its_kernel(jupyter: J
         trusted = "jupyterapp.shell.currentWidget.content.widgets[1].model.trusted"
         assert notebook.page.evaluate(trusted) is False
         notebook.page.evaluate("jupyterapp.shell.currentWidget.sessionContext.shutdown()")
-        assert "Model: You said: Hello" in notebook.outputs(1)
+        assert "You: Hello\nModel: You said: Hello" in notebook.outputs(1)
         ((seconds, place),) = players(notebook)
         assert 0 < place < seconds
 

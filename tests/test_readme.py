@@ -239,7 +239,7 @@ def test_every_command_of_the_page_on_the_command_line_is_one_of_it_and_the_othe
 
 
 def test_every_file_of_the_map_exists() -> None:
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "contributing.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (`genai_live/.*?) \|", page, re.MULTILINE)
     assert rows
     for row in rows:
@@ -271,6 +271,16 @@ def test_every_link_to_a_file_leads_somewhere(path: Path) -> None:
     text = re.sub(r"`[^`\n]*`", "", path.read_text(encoding="utf-8"))  # a regular expression may look like a link
     for target in re.findall(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)", text):
         assert (path.parent / target).exists(), target
+
+
+def test_every_hand_over_without_a_lock_that_the_page_lists_says_so_itself_and_the_other_way_round() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    section = page.partition("### Hand-overs without a lock\n")[2].partition("\n## ")[0]
+    listed = {name for row in re.findall(r"^\| (`.*?): ", section, re.MULTILINE) for name in re.findall(r"`([\w/]+\.py)`", row)}
+    files = (ROOT / "genai_live").rglob("*.py")
+    package = ROOT / "genai_live"
+    saying = {file.relative_to(package).as_posix() for file in files if '"Hand-overs without a' in file.read_text("utf-8")}
+    assert listed == saying
 
 
 # CHANGELOG.md

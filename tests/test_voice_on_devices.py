@@ -173,6 +173,7 @@ def after_silence(hearing: Hearing, at: float) -> array.array[int]:
 def test_residual_echo_is_35_db_below_what_the_microphone_hears_and_a_voice_in_it_within_3_db(
     card: SoundServer, words: Path
 ) -> None:
+    needs_a_quiet_machine()  # where the card runs empty, the microphone is held back for two seconds
     played = Audio.load(QUESTION).converted(24_000)
     voice = level_dbfs(Audio.load(words).data)
 

@@ -28,6 +28,7 @@ from benchmarks.bench import Bench
 from benchmarks.processes import ROOT
 from benchmarks.records import Record, chosen
 from benchmarks.server import Order
+from benchmarks.visitors import profile
 from benchmarks.visitors.pages import percentile
 
 SUITE = "visitors"
@@ -87,6 +88,8 @@ def run(bench: Bench) -> None:
                 for count in kind.ladder[1:3] if bench.quick else kind.ladder:
                     if not (_try(bench, name, count, transport, core) or _try(bench, name, count, transport, core)):
                         break
+        for name in kinds:
+            _look_into(bench, name, core)
 
 
 def _try(bench: Bench, name: str, count: int, transport: str, core: int) -> bool:
@@ -97,6 +100,20 @@ def _try(bench: Bench, name: str, count: int, transport: str, core: int) -> bool
     bench.records.append({"suite": SUITE, "peer": name, "transport": transport, "visitors": count, "result": result})
     bench.say(f"{KINDS[name].title}, {transport}, {count} visitors: {json.dumps(result)}")
     return passes(result)
+
+
+def _look_into(bench: Bench, name: str, core: int) -> None:
+    """Where the time goes at three quarters of what was carried, in plain ws; nothing of that run counts but the shares."""
+    most = carried(bench.records, name, "ws") * 3 // 4
+    if not most or not profile.is_there():
+        bench.say(f"no profile of {KINDS[name].title}" + ("" if profile.is_there() else ": it needs py-spy"))
+        return
+    place = bench.server.place(tls=False)
+    result = measure(KINDS[name], most, place["url"], place["authority"], core, look=True)
+    if "shares" in result:
+        record = {"suite": SUITE, "peer": name, "measure": "profile", "visitors": most, "result": result["shares"]}
+        bench.records.append(record)
+        bench.say(f"{KINDS[name].title}, {most} visitors: {json.dumps(result['shares'])}")
 
 
 def passes(result: dict[str, Any]) -> bool:
@@ -117,19 +134,20 @@ def carried(records: Sequence[Record], peer: str, transport: str) -> int:
 
 @contextmanager
 def cores_shared(service: int) -> Iterator[int]:
-    """Leaves one core to the worker, and yields its number; everything else is on the others from now on."""
+    """Leaves one core to the worker, and yields its number; everything else is on the others meanwhile."""
     cores = sorted(os.sched_getaffinity(0))
     others = set(cores[1:] or cores)
-    for process in (0, service):
-        os.sched_setaffinity(process, others)
     try:
+        for process in (0, service):
+            os.sched_setaffinity(process, others)
         yield cores[0]
     finally:
-        os.sched_setaffinity(0, cores)
+        for process in (0, service):
+            os.sched_setaffinity(process, cores)
 
 
-def measure(kind: Kind, count: int, service: str, authority: str, core: int) -> dict[str, Any]:
-    """One step."""
+def measure(kind: Kind, count: int, service: str, authority: str, core: int, *, look: bool = False) -> dict[str, Any]:
+    """One step; ``look`` is into the worker, and the only result then."""
     environment = {"VISITORS_URL": service, "VISITORS_CA": authority, "VISITORS_MODEL": MODEL}
     with tempfile.TemporaryDirectory() as directory:
         try:
@@ -138,6 +156,9 @@ def measure(kind: Kind, count: int, service: str, authority: str, core: int) -> 
                 command = [sys.executable, "-m", "benchmarks.visitors.pages", *arguments]
                 with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT, text=True) as pages:
                     try:
+                        if look:
+                            assert _line(pages, 120.0) == "measuring"
+                            return {"shares": profile.shares(pid, round(SECONDS - 1))}
                         return _measured(pages, url, pid, service, authority, count)
                     finally:
                         pages.kill()
@@ -151,18 +172,19 @@ def _measured(pages: subprocess.Popen[str], url: str, pid: int, service: str, au
     forgotten = began = time.monotonic()
     spent, switches = Spent.of(pid), switches_of(pid)
     seen = seconds_of_pages(f"{url}/", pages)
-    messages = 2 * count * (time.monotonic() - began) / 0.04
-    spent, switches = Spent.of(pid) - spent, switches_of(pid) - switches
+    spent, switches, took = Spent.of(pid) - spent, switches_of(pid) - switches, time.monotonic() - began
     up, waited = sorted(json.loads(answer_of("delays", service, authority))), time.monotonic() - forgotten
+    heard = {name: round(value, 5) for name, value in json.loads(_line(pages, 30.0)).items()}
+    messages = len(up) / waited * took + heard["arrived"] * count * took / 0.04
     return {
         "up_p50": round(percentile(up, 0.5), 5), "up_p99": round(percentile(up, 0.99), 5),
         "up_arrived": round(min(1.0, len(up) / (count * waited / 0.04)), 4),
         "page_p95": round(percentile(seen, 0.95), 5),
         "us": round((spent.user + spent.system) / messages * 1e6, 1), "system": round(spent.system / messages * 1e6, 1),
-        "load": round((spent.user + spent.system) * 2 * count / messages / 0.04, 2), "switches": round(switches / messages, 2),
+        "load": round((spent.user + spent.system) / took, 2), "switches": round(switches / messages, 2),
         "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
         "megabytes": round(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6),
-        **{name: round(value, 5) for name, value in json.loads(_line(pages, 30.0)).items()},
+        **heard,
     }  # fmt: skip
 
 
@@ -250,7 +272,7 @@ def table(records: Sequence[Record]) -> str:
     """Visitors carried, and what limits each kind."""
     abouts = chosen(records, suite=SUITE, measure="machine")
     lines = [
-        *([f"{report.describe(abouts[-1]['about'])}\n"] if abouts else []),
+        *([f"![Delay by number of visitors](visitors.png)\n\n{report.describe(abouts[-1]['about'])}\n"] if abouts else []),
         "| | to the service | carried | times FastAPI's | down p50 / p99, ms | up p50 / p99, ms | pages p95, ms | µs a message"
         " | of them system | switches a message | threads | MB | load of the core | of pages | of the service |",
         "|---" * 15 + "|",
@@ -271,4 +293,20 @@ def table(records: Sequence[Record]) -> str:
                 f"{result['service_load']:.2f}",
             ]  # fmt: skip
             lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_profiles(records)])
+
+
+def _profiles(records: Sequence[Record]) -> Iterator[str]:
+    """Where the workers' time goes."""
+    looked = {record["peer"]: record for record in chosen(records, suite=SUITE, measure="profile")}
+    groups = dict.fromkeys(group for record in looked.values() for group in record["result"])
+    if groups:
+        yield ""
+        yield (
+            "| the worker's Python, samples in | "
+            + " | ".join(f"{KINDS[name].title}, {looked[name]['visitors']}" for name in looked)
+            + " |"
+        )
+        yield "|---" * (len(looked) + 1) + "|"
+    for group in groups:
+        yield f"| {group} | " + " | ".join(f"{record['result'].get(group, 0):.0%}" for record in looked.values()) + " |"

@@ -85,20 +85,26 @@ class _Awaited(Enum):
     BY_CHANNEL = "the session that it continues"
 
 
-class _Opening:
-    """Tells the protocol of a message that goes out: ``transport.Opening``."""
+class _Outgoing:
+    """A message on its way: tells the protocol when it goes out, or the calls that it answers: ``transport.Opening``."""
 
-    def __init__(self, protocol: BidiProtocol[Any], kind: Sent, question: Question | None) -> None:
+    def __init__(self, protocol: BidiProtocol[Any], message: Waiting) -> None:
+        self.message = message
         self._protocol = protocol
-        self._kind = kind
-        self._question = question
 
     def written(self) -> None:
-        self._protocol.note_written(self._kind, self._question)
+        _, kind, question, answers = self.message
+        if answers is not None:
+            answers.written()
+        else:
+            self._protocol.note_written(kind, question)
 
     def withdrawn(self) -> None:
-        if self._question is not None:
-            self._protocol.note_withdrawn(self._question)
+        _, _, question, answers = self.message
+        if answers is not None:
+            answers.withdrawn()
+        elif question is not None:
+            self._protocol.note_withdrawn(question)
 
 
 class Connection(Generic[ServerMessage]):
@@ -136,8 +142,6 @@ class Connection(Generic[ServerMessage]):
         """True once this program has ended the connection, or the peer broke the protocol: what lies unread is not waited for."""
         self._write_failure = ""
         """Why a write failed, until the reader has looked for what the peer said last."""
-        self._soon: list[tuple[frames.Frame, Waiting]] = []
-        """Questions that were left to be written by anybody."""
         self._is_unsettled = False
         """True when a turn has left older questions open, as of the last read."""
         self._retired = False
@@ -601,40 +605,33 @@ class Connection(Generic[ServerMessage]):
             self.check_usable()
         transport = self.transport
         assert transport is not None
-        opening = answers
+        opening = None
         if kind is _AUDIO:
             sound = self.protocol.sound
             sound.sent, sound.ended = True, False
-        elif kind not in _UNNOTED:
-            opening = _Opening(self.protocol, kind, question)
+        elif answers is not None or kind not in _UNNOTED:
+            opening = _Outgoing(self.protocol, Waiting(payload, kind, question, answers))
         try:
-            if not wait:
-                self._send_soon(transport, frame, Waiting(payload, kind, question, answers), opening)
-            elif not transport.write(frame, self.plan.options.write_timeout, deadline, opening):
-                self._note_soon(frame, Waiting(payload, kind, question, answers))
+            if wait:
+                transport.write(frame, self.plan.options.write_timeout, deadline, opening)
+            else:
+                self._send_soon(transport, frame, opening)
         except BaseException as error:
             self._note_unwritten(transport, error)
             raise
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("> %d bytes", len(payload))
 
-    def _send_soon(self, transport: Transport, frame: frames.Frame, waiting: Waiting, opening: Opening | None) -> None:
+    def _send_soon(self, transport: Transport, frame: frames.Frame, opening: _Outgoing | None) -> None:
         """Writes without waiting. What went out before the connection was lost is lost with it, and not refused."""
-        self._note_soon(frame, waiting)
         try:
             transport.write_soon(frame, opening)
         except TransportLost:
-            if not any(each is frame for each in transport.unwritten):
+            if not transport.take_back(frame):
                 return
-            self._soon = [each for each in self._soon if each[0] is not frame]
             if opening is not None:
                 opening.withdrawn()
             raise
-
-    def _note_soon(self, frame: frames.Frame, waiting: Waiting) -> None:
-        """A question or an answer is left to be written by anybody: it is not lost with the connection before it goes out."""
-        if waiting.question is not None or waiting.answers is not None:
-            self._soon.append((frame, waiting))
 
     def _note_unwritten(self, transport: Transport, error: BaseException) -> None:
         """A write failed or was left early. Raises the end, if it is one."""
@@ -645,11 +642,9 @@ class Connection(Generic[ServerMessage]):
 
     def unwritten(self) -> list[Waiting]:
         """Questions and answers of senders that did not wait, which never went out whole."""
-        transport = self.transport
-        if transport is None:
-            return []
-        left = transport.unwritten
-        return [waiting for written, waiting in self._soon if any(written is frame for frame in left)]
+        left = [] if self.transport is None else self.transport.unwritten
+        messages = [opening.message for opening in left if isinstance(opening, _Outgoing)]
+        return [message for message in messages if message.question is not None or message.answers is not None]
 
     def _lose_while_writing(self, transport: Transport, error: TransportLost, deadline: Deadline) -> NoReturn:
         """Raises the error of the end. A peer that closed says why in bytes that are still to be read: they decide."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
@@ -41,49 +41,36 @@ class Address(Protocol):
     @property
     def url(self) -> str:
         """The address itself."""
-        ...
 
     @property
     def safe_url(self) -> str:
         """The address as errors show it."""
-        ...
 
 
 class _Retry(NamedTuple):
-    """How often a request is tried, and how long it pauses between: http_options.retry_options; without them, once."""
+    """How often a request is tried, and how long it pauses between: http_options.retry_options, with Google's defaults."""
 
-    attempts: int
-    delay: float
-    max_delay: float
-    base: float
-    jitter: float
-    statuses: tuple[int, ...]
+    attempts: int = 5
+    initial_delay: float = 1.0
+    max_delay: float = 60.0
+    exp_base: float = 2.0
+    jitter: float = 1.0
+    http_status_codes: Sequence[int] = _RETRY_STATUSES
 
     @classmethod
-    def of(cls, given: HttpRetryOptions | Mapping[str, Any] | None) -> _Retry:
+    def of(cls, given: HttpRetryOptions | None) -> _Retry:
+        """Once, where nothing is given."""
         if given is None:
-            return cls(1, 0.0, 0.0, 1.0, 0.0, ())
-        options = given if isinstance(given, HttpRetryOptions) else HttpRetryOptions(**given)
-        return cls(
-            _or(options.attempts, 5),
-            _or(options.initial_delay, 1.0),
-            _or(options.max_delay, 60.0),
-            _or(options.exp_base, 2.0),
-            _or(options.jitter, 1.0),
-            tuple(_or(options.http_status_codes, _RETRY_STATUSES)),
-        )
+            return cls(attempts=1)
+        return cls(**{name: value for name in cls._fields if (value := getattr(given, name)) is not None})
 
     def pause(self, tried: int) -> float:
         """Seconds to wait after so many tries."""
         try:
-            planned = self.delay * self.base ** (tried - 1)
+            planned = self.initial_delay * self.exp_base ** (tried - 1)
         except OverflowError:  # hundreds of tries, with pauses that are cut short by ``max_delay``
             planned = self.max_delay
         return min(self.max_delay, planned + random.uniform(0, self.jitter))
-
-
-def _or(value: Any, default: Any) -> Any:
-    return default if value is None else value
 
 
 def request_deadline(http_options: HttpOptions, default: float | None) -> Deadline:
@@ -169,7 +156,8 @@ class _Request:
         while True:
             tried += 1
             outcome = self._attempt(deadline)
-            again = isinstance(outcome, ConnectError) or (isinstance(outcome, APIError) and outcome.status in retry.statuses)
+            status = outcome.status if isinstance(outcome, APIError) else None
+            again = isinstance(outcome, ConnectError) or status in retry.http_status_codes
             pause = retry.pause(tried)
             if not again or tried >= retry.attempts or pause >= (deadline.left() or 0.0) or self._ended.wait(pause):
                 return outcome

@@ -122,7 +122,7 @@ class Route:
 
     def _meaning(self, error: Exception) -> tuple[str, str, ErrorKind]:
         """What happened, what to do, and what it is about."""
-        words = (getattr(error, "strerror", None) or str(error) or type(error).__name__).rstrip(".")
+        words = tcp.words_in(error).rstrip(".")
         if isinstance(error, ssl.SSLCertVerificationError):
             return *refusal(error, trust(self._options.ssl_context, self._options.ca_bundle).store), ErrorKind.OTHER
         if isinstance(error, ssl.SSLError) and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):

@@ -52,6 +52,11 @@ def words_of(code: int) -> str:
     return _WORDS.get(code) or getattr(socket, "errorTab", {}).get(code) or os.strerror(code)
 
 
+def words_in(error: Exception) -> str:
+    """The system's words for an error; else its own, or its kind."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 def shut_down(sock: socket.socket) -> None:
     """Ends a connection for every thread that waits on it, below TLS; the descriptor stays. Any thread, never blocks.
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from genai_live._deadline import NEVER, Deadline
 from genai_live._network.frames import CLOSE, EVENTS_AT_ONCE, FINAL, Event, Frame, FrameParser, Violation
-from genai_live._network.tcp import shut_down
+from genai_live._network.tcp import shut_down, words_in
 
 if TYPE_CHECKING:
     import websocket
@@ -138,7 +138,7 @@ class _Incoming:
         except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
             return b""
         except (OSError, ValueError) as error:
-            self.failure = self.failure or TransportLost(_words(error))
+            self.failure = self.failure or TransportLost(words_in(error))
             return b""
         if not data:
             self.failure = self.failure or TransportLost("the peer closed the connection without a Close frame")
@@ -199,7 +199,9 @@ class Transport(_Incoming):
         self._counts: list[int] = []
         """How many bytes the last call wrote, until that is noted: a list, because C code can append to it in the same step."""
         self._opened: Opening | None = None
-        """The ``opening`` of the frame that has begun last."""
+        """The ``opening`` of the frame that ``write`` has begun last."""
+        self._left_opening: Opening | None = None
+        """That of the frame under way, where nobody waits for it."""
         self._send, self._may_tear = _sender(sock)
         self._torn = False
         """True while a call is under way that may write and then be interrupted before it says how much."""
@@ -340,10 +342,21 @@ class Transport(_Incoming):
         return max(0, len(self._frame) - self._sent) + sum(len(frame) for frame, _ in tuple(self._soon))
 
     @property
-    def unwritten(self) -> list[Frame]:
-        """Frames that never went out whole, once the connection is over."""
-        waiting = [frame for frame, _ in self._soon]
-        return [self._frame, *waiting] if self._frame else waiting
+    def unwritten(self) -> list[Opening]:
+        """The openings of frames that nobody waited for and that never went out whole, once the connection is over."""
+        waiting = [opening for _, opening in tuple(self._soon) if opening is not None]
+        begun = self._left_opening if self._frame else None
+        return waiting if begun is None or begun in waiting else [begun, *waiting]
+
+    def take_back(self, frame: Frame) -> bool:
+        """Once the connection is over: forgets a frame that nobody waited for; False when it went out whole before."""
+        waiting = [entry for entry in tuple(self._soon) if entry[0] is frame]
+        for entry in waiting:
+            with contextlib.suppress(ValueError):  # another thread writes it just now, and meets the loss
+                self._soon.remove(entry)
+        if self._frame is frame:
+            self._left_opening = None
+        return bool(waiting) or self._frame is frame
 
     @property
     def wants_flush(self) -> bool:
@@ -372,6 +385,7 @@ class Transport(_Incoming):
             opening = self._soon[0][1]
             if opening is not None:
                 opening.written()
+            self._left_opening = opening
             self._soon.popleft()
 
     def _begin(self, frame: Frame) -> None:
@@ -382,6 +396,7 @@ class Transport(_Incoming):
         self._counts.clear()
         self._torn = False
         self._sent = 0
+        self._left_opening = None
         self._frame = frame
 
     def _push(self, patience: _Patience | None) -> bool:
@@ -408,7 +423,7 @@ class Transport(_Incoming):
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:  # no descriptor for the selector, or the socket was closed meanwhile
-            raise TransportLost(_words(error)) from error
+            raise TransportLost(words_in(error)) from error
 
     def _write_some(self) -> None:
         """Requires the send lock. Writes as much of the frame under way as the socket takes."""
@@ -436,7 +451,7 @@ class Transport(_Incoming):
                 self._torn = False
                 return
             except (OSError, ValueError) as error:
-                self._lost = _words(error)
+                self._lost = words_in(error)
                 raise TransportLost(self._lost) from error
 
     def _call(self, call: Iterator[int]) -> None:
@@ -480,7 +495,3 @@ def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryvi
     if isinstance(sock, ssl.SSLSocket) and type(sock).send is ssl.SSLSocket.send:
         return sock._sslobj.write, True  # type: ignore[attr-defined]  # what SSLSocket.send calls, without a frame of Python
     return sock.send, not isinstance(sock.send, BuiltinMethodType)
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -208,3 +208,10 @@ def _decoded(data: object) -> Any:
         return _json.b64decode(data)
     except ValueError:
         raise ConfigError("a str is taken as base64, and this one is not", "Audio.data") from None
+
+
+def of_whole_samples(data: bytes, rate: int) -> Audio:
+    """Mono sound of what is known to be right, without another look: of each message of a conversation, 25 times a second."""
+    audio = object.__new__(Audio)
+    audio.__dict__.update(data=data, rate=rate, channels=1)
+    return audio

@@ -106,8 +106,7 @@ async def dial(target: Target, ssl_context: ssl.SSLContext | None, listener: Bac
         why, advice = refusal(error, trust(ssl_context).store)
         raise Refusal(BAD_GATEWAY, f"The recorder does not trust the backend: {why}. {advice}".encode()) from None
     except (OSError, LiveError) as error:
-        words = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise Refusal(BAD_GATEWAY, f"The recorder could not reach the backend: {words}".encode()) from None
+        raise Refusal(BAD_GATEWAY, f"The recorder could not reach the backend: {tcp.words_in(error)}".encode()) from None
     except BaseException:
         backend.abort()
         raise

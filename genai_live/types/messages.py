@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from genai_live.audio import OUTPUT_RATE, SAMPLE_BYTES, Audio, rate_of
+from genai_live.audio.recording import of_whole_samples
 from genai_live.errors import ConfigError, DecodeError, ServiceError
 from genai_live.reconnection import Reconnected, Reconnecting
 from genai_live.types._base import Message, Seconds, message, wire
-from genai_live.types.content import Blob, Content, FunctionCall, Transcription
+from genai_live.types.content import Content, FunctionCall, Transcription
 from genai_live.types.enums import (
     InteractionStatus,
     MediaModality,
@@ -228,7 +229,10 @@ class LiveServerMessage(Message):
             return None
         blobs = [part.inline_data for part in content.model_turn.parts or () if part.inline_data]
         sound = [blob for blob in blobs if blob.data and (blob.mime_type or "").startswith("audio/")]
-        return Audio(_whole_samples(b"".join([blob.data or b"" for blob in sound])), _rate_of(sound[0])) if sound else None
+        if not sound:
+            return None
+        pcm = b"".join([blob.data or b"" for blob in sound])
+        return of_whole_samples(_whole_samples(pcm), _rate_of(sound[0].mime_type or ""))
 
     @property
     def interrupted(self) -> bool:
@@ -253,14 +257,20 @@ class LiveServerMessage(Message):
         return found[0] if len(found) == 1 else b"".join(found) or None
 
 
+_USUAL = f"audio/pcm;rate={OUTPUT_RATE}"
+"""What the service says of its speech."""
+
+
 def _whole_samples(pcm: bytes) -> bytes:
     """The sound without half a sample at its end, which cannot be heard."""
-    return pcm[: len(pcm) - len(pcm) % SAMPLE_BYTES]
+    return pcm[:-1] if len(pcm) % SAMPLE_BYTES else pcm
 
 
-def _rate_of(blob: Blob) -> int:
+def _rate_of(mime_type: str) -> int:
     """Hz; where the MIME type names none, or one that is not a number, that of the service's speech."""
+    if mime_type == _USUAL:
+        return OUTPUT_RATE
     try:
-        return rate_of(blob.mime_type or "", OUTPUT_RATE)
+        return rate_of(mime_type, OUTPUT_RATE)
     except ConfigError:
         return OUTPUT_RATE

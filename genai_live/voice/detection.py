@@ -10,8 +10,8 @@ from collections import deque
 
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
 
-_STRIDE = 5
-"""Every fifth sample is measured: loudness needs no more."""
+_STRIDE = 11
+"""Every eleventh sample is measured: 60 in 40 ms, as a rule within 1 dB of what all say. No usual test tone has such a pitch."""
 _FULL_SCALE = 32_768.0
 _ABOVE_FLOOR = 12.0
 """dB above the quietest of late from which a chunk counts as speech."""
@@ -30,7 +30,7 @@ _STRETCHES = 100
 
 
 def loudness(pcm: bytes) -> float:
-    """The level of 16-bit PCM in dBFS, of a part of its samples: for meters, at a fifth of the price of ``audio.level_dbfs``."""
+    """The level of 16-bit PCM in dBFS, of a part of its samples: for meters, at a tenth of the price of ``audio.level_dbfs``."""
     samples = memoryview(pcm).cast("h")[::_STRIDE].tolist()
     if not samples:
         return SILENCE_DBFS

@@ -1,8 +1,8 @@
 """The loudspeaker's sound taken out of the microphone's, by WebRTC's canceller. For one thread: the end's, which owns it.
 
 The canceller takes pairs of frames of 10 ms: what was heard, and what was played. It finds their distance itself, as long as
-that stays the same and no frame comes after its echo; so the first frame that was heard is paired with the newest that was given
-to the sound card then, which is not heard before the card's latency has passed.
+that stays the same and no frame comes after its echo; so the first frame that was heard is paired with one that was given to the
+sound card two frames before, which is not heard before the card's latency has passed.
 
 Pairs are cancelled four at a time, as many as go out in one message: of a frame that comes alone after a pause half the cost is
 that of a cold cache (docs/performance.md), and three of four find it warm.
@@ -33,6 +33,8 @@ _RINGING = 30
 """Frames after a played one in which its echo is heard: the latency of both sides, and a room."""
 _REMEMBERED = 1_000 // TOGETHER
 """Groups of frames of echo of which the figures are made: ten seconds."""
+_AHEAD = 2
+"""Frames by which what was played is ahead of its partner: sound servers take and bring several at once, and nobody waits so."""
 _LONGEST_WAIT = 15
 """Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
@@ -72,6 +74,7 @@ class EchoCanceller:
             self._resampler = soxr.ResampleStream(output_rate, INPUT_RATE, 1, dtype="int16", quality="LQ")
         self._pairs = Pairing()
         self._heard, self._played = Blocks(INPUT_RATE), Blocks(output_rate)
+        self._sides = (self._pairs.near, self._heard), (self._pairs.far, self._played)
         self._breaks = 0
         self._levels: deque[tuple[float, float]] = deque(maxlen=_REMEMBERED)
         """Of newest frames with echo: dBFS heard, dBFS left."""
@@ -93,7 +96,8 @@ class EchoCanceller:
     def heard(self, pcm: bytes, at: float) -> bytes:
         """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
         self._heard.add(pcm, at)
-        if self._heard.size < TOGETHER * FRAME_BYTES:
+        near, far = (len(side.waiting) + blocks.frames for side, blocks in self._sides)
+        if near < TOGETHER or (far < TOGETHER and near <= _LONGEST_WAIT):
             return b""
         began = time.thread_time()
         cleaned = self._cancel()
@@ -101,7 +105,8 @@ class EchoCanceller:
         return cleaned
 
     def _cancel(self) -> bytes:
-        self._pairs.near.add(*self._heard.take())
+        if self._heard.size:
+            self._pairs.near.add(*self._heard.take())
         if self._played.size:
             pcm, at = self._played.take()
             if self._resampler is not None:
@@ -159,6 +164,11 @@ class Blocks:
         self._pieces: list[bytes] = []
         self._begins: list[float] = []
         """When the first of them began, as the time of each one says it."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames they are."""
+        return self.size * FRAMES_PER_SECOND // (SAMPLE_BYTES * self._rate)
 
     def add(self, pcm: bytes, at: float) -> None:
         """Appends sound of which the first sample is heard at ``at``."""
@@ -225,7 +235,7 @@ class Pairing:
         """The pairs that are complete, as many as are a multiple of ``together``."""
         near, far = self.near.waiting, self.far.waiting
         if not self._taken:
-            while len(far) > len(near):  # what was played before anything was heard
+            while len(far) > len(near) + _AHEAD:  # what was played before anything was heard
                 far.popleft()
         ready = min(len(near), max(len(far), len(near) - _LONGEST_WAIT))
         pairs: list[tuple[Frame, Frame]] = []

@@ -14,7 +14,10 @@ MOST = 1_000
 
 
 class EventQueue:
-    """Events in order; beyond ``MOST`` the oldest Level is dropped, and where there is none the oldest event."""
+    """Events in order; beyond ``MOST`` the oldest Level is dropped, and where there is none the oldest event.
+
+    No event is left waiting where no store is passed by a later load (docs/reliability.md, "Hand-overs without a lock").
+    """
 
     def __init__(self) -> None:
         self.dropped = 0

@@ -58,7 +58,10 @@ class Playback:
     @property
     def waiting(self) -> float:
         """Seconds that were handed over and are still to be heard, as of the last look."""
-        return sum(each.waiting for each in self._stretches)
+        stretches = self._stretches
+        if len(stretches) == 1:  # as a rule; asked with each message
+            return stretches[0].waiting
+        return sum(each.waiting for each in stretches)
 
     @property
     def is_cutting(self) -> bool:
