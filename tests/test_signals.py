@@ -18,7 +18,7 @@ pytestmark = [
 
 COUNT = 4_000
 COUNT_WITH_CALLBACK = 400
-"""Fewer than a session with ``on_message`` keeps for a late receiver: 256 KiB, with 512 bytes for each beside its own."""
+"""Fewer than a session with ``on_message`` keeps for a late receiver: 256 KiB, 512 bytes for each beside its own."""
 TICKS = 300
 CONNECTS = 200
 AT_ONCE = 2.0
