@@ -158,7 +158,7 @@ class Page:
             return bool(found)
 
         until(lambda: is_there() or self.gone.is_set())
-        assert is_there(), f"the socket closed with {self.connection.close_code} after {self.events}"
+        assert is_there(), f"the socket closed with {self.connection.protocol.close_code} after {self.events}"
         return found[0]
 
     def talks_or_is_gone(self) -> None:
@@ -169,7 +169,7 @@ class Page:
     def close_code(self) -> int | None:
         """How the server closed; waits for it. Codes from 4000 mean those from 1000: daphne sends no others."""
         assert self.gone.wait(PATIENCE)
-        code = self.connection.close_code
+        code = self.connection.protocol.close_code
         return code - PRIVATE if code is not None and code >= 4_000 else code
 
 
