@@ -136,13 +136,13 @@ def undisturbed(attempt: Callable[[Talk], None], devices: Callable[[], Devices] 
     measured(talk_once)
 
 
-def test_a_question_spoken_over_the_answer_silences_it_within_a_quarter_second_for_good(card: SoundServer, words: Path) -> None:
+def test_a_question_spoken_over_the_answer_silences_it_within_a_quarter_second_for_good(card: SoundServer) -> None:
     def interrupts(talk: Talk) -> None:
-        talk.conversation.send_text(LONGER)
+        card.speak(QUESTION).wait()
         until(lambda: talk.devices.played > 2)
         hearing = card.hear()
         hearing.wait_for(MONITOR_RATE // 2)
-        question = card.speak(words)
+        question = card.speak(QUESTION)
         until(lambda: talk.seen(Interrupted))
         (interrupted,) = talk.seen(Interrupted)
         assert interrupted.exact
