@@ -1,4 +1,4 @@
-"""The whole suite on two processes: ``python -m tests``. Arguments go to pytest.
+"""The whole suite on several processes: ``python -m tests``. Arguments go to pytest.
 
 Files run beside each other, each whole in one process; then, beside no other, the tests marked ``alone``, which measure time
 or play sound in real time. ``python -m pytest`` runs the same tests one after the other.
@@ -6,22 +6,31 @@ or play sound in real time. ``python -m pytest`` runs the same tests one after t
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-RUNS = (
-    ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "--benchmark-disable", "-m", "not alone"),
-    ("-m", "alone"),
-)
+PROCESSES = (os.cpu_count() or 1) + 1
+"""One more than there are cores: tests wait half of their time."""
+BESIDE = ("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder", "--benchmark-disable", "-m", "not alone")
+ALONE = ("-m", "alone")
 
 
 def main(arguments: list[str]) -> int:
     """Runs both; the exit code of the first that failed. A run without a test is no failure when the other had some."""
-    codes = [subprocess.run([sys.executable, "-m", "pytest", "-q", *run, *arguments], check=False).returncode for run in RUNS]
+    runs = (*BESIDE, *arguments), (*ALONE, *(arguments or files_with(".mark.alone")))
+    codes = [subprocess.run([sys.executable, "-m", "pytest", "-q", *run], check=False).returncode for run in runs]
     failed = [code for code in codes if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)]
     return failed[0] if failed else min(codes)
+
+
+def files_with(mark: str) -> list[str]:
+    """Files of tests in which these words stand: to collect them all again would take 20 s."""
+    files = sorted(Path(__file__).parent.glob("test_*.py"))
+    return [str(file) for file in files if mark in file.read_text(encoding="utf-8")]
 
 
 if __name__ == "__main__":
