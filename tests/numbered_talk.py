@@ -424,7 +424,7 @@ class User:
                 later = leg.arrived[leg.arrived.index(number) + 1 :]
                 lived = any(self._sent_at.get(other, 0.0) > at for other in later)
                 self._check(leg.opened_at < at and not lived, f"{number} was told as lost, and sent over a connection that lived")
-        for number, legs in tuple(self.truth.legs.items()):
+        for number, legs in self.truth.legs.copy().items():
             if number in self._sent_at:
                 self._check(len(legs) == 1, f"{number} was sent {len(legs)} times")
 
