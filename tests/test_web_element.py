@@ -252,7 +252,7 @@ def test_after_a_flush_no_sample_is_heard_and_the_next_answer_is(page: Page, ser
     visit.tell("end_of_answer")
     until(lambda: any(each["flushes"] for each in visit.of("played")))
     flushed = next(each["seconds"] for each in visit.of("played") if each["flushes"] == 1)
-    until(lambda: visit.played == flushed + 0.5)
+    until(lambda: round(visit.played * OUTPUT_RATE) == round((flushed + 0.5) * OUTPUT_RATE))  # samples: seconds are rounded
     page.until(f"window.heard.length > {round((flushed + 0.5) * OUTPUT_RATE)}")
     sounding = [sample for sample in heard(page) if sample]
     before = round(flushed * OUTPUT_RATE)
