@@ -33,7 +33,7 @@ from genai_live.voice.microphone import Microphone
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder, recorder_of
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, check_rates, lacks
+from genai_live.voice.sound_end import Control, Heard, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, check_rates, lacks
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -232,7 +232,7 @@ class Conversation:
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
-        self._reports_every: float = getattr(end, "reports_every", 0.0)
+        self._reports: bool = getattr(end, "reports", False)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
         """When the next look at the end is due, in seconds of the conversation."""
@@ -373,7 +373,7 @@ class Conversation:
 
     def _control(self, control: Control) -> None:
         """What the person at the end does, also while the session is being opened."""
-        self._post(lambda now: self._handle_control(control))
+        self._post(self._handle_look if type(control) is Heard else lambda now: self._handle_control(control))
 
     def _handle_control(self, control: Control) -> None:
         """What does not fit the conversation is logged once for each kind: nobody there can help it, and a page may click."""
@@ -424,11 +424,8 @@ class Conversation:
 
     def _look_later(self) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
-        now = self._now()
-        if self._look_due - _SOON_ENOUGH <= now + self._reports_every:  # usually: messages come more often than reports
-            return
-        after = max(self._dialogue.look_after, self._reports_every)
-        due = now + after
+        after = self._dialogue.look_after(reports=self._reports)
+        due = self._now() + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due
             self._session.call_later(after, lambda: self._look(due))

@@ -131,9 +131,10 @@ class Dialogue:
         """True while time matters."""
         return bool(self._answer or self._ending or self._cut) or self._owed is not None or self.is_playing
 
-    @property
-    def look_after(self) -> float:
-        """Seconds until the next look that is worth it."""
+    def look_after(self, *, reports: bool) -> float:
+        """Seconds until the next look that is worth it; where the end reports what was heard, time alone is worth one."""
+        if reports:
+            return SOON if self._ending and any(each.settled for each in self._ending) else CONFIRM_WITHIN
         awaited = self._cut is not None or any(each.settled or each.awaits_sound for each in self._ending)
         if awaited or (self._answer is not None and self._answer.awaits_sound):
             return SOON

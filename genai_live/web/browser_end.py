@@ -15,6 +15,7 @@ from genai_live.voice import (
     ConversationState,
     Ended,
     Event,
+    Heard,
     ModelWords,
     Press,
     Rates,
@@ -46,6 +47,7 @@ FEW_SECONDS = 0.5
 
 PIECE_BYTES = OUTPUT_BYTES
 """Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
+_HEARD = Heard()
 _SPOKEN = (UserWords, ModelWords, ToolRunChanged)
 _QUESTIONS = (Text, Press)
 _SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
@@ -71,8 +73,8 @@ class BrowserEnd:
     """
 
     feeds_promptly = True
-    reports_every = 0.1
-    """Seconds between two reports of a page; a conversation looks at ``played`` no more often."""
+    reports = True
+    """The page says what was heard (``Heard``)."""
 
     def __init__(
         self,
@@ -366,6 +368,11 @@ class BrowserEnd:
             if now - self._spoken_noted > FEW_SECONDS:
                 self._spoken_noted = now
                 self._hours.spoken(now)
+        self._tell_heard()
+
+    def _tell_heard(self) -> None:
+        if self._is_open and self._control is not None:
+            self._control(_HEARD)
 
     def _note_dropped(self, count: int) -> None:
         if count:
@@ -374,6 +381,7 @@ class BrowserEnd:
             seconds = count / OUTPUT_BYTES
             self.dropped += seconds
             self._played += seconds
+            self._tell_heard()
 
     def _refuse_rate(self) -> None:
         self.refuse("rate", "This page sent more than anybody says. Reload it, then try again.")

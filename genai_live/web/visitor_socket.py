@@ -94,6 +94,8 @@ class VisitorSocket:
 
     def send(self, message: bytes | str) -> int:
         """As of ``Line``."""
+        if self._stalled is None and self._send_now(message):
+            return 0
         with self._queue_lock:
             if self._close is not None or self._is_over:
                 return 0
@@ -103,6 +105,20 @@ class VisitorSocket:
         if self._stalled is None:
             self._flush()
         return dropped
+
+    def _send_now(self, message: bytes | str) -> bool:
+        """Sends a message where nothing waits and nobody writes, as usual; False where it has to wait its turn."""
+        if not self._write_lock.acquire(blocking=False):
+            return False
+        try:
+            is_first = not (self._written or self._controls or self._outgoing or self._close is not None or self._is_over)
+            if is_first:
+                self._write(_framed(message))
+        finally:
+            self._write_lock.release()
+        if is_first and self._stalled is None:
+            self._flush()  # what came meanwhile
+        return is_first
 
     def drop_sound(self) -> None:
         """As of ``Line``."""
@@ -289,9 +305,9 @@ class VisitorSocket:
             self._written or self._controls or self._outgoing or (self._close is not None and not self._said_goodbye)
         )
 
-    def _write(self) -> bool:
-        """Requires the write lock. False when the socket takes no more."""
-        while data := self._written or self._next():
+    def _write(self, data: bytes = b"") -> bool:
+        """Requires the write lock. Writes frames, and what waits behind them; False when the socket takes no more."""
+        while data := data or self._written or self._next():
             try:
                 sent = self._socket.send(data)
             except _FULL:
@@ -300,7 +316,7 @@ class VisitorSocket:
                 self._broken = error
                 self._ask()
                 return False
-            self._written = data[sent:] if sent < len(data) else b""
+            self._written, data = data[sent:] if sent < len(data) else b"", b""
             if self._written:
                 now = time.monotonic()
                 self._pace.waits(sent, now)
@@ -325,12 +341,14 @@ class VisitorSocket:
             if self._said_goodbye:  # no frame may follow a Close frame
                 return b""
             while self._outgoing and len(pieces) < PIECES:
-                message = self._outgoing.take()
-                if isinstance(message, str):
-                    pieces.append(frames.frame_of_server(frames.TEXT, message.encode()))
-                else:
-                    pieces.append(frames.frame_of_server(frames.BINARY, message))
+                pieces.append(_framed(self._outgoing.take()))
             if not self._outgoing and self._close is not None and not self._said_goodbye:
                 self._said_goodbye = True
                 pieces.append(self._close)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _framed(message: bytes | str) -> bytes:
+    if isinstance(message, str):
+        return frames.frame_of_server(frames.TEXT, message.encode())
+    return frames.frame_of_server(frames.BINARY, message)
