@@ -31,9 +31,9 @@ class Taken:
         self.fed = Fed(feed, chunk_ms, self.sent.append)
 
     def all(self) -> list[Any]:
-        while (pulled := self.fed.take()) is not None:
-            self.sent.append(pulled.chunk)
-            if not pulled.chunk:
+        while (chunk := self.fed.take()) is not None:
+            self.sent.append(chunk)
+            if not chunk:
                 break
         return self.sent
 

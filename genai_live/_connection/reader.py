@@ -130,10 +130,12 @@ class Reader:
     def _serve_now(self, work: Timed) -> bool:
         """False when the work is over, or this is called while it is served."""
         with self._start_lock:
-            is_taken = self._timetable.take_one(work)
-        if is_taken:
-            self.serve([work])
-        return is_taken
+            if not self._timetable.take_one(work):
+                return False
+        due = served(work, time.monotonic())
+        with self._start_lock:
+            self._timetable.put_back(work, due)
+        return True
 
     def attend(self, connection: Readable) -> None:
         """Makes the loop look at this connection now. Any thread, never blocks."""

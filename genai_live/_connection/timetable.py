@@ -152,7 +152,7 @@ class Timetable(Dues[Timed]):
             self.remove(work)
         elif work in self._works:
             self._works[work] = False
-            self.put(work, due)
+            super().put(work, due)
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""

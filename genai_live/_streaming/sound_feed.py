@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +9,6 @@ from contextlib import suppress
 from genai_live import _arguments
 from genai_live._connection.protocol import Sent
 from genai_live._streaming.sound_sink import Mark
-from genai_live._streaming.sound_source import Pulled
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.audio.pcm import check_rate, chunk_bytes
 
@@ -129,7 +127,7 @@ class Fed:
         """Taken, and less than a chunk."""
         self._misses = 0
 
-    def take(self) -> Pulled | None:
+    def take(self) -> bytes | None:
         """The next chunk; an empty one is the end; None when it has not come yet. Sends what stands before it."""
         feed = self._feed
         if feed.paused:
@@ -144,7 +142,7 @@ class Fed:
                     return self._cut(len(self._buffer))
                 feed._marks.popleft()
                 if mark[1] is None:
-                    return Pulled(b"", 0.0, 0.0)
+                    return b""
                 self._send_mark(mark[1])
             elif first is None:
                 self._misses += 1
@@ -161,14 +159,19 @@ class Fed:
         feed._taken += len(pcm)
         self._buffer += pcm if self._resampler is None else self._resampler.feed(pcm)
 
-    def _cut(self, size: int) -> Pulled:
+    def _cut(self, size: int) -> bytes:
         self._misses = 0
         chunk = bytes(self._buffer[:size])
         del self._buffer[:size]
         if self._feed.on_chunk is not None:
             self._feed.on_chunk(chunk)
-        now = time.monotonic()
-        return Pulled(chunk, now, now)
+        return chunk
+
+    @property
+    def has_more(self) -> bool:
+        """True when there may be another chunk at once."""
+        feed = self._feed
+        return bool(feed._sounds or feed._marks) or len(self._buffer) >= self._chunk_bytes
 
     def look_after(self) -> float:
         """Seconds until the next look, after one that found nothing."""

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from genai_live import Session
@@ -331,7 +332,7 @@ class Conversation:
     # What comes: the session's thread, the end's, the caller's.
 
     def _take_message(self, message: LiveServerMessage) -> None:
-        self._post(lambda now: self._handle_message(message, now))
+        self._post(partial(self._handle_message, message))
 
     def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
         def take(message: LiveServerMessage) -> None:
