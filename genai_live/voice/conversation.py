@@ -34,7 +34,20 @@ from genai_live.voice.microphone import Microphone
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder, recorder_of
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Heard, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, check_rates, lacks
+from genai_live.voice.sound_end import (
+    Control,
+    Heard,
+    Moved,
+    Mute,
+    Press,
+    Rates,
+    Release,
+    SoundEnd,
+    Text,
+    Unmute,
+    check_rates,
+    lacks,
+)
 
 if TYPE_CHECKING:
     from genai_live import Client

@@ -291,7 +291,7 @@ class Visit:
             return None
         handle = conversation.session.resumption.handle or self._handle
         transcript = (*self._before, *conversation.transcript)[-MOST_UTTERANCES:]
-        return StoredConversation(self._visitor, handle, transcript, *self.end.unheard.read())
+        return StoredConversation(self._visitor, handle, transcript, *self.end.sound.unheard.read())
 
     def _save(self) -> None:
         """For the last time."""
