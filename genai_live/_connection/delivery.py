@@ -235,7 +235,7 @@ class Delivery(Generic[ServerMessage]):
             inbox.wake()
         if not calls:
             self._hand_over(on_message, message, payload, mark)
-        if self.dispatcher.pause_if_full():
+        if self.dispatcher.callbacks.executor is not None and self.dispatcher.pause_if_full():
             self._pause()
 
     def _show_calls(

@@ -338,7 +338,8 @@ class Transport(_Incoming):
     @property
     def waiting_bytes(self) -> int:
         """Bytes that ``write_soon`` took and the socket did not yet."""
-        return max(0, len(self._frame) - self._sent) + sum(len(frame) for frame, _ in tuple(self._soon))
+        waiting = max(0, len(self._frame) - self._sent)
+        return waiting + sum(len(frame) for frame, _ in tuple(self._soon)) if self._soon else waiting
 
     @property
     def unwritten(self) -> list[Opening]:

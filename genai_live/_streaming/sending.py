@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import closing
+from functools import partial
 
 from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
@@ -91,7 +92,7 @@ class Sending:
         pacing = self.sink.pacing or pacing_thread
         try:
             if self._fed is not None:
-                self._fed.wake_by(lambda: pacing.hurry(self))
+                self._fed.wake_by(partial(pacing.hurry, self))
             elif self.source.may_block:
                 self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
             self.pacing = pacing
@@ -151,7 +152,7 @@ class Sending:
         if not chunk:
             return None
         self._pass_on(chunk, now, wait=False)
-        return now if fed.has_more else now + fed.look_after()
+        return now + fed.look_after()
 
     def _due(self, now: float) -> float | None:
         """When the next chunk is due, which is held from then on; None at the end of the source."""

@@ -26,7 +26,7 @@ from genai_live.reconnection import ReconnectPolicy
 from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
 from genai_live.voice.audience import Audience
 from genai_live.voice.detection import loudness
-from genai_live.voice.dialogue import Dialogue
+from genai_live.voice.dialogue import LATER, Dialogue
 from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, Utterance
 from genai_live.voice.latency import Latencies
 from genai_live.voice.mailbox import Mailbox
@@ -332,7 +332,7 @@ class Conversation:
             self._microphone.start(session, rates.input, has_button=has_button, half_duplex=self._half_duplex)
             self._dialogue.open(self._now())
             self._mailbox.open()
-            self._look_later()
+            self._look_later(LATER)
             if self._levels:
                 session.call_later(METER, self._meter)
             self._is_open = True
@@ -345,7 +345,7 @@ class Conversation:
     # What comes: the session's thread, the end's, the caller's.
 
     def _take_message(self, message: LiveServerMessage) -> None:
-        self._post(partial(self._handle_message, message))
+        self._mailbox.post(partial(self._handle_message, message))
 
     def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
         def take(message: LiveServerMessage) -> None:
@@ -424,10 +424,10 @@ class Conversation:
 
     def _settle(self) -> None:
         """Whatever has happened: opens or shuts the microphone, and looks again while time matters."""
-        dialogue, microphone = self._dialogue, self._microphone
-        microphone.settle(self._now(), pressed=dialogue.pressed, is_playing=dialogue.is_playing)
-        if dialogue.wants_look or microphone.opens_soon:
-            self._look_later()
+        self._microphone.settle(self._dialogue)
+        after = self._dialogue.look_after(reports=self._reports)
+        if after is not None or self._microphone.opens_soon:
+            self._look_later(LATER if after is None else after)
 
     def _handle_message(self, message: LiveServerMessage, now: float) -> None:
         if message.reconnecting is not None:
@@ -436,9 +436,8 @@ class Conversation:
             self._microphone.go_on()
         self._dialogue.message(message, now)
 
-    def _look_later(self) -> None:
+    def _look_later(self, after: float) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
-        after = self._dialogue.look_after(reports=self._reports)
         due = self._now() + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due

@@ -178,10 +178,11 @@ class BrowserEnd:
 
     def _send_sound(self, pcm: bytes) -> None:
         if len(pcm) <= PIECE_BYTES:
-            self._note_dropped(self._line.send(pcm))
-            return
-        for start in range(0, len(pcm), PIECE_BYTES):
-            self._note_dropped(self._line.send(pcm[start : start + PIECE_BYTES]))
+            dropped = self._line.send(pcm)
+        else:
+            dropped = sum(self._line.send(pcm[start : start + PIECE_BYTES]) for start in range(0, len(pcm), PIECE_BYTES))
+        if dropped:
+            self._note_dropped(dropped)
 
     def end_of_answer(self) -> None:
         """Tells the page that the answer is complete; never blocks."""
@@ -353,11 +354,10 @@ class BrowserEnd:
             self._control(_HEARD)
 
     def _note_dropped(self, count: int) -> None:
-        if count:
-            if not self.sound.dropped:
-                logger.warning("a page does not take its sound as fast as it comes: the oldest is dropped")
-            self.sound.drop(count)
-            self._tell_heard()
+        if not self.sound.dropped:
+            logger.warning("a page does not take its sound as fast as it comes: the oldest is dropped")
+        self.sound.drop(count)
+        self._tell_heard()
 
     def _refuse_rate(self) -> None:
         self.refuse("rate", "This page sent more than anybody says. Reload it, then try again.")

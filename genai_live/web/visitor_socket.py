@@ -111,13 +111,14 @@ class VisitorSocket:
         if not self._write_lock.acquire(blocking=False):
             return False
         try:
-            is_first = not (self._written or self._controls or self._outgoing or self._close is not None or self._is_over)
-            if is_first:
-                self._write(_framed(message))
+            is_first = not (
+                self._written or self._controls or self._outgoing.messages or self._close is not None or self._is_over
+            )
+            goes_on = is_first and self._push(_framed(message))
         finally:
             self._write_lock.release()
-        if is_first and self._stalled is None:
-            self._flush()  # what came meanwhile
+        if goes_on and (self._controls or self._outgoing.messages or self._close is not None):
+            self._flush()  # it came meanwhile
         return is_first
 
     def drop_sound(self) -> None:
@@ -302,37 +303,44 @@ class VisitorSocket:
 
     def _has_more(self) -> bool:
         return not self._is_over and bool(
-            self._written or self._controls or self._outgoing or (self._close is not None and not self._said_goodbye)
+            self._written or self._controls or self._outgoing.messages or (self._close is not None and not self._said_goodbye)
         )
 
-    def _write(self, data: bytes = b"") -> bool:
-        """Requires the write lock. Writes frames, and what waits behind them; False when the socket takes no more."""
-        while data := data or self._written or self._next():
-            try:
-                sent = self._socket.send(data)
-            except _FULL:
-                sent = 0
-            except OSError as error:
-                self._broken = error
-                self._ask()
+    def _write(self) -> bool:
+        """Requires the write lock. Writes what waits; False when the socket takes no more."""
+        while data := self._written or self._next():
+            if not self._push(data):
                 return False
-            self._written, data = data[sent:] if sent < len(data) else b"", b""
-            if self._written:
-                now = time.monotonic()
-                self._pace.waits(sent, now)
-                if sent or self._stalled is None:
-                    self._stalled = now
-                    self._ask()
-                return False
-            if self._stalled is not None:
-                self._pace.waits(sent, time.monotonic())
-            elif not self._has_more():
+            if self._stalled is None and not self._has_more():
                 break
         if self._stalled is not None:
             self._pace.waits_no_more()
             self._stalled = None
             self._ask()
         return True
+
+    def _push(self, data: bytes) -> bool:
+        """Requires the write lock. Writes frames as far as the socket takes them; False where a rest is under way."""
+        try:
+            sent = self._socket.send(data)
+        except _FULL:
+            sent = 0
+        except OSError as error:
+            self._broken = error
+            self._ask()
+            return False
+        self._written = data[sent:] if sent < len(data) else b""
+        if self._written or self._stalled is not None:
+            self._note_slow(sent)
+        return not self._written
+
+    def _note_slow(self, sent: int) -> None:
+        """Requires the write lock. Something waits, or did until now."""
+        now = time.monotonic()
+        self._pace.waits(sent, now)
+        if self._written and (sent or self._stalled is None):
+            self._stalled = now
+            self._ask()
 
     def _next(self) -> bytes:
         """Requires the write lock. The next frames, joined; empty when nothing waits."""
