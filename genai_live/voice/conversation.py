@@ -218,7 +218,7 @@ class Conversation:
             self._give_up()
             raise
         try:
-            self._reserved = session.reserve(_HOLDER)
+            self._reserved = session.reserve(_HOLDER, receives=False)
             self._begin(session, rates, Settings.of(session.setup))
         except BaseException:
             session.close()
