@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from genai_live._arguments import came
+from genai_live._flag import Flag
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.voice import (
     Control,
@@ -101,7 +102,7 @@ class BrowserEnd:
         self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
         self._bucket = Bucket(now)
         self._start: Start | None = None
-        self._started = threading.Event()
+        self._started = Flag()
         """Set when the page has said its first words, or has gone."""
         self._is_open = self.holds = False
         """The last: while a conversation that fails to open leaves the page to another one, ``close`` does nothing."""

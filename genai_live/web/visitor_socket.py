@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import NEVER, Deadline
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import FrameParser, Violation
 from genai_live.web.line import GOODBYE, Taker, unread
@@ -82,7 +83,7 @@ class VisitorSocket:
         self._said_goodbye = False
         self._broken: Exception | None = None
         self._is_over = False
-        self._retired = threading.Event()
+        self._retired = Flag()
 
     # ``Line``.
 
@@ -143,7 +144,7 @@ class VisitorSocket:
         return self._reader.is_current or self._retired.wait(timeout)
 
     @property
-    def is_over(self) -> threading.Event:
+    def is_over(self) -> Flag:
         """Set when the socket was released."""
         return self._retired
 

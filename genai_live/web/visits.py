@@ -20,6 +20,7 @@ from typing import Any
 
 from genai_live import Client
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live.errors import DeviceError, LiveError
 from genai_live.types import Content, LiveServerMessage
 from genai_live.voice import (
@@ -120,7 +121,7 @@ class Visit:
         )
         self.id: str | None = None
         """Of its conversation, once the page has said which."""
-        self.over = threading.Event()
+        self.over = Flag()
         """Set when nothing of it is left."""
         self.conversation: Conversation | None = None
         self._visits = visits
