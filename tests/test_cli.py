@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import http.client
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NoReturn
@@ -24,7 +25,7 @@ import pytest
 
 from genai_live import Client, cli, types
 from genai_live.audio import SILENCE_DBFS, Audio
-from genai_live.cli import answerer, asking, demo, record, view
+from genai_live.cli import answerer, asking, demo, record, usage, view, voice
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
 from genai_live.cli.view import Look, look_for
@@ -232,6 +233,92 @@ def test_files_that_cannot_be_used_are_told_before_anything_is_started(
     assert "cannot be used" in failure(capsys, "emulate", "--cert", "not.wav", "--key", "not.wav")
 
 
+def test_an_answer_that_could_not_be_saved_under_its_name_is_not_asked_for(
+    capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, tmp_path: Path
+) -> None:
+    assert "name it .wav" in failure(capsys, "demo", "--out", "answer.mp3")
+    assert not emulator.sessions
+
+
+def test_what_another_program_has_written_meanwhile_is_not_replaced(tmp_path: Path) -> None:
+    wanted = tmp_path / "a.wav"
+    usage.check_writable(wanted)
+    wanted.write_text("another program's")
+    assert usage.save(b"ours", wanted) == tmp_path / "a-2.wav"
+    assert usage.save(b"ours", wanted) == tmp_path / "a-3.wav"
+    assert (wanted.read_text(), (tmp_path / "a-2.wav").read_bytes()) == ("another program's", b"ours")
+    assert usage.save(b"forced", wanted, force=True) == wanted
+    assert wanted.read_bytes() == b"forced"
+
+
+def test_what_loses_nothing_may_be_written_to_unasked(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no named pipes")
+    (tmp_path / "link.wav").symlink_to(tmp_path / "linked.wav")
+    usage.check_writable(tmp_path / "link.wav")
+    usage.save(b"ours", tmp_path / "link.wav")
+    assert (tmp_path / "linked.wav").read_bytes() == b"ours"
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    usage.check_writable(pipe)
+    usage.save(b"ours", pipe)
+    assert os.read(reader, 9) == b"ours"
+    os.close(reader)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("demo", "--out"), ("demo", "--model"), ("chat", "--config"), ("chat", "--system"), ("chat", "--voice"),
+     ("chat", "--language"), ("talk",), ("talk", "--in"), ("voice", "--record"), ("voice", "--device"), ("record", "--out")],
+    ids=" ".join,
+)  # fmt: skip
+def test_a_variable_that_the_shell_does_not_know_is_no_word(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:
+    assert "value: ''" in failure(capsys, *words, "", status=cli.MISUNDERSTOOD)
+
+
+def test_an_option_that_would_do_nothing_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    question = str(a_short_question(tmp_path))
+    for option in (["--push-to-talk"], ["--record", "call.wav"], ["--device", "0"], ["--tool", "weather:get"]):
+        words = failure(capsys, "talk", question, *option, status=cli.MISUNDERSTOOD)
+        assert f"{option[0]} is for microphone and loudspeaker" in words
+    for option in (["--out", "answer.wav"], ["--timeout", "5"]):
+        words = failure(capsys, "talk", *option, status=cli.MISUNDERSTOOD)
+        assert f"{option[0]} goes with a WAV file" in words
+
+
+def test_every_option_of_voice_and_of_asking_alone_is_refused_with_the_other() -> None:
+    ends = {action.dest for action in options_of(voice.add_own_arguments)}
+    assert ends == set(voice.ALONE)
+    shared = {action.dest for action in options_of(voice.add_arguments)}
+    assert {action.dest for action in options_of(asking.add_arguments)} - shared == set(asking.ALONE)
+    defaults = {**vars(parsed_by(voice.add_own_arguments)), **vars(parsed_by(asking.add_arguments))}
+    assert {**voice.ALONE, **asking.ALONE}.items() <= defaults.items()
+
+
+def options_of(add: Callable[[argparse.ArgumentParser], None]) -> list[argparse.Action]:
+    parser = argparse.ArgumentParser(add_help=False)
+    add(parser)
+    return parser._actions
+
+
+def parsed_by(add: Callable[[argparse.ArgumentParser], None]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add(parser)
+    return parser.parse_args([])
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["demo", "--help"], []], ids=" ".join)
+def test_help_that_a_full_disk_does_not_take_is_a_failure(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is always full")
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert "No space left" in failure(capsys, *words)
+
+
 def test_what_is_no_address_is_told_before_anything_is_started(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,6 +455,7 @@ def test_programs_read_where_the_emulator_and_the_recorder_are() -> None:
     emulate = start("emulate", "--port", "0", "--json", "--quiet")
     assert emulate.stdout is not None
     where = json.loads(emulate.stdout.readline())
+    assert "ca_path" not in where
     assert where["url"] == f"http://{where['host']}"
     with TemporaryDirectory() as directory:
         out = str(Path(directory) / "session.jsonl")
@@ -718,7 +806,8 @@ def test_options_and_a_file_say_how_the_model_is_to_be(
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     Path("config.json").write_text(
-        '{"temperature": 0.5, "speechConfig": {"languageCode": "en-GB"}, "system_instruction": "Sing."}'
+        '{"temperature": 0.5, "speechConfig": {"languageCode": "en-GB"}, "system_instruction": "Sing."}',
+        encoding="utf-8-sig",  # as Windows' editors write it
     )
     setup = setup_of(capsys, emulator, "--config", "config.json", "--voice", "Kore", "--system", "Answer briefly.")
     generation = setup["generationConfig"]
@@ -730,7 +819,14 @@ def test_options_and_a_file_say_how_the_model_is_to_be(
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("{", "is not JSON"), ("[]", "must hold a JSON object"), ('{"temprature": 1}', "temprature"), (None, "cannot be read")],
+    [
+        ("{", "is not JSON"),
+        ("[" * 200_000, "is not JSON"),
+        ("[]", "must hold a JSON object"),
+        ('{"temprature": 1}', "temprature"),
+        ('{"temperature": "hot"}', "config.json: "),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_config_file_that_cannot_be_used_is_told(
     capsys: pytest.CaptureFixture[str], emulator: LiveEmulator, text: str | None, words: str

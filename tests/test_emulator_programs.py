@@ -16,8 +16,10 @@ import pytest
 
 import genai_live
 from genai_live._extras import installing
-from genai_live.emulator import LiveEmulator, Scenario, describe, serve, start_if_asked, steps
+from genai_live.cli.address import plain
+from genai_live.emulator import LiveEmulator, Recorder, Scenario, describe, serve, start_if_asked, steps
 from genai_live.emulator.model.voice import Recogniser, Synthesiser, make_model
+from genai_live.emulator.programs import how_to_find
 from genai_live.emulator.server.certificates import make_tls
 from genai_live.errors import ConfigError
 from tests.live_wire import SPEECH, TEXT, Wire, content, silence, spoken, tone, transcript
@@ -61,9 +63,12 @@ def test_serve_tells_what_fails_in_a_scenario() -> None:
     assert told.is_set()
 
 
-def test_with_tls_it_says_what_clients_must_trust() -> None:
+def test_with_tls_it_says_what_clients_must_trust(tmp_path: Path) -> None:
     with LiveEmulator(tls=True, voice=False) as emulator:
         assert any(str(emulator.ca_path) in line for line in describe(emulator))
+        assert plain(emulator) == {"url": emulator.url, "host": emulator.host, "ca_path": emulator.ca_path}
+        with Recorder(emulator.url, tmp_path / "session.jsonl", tls=True) as recorder:
+            assert how_to_find(recorder.url, recorder.ca_path) == [f"Clients must trust {recorder.ca_path}."]
 
 
 def test_start_if_asked_takes_its_flag_and_sets_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:

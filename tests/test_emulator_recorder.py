@@ -67,6 +67,21 @@ def replaying(out: Path, **options: Any) -> LiveEmulator:
     return LiveEmulator(replay=out, voice=False, **{"pace": 0.0, **options})
 
 
+def test_a_recorder_that_nobody_talks_through_leaves_the_file_as_it_was(backend: LiveEmulator, out: Path) -> None:
+    with record(backend, out):
+        assert out.read_bytes() == b""
+    assert not out.exists()
+    out.write_text("an older recording\n")
+    with record(backend, out):
+        pass
+    with pytest.raises(OSError, match=r"in use|only one usage|10048"):
+        record(backend, out, port=backend.port).start()
+    assert out.read_text() == "an older recording\n"
+    with record(backend, out) as recorder, Wire(recorder.url, setup=TEXT) as wire:
+        wire.ask("Hello")
+    assert "older" not in out.read_text()
+
+
 def test_a_recorder_passes_everything_on_and_writes_both_directions(backend: LiveEmulator, out: Path) -> None:
     with record(backend, out) as recorder:
         with Wire(recorder.url, setup=TEXT) as wire:

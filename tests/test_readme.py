@@ -193,7 +193,7 @@ def test_the_blocks_on_django_make_a_project_with_its_sockets() -> None:
         (directory / "shop").mkdir()
         (directory / "shop" / "__init__.py").touch()
         (directory / "shop" / "settings.py").write_text(A_PROJECT)
-        (directory / "shop" / "urls.py").write_text(f'from genai_live import Client\nclient = Client(api_key="k")\n{urls}')
+        (directory / "shop" / "urls.py").write_text(urls)
         (directory / "shop" / "asgi.py").write_text(asgi)
         script = "import shop.asgi, shop.urls; print(shop.urls.urlpatterns, sorted(shop.asgi.application.application_mapping))"
         printed = run(script, emulator, directory, {"DJANGO_SETTINGS_MODULE": "shop.settings", "PYTHONPATH": str(directory)})

@@ -319,12 +319,17 @@ def write_wav(path: str | os.PathLike[str] | BinaryIO, pcm: Buffer, rate: int, c
         _write(path, content)
         return
     name = file_path(path, "path")
-    if Path(name).suffix.lower() in OTHER_KINDS:
-        raise ConfigError(f"{name!r} would hold a WAV file: name it .wav; others are made of it, as by ffmpeg -i in.wav {name!r}")
+    check_wav_name(name)
     try:
         Path(name).write_bytes(content)
     except OSError as error:
         raise ConfigError(f"{name!r} cannot be written: {error.strerror or error}") from error
+
+
+def check_wav_name(name: str) -> None:
+    """Raises ConfigError for the name of another kind of file, such as ``.mp3``."""
+    if Path(name).suffix.lower() in OTHER_KINDS:
+        raise ConfigError(f"{name!r} would hold a WAV file: name it .wav; others are made of it, as by ffmpeg -i in.wav {name!r}")
 
 
 def _write(file: Any, content: bytes) -> None:

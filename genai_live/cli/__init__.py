@@ -67,6 +67,12 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         self.exit(_complain(f"{message}; see {self.prog} --help", MISUNDERSTOOD))
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Help is a result as any other: argparse would be silent where nobody can read it, as on a full disk."""
+        if message:
+            (file or sys.stdout).write(message)
+            (file or sys.stdout).flush()
+
 
 class _Help(argparse.RawDescriptionHelpFormatter):
     """Help whose sentences are broken between words, and whose examples stand as they are."""
@@ -109,10 +115,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     _make_streams_usable()
     command_line = sys.argv[1:] if argv is None else argv
     grammar = parser(command_line)
-    arguments = grammar.parse_args(command_line)
-    if arguments.command is None:
-        grammar.print_help()
-        return 0
+    try:
+        arguments = grammar.parse_args(command_line)
+        if arguments.command is None:
+            grammar.print_help()
+            return 0
+    except OSError as error:
+        return _unwritten(error)
     if arguments.debug:
         logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)7.0f ms %(threadName)s %(name)s: %(message)s")
     screen = Screen(sys.stderr, sys.stdout, quiet=arguments.quiet)
@@ -127,9 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _ended_by(error: BaseException, arguments: argparse.Namespace, screen: Screen) -> int:
     """Says what ended a command; returns its exit status."""
     if isinstance(error, Exception) and _nobody_reads(error):
-        # As in "genai-live ... | head": nothing to say, and nothing to flush at exit either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
+        return _unwritten(error)
     screen.keep()
     if isinstance(error, KeyboardInterrupt):
         words, status = ("terminated", TERMINATED) if isinstance(error, Terminated) else ("interrupted", INTERRUPTED)
@@ -139,6 +146,13 @@ def _ended_by(error: BaseException, arguments: argparse.Namespace, screen: Scree
     if arguments.debug or not isinstance(error, Exception):
         raise error
     return _complain(sentence(error), FAILED)
+
+
+def _unwritten(error: Exception) -> int:
+    """Says why a result could not be written; returns the exit status."""
+    # As in "genai-live ... | head": nothing to say, and nothing to flush at exit either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return FAILED if _nobody_reads(error) else _complain(sentence(error), FAILED)
 
 
 class Terminated(KeyboardInterrupt):

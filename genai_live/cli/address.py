@@ -12,6 +12,7 @@ from pathlib import Path
 
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError, port
+from genai_live.emulator import LiveEmulator, Recorder
 from genai_live.emulator.programs import HOW_TO_STOP
 from genai_live.emulator.server.certificates import TlsChoice
 from genai_live.errors import ConfigError
@@ -54,6 +55,11 @@ def tls_choice(arguments: argparse.Namespace) -> TlsChoice:
     return arguments.cert, arguments.key
 
 
+def plain(server: LiveEmulator | Recorder) -> dict[str, str]:
+    """Where a server is, for programs; with TLS also which file its clients must trust."""
+    return {"url": server.url, "host": server.host, **({"ca_path": server.ca_path} if server.ca_path else {})}
+
+
 @contextmanager
 def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
     """Turns what the system says about a port or a certificate into a ConfigError of one sentence."""
@@ -62,6 +68,8 @@ def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
     except ssl.SSLError as error:
         raise ConfigError(f"the certificate and its key cannot be used: {error.reason or error}") from error
     except OSError as error:
+        if error.filename is not None:
+            raise  # a file, and no port
         words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
         if words.startswith("Unknown error"):  # Windows: its C library knows no number of a socket
             words = error.strerror or str(error)

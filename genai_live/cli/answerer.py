@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genai_live import Client
+from genai_live.cli.usage import word
 from genai_live.emulator import HOST_VARIABLE, LiveEmulator
 from genai_live.errors import ConfigError, ErrorKind
 
@@ -34,12 +35,13 @@ class Answerer:
     sentence: str
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_arguments(parser: argparse.ArgumentParser, otherwise: str = EXAMPLE_MODEL) -> None:
     """The options of every command that talks to a model."""
     parser.add_argument(
         "--model",
+        type=word,
         default=os.environ.get(MODEL_VARIABLE) or None,
-        help=f"the model to talk to, such as {EXAMPLE_MODEL}; default: ${MODEL_VARIABLE}",
+        help=f"the model to talk to, such as {EXAMPLE_MODEL}; default: ${MODEL_VARIABLE}, else {otherwise}",
     )
     parser.add_argument("--emulator", action="store_true", help="talk to an emulator on this machine: no key, no network")
 

@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from genai_live import AudioStream, Session, Turn
 from genai_live.audio import Audio
+from genai_live.audio.wav import check_wav_name
 from genai_live.cli import setup_options
 from genai_live.cli.answerer import Answerer
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_writable, free_name, seconds
+from genai_live.cli.usage import check_writable, file, free_name, save, seconds
 from genai_live.cli.view import Look, asking_line, labelled, level_words, said, waiting_words
 from genai_live.errors import LiveError, ReceiveTimeout
 from genai_live.turn import assemble
@@ -30,6 +31,9 @@ NO_MORE_AFTER = 4.0
 """Seconds without a message, after an answer that came before the end of the recording, that show that no other comes: the end of
 speech was seen after up to 1.4 s, and the answer's beginning 1.6 s later."""
 
+ALONE = {"out": None, "timeout": ANSWER_TIMEOUT}
+"""Options that nothing but a question from a file has, and their defaults."""
+
 _FRAME_SECONDS = 0.08
 """Time between two drawings: fast enough for a level meter, slow enough for a slow line."""
 
@@ -40,7 +44,7 @@ _NOTE_SECONDS = 1.0
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The option that limits the wait for the answer."""
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help=f"where to save the answer; default: {SAVED_AS}, or the next free name"
+        "--out", type=file, metavar="FILE", help=f"where to save the answer; default: {SAVED_AS}, or the next free name"
     )
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     help_text = "longest silence of the model; default: %(default)g"
@@ -54,6 +58,7 @@ def ask_aloud(answerer: Answerer, question: Audio, arguments: argparse.Namespace
     Raises the library's errors, among them ReceiveTimeout when no answer comes and LiveError when it has no sound.
     """
     out = arguments.out or free_name(SAVED_AS)
+    check_wav_name(str(out))
     check_writable(out, force=arguments.force)
     config = setup_options.config(arguments, CONFIG)
     listener = Listener()
@@ -64,7 +69,7 @@ def ask_aloud(answerer: Answerer, question: Audio, arguments: argparse.Namespace
     turn = assemble(listener.messages)
     if not turn.audio:
         raise LiveError(f"{answerer.model} answered without sound, so nothing is saved; it said: {listener.said or 'nothing'}")
-    answer = Answer(answerer.model, turn, delay_of(listener, asked_at), turn.audio.save(out).resolve())
+    answer = Answer(answerer.model, turn, delay_of(listener, asked_at), save(turn.audio.wav_bytes(), out, force=arguments.force))
     if arguments.json:
         screen.json(answer.plain())
     else:

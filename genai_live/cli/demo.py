@@ -15,7 +15,7 @@ QUESTION = Path(__file__).with_name("data") / "question.wav"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    answerer.add_arguments(parser)
+    answerer.add_arguments(parser, otherwise="the emulator on this machine")
     asking.add_arguments(parser)
 
 

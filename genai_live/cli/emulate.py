@@ -67,4 +67,4 @@ def _tell(line: str, emulator: LiveEmulator, screen: Screen, *, as_json: bool) -
     elif line.startswith(FAILED):
         screen.json({"failure": line.removeprefix(FAILED)})
     elif line == describe(emulator)[0]:
-        screen.json({"url": emulator.url, "host": emulator.host})
+        screen.json(address.plain(emulator))

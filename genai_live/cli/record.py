@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from genai_live import ApiClient
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_writable, url
-from genai_live.emulator import HOST_VARIABLE, Recorder
-from genai_live.emulator.programs import HOW_TO_FIND_IT, STOPPED
+from genai_live.cli.usage import check_writable, file, url
+from genai_live.emulator import Recorder
+from genai_live.emulator.programs import STOPPED, how_to_find
 from genai_live.errors import ConfigError, ErrorKind
 
 GOOGLE = "https://generativelanguage.googleapis.com"
@@ -22,7 +21,7 @@ _GOOGLES_HOSTS = ".googleapis.com"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the recording, one JSON object a line")
+    parser.add_argument("--out", type=file, required=True, metavar="FILE", help="the recording, one JSON object a line")
     parser.add_argument("--force", action="store_true", help="replace the file if it is there")
     parser.add_argument("--to", type=url, default=GOOGLE, metavar="URL", help="the service behind it; default: %(default)s")
     parser.add_argument("--without-audio", action="store_true", help="leave sound out; its length stays")
@@ -47,11 +46,11 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
         recorder.start()
     with recorder:
         if arguments.json:
-            screen.json({"url": recorder.url, "host": recorder.host, "to": shown(arguments.to), "out": str(arguments.out)})
+            screen.json({**address.plain(recorder), "to": shown(arguments.to), "out": str(arguments.out)})
         else:
             screen.sentence(f"Recording what is said through {recorder.url} to {shown(arguments.to)} into {arguments.out}.")
-            screen.sentence(HOW_TO_FIND_IT)
-            screen.result(f"  export {HOST_VARIABLE}={recorder.host}")
+            for line in how_to_find(recorder.url, recorder.ca_path):
+                (screen.result if line.startswith(" ") else screen.sentence)(line)
         address.wait_for_ctrl_c(screen)
     screen.say(f"{STOPPED} {recorder.sessions} session{'' if recorder.sessions == 1 else 's'} recorded.")
 

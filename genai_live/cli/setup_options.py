@@ -9,19 +9,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genai_live.cli.usage import file, word
 from genai_live.errors import ConfigError
 from genai_live.types import LiveConnectConfig, PrebuiltVoiceConfig, SpeechConfig, VoiceConfig
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of every command that opens a session."""
-    parser.add_argument("--voice", metavar="NAME", help="the voice that the model speaks with, such as Kore")
+    parser.add_argument("--voice", type=word, metavar="NAME", help="the voice that the model speaks with, such as Kore")
     parser.add_argument(
-        "--language", metavar="CODE", help="the language that it speaks, such as de-DE; some models choose by themselves"
+        "--language",
+        type=word,
+        metavar="CODE",
+        help="the language that it speaks, such as de-DE; some models choose by themselves",
     )
-    parser.add_argument("--system", metavar="TEXT", help="how it is to behave: the system instruction")
+    parser.add_argument("--system", type=word, metavar="TEXT", help="how it is to behave: the system instruction")
     help_text = "a JSON file with a session's config, as connect(config=...) takes it; the options above go before it"
-    parser.add_argument("--config", type=Path, metavar="FILE", help=help_text)
+    parser.add_argument("--config", type=file, metavar="FILE", help=help_text)
 
 
 def config(arguments: argparse.Namespace, base: Mapping[str, Any]) -> LiveConnectConfig:
@@ -32,7 +36,7 @@ def config(arguments: argparse.Namespace, base: Mapping[str, Any]) -> LiveConnec
     """
     chosen = LiveConnectConfig.from_dict(dict(base))
     if arguments.config is not None:
-        chosen = _replaced(chosen, LiveConnectConfig.from_dict(_read(arguments.config)))
+        chosen = _replaced(chosen, _read(arguments.config))
     if arguments.system is not None:
         chosen = dataclasses.replace(chosen, system_instruction=arguments.system)
     if arguments.voice is not None or arguments.language is not None:
@@ -40,16 +44,19 @@ def config(arguments: argparse.Namespace, base: Mapping[str, Any]) -> LiveConnec
     return chosen
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> LiveConnectConfig:
     try:
-        given = json.loads(path.read_text(encoding="utf-8"))
+        given = json.loads(path.read_text(encoding="utf-8-sig"))  # Windows' editors put a mark before it
     except OSError as error:
         raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{str(path)!r} is not JSON: {error}") from error
     if not isinstance(given, dict):
         raise ConfigError(f'{str(path)!r} must hold a JSON object, such as {{"temperature": 0.7}}')
-    return given
+    try:
+        return LiveConnectConfig.from_dict(given)
+    except ConfigError as error:
+        raise ConfigError(str(error), str(path)) from error
 
 
 def _replaced(chosen: LiveConnectConfig, by: LiveConnectConfig) -> LiveConnectConfig:

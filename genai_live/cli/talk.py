@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+from collections.abc import Mapping
 
 from genai_live.audio import Audio
 from genai_live.cli import answerer, asking, voice
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError
+from genai_live.cli.usage import MisunderstoodError, file
 from genai_live.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this command."""
     parser.add_argument(
-        "question", nargs="?", type=Path, metavar="FILE", help="a WAV file with speech in it; microphone and loudspeaker without"
+        "question", nargs="?", type=file, metavar="FILE", help="a WAV file with speech in it; microphone and loudspeaker without"
     )
-    parser.add_argument("--in", dest="named", type=Path, metavar="FILE", help="the same, for scripts that name everything")
+    parser.add_argument("--in", dest="named", type=file, metavar="FILE", help="the same, for scripts that name everything")
     answerer.add_arguments(parser)
     asking.add_arguments(parser)
     voice.add_own_arguments(parser)
@@ -25,14 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
-    file = arguments.question or arguments.named
-    if file is None:
+    named = arguments.question or arguments.named
+    if named is None:
+        _refuse(asking.ALONE, arguments, "goes with a WAV file to ask, and none is named")
         voice.run(arguments, screen)
         return
     if arguments.question and arguments.named:
         raise MisunderstoodError("name one WAV file with speech in it")
-    question = Audio.load(file)
+    _refuse(voice.ALONE, arguments, "is for microphone and loudspeaker, and a WAV file is named")
+    question = Audio.load(named)
     if not question:
-        raise ConfigError(f"{str(file)!r} has no sound in it")
+        raise ConfigError(f"{str(named)!r} has no sound in it")
     with answerer.answerer(arguments.model, arguments.emulator) as who:
         asking.ask_aloud(who, question, arguments, screen)
+
+
+def _refuse(options: Mapping[str, object], arguments: argparse.Namespace, why: str) -> None:
+    """Raises MisunderstoodError for an option, of these names and defaults, that would do nothing."""
+    for name, default in options.items():
+        if getattr(arguments, name) != default:
+            raise MisunderstoodError(f"--{name.replace('_', '-')} {why}")

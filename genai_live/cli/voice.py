@@ -7,15 +7,20 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from genai_live.cli import answerer, dam, keyboard, own_tools, setup_options
 from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError, check_writable
+from genai_live.cli.usage import MisunderstoodError, check_writable, file, word
 from genai_live.cli.view import said
 from genai_live.voice import Conversation, Devices, Ended, Event, Latencies, Level
 from genai_live.voice.events import to_dict
+
+ALONE: dict[str, object] = {
+    "push_to_talk": False, "half_duplex": False, "headset": False,
+    "device": None, "microphone": None, "loudspeaker": None, "record": None, "tool": [],
+}  # fmt: skip
+"""Options that nothing but a conversation over microphone and loudspeaker has, and their defaults."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +44,7 @@ def add_own_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--microphone", type=_device, metavar="NAME", help="the microphone alone")
     group.add_argument("--loudspeaker", type=_device, metavar="NAME", help="the loudspeaker alone")
     how = "a WAV file for both sides: you left, the model right; a transcript beside it"
-    group.add_argument("--record", type=Path, metavar="FILE", help=how)
+    group.add_argument("--record", type=file, metavar="FILE", help=how)
     how = "a function that the model may call, from this folder or installed; repeatable"
     group.add_argument("--tool", action="append", default=[], metavar="MODULE:FUNCTION", help=how)
 
@@ -49,8 +54,8 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     if arguments.push_to_talk and not sys.stdin.isatty():
         raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is not a terminal")
     if arguments.record is not None:
-        for file in (arguments.record, arguments.record.with_suffix(".jsonl")):
-            check_writable(file, force=arguments.force)
+        for each in (arguments.record, arguments.record.with_suffix(".jsonl")):
+            check_writable(each, force=arguments.force)
     tools = own_tools.load(arguments.tool)
     config = setup_options.config(arguments, {})
     if tools:
@@ -153,4 +158,7 @@ def _count(number: int, thing: str) -> str:
 
 def _device(text: str) -> int | str:
     """A device's number or name."""
-    return int(text) if text.isdecimal() else text
+    return int(text) if text.isdecimal() else word(text)
+
+
+_device.__name__ = "device"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import urlsplit
 
 from genai_live._backends import EMULATOR_VARIABLE
 from genai_live.emulator.live_emulator import LiveEmulator
@@ -84,10 +85,11 @@ WAKE_SECONDS = 0.5
 
 def describe(emulator: LiveEmulator) -> list[str]:
     """What to tell a user about an emulator that has just started, line by line."""
-    lines = [f"Live API emulator at {emulator.url} ({emulator.voice})."]
-    if emulator.url.startswith("https"):
-        lines.append(f"Clients must trust {emulator.ca_path}.")
-    else:
-        lines += [HOW_TO_FIND_IT, f"  export {HOST_VARIABLE}={emulator.host}"]
-    lines.append(HOW_TO_STOP)
-    return lines
+    return [f"Live API emulator at {emulator.url} ({emulator.voice}).", *how_to_find(emulator.url, emulator.ca_path), HOW_TO_STOP]
+
+
+def how_to_find(url: str, ca_path: str | None) -> list[str]:
+    """What clients need in order to reach a server that has just started."""
+    if url.startswith("https"):
+        return [f"Clients must trust {ca_path}."]
+    return [HOW_TO_FIND_IT, f"  export {HOST_VARIABLE}={urlsplit(url).netloc}"]

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import logging
+import os
 import re
 import ssl
 import traceback
@@ -66,7 +67,7 @@ class Recorder:
 
     Args:
         upstream: Base URL of the backend, such as ``https://generativelanguage.googleapis.com`` or another emulator's ``url``.
-        out: File to write, one JSON object a line, readable for its owner alone; an existing one is replaced.
+        out: File to write, one JSON object a line, readable for its owner alone; the first session replaces what is there.
         port: TCP port; 0 takes a free one.
         headers: Headers for the backend, for clients that bring no credential: ``{"x-goog-api-key": key}``.
         without_audio: Leave audio out; its length stays, and a replay plays silence.
@@ -98,6 +99,8 @@ class Recorder:
     ) -> None:
         admission = Admission(host, allowed_hosts, allowed_origins, always=True)
         self._out = Path(out)
+        self._is_new = False
+        """True where no file had the name before."""
         self._file: TextIO | None = None
         self._without_audio = without_audio
         self._handler = RecordingHandler(parse_address(upstream, "upstream"), headers or {}, ssl_context)
@@ -124,12 +127,15 @@ class Recorder:
         return self._handler.sessions
 
     def start(self) -> Recorder:
-        """Opens the file and listens.
+        """Opens the file, which keeps what is in it until somebody talks, and listens.
 
         Raises:
             OSError: the file cannot be written, or the port is taken.
             ConfigError: the package websockets is missing.
         """
+        if self._file is not None:
+            return self
+        self._is_new = not os.path.lexists(self._out)
         self._file = create(self._out)
         self._handler.writer = Writer(self._file, self._without_audio)
         try:
@@ -140,7 +146,9 @@ class Recorder:
         return self
 
     def stop(self) -> None:
-        """Ends every session (1001, to both sides) and closes the file; may be called twice.
+        """Ends every session (1001, to both sides) and closes the file, or takes it away if it made it and nobody talked.
+
+        May be called twice.
 
         Raises:
             OSError: the file could not be written to its end.
@@ -150,6 +158,9 @@ class Recorder:
         if file is not None:
             self._handler.writer = None
             file.close()
+            with contextlib.suppress(OSError):
+                if self._is_new and not os.path.getsize(self._out):
+                    os.unlink(self._out)
 
     def __enter__(self) -> Recorder:
         return self.start()

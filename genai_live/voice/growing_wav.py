@@ -8,7 +8,7 @@ import struct
 
 from genai_live._arguments import file_path
 from genai_live.audio import SAMPLE_BYTES
-from genai_live.audio.wav import wav_bytes
+from genai_live.audio.wav import check_wav_name, wav_bytes
 from genai_live.errors import ConfigError
 
 logger = logging.getLogger("genai_live")
@@ -31,6 +31,7 @@ class GrowingWav:
 
     def __init__(self, path: str | os.PathLike[str], rate: int, channels: int = 1) -> None:
         self._path = file_path(path, "path")
+        check_wav_name(self._path)
         header = wav_bytes(b"", rate, channels)
         try:
             self._file = open(self._path, "wb", buffering=0)  # noqa: SIM115 # it stays open

@@ -139,14 +139,14 @@ def restore_audio(value: Any) -> Any:
 
 
 def create(path: Path) -> TextIO:
-    """The file of a recording, emptied: its owner alone may read it, for it holds a conversation.
+    """The file of a recording, as it was until its first line: its owner alone may read it, for it holds a conversation.
 
     Raises:
         OSError: it cannot be written.
     """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
     try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode) and hasattr(os, "fchmod"):
+        if _is_regular(descriptor) and hasattr(os, "fchmod"):
             os.fchmod(descriptor, 0o600)  # a file that was there before has a mode of its own
         # Half a surrogate pair becomes its escape, which within JSON means the same.
         return open(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -155,12 +155,20 @@ def create(path: Path) -> TextIO:
         raise
 
 
+def _is_regular(descriptor: int) -> bool:
+    return stat.S_ISREG(os.fstat(descriptor).st_mode)
+
+
 class Writer:
-    """Writes a recording, line by line, so that what was recorded survives a crash. Any thread may call it."""
+    """Writes a recording, line by line, so that what was recorded survives a crash. Any thread may call it.
+
+    The first line replaces what was in the file: a recorder that nobody talks through replaces nothing.
+    """
 
     def __init__(self, file: TextIO, without_audio: bool) -> None:
         self._file = file
         self._without_audio = without_audio
+        self._begun = False
         self._lock = threading.Lock()
 
     def head(self, head: Head) -> None:
@@ -183,6 +191,9 @@ class Writer:
 
     def _write(self, line: dict[str, Any]) -> None:
         with self._lock:
+            if not self._begun and _is_regular(self._file.fileno()):
+                self._file.truncate(0)
+            self._begun = True
             self._file.write(json.dumps(line, ensure_ascii=False, separators=(",", ":")) + "\n")
             self._file.flush()
 

@@ -23,7 +23,7 @@ def load_script(path: str | Path) -> Scenario | list[Scenario]:
         ConfigError: for a file that is not a scenario, OSError for one that cannot be read.
     """
     try:
-        value = json.loads(Path(file_path(path, "path")).read_text(encoding="utf-8"))
+        value = json.loads(Path(file_path(path, "path")).read_text(encoding="utf-8-sig"))  # Windows' editors put a mark before it
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"is not JSON: {error}", str(path)) from None
     try:
