@@ -230,6 +230,8 @@ def test_files_that_cannot_be_used_are_told_before_anything_is_started(
     assert "is not a file" in failure(capsys, "emulate", "--cert", "gone.pem", "--key", "gone.pem")
     assert "No such file" in failure(capsys, "emulate", "--scenario", "gone.json")
     assert "is not JSON" in failure(capsys, "emulate", "--scenario", "not.wav")
+    (tmp_path / "deep.jsonl").write_text("[" * 200_000)
+    assert "line 1 is not a line of a recording" in failure(capsys, "emulate", "--replay", "deep.jsonl")
     assert "cannot be used" in failure(capsys, "emulate", "--cert", "not.wav", "--key", "not.wav")
 
 
@@ -269,8 +271,11 @@ def test_what_loses_nothing_may_be_written_to_unasked(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "words",
-    [("demo", "--out"), ("demo", "--model"), ("chat", "--config"), ("chat", "--system"), ("chat", "--voice"),
-     ("chat", "--language"), ("talk",), ("talk", "--in"), ("voice", "--record"), ("voice", "--device"), ("record", "--out")],
+    [
+        ("demo", "--out"), ("demo", "--model"), ("chat", "--config"), ("chat", "--system"), ("chat", "--voice"),
+        ("chat", "--language"), ("talk",), ("talk", "--in"), ("voice", "--record"), ("voice", "--device"), ("record", "--out"),
+        ("emulate", "--host"), ("emulate", "--scenario"),
+    ],
     ids=" ".join,
 )  # fmt: skip
 def test_a_variable_that_the_shell_does_not_know_is_no_word(capsys: pytest.CaptureFixture[str], words: tuple[str, ...]) -> None:

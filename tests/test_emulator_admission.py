@@ -161,3 +161,8 @@ def test_an_emulator_beyond_loopback_checks_its_sessions_and_its_tokens() -> Non
         connection.request("POST", "/v1alpha/auth_tokens", "{}", {"host": "evil.example"})
         assert connection.getresponse().status == 403
         connection.close()
+
+
+def test_no_address_is_not_taken_for_every_address() -> None:
+    with pytest.raises(ConfigError, match="host: must be an address"):
+        LiveEmulator(host="")

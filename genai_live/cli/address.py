@@ -8,10 +8,9 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError, port
+from genai_live.cli.usage import MisunderstoodError, file, port, word
 from genai_live.emulator import LiveEmulator, Recorder
 from genai_live.emulator.programs import HOW_TO_STOP
 from genai_live.emulator.server.certificates import TlsChoice
@@ -27,7 +26,9 @@ _WAKE_SECONDS = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options."""
     parser.add_argument("--port", type=port, default=DEFAULT_PORT, help="TCP port, 0 for a free one; default: %(default)s")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only")
+    parser.add_argument(
+        "--host", type=word, default="127.0.0.1", help="address to listen on; default: %(default)s, this machine only"
+    )
     parser.add_argument(
         "--allow-host", action="append", default=[], metavar="NAME", help="a name by which clients may reach it; repeatable"
     )
@@ -35,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--allow-origin", action="append", default=[], metavar="ORIGIN", help="an origin whose web pages may use it; repeatable"
     )
     parser.add_argument("--tls", action="store_true", help="serve wss, with a certificate made for this run")
-    parser.add_argument("--cert", metavar="FILE", help="serve wss with this certificate (PEM); needs --key")
-    parser.add_argument("--key", metavar="FILE", help="the certificate's private key (PEM)")
+    parser.add_argument("--cert", type=file, metavar="FILE", help="serve wss with this certificate (PEM); needs --key")
+    parser.add_argument("--key", type=file, metavar="FILE", help="the certificate's private key (PEM)")
 
 
 def tls_choice(arguments: argparse.Namespace) -> TlsChoice:
@@ -50,9 +51,9 @@ def tls_choice(arguments: argparse.Namespace) -> TlsChoice:
     if not arguments.cert:
         return bool(arguments.tls)
     for name in (arguments.cert, arguments.key):
-        if not Path(name).is_file():
-            raise ConfigError(f"{name!r} is not a file; --cert and --key name PEM files")
-    return arguments.cert, arguments.key
+        if not name.is_file():
+            raise ConfigError(f"{str(name)!r} is not a file; --cert and --key name PEM files")
+    return str(arguments.cert), str(arguments.key)
 
 
 def plain(server: LiveEmulator | Recorder) -> dict[str, str]:
@@ -70,7 +71,7 @@ def told_plainly(arguments: argparse.Namespace) -> Iterator[None]:
     except OSError as error:
         if error.filename is not None:
             raise  # a file, and no port
-        words = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+        words = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
         if words.startswith("Unknown error"):  # Windows: its C library knows no number of a socket
             words = error.strerror or str(error)
         raise ConfigError(f"cannot listen on {arguments.host} port {arguments.port}: {words}") from error

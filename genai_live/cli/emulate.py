@@ -6,7 +6,7 @@ import argparse
 
 from genai_live.cli import address
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_readable, pace
+from genai_live.cli.usage import check_readable, file, pace
 from genai_live.emulator import LiveEmulator, describe, load_script, serve
 from genai_live.emulator.model.conversation import SECOND_QUESTION
 from genai_live.emulator.programs import FAILED, HOW_TO_STOP, STOPPED
@@ -28,14 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-voice", action="store_true", help="neither recognise speech nor speak, whatever is installed")
     script = parser.add_mutually_exclusive_group()
-    script.add_argument("--scenario", metavar="FILE", help="a JSON file that says what to do, instead of behaving naturally")
-    script.add_argument("--replay", metavar="FILE", help='play a recording that "genai-live record" made')
+    script.add_argument(
+        "--scenario", type=file, metavar="FILE", help="a JSON file that says what to do, instead of behaving naturally"
+    )
+    script.add_argument("--replay", type=file, metavar="FILE", help='play a recording that "genai-live record" made')
 
 
 def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
     for name in (arguments.scenario, arguments.replay):
-        if name:
+        if name is not None:
             check_readable(name)
     tls = address.tls_choice(arguments)
     with address.told_plainly(arguments):

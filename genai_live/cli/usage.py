@@ -91,13 +91,13 @@ file.__name__ = "file name"
 # argparse names a type in its errors by this
 
 
-def check_readable(name: str) -> None:
+def check_readable(path: Path) -> None:
     """Raises ConfigError when a file is not there, or may not be read."""
     try:
-        with open(name, "rb"):
+        with path.open("rb"):
             pass
     except OSError as error:
-        raise ConfigError(f"{name!r} cannot be read: {error.strerror or error}") from error
+        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
 
 
 def free_name(path: Path) -> Path:

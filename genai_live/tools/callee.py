@@ -160,7 +160,7 @@ def _given(args: Any) -> Mapping[str, Any]:
     if isinstance(args, str):  # seen of some models: the object as text
         try:
             args = json.loads(args)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ToolError("The arguments must be an object.") from None
     if args is None:
         return {}

@@ -210,7 +210,7 @@ def read_recording(path: str | Path) -> Iterator[Head | Event]:
                 continue
             try:
                 yield _read_line(json.loads(text))
-            except (ValueError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise ConfigError(f"line {number} is not a line of a recording: {error!r}", str(path)) from None
 
 

@@ -33,6 +33,8 @@ class Admission:
     """
 
     def __init__(self, listens_on: str, hosts: Iterable[str] = (), origins: Iterable[str] = (), *, always: bool = False) -> None:
+        if not listens_on:
+            raise ConfigError("must be an address such as 127.0.0.1, or 0.0.0.0 for all of this machine, not ''", "host")
         self._beyond_loopback = not _is_loopback(listens_on)
         self._hosts = {_plain(listens_on), *(_host_argument(host) for host in texts(hosts, "allowed_hosts"))}
         self._origins = {_origin_argument(origin) for origin in texts(origins, "allowed_origins")}
