@@ -46,7 +46,7 @@ class SoundFeed:
         self.paused = False
         """True while nothing is to be sent: it waits, as far as ``keep`` allows."""
         self.prompt = False
-        """True where the thread that feeds may take a lock: it has each chunk sent at once, and nobody looks for the next."""
+        """True where the thread that feeds may take a lock: each chunk is sent as soon as it is full, and nobody looks for it."""
         self.on_chunk = on_chunk
         self._fed = 0
         """Bytes that were fed so far. Written by the thread that feeds."""
@@ -59,6 +59,9 @@ class SoundFeed:
         stores are seen in their order (docs/reliability.md, "Hand-overs without a lock")."""
         self._marks: deque[tuple[int, Mark | None]] = deque()
         """What stands between sounds, each with the bytes that were fed before it; None for the end."""
+        self._full_at = 0
+        """Bytes fed with which the next chunk is full, or less. Written by the thread that sends; never falls, so that whoever
+        reads an old number wakes too often, and never too late."""
         self.wake: Callable[[], object] = lambda: None
         """Has the thread that sends look at once; set while it is streamed."""
 
@@ -78,7 +81,7 @@ class SoundFeed:
         while (sounds := self._sounds) and sounds[0][0] <= limit:
             with suppress(IndexError):  # the thread that sends was faster
                 self._dropped += len(sounds.popleft()[1])
-        if self.prompt:
+        if self.prompt and self._fed >= self._full_at:
             self.wake()
 
     def begin_activity(self) -> None:
@@ -148,6 +151,7 @@ class Fed:
                 self._send_mark(mark[1])
             elif first is None:
                 self._misses += 1
+                feed._full_at = feed._dropped + feed._taken + (self._chunk_bytes - len(self._buffer)) * feed.rate // INPUT_RATE
                 return None
             else:
                 self._take_sound()

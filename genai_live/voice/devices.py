@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypedDict, cast
 
 from genai_live._arguments import flag, whole_number
-from genai_live.audio import INPUT_RATE, Resampler
+from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.errors import ConfigError, DeviceError
 from genai_live.voice.echo import EchoCanceller
 from genai_live.voice.leaving import leaving
@@ -21,6 +21,10 @@ from genai_live.voice.watch import Watch
 
 _LOOK = 0.01
 """Seconds between two looks: a block."""
+_BEHIND = 0.0015
+"""Seconds from the time at which a block is expected to the look for it: clocks of sound servers are rough."""
+_LATE = 0.005
+"""Seconds from a look that came too early to the next."""
 
 _CLOSING = 0.5
 """Seconds that a sound card has to let go; one that works takes 0.02."""
@@ -92,6 +96,8 @@ class Devices:
         """Set when sound flows, or cannot."""
         self._done = threading.Event()
         """Set when the sound cards are closed."""
+        self._silence = b""
+        """A block of the loudspeaker's in which nothing was played."""
         self._thread: threading.Thread | None = None
         self._failure: DeviceError | None = None
         self._feed: Callable[[bytes], None] = _nobody
@@ -225,10 +231,12 @@ class Devices:
             self._to_input = Resampler(forms["input"].rate, INPUT_RATE)
         self._microphone = Microphone(forms["input"], self._block_ms)
         self._loudspeaker = Loudspeaker(forms["output"], self._block_ms)
+        self._silence = bytes(SAMPLE_BYTES * (forms["output"].rate * self._block_ms // 1000))
         self._loudspeaker.start()  # first, so that no echo comes before its reference
         self._microphone.start()
         watches: dict[Side, Watch] = {side: Watch(time.monotonic()) for side in forms}
-        while not self._stop.wait(_LOOK):
+        while not self._stop.is_set():
+            time.sleep(_pause(self._microphone.came + self._block_ms / 1000 - time.monotonic()))
             played, heard = _taken(self._loudspeaker.blocks), _taken(self._microphone.blocks)
             self._take_played(played, self._loudspeaker.form)
             self._take_heard(heard, self._microphone.form)
@@ -249,8 +257,7 @@ class Devices:
                 self._on_the_way.append(block)
                 self._flushes_seen = block.flushes
             if self._echo is not None:
-                silence = b"" if block.pcm is not None else bytes(2 * form.rate * self._block_ms // 1000)
-                self._echo.played(mono(block.pcm, form.channels) if block.pcm is not None else silence, block.at)
+                self._echo.played(self._silence if block.pcm is None else mono(block.pcm, form.channels), block.at)
         now = time.monotonic()
         while self._on_the_way and self._on_the_way[0].at + self._on_the_way[0].answer / form.rate <= now:
             block = self._on_the_way.popleft()
@@ -274,6 +281,11 @@ class Devices:
                 pcm = self._echo.heard(pcm, block.at)
             if pcm and self._ready.is_set():
                 self._feed(pcm)
+
+
+def _pause(left: float) -> float:
+    """Seconds until the next look, where the next block of the microphone is expected in ``left``: it waits for no look."""
+    return min(max(left + _BEHIND, _LATE), _LOOK + _BEHIND)
 
 
 def _taken(blocks: deque[Block]) -> list[Block]:

@@ -48,13 +48,16 @@ class Microphone:
         self.form = form
         self.blocks: deque[Block] = deque()
         """What nobody has taken yet, oldest first."""
+        self.came = time.monotonic()
+        """When the newest of all came."""
         self._latency = max(INPUT_LATENCY, form.least_latency)
         self._stream = _opened("input", form, block_ms, self._heard, self._latency)
 
     def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
         lead = times.currentTime - times.inputBufferAdcTime
         lead = lead if 0 <= lead < _LONGEST_LEAD else self._latency
-        self.blocks.append(Block(bytes(pcm), 0, time.monotonic() - lead, bool(status)))
+        self.came = now = time.monotonic()
+        self.blocks.append(Block(bytes(pcm), 0, now - lead, bool(status)))
 
     def start(self) -> None:
         """Lets sound flow."""
