@@ -270,7 +270,8 @@ class Reader:
     @property
     def next_due(self) -> float:
         """When something is due that is not a connection's: infinity when there is nothing."""
-        return self._timetable.next_due
+        with self._start_lock:
+            return self._timetable.next_due
 
     def serve_due(self, now: float) -> None:
         """Serves what is due."""

@@ -67,7 +67,7 @@ class Pacing(Protocol):
 class Dues(Generic[Thing]):
     """Things and the times at which they are due, in monotonic seconds.
 
-    An entry that another one of its thing has replaced stays in the heap until its time, without the thing.
+    An entry that another one of its thing has replaced stays in the heap until it would be the first, without the thing.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Dues(Generic[Thing]):
 
     @property
     def next_due(self) -> float:
-        """When to look again: not later than anything is due; infinity when there is nothing."""
+        """When the first thing is due; infinity when there is nothing."""
         return self._heap[0][0] if self._heap else NEVER
 
     def put(self, thing: Thing, due: float) -> None:
@@ -97,15 +97,16 @@ class Dues(Generic[Thing]):
         noted = self._entries.pop(thing, None)
         if noted is not None:
             del self._things[noted[1]]
+            while self._heap and self._heap[0][1] not in self._things:
+                heapq.heappop(self._heap)
 
     def take(self, now: float) -> list[Thing]:
         """What is due; it is noted no more."""
         taken = []
         while self._heap and self._heap[0][0] <= now:
-            thing = self._things.get(heapq.heappop(self._heap)[1])
-            if thing is not None:
-                self.remove(thing)
-                taken.append(thing)
+            thing = self._things[self._heap[0][1]]
+            self.remove(thing)
+            taken.append(thing)
         return taken
 
 

@@ -231,7 +231,12 @@ class Conversation:
         self._on_event = on_event
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
-        self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
+        self._microphone = Microphone(
+            self._now,
+            self._note_said,
+            prompt=getattr(end, "feeds_promptly", False),
+            holds_back=getattr(end, "holds_back", 0.0),
+        )
         self._reports_every: float = getattr(end, "reports_every", 0.0)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
@@ -505,7 +510,7 @@ class Conversation:
     def _handle_release(self, now: float) -> None:
         if self._dialogue.pressed:
             self._dialogue.release(now)
-            self._microphone.release()
+            self._microphone.release(lambda: self._post(lambda now: self._microphone.end_activity()))
 
     def send_text(self, text: str) -> None:
         """Asks what the user typed; an answer that is heard stops. Goes out behind the sound that was heard before.
@@ -518,6 +523,7 @@ class Conversation:
 
     def _handle_text(self, text: str, now: float) -> None:
         self._dialogue.ask(text, now)
+        self._microphone.end_activity()
         self._microphone.feed.send_text(text)
 
     def interrupt(self) -> None:

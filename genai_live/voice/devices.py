@@ -32,6 +32,9 @@ _CLOSING = 0.5
 _OPENING = 6.5
 """Seconds until ``open`` gives up: the first block may take 5 (watch.py), and the drivers of two sides have the rest."""
 
+_HELD = 0.06
+"""Seconds that sound takes through the canceller, which holds four frames of 10 ms and is 8 ms late itself, and to it."""
+
 _log = logging.getLogger("genai_live")
 
 
@@ -80,6 +83,9 @@ class Devices:
     feeds_promptly = True
     """Its thread is not a device's callback: it may take a lock, so that each chunk goes out at once."""
 
+    holds_back = 0.0
+    """Seconds within which what was heard is fed."""
+
     def __init__(
         self,
         input: int | str | None = None,
@@ -91,6 +97,8 @@ class Devices:
         self._wanted: dict[Side, int | str | None] = {"input": _device(input, "input"), "output": _device(output, "output")}
         self._cancels = flag(echo_cancellation, "echo_cancellation")
         self._block_ms = whole_number(block_ms, "block_ms", 5, 100)
+        if self._cancels:
+            self.holds_back = _HELD
         self._stop = threading.Event()
         self._ready = threading.Event()
         """Set when sound flows, or cannot."""
@@ -252,7 +260,8 @@ class Devices:
     def _take_played(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_played"] += 1
-            self._note_late(block, "underflows")
+            if block.late:
+                self._note_late("underflows")
             if block.answer or block.flushes > self._flushes_seen:
                 self._on_the_way.append(block)
                 self._flushes_seen = block.flushes
@@ -264,16 +273,16 @@ class Devices:
             self._heard_frames += block.answer
             self._flushes = block.flushes
 
-    def _note_late(self, block: Block, count: str) -> None:
-        if block.late:
-            self._counts[count] += 1
-            if self._echo is not None:
-                self._echo.disturbed()
+    def _note_late(self, count: str) -> None:
+        self._counts[count] += 1
+        if self._echo is not None:
+            self._echo.disturbed()
 
     def _take_heard(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_heard"] += 1
-            self._note_late(block, "overflows")
+            if block.late:
+                self._note_late("overflows")
             pcm = mono(block.pcm or b"", form.channels)
             if self._to_input is not None:
                 pcm = self._to_input.feed(pcm)
@@ -290,7 +299,10 @@ def _pause(left: float) -> float:
 
 def _taken(blocks: deque[Block]) -> list[Block]:
     """What has come, by the only thread that takes."""
-    return [blocks.popleft() for _ in range(len(blocks))]
+    taken = []
+    while blocks:
+        taken.append(blocks.popleft())
+    return taken
 
 
 def _lost(side: Side, form: Form, flowed: bool) -> DeviceError:

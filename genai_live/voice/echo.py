@@ -253,8 +253,7 @@ class Pairing:
         return pairs
 
     def _put_ahead(self) -> None:
-        """Chooses the distance, anew until there is sound in it, for cards begin as they like: drops the oldest of what was
-        played, or puts silence before it."""
+        """Chooses the distance while all is silence, anew each time, for cards begin as they like."""
         near, far = self.near.waiting, self.far.waiting
         while len(far) > len(near) + _AHEAD:
             far.popleft()

@@ -69,7 +69,8 @@ class SoundEnd(Protocol):
     """A pair of ears and a mouth: devices, files, a page, or your own.
 
     An end may have, beside what stands here, ``stats`` (a dict of what it counts), ``feeds_promptly`` (True where the thread that
-    feeds may take a lock: each chunk goes out at once) and ``reports_every`` (seconds in which ``played`` does not change).
+    feeds may take a lock: each chunk goes out at once), ``reports_every`` (seconds in which ``played`` does not change) and
+    ``holds_back`` (seconds within which it feeds what was heard: a button that is released waits so long for the last word).
 
     ``genai_live.testing`` has the test that each end must pass.
     """

@@ -123,16 +123,12 @@ class Loudspeaker:
         if queue is not self._current:
             self._current, self._piece = queue, memoryview(b"")
         filled, wanted = 0, len(out)
-        while filled < wanted:
-            if not self._piece:
-                if not queue.pieces:
-                    break
-                self._piece = memoryview(queue.pieces.popleft())
-                continue
-            part = self._piece[: wanted - filled]
+        while filled < wanted and (self._piece or queue.pieces):
+            piece = self._piece or memoryview(queue.pieces.popleft())
+            part = piece[: wanted - filled]
             out[filled : filled + len(part)] = part
             filled += len(part)
-            self._piece = self._piece[len(part) :]
+            self._piece = piece[len(part) :]
         queue.taken += filled
         if filled < wanted:
             out[filled:] = self._silence[: wanted - filled] if wanted <= len(self._silence) else bytes(wanted - filled)
