@@ -46,7 +46,7 @@ class SoundFeed:
         self.paused = False
         """True while nothing is to be sent: it waits, as far as ``keep`` allows."""
         self.prompt = False
-        """True where the thread that feeds may take a lock: each chunk is sent as soon as it is full, and nobody looks for it."""
+        """True where the thread that feeds may take a lock: it has each chunk sent that is full, and nobody looks for them."""
         self.on_chunk = on_chunk
         self._fed = 0
         """Bytes that were fed so far. Written by the thread that feeds."""
@@ -64,6 +64,8 @@ class SoundFeed:
         reads an old number wakes too often, and never too late."""
         self.wake: Callable[[], object] = lambda: None
         """Has the thread that sends look at once; set while it is streamed."""
+        self.send: Callable[[], object] = lambda: None
+        """Sends a chunk that is full, on this thread or on that one; likewise."""
 
     # Any thread; ``feed`` one at a time.
 
@@ -82,7 +84,7 @@ class SoundFeed:
             with suppress(IndexError):  # the thread that sends was faster
                 self._dropped += len(sounds.popleft()[1])
         if self.prompt and self._fed >= self._full_at:
-            self.wake()
+            self.send()
 
     def begin_activity(self) -> None:
         """The user begins to speak, where the service does not detect it (activityStart)."""
@@ -182,10 +184,10 @@ class Fed:
             return _IDLE_LOOK
         return _NEXT_LOOK if self._misses > 1 else max(_NEXT_LOOK, self._chunk_seconds - _EARLY_LOOK)
 
-    def wake_by(self, wake: Callable[[], object]) -> None:
-        """Has ``wake`` called for what should not wait for the next look."""
-        self._feed.wake = wake
+    def wake_by(self, wake: Callable[[], object], send: Callable[[], object]) -> None:
+        """Has ``wake`` called for what should not wait for the next look, and ``send`` where a chunk is full."""
+        self._feed.wake, self._feed.send = wake, send
 
     def stop(self) -> None:
         """Nothing is taken any more."""
-        self._feed.wake = lambda: None
+        self._feed.wake = self._feed.send = lambda: None
