@@ -2,7 +2,7 @@
 
 On a sound card without hardware (tests/sound_server.py), with a server that says when what came and went. The other program does
 what google-genai's cookbook shows; PyAudio is in Debian's python3-pyaudio, and ``PYTHONPATH`` may name a place for it. It takes
-two minutes, ``--quick`` one; ``--output docs`` brings docs/performance.md up to date.
+five minutes, ``--quick`` three; ``--output docs`` brings docs/performance.md up to date.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ from genai_live.audio import INPUT_RATE, Audio
 from tests.sound_server import AHEAD, MONITOR_RATE, Hearing, SoundServer
 from tests.waiting import until
 
-ROUNDS, CPU_SECONDS = 15, 15
+ROUNDS, CPU_ROUNDS, CPU_SECONDS = 15, 5, 8
 SOUNDS = 4
 """Sounds into the microphone for each of the other rounds: a chunk is empty or full when one begins, and the wait differs so."""
 CLICK, PAUSE = 0.05, 0.2
@@ -44,7 +44,7 @@ LOUD = 1_000
 """Amplitude of samples above which a recorder hears the test's sound, and not the silence."""
 FRAME = 0.25
 """Seconds of sound in one message: as long as the service's are."""
-NEAR = 0.5
+NEAR = 0.2
 """Seconds around a sample within which a recorder delivers a piece as soon as it has it."""
 BETWEEN = 0.3
 """Seconds of silence that end a sound: everything that still is on its way is heard within them."""
@@ -167,6 +167,9 @@ def loud_samples(pcm: bytes) -> list[int]:
     return [number for number, sample in enumerate(array.array("h", pcm[: len(pcm) // 2 * 2])) if abs(sample) > LOUD]
 
 
+Figures = dict[str, list[float]]
+"""Those of one program, by the way in which they were measured."""
+
 Pieces = list[tuple[float, bytes]]
 """Sound with the times at which it came."""
 
@@ -285,8 +288,9 @@ def used(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(code: str, argument: str, spoken: Path, rounds: int, seconds: int) -> dict[str, list[float]]:
-    """The figures of one program, in milliseconds; ``cpu`` in percent."""
+@contextmanager
+def running(code: str, argument: str) -> Iterator[tuple[SoundServer, Wire, int]]:
+    """A program that talks: its sound card, the server's side of it, and its process."""
     wire = Wire()
     with SoundServer() as card, serve(wire.serve, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -295,11 +299,24 @@ def measured(code: str, argument: str, spoken: Path, rounds: int, seconds: int) 
         process = subprocess.Popen(command, env=card.environment, stderr=subprocess.DEVNULL)
         try:
             until(lambda: len(wire.came) > 20)
-            figures = {way.__name__: [each * 1_000 for each in way(card, wire, spoken, rounds)] for way in WAYS}
-            return {**figures, "cpu": [processor_time(wire, process.pid, seconds) * 100]}
+            yield card, wire, process.pid
         finally:
             process.kill()
             process.wait()
+
+
+def measured(programs: dict[str, tuple[str, str]], spoken: Path, rounds: int, seconds: int) -> dict[str, Figures]:
+    """The figures of all programs, in milliseconds; ``cpu`` in percent: in turns, for the machine's speed changes."""
+    figures: dict[str, Figures] = {name: {} for name in programs}
+    for name, (code, argument) in programs.items():
+        with running(code, argument) as (card, wire, _):
+            for way in WAYS:
+                figures[name][way.__name__] = [each * 1_000 for each in way(card, wire, spoken, rounds)]
+    for _ in range(CPU_ROUNDS):
+        for name, (code, argument) in programs.items():
+            with running(code, argument) as (_, wire, process):
+                figures[name].setdefault("cpu", []).append(processor_time(wire, process, seconds) * 100)
+    return figures
 
 
 WAYS: tuple[Callable[..., list[float]], ...] = (microphone_to_wire, wire_to_loudspeaker, interruption_to_silence)
@@ -308,15 +325,17 @@ OTHER = next(name for name, (code, _) in PROGRAMS.items() if code is ASYNCIO)
 NAME = "loudspeaker"
 
 
-def table(figures: dict[str, dict[str, list[float]]]) -> str:
-    """Medians, where half of the figures lie around them, and what part of the other program's they are."""
+def table(figures: dict[str, Figures]) -> str:
+    """Medians, what part of the other program's they are, and quartiles."""
     lines = ["| | " + " | ".join(HEADS) + " |", "|---" * (len(HEADS) + 1) + "|"]
     for name, found in figures.items():
         cells = []
         for way, each in found.items():
-            half = "" if len(each) < 2 else " [{0:.0f} to {2:.0f}]".format(*statistics.quantiles(each, n=4))
+            digits = 1 if way == "cpu" else 0
+            low, _, high = statistics.quantiles(each, n=4)
             middle, other = statistics.median(each), statistics.median(figures.get(OTHER, found)[way])
-            cells.append(f"{middle:.1f}{half}" + (f" ({middle / other:.2f})" if OTHER in figures and name != OTHER else ""))
+            part = f" ({middle / other:.2f})" if OTHER in figures and name != OTHER else ""
+            cells.append(f"{middle:.1f}{part}, {low:.{digits}f} to {high:.{digits}f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -328,17 +347,15 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help=f"directory whose {DOCUMENT} is brought up to date")
     arguments = parser.parse_args(given)
     rounds, seconds = (ROUNDS // 3, CPU_SECONDS // 3) if arguments.quick else (ROUNDS, CPU_SECONDS)
-    about, figures = report.machine(), {}
+    about, programs = report.machine(), dict(PROGRAMS)
+    if importlib.util.find_spec("pyaudio") is None:
+        print(f"{OTHER} is left out; it needs PyAudio", file=sys.stderr)
+        del programs[OTHER]
     with tempfile.TemporaryDirectory() as folder:
         spoken = Audio(clicks(rounds * SOUNDS), INPUT_RATE).save(Path(folder) / "spoken.wav")
-        for name, (code, argument) in PROGRAMS.items():
-            if code is ASYNCIO and importlib.util.find_spec("pyaudio") is None:
-                print(f"{name} is left out; it needs PyAudio", file=sys.stderr)
-                continue
-            figures[name] = measured(code, argument, spoken, rounds, seconds)
-            medians = {way: round(statistics.median(each), 1) for way, each in figures[name].items()}
-            print(f"{name}: {medians}", file=sys.stderr, flush=True)
-    part = f"{table(figures)}\n\nMedians of {rounds} rounds, {rounds * SOUNDS} for the microphone. {report.describe(about)}"
+        figures = measured(programs, spoken, rounds, seconds)
+    counts = f"Medians of {rounds} rounds ({rounds * SOUNDS} for the microphone, {CPU_ROUNDS} for the processor) and their quartiles."
+    part = f"{table(figures)}\n\n{counts} {report.describe(about)}"
     print(part)
     if arguments.output is not None:
         document = arguments.output / DOCUMENT

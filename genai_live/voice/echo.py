@@ -38,6 +38,8 @@ _AHEAD = 2
 _LEAST_DISTANCE = 3
 """Frames between a sound's time at the loudspeaker and its partner's at the microphone below which that is not so: no sound may
 come behind its echo, the converter's 10 ms included."""
+_FAINT = 3
+"""Samples up to this are silence: converters put a noise of 1 into it."""
 _LONGEST_WAIT = 15
 """Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
@@ -263,7 +265,7 @@ class Pairing:
                 far.appendleft(Frame(SILENCE.pcm, far[0].at - 1 / FRAMES_PER_SECOND))
         self._taken = 0
         self._distances.clear()
-        self.sounded = any(frame.pcm != SILENCE.pcm for frame in far)
+        self.sounded = any(max(map(abs, memoryview(frame.pcm).cast("h"))) > _FAINT for frame in far)
 
     def _look_at(self, heard: Frame, played: Frame) -> None:
         """Notes the distance of a pair, and whether it is another than before."""
