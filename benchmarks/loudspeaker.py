@@ -354,7 +354,7 @@ def main(given: Sequence[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         spoken = Audio(clicks(rounds * SOUNDS), INPUT_RATE).save(Path(folder) / "spoken.wav")
         figures = measured(programs, spoken, rounds, seconds)
-    counts = f"Medians of {rounds} rounds ({rounds * SOUNDS} for the microphone, {CPU_ROUNDS} for the processor) and their quartiles."
+    counts = f"Medians and quartiles of {rounds} rounds, {rounds * SOUNDS} for the microphone, {CPU_ROUNDS} for the processor."
     part = f"{table(figures)}\n\n{counts} {report.describe(about)}"
     print(part)
     if arguments.output is not None:
