@@ -1,8 +1,9 @@
 """``Conversation``: a session between a pair of ears and a mouth. It has no thread of its own, and nothing in it blocks.
 
-Messages come on the session's reader, time and the microphone's chunks on the thread that paces the session's sound, acts of
-the user on the end's thread or the caller's. All of them go through one ``Mailbox``, so that they are handled one at a time, by
-whichever thread is there; ``Dialogue`` decides. A session that was opened elsewhere has no callback free: one thread receives.
+Messages come on the session's reader, time on the thread that paces the session's sound, the microphone's chunks there or on the
+end's own thread, acts of the user on the end's thread or the caller's. All of them go through one ``Mailbox``, so that they are
+handled one at a time, by whichever thread is there; ``Dialogue`` decides. A session that was opened elsewhere has no callback
+free: one thread receives.
 """
 
 from __future__ import annotations

@@ -83,9 +83,6 @@ class Devices:
     feeds_promptly = True
     """Its thread is not a device's callback: it may take a lock, so that each chunk goes out at once."""
 
-    holds_back = 0.0
-    """Seconds within which what was heard is fed."""
-
     def __init__(
         self,
         input: int | str | None = None,
@@ -97,8 +94,7 @@ class Devices:
         self._wanted: dict[Side, int | str | None] = {"input": _device(input, "input"), "output": _device(output, "output")}
         self._cancels = flag(echo_cancellation, "echo_cancellation")
         self._block_ms = whole_number(block_ms, "block_ms", 5, 100)
-        if self._cancels:
-            self.holds_back = _HELD
+        self.holds_back = _HELD if self._cancels else 0.0
         self._stop = threading.Event()
         self._ready = threading.Event()
         """Set when sound flows, or cannot."""
