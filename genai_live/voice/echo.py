@@ -146,7 +146,7 @@ class EchoCanceller:
         if self._pairs.breaks > self._breaks:
             self._breaks = self._pairs.breaks
             self.disturbed()
-        if any(played is SILENCE for _, played in pairs):
+        if self._pairs.sounded and any(played is SILENCE for _, played in pairs):
             return bytes(len(pairs) * FRAME_BYTES)  # a reference is missing
         delay = statistics.fmean(played.at - heard.at for heard, played in pairs)
         self._delay = delay if self._delay is None else self._delay + (delay - self._delay) * len(pairs) / _RINGING
