@@ -76,37 +76,46 @@ class Dues(Generic[Thing]):
         """Of the entries that count."""
         self._entries: dict[Thing, tuple[float, int]] = {}
         self._numbers = itertools.count()
-
-    @property
-    def next_due(self) -> float:
+        self.next_due = NEVER
         """When the first thing is due; infinity when there is nothing."""
-        return self._heap[0][0] if self._heap else NEVER
 
     def put(self, thing: Thing, due: float) -> None:
         """Notes when to look. An earlier time that is noted already stays: looking too early costs one look."""
         noted = self._entries.get(thing)
         if due == NEVER or (noted is not None and noted[0] <= due):
             return
-        self.remove(thing)
+        self._forget(thing)
         entry = (due, next(self._numbers))
         self._entries[thing], self._things[entry[1]] = entry, thing
         heapq.heappush(self._heap, entry)
+        self._find_next()
 
     def remove(self, thing: Thing) -> None:
         """Forgets it."""
+        self._forget(thing)
+        self._find_next()
+
+    def _forget(self, thing: Thing) -> None:
         noted = self._entries.pop(thing, None)
         if noted is not None:
             del self._things[noted[1]]
-            while self._heap and self._heap[0][1] not in self._things:
-                heapq.heappop(self._heap)
+
+    def _find_next(self) -> None:
+        """An entry without its thing would wake somebody for nothing: with a microphone's sound 25 times a second."""
+        heap = self._heap
+        while heap and heap[0][1] not in self._things:
+            heapq.heappop(heap)
+        self.next_due = heap[0][0] if heap else NEVER
 
     def take(self, now: float) -> list[Thing]:
         """What is due; it is noted no more."""
         taken = []
         while self._heap and self._heap[0][0] <= now:
-            thing = self._things[self._heap[0][1]]
-            self.remove(thing)
-            taken.append(thing)
+            thing = self._things.get(heapq.heappop(self._heap)[1])
+            if thing is not None:
+                self._forget(thing)
+                taken.append(thing)
+        self._find_next()
         return taken
 
 
@@ -153,7 +162,7 @@ class Timetable(Dues[Timed]):
             self.remove(work)
         elif work in self._works:
             self._works[work] = False
-            self.put(work, due)
+            super().put(work, due)
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
@@ -64,7 +66,8 @@ class Sending:
         self._end = end and sink.automatic_detection
         self._end_told = True
         """True when the server waits for no more sound: nothing was sent yet, or the end was."""
-        self._pulled: PulledAhead | Fed | None = fed
+        self._pulled: PulledAhead | None = None
+        self._fed = fed
         self._turn = threading.Lock()
         """Whoever gets it, without waiting, sends; nobody else does meanwhile."""
         self._owner = owner
@@ -98,8 +101,9 @@ class Sending:
         """
         pacing = self.sink.pacing or pacing_thread
         try:
-            if isinstance(self._pulled, Fed):
-                self._pulled.wake_by(lambda: pacing.hurry(self), lambda: self._send_here(pacing))
+            if self._fed is not None:
+                wake = partial(pacing.hurry, self)
+                self._fed.wake_by(wake, wake if self.sink.pacing is not None else partial(self._send_here, wake))
             elif self.source.may_block:
                 self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
             self.pacing = pacing
@@ -140,21 +144,23 @@ class Sending:
             self._end_with(None)
         return due
 
-    def _send_here(self, pacing: Pacing) -> None:
-        """Sends on the thread that has fed the end of a chunk: no other has to wake up for it.
+    def _send_here(self, wake: Callable[[], object]) -> None:
+        """Sends on the thread that has fed the end of a chunk, so that no other has to wake up for it.
 
-        The reader that sessions share does that for all of them, and Ctrl-C may interrupt the main thread anywhere.
+        Not on the main thread, which Ctrl-C may interrupt anywhere, nor where sessions share a reader, which sends for all.
         """
-        if self.sink.pacing is None and threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
             now = time.monotonic()
             due = self.step(now)
             if due is not None and due > now + _SOON:
                 return
-        pacing.hurry(self)
+        wake()
 
     def _send_due(self, now: float) -> float | None:
         if self.cancelled.is_set():
             return None
+        if self._fed is not None:
+            return self._send_fed(self._fed, now)
         due = self._due(now)
         if due is None or due > now + EARLY:
             return due
@@ -164,6 +170,20 @@ class Sending:
         chunk, self._held = self._held, b""
         self._pass_on(chunk, now, wait=False)
         return self._due(now)
+
+    def _send_fed(self, fed: Fed, now: float) -> float | None:
+        """What was handed in is due at once."""
+        if self.sink.unsent_bytes > _UNSENT_LIMIT:
+            self.sink.check_usable()
+            return now + _UNSENT_RETRY
+        chunk = fed.take()
+        if chunk is None:  # it has not come yet
+            self.sink.check_usable()
+            return now + fed.look_after()
+        if not chunk:
+            return None
+        self._pass_on(chunk, now, wait=False)
+        return now + fed.look_after()
 
     def _due(self, now: float) -> float | None:
         """When the next chunk is due, which is held from then on; None at the end of the source."""
@@ -187,8 +207,9 @@ class Sending:
         return Pulled(next(self.source.chunks, b""), now, now) if self._pulled is None else self._pulled.take()
 
     def _end_with(self, error: BaseException | None) -> None:
-        if self._pulled is not None:
-            self._pulled.stop()
+        for pulled in (self._pulled, self._fed):
+            if pulled is not None:
+                pulled.stop()
         self._finish(error, wait=False)
         if self.error is not None and not isinstance(self.error, SessionClosed):  # that is reported by the session
             self._report(self.error)
