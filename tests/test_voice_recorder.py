@@ -193,3 +193,9 @@ def test_a_recorder_records_one_conversation() -> None:
     with pytest.raises(errors.ConfigError, match="one conversation"):
         recorder.begin(lambda: 0.0, RATE)
     recorder.close()
+
+
+def test_a_recording_is_no_mp3_and_says_so_before_it_begins(tmp_path: Path) -> None:
+    with pytest.raises(errors.ConfigError, match=r"name it \.wav"):
+        GrowingWav(tmp_path / "call.mp3", RATE, 2)
+    assert not list(tmp_path.iterdir())
