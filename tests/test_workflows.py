@@ -43,3 +43,9 @@ def test_a_step_that_is_not_there_is_refused() -> None:
     done = subprocess.run(["bash", ".ci/run", "nothing"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 2
     assert done.stderr.startswith("nothing is not a step: demo ")
+
+
+def test_nothing_is_published_that_has_not_passed_the_checks() -> None:
+    release = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    assert re.search(r"^  tests:\n    uses: \./\.github/workflows/tests\.yml$", release, re.MULTILINE)
+    assert "needs: [build, tests]" in release.partition("  publish:\n")[2]
