@@ -59,7 +59,9 @@ class ToolAnswers:
         if any(self._ledger.was_lost(_id_of(response)) for response in responses):
             raise TurnLost(CALL_LOST)
         payload = _json.dumps({"toolResponse": {"functionResponses": responses}})
-        self._channel.send(payload, Sent.RESPONSE, None, _Answers(self._ledger, self._lock, payload, responses), wait=wait)
+        self._channel.send(
+            payload, Sent.RESPONSE, None, _Answers(self._channel, self._ledger, self._lock, payload, responses), wait=wait
+        )
         if self._hold is not None:
             self._hold.release()
         self._channel.resume()  # of a response that is not spoken of, nothing else wakes a thread that waits for the turn
@@ -76,7 +78,15 @@ class ToolAnswers:
 class _Answers:
     """Tells the ledger of answers when they go out: ``protocol.Opening``."""
 
-    def __init__(self, ledger: Ledger, lock: threading.RLock, payload: Payload, responses: list[dict[str, Any]]) -> None:
+    def __init__(
+        self,
+        channel: Channel[LiveServerMessage],
+        ledger: Ledger,
+        lock: threading.RLock,
+        payload: Payload,
+        responses: list[dict[str, Any]],
+    ) -> None:
+        self._channel = channel
         self._ledger = ledger
         self._lock = lock
         self._payload = payload
@@ -89,9 +99,14 @@ class _Answers:
                 self._ledger.call_answered(_id_of(response), self._payload, is_last=is_last, is_spoken=is_spoken)
 
     def withdrawn(self) -> None:
+        """As of ``Opening``; what another connection was given meanwhile went out after all, and may be answered already."""
+        if self._channel.has_repeated(self._payload):
+            return
         with self._lock:
             for response in self._responses:
                 self._ledger.call_reopened(_id_of(response))
+        if self._channel.has_repeated(self._payload):  # just now
+            self.written()
 
 
 def _id_of(response: dict[str, Any]) -> str:

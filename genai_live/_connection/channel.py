@@ -249,8 +249,7 @@ class Channel(Generic[ServerMessage]):
             with self._lock:
                 if question is not None and question.closing:
                     return  # the reader was faster: it is lost with its connection, and told so
-                if answers is not None and any(payload is each for each in self._repeated):
-                    answers.written()
+                if self.has_repeated(payload):
                     return  # the reader was faster: the next connection has it already
                 if self._state is _C.CLOSED or (self._state is _READY and self._connection is not dead):
                     continue  # the end has come, or another connection
@@ -318,17 +317,28 @@ class Channel(Generic[ServerMessage]):
     def _send_waiting(self) -> bool:
         """Requires the lock, so that no message overtakes one that waited. False when the connection is lost again."""
         try:
-            self._repeated = []
-            for payload, kind in self.protocol.to_repeat():
-                if not self._outbox.holds(payload):
-                    self._repeated.append(payload)
-                    self._connection.send(payload, kind, wait=False)
+            for payload, kind in self._to_repeat():
+                self._connection.send(payload, kind, wait=False)
             while len(self._outbox):
                 self._connection.send(*self._outbox.first, wait=False)
                 self._outbox.remove_first()
         except SessionClosed:  # the rest waits for the next one
             return False
         return True
+
+    def _to_repeat(self) -> list[tuple[Payload, Sent]]:
+        """Requires the lock. What the next connection needs first, and does not get from the outbox.
+
+        It is noted before it is looked for once more: an answer that its own thread withdraws meanwhile is that thread's to send.
+        """
+        self._repeated = [payload for payload, _ in self.protocol.to_repeat() if not self._outbox.holds(payload)]
+        found = [each for each in self.protocol.to_repeat() if self.has_repeated(each[0])]
+        self._repeated = [payload for payload, _ in found]
+        return found
+
+    def has_repeated(self, payload: Payload) -> bool:
+        """True for a message that the connection of the moment was given before all else. Any thread."""
+        return any(payload is each for each in self._repeated)
 
     # For the connection of the moment: ``connection.Owner``. Its reader thread, or the thread that dials.
 
