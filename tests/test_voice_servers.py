@@ -7,12 +7,10 @@ import os
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import sys
 import threading
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -115,16 +113,6 @@ def test_a_worker_that_gunicorn_gives_up_waiting_for_sends_its_pages_away_before
         until(lambda: nobody_talks(emulator))
 
 
-def close(page: Page) -> None:
-    page.connection.socket.close()
-
-
-def reset(page: Page) -> None:
-    with suppress(OSError):  # the server was faster
-        page.connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    page.connection.socket.close()
-
-
 def left_of(pid: int) -> tuple[int, int]:
     """Threads and descriptors of a process."""
     process = Path(f"/proc/{pid}")
@@ -152,7 +140,7 @@ def test_of_300_abrupt_visitors_nothing_is_left() -> None:
                 page = Page(process.url, token)
                 if number % 3:
                     page.talks_or_is_gone()
-                (close if number % 2 else reset)(page)
+                (page.cut if number % 2 else page.reset)()
             assert stopped.stdout is not None
             assert stopped.stdout.readline() == b"here\n"
             stopped.send_signal(signal.SIGSTOP)
