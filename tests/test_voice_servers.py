@@ -20,6 +20,7 @@ import trustme
 
 from genai_live._network.frames import TEXT, frame
 from tests.processes import ROOT
+from tests.tls_front import plain_front
 from tests.voice_visitors import GTHREAD, SERVERS, TONE, Page, nobody_talks, token_of, visited
 from tests.waiting import PATIENCE, until
 
@@ -57,8 +58,8 @@ def test_a_server_with_its_own_tls_lends_its_sockets_and_gets_them_back(server: 
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
         names = ("--cert", "--key") if server == "werkzeug" else ("--certfile", "--keyfile")
         command = [*SERVERS[server], *(argument for name in names for argument in (name, str(pem)))]
-        with visited(command) as (process, emulator):
-            page = Page(process.url, token_of(process.url, context), ssl=context)
+        with visited(command) as (process, emulator), plain_front(int(process.url.rpartition(":")[2]), context) as port:
+            page = Page(f"http://127.0.0.1:{port}", token_of(process.url, context))
             page.comes("state_changed", state="listening")
             page.talk(TONE)
             page.comes("turn_ended")
