@@ -28,10 +28,12 @@ _SERVERS = {visitors.FASTAPI: _GOOGLES, visitors.GTHREAD: _OURS, visitors.GEVENT
 
 
 def draw(records: Sequence[Record], path: Path) -> None:
-    """Writes the picture."""
+    """Writes the picture, where there is anything to be seen."""
+    of_costs = chosen(records, suite="costs", transport="ws")
+    if not of_costs:
+        return
     figure = pyplot.figure(figsize=(13, 9.5), layout="constrained")
     grid = figure.add_gridspec(2, 6)
-    of_costs = chosen(records, suite="costs", transport="ws")
     for column, (measure, name, words) in enumerate(_BARS):
         axes = figure.add_subplot(grid[0, 2 * column : 2 * column + 2])
         _draw_bars(axes, chosen(of_costs, measure=measure), name, words, names=not column)

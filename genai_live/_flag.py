@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections import deque
 
 
 class Flag:
@@ -24,8 +23,9 @@ class Flag:
 
     def __init__(self) -> None:
         self._is_set = False
-        self._waiters: deque[threading.Lock] = deque()
-        """A taken lock for each thread that waits; ``set`` releases them all."""
+        self._waiters: dict[threading.Lock, None] = {}
+        """A taken lock for each thread that waits; ``set`` releases them all. A session has eight flags: an empty dict takes 64
+        bytes and none of the garbage collector's time, an empty deque 600."""
 
     def is_set(self) -> bool:
         """True once it was set, until it is cleared."""
@@ -34,9 +34,9 @@ class Flag:
     def set(self) -> None:
         """Sets the flag and wakes all who wait. Never blocks; more than once does no harm."""
         self._is_set = True
-        with contextlib.suppress(IndexError):
+        with contextlib.suppress(KeyError):
             while True:
-                self._waiters.popleft().release()
+                self._waiters.popitem()[0].release()
 
     def clear(self) -> None:
         """Waits begin anew."""
@@ -48,11 +48,10 @@ class Flag:
             return True
         waiter = threading.Lock()
         waiter.acquire()
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
         try:
             if not self._is_set:  # else it was set just before, and nobody will release this lock
                 waiter.acquire(timeout=-1 if timeout is None else max(0.0, timeout))
         finally:
-            with contextlib.suppress(ValueError):
-                self._waiters.remove(waiter)
+            self._waiters.pop(waiter, None)
         return self._is_set

@@ -282,11 +282,11 @@ class Session(MessageStream[LiveServerMessage]):
         closings = self._protocol.ledger.closings
         return TurnIterator(self._connection, Deadline.of(timeout), "the model's turn did not end", self._raise_end, closings)
 
-    def reserve(self, holder: str) -> Reserved[LiveServerMessage]:
+    def reserve(self, holder: str, *, receives: bool = True) -> Reserved[LiveServerMessage]:
         """Makes the caller the one receiver until ``release``; meanwhile WrongThread names ``holder`` to all else that receives.
 
         For what receives in the place of the user, such as a voice conversation: iterating over what this returns gives every
-        message. Sending stays free.
+        message. Sending stays free. Whose ``on_message`` takes all says ``receives=False``, and no message is kept meanwhile.
 
         Raises:
             WrongThread: another thread receives, or somebody has reserved it already.
@@ -295,11 +295,13 @@ class Session(MessageStream[LiveServerMessage]):
         messages = MessageIterator(self._connection, Deadline(None), "", self._raise_unless_clean)
         reserved = Reserved(messages, holder, self._unreserve)
         self._reserved = reserved
+        self._connection.inbox.keeps = receives
         return reserved
 
     def _unreserve(self, reserved: object) -> None:
         if self._reserved is reserved:
             self._reserved = None
+            self._connection.inbox.keeps = True
 
     def collect(
         self,

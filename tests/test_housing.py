@@ -89,6 +89,7 @@ ELSEWHERE: dict[str, str] = {
     "web/leaving": "test_django_servers",
     "web/live_voice": "test_django_servers",
     "web/redis_store": "test_keeping test_moving",
+    "web/page_sound": "test_web_parts",
     "web/unheard": "test_keeping",
     "web/allowance": "test_web_parts test_browser_end",
     "web/blocking_line": "test_browser_end",

@@ -17,6 +17,7 @@ from genai_live import ApiClient, Live, LiveCallbacks, ReconnectPolicy, Session,
 from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import LiveProtocol
 from genai_live._network.transport import Transport
+from genai_live._tool_answers import _Answers
 from genai_live.errors import (
     ClosedByServer,
     CloseInfo,
@@ -363,6 +364,52 @@ def test_a_question_that_was_told_as_lost_is_not_sent_by_a_thread_that_finds_out
                 session.ask("x" * 20_000_000, timeout=PATIENCE)
             assert session.ask("last", timeout=PATIENCE).text == "last"
     assert [text[:4] for text in service.texts] == ["last"]
+
+
+def test_an_answer_that_was_repeated_is_not_sent_by_a_thread_that_finds_out_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As above, of a call: it lives on, so that its answer is repeated."""
+
+    def unread(connection: ServerConnection) -> None:
+        service.read(connection)
+        connection.send(handle("h1"))
+        connection.send(message(toolCall={"functionCalls": [{"id": "c1", "name": "f", "args": {}}]}))
+        under_way.wait(PATIENCE)
+        drop(connection)
+
+    def second(connection: ServerConnection) -> None:
+        service.read(connection)
+        connection.send(text_part("done"))
+        connection.send(TURN_COMPLETE)
+        echo(lambda: service)(connection)
+
+    under_way, is_back, withdrawn = threading.Event(), threading.Event(), _Answers.withdrawn
+    push = Transport._push_slowly
+
+    def pushed(transport: Transport, patience: Any) -> None:
+        under_way.set()
+        push(transport, patience)
+
+    def noticed(answers: _Answers) -> None:
+        assert is_back.wait(PATIENCE)
+        withdrawn(answers)
+
+    def on_message(each: types.LiveServerMessage) -> None:
+        if each.reconnected is not None:
+            is_back.set()
+
+    monkeypatch.setattr(Transport, "_push_slowly", pushed)
+    monkeypatch.setattr(_Answers, "withdrawn", noticed)
+    service = Service(unread, second)
+    with live_server(service) as url:
+        live = client_of(url).live
+        with live.connect(model=MODEL, reconnect=QUICK, timeout=PATIENCE, callbacks={"on_message": on_message}) as session:
+            call = session.ask("question", timeout=PATIENCE).tool_calls[0]
+            session.send_tool_response(function_responses={"id": call.id, "name": "f", "response": {"x": "x" * 20_000_000}})
+            assert session.collect(timeout=PATIENCE).text == "done"
+            assert session.ask("last", timeout=PATIENCE).text == "last"
+    assert sum("toolResponse" in each for each in service.received) == 1
 
 
 def test_a_pending_tool_call_survives_and_its_answer_goes_over_the_next_connection() -> None:

@@ -31,9 +31,9 @@ class Taken:
         self.fed = Fed(feed, chunk_ms, self.sent.append)
 
     def all(self) -> list[Any]:
-        while (pulled := self.fed.take()) is not None:
-            self.sent.append(pulled.chunk)
-            if not pulled.chunk:
+        while (chunk := self.fed.take()) is not None:
+            self.sent.append(chunk)
+            if not chunk:
                 break
         return self.sent
 
@@ -238,3 +238,18 @@ def test_who_has_reserved_a_session_is_its_one_receiver_until_it_lets_go() -> No
         thread.join(PATIENCE)
         assert not thread.is_alive()
         assert session.ask("Again", timeout=PATIENCE).audio
+
+
+def test_what_a_callback_takes_for_a_conversation_is_not_kept_and_what_comes_later_is() -> None:
+    messages: list[Any] = []
+    with LiveEmulator(voice=False, pace=0.0) as emulator:
+        client = Client(api_key="k", http_options={"base_url": emulator.url})
+        callbacks = {"on_message": messages.append}
+        config = {"response_modalities": ["AUDIO"]}
+        with client.live.connect(model="emulator", config=config, callbacks=callbacks) as session:
+            reserved = session.reserve("a conversation", receives=False)
+            session.send_text("Hello")
+            until(lambda: any(each.ends_turn for each in messages))
+            assert (session.stats.waiting_messages, session.stats.forgotten) == (0, len(messages))
+            reserved.release()
+            assert session.ask("Again", timeout=PATIENCE).audio

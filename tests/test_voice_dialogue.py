@@ -803,7 +803,7 @@ def test_whatever_comes_no_sound_is_counted_twice_and_each_turn_ends_once(
     talk.dialogue.end(talk.now, talk.heard / 2 / RATE_OUT, talk.flushed, lost)
     turns = talk.told(TurnEnded)
     assert talk.dialogue.state is ConversationState.ENDED
-    assert not talk.dialogue.wants_look
+    assert talk.dialogue.look_after(reports=False) is None
     heard = sum(said.heard or 0.0 for turn in turns for said in turn.utterances if said.speaker == "model")
     assert heard <= talk.heard / 2 / RATE_OUT + 1e-6
     if confirms:

@@ -231,7 +231,8 @@ def test_every_sample_is_heard_once_and_counted(page: Page, server: PageServer) 
     assert page.evaluate(f"{ELEMENT}.stats.underruns") == 0
     reports = [each["seconds"] for each in visit.of("played")]
     assert reports == sorted(reports)
-    assert max(later - earlier for earlier, later in pairwise([0.0, *reports])) < 0.15
+    assert 0.0 < reports[0] < 0.05, "the first says that sound begins"
+    assert max(later - earlier for earlier, later in pairwise(reports)) < 0.3
 
 
 def test_sound_of_another_rate_is_heard_at_its_own(page: Page, server: PageServer) -> None:

@@ -24,8 +24,9 @@ from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing
 from genai_live.web.allowance import IDLE, LONG, Bucket, Hours
 from genai_live.web.asgi_line import AsgiLine
 from genai_live.web.outgoing import Outgoing, Pace, Window
+from genai_live.web.page_sound import PageSound
 from genai_live.web.visitor_socket import MOST_BYTES, VisitorSocket
-from genai_live.web.wire_format import BadMessage, Played, Start
+from genai_live.web.wire_format import OUTPUT_BYTES, BadMessage, Played, Start
 from tests.waiting import PATIENCE, until
 
 # Words
@@ -102,6 +103,38 @@ def test_a_conversation_ends_when_nobody_speaks_or_when_it_was_long() -> None:
     hours.spoken(890.0)
     assert hours.over(900.0) is LONG
     assert Hours(None, None, 0.0).over(1e9) is None
+
+
+def test_a_page_has_heard_no_more_than_it_was_given_and_no_less_than_before() -> None:
+    sound, second = PageSound(), bytes(OUTPUT_BYTES)
+    sound.give(second)
+    assert sound.report(0.25, 0)
+    assert (sound.played, sound.waiting) == (0.25, 0.75)
+    assert not sound.report(0.125, 0)
+    assert sound.report(7.0, 3)
+    assert (sound.played, sound.waiting, sound.flushes) == (1.0, 0.0, 0)
+
+
+def test_sound_that_a_page_never_took_counts_as_heard_and_a_replay_does_not() -> None:
+    sound, second = PageSound(), bytes(OUTPUT_BYTES)
+    sound.replay(second)
+    sound.give(second)
+    sound.drop(OUTPUT_BYTES // 4)
+    assert (sound.played, sound.dropped) == (0.25, 0.25)
+    assert sound.report(1.5, 0)
+    assert sound.played == 0.75
+
+
+def test_after_a_flush_only_what_is_given_then_waits() -> None:
+    sound, second = PageSound(), bytes(OUTPUT_BYTES)
+    sound.give(second)
+    sound.report(0.25, 0)
+    sound.flush()
+    assert (sound.waiting, sound.unheard.read()) == (0.0, (b"", 0.0, 1))
+    assert not sound.report(0.25, 1)
+    assert sound.flushes == 1
+    sound.give(second)
+    assert sound.waiting == 1.0
 
 
 # What waits

@@ -37,7 +37,7 @@ LIMIT = 0.05
 PAGE_LIMIT = 0.01
 ARRIVED = 0.999
 WARM, SECONDS = 2.0, 6.0
-REPORTS = 10
+REPORTS = 4
 TRANSPORTS = {"ws": False, "wss": True}
 
 

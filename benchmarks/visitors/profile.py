@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import collections
-import importlib.util
 import re
 import subprocess
 import sys
@@ -26,11 +25,12 @@ GROUPS = (
 """By the file of the innermost function in Python; what C does counts for who called it. The system's calls, in which Python's
 lock is free, are not among the samples."""
 OTHER = "other"
+_PY_SPY = Path(sys.executable).with_name("py-spy")
 
 
 def is_there() -> bool:
     """True where py-spy is installed."""
-    return importlib.util.find_spec("py_spy") is not None
+    return _PY_SPY.exists()
 
 
 def shares(pid: int, seconds: int) -> dict[str, float]:
@@ -38,15 +38,7 @@ def shares(pid: int, seconds: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         samples = Path(directory) / "samples"
         options = ("--rate", str(RATE), "--duration", str(seconds), "--format", "raw", "--output", str(samples))
-        command = (
-            str(Path(sys.executable).with_name("py-spy")),
-            "record",
-            "--gil",
-            "--full-filenames",
-            "--pid",
-            str(pid),
-            *options,
-        )
+        command = (str(_PY_SPY), "record", "--gil", "--full-filenames", "--pid", str(pid), *options)
         subprocess.run(command, capture_output=True, check=False, timeout=seconds + 30)
         text = samples.read_text(encoding="utf-8") if samples.exists() else ""
     counts: collections.Counter[str] = collections.Counter()

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("genai_live")
 
+_SOUND = Sent.AUDIO
+"""What is sent most, and asks nothing: an Enum's hash is Python (docs/performance.md)."""
 ATTEMPT_TIMEOUT = 30.0
 """Seconds for one further attempt, from name lookup to setupComplete; the service needs 0.3 to 0.8 s."""
 FAREWELL = 1.0
@@ -122,6 +124,8 @@ class Channel(Generic[ServerMessage]):
         """Written under the lock, read without it by senders."""
         self._outage = None if policy is None else Outage(policy)
         self._outbox = Outbox(0 if policy is None else policy.outbox_bytes)
+        self._repeated: list[Payload] = []
+        """What the connection of the moment was given before all else: answers to calls of the one before."""
         self._past = Counters()
         """Of the connections before this one."""
         self._leave_by: float | None = None
@@ -227,7 +231,7 @@ class Channel(Generic[ServerMessage]):
             TimeoutError: the deadline passed.
             OutboxFull: too much waits already; nothing was sent.
         """
-        if question is None and kind in ASKS:
+        if question is None and kind is not _SOUND and kind in ASKS:
             question = self.protocol.question(kind)
         dead = None
         while True:
@@ -245,6 +249,9 @@ class Channel(Generic[ServerMessage]):
             with self._lock:
                 if question is not None and question.closing:
                     return  # the reader was faster: it is lost with its connection, and told so
+                if answers is not None and any(payload is each for each in self._repeated):
+                    answers.written()
+                    return  # the reader was faster: the next connection has it already
                 if self._state is _C.CLOSED or (self._state is _READY and self._connection is not dead):
                     continue  # the end has come, or another connection
                 if self._state is _READY:
@@ -311,8 +318,10 @@ class Channel(Generic[ServerMessage]):
     def _send_waiting(self) -> bool:
         """Requires the lock, so that no message overtakes one that waited. False when the connection is lost again."""
         try:
+            self._repeated = []
             for payload, kind in self.protocol.to_repeat():
                 if not self._outbox.holds(payload):
+                    self._repeated.append(payload)
                     self._connection.send(payload, kind, wait=False)
             while len(self._outbox):
                 self._connection.send(*self._outbox.first, wait=False)

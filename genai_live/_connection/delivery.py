@@ -225,17 +225,20 @@ class Delivery(Generic[ServerMessage]):
             self._show_calls(on_message, message, payload, mark)
         # What the callback sees is kept as bytes: hundreds of thousands of kept objects had the garbage collector stop 400
         # sessions for 250 ms at a time.
-        waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
-        if inbox.is_gathering:
-            if waiting >= inbox.limit_bytes and inbox.pause_if_full():
-                self._pause()
-        elif waiting > inbox.kept_bytes:
-            inbox.forget_oldest()
-        if inbox.is_awaited:
-            inbox.wake()
+        if inbox.keeps:
+            waiting = inbox.put(payload if message.decode_error is None else message, len(payload), mark)
+            if inbox.is_gathering:
+                if waiting >= inbox.limit_bytes and inbox.pause_if_full():
+                    self._pause()
+            elif waiting > inbox.kept_bytes:
+                inbox.forget_oldest()
+            if inbox.is_awaited:
+                inbox.wake()
+        else:
+            inbox.pass_over(mark)
         if not calls:
             self._hand_over(on_message, message, payload, mark)
-        if self.dispatcher.pause_if_full():
+        if self.dispatcher.callbacks.executor is not None and self.dispatcher.pause_if_full():
             self._pause()
 
     def _show_calls(

@@ -73,6 +73,8 @@ class Inbox(Generic[ServerMessage]):
         """Bytes kept while no thread gathers a turn: as many as the limit, or fewer where callbacks have seen them."""
         self.kept_bytes = backlog_bytes if backlog_bytes == limit_bytes else min(backlog_bytes, UNRECEIVED_BYTES)
         """The same, or less before any thread has received."""
+        self.keeps = True
+        """False while nobody will receive: what callbacks have seen is passed over."""
         self.forgotten = 0
         self.is_updating = False
         """True while the receiver of a turn calls its caller's ``on_update``."""
@@ -129,6 +131,12 @@ class Inbox(Generic[ServerMessage]):
             return before + size - messages[0][2]  # type: ignore[index]  # None is the end, raised already
         except (IndexError, TypeError):  # a receiver was faster
             return 0
+
+    def pass_over(self, mark: Mark) -> None:
+        """Notes that a message was seen by a callback, and is not kept."""
+        self.forgotten += 1
+        if mark.question is not None and not mark.late:
+            mark.question.incomplete = True
 
     def wake(self) -> None:
         """Wakes the receiver, if one waits. Never blocks."""
@@ -188,9 +196,8 @@ class Inbox(Generic[ServerMessage]):
 
     def _forget(self, item: Item[ServerMessage]) -> None:
         message, mark, _, _ = item
-        self.forgotten += message is not None
-        if mark.question is not None and not mark.late:
-            mark.question.incomplete = True
+        self.pass_over(mark)
+        self.forgotten -= message is None  # a mark alone
 
     # The receiver. Everything but ``next`` requires the claim.
 

@@ -84,9 +84,10 @@ class Reader:
         self._everybody = False
         """True when all of them are."""
         self._start_lock = threading.RLock()
-        """Guards ``_thread``, ``_wake_writer`` and ``_timetable``: a reader about to end, and something about to come. Reentrant,
+        """Guards ``_thread``, ``_wake_writer`` and ``timetable``: a reader about to end, and something about to come. Reentrant,
         because a signal handler may cancel a stream."""
-        self._timetable = Timetable()
+        self.timetable = Timetable()
+        """What is due that is not a connection's."""
         self._thread: threading.Thread | None = None
         self._wake_writer: socket.socket | None = None
 
@@ -107,11 +108,11 @@ class Reader:
         """
         self._check_process()
         with self._start_lock:
-            self._timetable.put(work, time.monotonic())
+            self.timetable.put(work, time.monotonic())
             try:
                 self._rouse()
             except BaseException:
-                self._timetable.put_back(work, None)
+                self.timetable.put_back(work, None)
                 raise
 
     def hurry(self, work: Timed) -> None:
@@ -120,20 +121,23 @@ class Reader:
         Sound that came over one of its sockets goes out over another at once: served by the timetable, one chunk in each round
         of the loop, it would fall behind what the rounds bring the other way.
         """
-        self._check_process()
-        if self.is_current and self._serve_now(work):
+        if self._process is not _process.current:
+            self._check_process()
+        if self._thread is threading.current_thread() and self._serve_now(work):
             return
         with self._start_lock:
-            if self._timetable.hurry(work, time.monotonic()):
+            if self.timetable.hurry(work, time.monotonic()):
                 self._rouse()
 
     def _serve_now(self, work: Timed) -> bool:
         """False when the work is over, or this is called while it is served."""
         with self._start_lock:
-            is_taken = self._timetable.take_one(work)
-        if is_taken:
-            self.serve([work])
-        return is_taken
+            if not self.timetable.take_one(work):
+                return False
+        due = served(work, time.monotonic())
+        with self._start_lock:
+            self.timetable.put_back(work, due)
+        return True
 
     def attend(self, connection: Readable) -> None:
         """Makes the loop look at this connection now. Any thread, never blocks."""
@@ -217,7 +221,7 @@ class Reader:
         if self._process is not _process.current:
             with _child_lock:
                 if self._process is not _process.current:
-                    self._start_lock, self._timetable = threading.RLock(), Timetable()
+                    self._start_lock, self.timetable = threading.RLock(), Timetable()
                     self._new, self._asking = deque(), deque()
                     self._thread = self._wake_writer = None
                     self._process = _process.current
@@ -248,7 +252,7 @@ class Reader:
             connection.fail(error)
             connection.retire()
         with self._start_lock:
-            works = self._timetable.take_all()
+            works = self.timetable.take_all()
         self.serve(works)  # those of the sessions that have just ended find that out; others wait for the next thread
 
     # For the loop.
@@ -267,15 +271,10 @@ class Reader:
         while self._asking:
             yield self._asking.popleft()
 
-    @property
-    def next_due(self) -> float:
-        """When something is due that is not a connection's: infinity when there is nothing."""
-        return self._timetable.next_due
-
     def serve_due(self, now: float) -> None:
         """Serves what is due."""
         with self._start_lock:
-            works = self._timetable.take(now)
+            works = self.timetable.take(now)
         self.serve(works)
 
     def serve(self, works: list[Timed]) -> None:
@@ -283,12 +282,12 @@ class Reader:
         for work in works:
             due = served(work, time.monotonic())
             with self._start_lock:
-                self._timetable.put_back(work, due)
+                self.timetable.put_back(work, due)
 
     def may_end(self) -> bool:
         """True when nothing is left to read or to pace; from then on what is new starts a new thread."""
         with self._start_lock:
-            if self._new or self._timetable:
+            if self._new or self.timetable:
                 return False
             if self.shared:
                 self._thread = None
@@ -319,7 +318,8 @@ class _Loop:
             # connections neither a message nor one that comes or goes costs more than with one.
             attention, asking = False, []
             try:
-                ready = wait(min(max(0.0, min(self._dues.next_due, reader.next_due - EARLY) - monotonic()), _LONGEST_WAIT))
+                due = min(self._dues.next_due, reader.timetable.next_due - EARLY)
+                ready = wait(min(max(0.0, due - monotonic()), _LONGEST_WAIT))
             except (OSError, ValueError) as error:
                 self._let_go_of_the_reason(error)
                 ready = []
@@ -338,7 +338,7 @@ class _Loop:
                 if process is not _process.current:
                     return  # a callback forked, and returned in the child: the bytes are the parent's
             now = monotonic()
-            if reader.next_due <= now + EARLY:
+            if reader.timetable.next_due <= now + EARLY:
                 reader.serve_due(now)
             if attention or asking or now >= self._dues.next_due:
                 self._attend(asking, monotonic())

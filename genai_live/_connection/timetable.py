@@ -76,11 +76,8 @@ class Dues(Generic[Thing]):
         """Of the entries that count."""
         self._entries: dict[Thing, tuple[float, int]] = {}
         self._numbers = itertools.count()
-
-    @property
-    def next_due(self) -> float:
+        self.next_due = NEVER
         """When to look again: not later than anything is due; infinity when there is nothing."""
-        return self._heap[0][0] if self._heap else NEVER
 
     def put(self, thing: Thing, due: float) -> None:
         """Notes when to look. An earlier time that is noted already stays: looking too early costs one look."""
@@ -91,6 +88,7 @@ class Dues(Generic[Thing]):
         entry = (due, next(self._numbers))
         self._entries[thing], self._things[entry[1]] = entry, thing
         heapq.heappush(self._heap, entry)
+        self.next_due = self._heap[0][0]
 
     def remove(self, thing: Thing) -> None:
         """Forgets it."""
@@ -106,6 +104,7 @@ class Dues(Generic[Thing]):
             if thing is not None:
                 self.remove(thing)
                 taken.append(thing)
+        self.next_due = self._heap[0][0] if self._heap else NEVER
         return taken
 
 
@@ -152,7 +151,7 @@ class Timetable(Dues[Timed]):
             self.remove(work)
         elif work in self._works:
             self._works[work] = False
-            self.put(work, due)
+            super().put(work, due)
 
     def take_all(self) -> list[Timed]:
         """Everything, due or not, to be served and then put back."""

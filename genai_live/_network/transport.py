@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from types import BuiltinMethodType
 from typing import TYPE_CHECKING, Protocol
 
-from genai_live._deadline import NEVER, Deadline
+from genai_live._deadline import Deadline
 from genai_live._network.frames import CLOSE, EVENTS_AT_ONCE, FINAL, Event, Frame, FrameParser, Violation
 from genai_live._network.tcp import shut_down, words_in
 
@@ -34,7 +34,8 @@ the receiver is woken more often; twice as many do not stay in a core's cache on
 TLS_RECORD_BYTES = 16_384
 """What one TLS record holds at most (RFC 8446 section 5.1); OpenSSL returns at most one record from a read."""
 _BURST_RECORDS = 4
-"""TLS records read in a row from which more are expected behind one that is not full."""
+"""TLS records read in a row from which more are expected behind one that is not full: a record ends where the peer's write did,
+with another behind it. To stop there costs wake-ups (docs/performance.md)."""
 _RETRY_AFTER = 0.05
 """Seconds after which a write that OpenSSL wants to read for is tried again: the reader may have taken the bytes it waits for."""
 
@@ -104,9 +105,6 @@ class _Incoming:
         """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
         self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
         """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that finds nothing."""
-        self._burst = NEVER if self._pending is None else _BURST_RECORDS
-        """Reads in a row from which that does not hold: a TLS record ends where the peer's write did, with another behind it.
-        To stop there costs wake-ups (docs/performance.md)."""
         self._in_a_row = 0
         """Reads that brought something, since the last one behind which nothing more was expected."""
 
@@ -145,7 +143,8 @@ class _Incoming:
             return b""
         self.bytes_read += len(data)
         self._in_a_row += 1
-        if len(data) < self._full_read and not unread and self._in_a_row < self._burst:
+        goes_on = unread or len(data) >= self._full_read or (self._pending is not None and self._in_a_row >= _BURST_RECORDS)
+        if not goes_on:
             self._in_a_row = 0
         return data
 
@@ -339,7 +338,8 @@ class Transport(_Incoming):
     @property
     def waiting_bytes(self) -> int:
         """Bytes that ``write_soon`` took and the socket did not yet."""
-        return max(0, len(self._frame) - self._sent) + sum(len(frame) for frame, _ in tuple(self._soon))
+        waiting = max(0, len(self._frame) - self._sent)
+        return waiting + sum(len(frame) for frame, _ in tuple(self._soon)) if self._soon else waiting
 
     @property
     def unwritten(self) -> list[Opening]:

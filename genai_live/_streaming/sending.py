@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from contextlib import closing
+from functools import partial
 
 from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.timetable import EARLY, Pacing
@@ -57,7 +58,8 @@ class Sending:
         self._end = end and sink.automatic_detection
         self._end_told = True
         """True when the server waits for no more sound: nothing was sent yet, or the end was."""
-        self._pulled: PulledAhead | Fed | None = fed
+        self._pulled: PulledAhead | None = None
+        self._fed = fed
         self._owner = owner
         """Kept alive until all is sent: a session that is dropped ends."""
 
@@ -89,8 +91,8 @@ class Sending:
         """
         pacing = self.sink.pacing or pacing_thread
         try:
-            if isinstance(self._pulled, Fed):
-                self._pulled.wake_by(lambda: pacing.hurry(self))
+            if self._fed is not None:
+                self._fed.wake_by(partial(pacing.hurry, self))
             elif self.source.may_block:
                 self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
             self.pacing = pacing
@@ -126,6 +128,8 @@ class Sending:
     def _send_due(self, now: float) -> float | None:
         if self.cancelled.is_set():
             return None
+        if self._fed is not None:
+            return self._send_fed(self._fed, now)
         due = self._due(now)
         if due is None or due > now + EARLY:
             return due
@@ -135,6 +139,20 @@ class Sending:
         chunk, self._held = self._held, b""
         self._pass_on(chunk, now, wait=False)
         return self._due(now)
+
+    def _send_fed(self, fed: Fed, now: float) -> float | None:
+        """What was handed in is due at once."""
+        if self.sink.unsent_bytes > _UNSENT_LIMIT:
+            self.sink.check_usable()
+            return now + _UNSENT_RETRY
+        chunk = fed.take()
+        if chunk is None:  # it has not come yet
+            self.sink.check_usable()
+            return now + fed.look_after()
+        if not chunk:
+            return None
+        self._pass_on(chunk, now, wait=False)
+        return now + fed.look_after()
 
     def _due(self, now: float) -> float | None:
         """When the next chunk is due, which is held from then on; None at the end of the source."""
@@ -158,8 +176,9 @@ class Sending:
         return Pulled(next(self.source.chunks, b""), now, now) if self._pulled is None else self._pulled.take()
 
     def _end_with(self, error: BaseException | None) -> None:
-        if self._pulled is not None:
-            self._pulled.stop()
+        for pulled in (self._pulled, self._fed):
+            if pulled is not None:
+                pulled.stop()
         self._finish(error, wait=False)
         if self.error is not None and not isinstance(self.error, SessionClosed):  # that is reported by the session
             self._report(self.error)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,7 +9,6 @@ from contextlib import suppress
 from genai_live import _arguments
 from genai_live._connection.protocol import Sent
 from genai_live._streaming.sound_sink import Mark
-from genai_live._streaming.sound_source import Pulled
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.audio.pcm import check_rate, chunk_bytes
 
@@ -129,52 +127,60 @@ class Fed:
         """Taken, and less than a chunk."""
         self._misses = 0
 
-    def take(self) -> Pulled | None:
+    def take(self) -> bytes | None:
         """The next chunk; an empty one is the end; None when it has not come yet. Sends what stands before it."""
         feed = self._feed
         if feed.paused:
             return None
         while True:
             if len(self._buffer) >= self._chunk_bytes:
-                return self._cut(self._chunk_bytes)
+                return self._heard(self._cut(self._chunk_bytes))
             first = feed._sounds[0] if feed._sounds else None  # another step of the same work
             mark = feed._marks[0] if feed._marks else None
             if mark is not None and (first is None or mark[0] <= first[0] - len(first[1])):
                 if self._buffer:
-                    return self._cut(len(self._buffer))
+                    return self._heard(self._cut(len(self._buffer)))
                 feed._marks.popleft()
                 if mark[1] is None:
-                    return Pulled(b"", 0.0, 0.0)
+                    return b""
                 self._send_mark(mark[1])
             elif first is None:
                 self._misses += 1
                 return None
             else:
-                self._take_sound()
+                sound = self._take_sound()
+                if len(sound) == self._chunk_bytes and not self._buffer:  # a page sends whole chunks
+                    return self._heard(sound)
+                self._buffer += sound
 
-    def _take_sound(self) -> None:
+    def _take_sound(self) -> bytes:
         feed = self._feed
         try:
             _, pcm = feed._sounds.popleft()
         except IndexError:  # it was just dropped
-            return
+            return b""
         feed._taken += len(pcm)
-        self._buffer += pcm if self._resampler is None else self._resampler.feed(pcm)
+        return pcm if self._resampler is None else self._resampler.feed(pcm)
 
-    def _cut(self, size: int) -> Pulled:
-        self._misses = 0
+    def _cut(self, size: int) -> bytes:
         chunk = bytes(self._buffer[:size])
         del self._buffer[:size]
+        return chunk
+
+    def _heard(self, chunk: bytes) -> bytes:
+        self._misses = 0
         if self._feed.on_chunk is not None:
             self._feed.on_chunk(chunk)
-        now = time.monotonic()
-        return Pulled(chunk, now, now)
+        return chunk
 
     def look_after(self) -> float:
-        """Seconds until the next look, after one that found nothing."""
-        if self._feed.prompt:
+        """Seconds until the next look."""
+        feed = self._feed
+        if not feed.paused and (feed._sounds or feed._marks or len(self._buffer) >= self._chunk_bytes):
+            return 0.0
+        if feed.prompt:
             return _PROMPT_LOOK
-        if self._feed.paused or self._misses > _IDLE_LOOKS:
+        if feed.paused or self._misses > _IDLE_LOOKS:
             return _IDLE_LOOK
         return _NEXT_LOOK if self._misses > 1 else max(_NEXT_LOOK, self._chunk_seconds - _EARLY_LOOK)
 

@@ -227,12 +227,17 @@ class LiveServerMessage(Message):
         content = self.server_content
         if content is None or content.model_turn is None:
             return None
-        blobs = [part.inline_data for part in content.model_turn.parts or () if part.inline_data]
-        sound = [blob for blob in blobs if blob.data and (blob.mime_type or "").startswith("audio/")]
-        if not sound:
+        pieces: list[bytes] = []
+        mime_type = ""
+        for part in content.model_turn.parts or ():
+            blob = part.inline_data
+            if blob is not None and blob.data and (blob.mime_type or "").startswith("audio/"):
+                mime_type = mime_type or blob.mime_type or ""
+                pieces.append(blob.data)
+        if not pieces:
             return None
-        pcm = b"".join([blob.data or b"" for blob in sound])
-        return of_whole_samples(_whole_samples(pcm), _rate_of(sound[0].mime_type or ""))
+        pcm = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return of_whole_samples(_whole_samples(pcm), OUTPUT_RATE if mime_type == _USUAL else _rate_of(mime_type))
 
     @property
     def interrupted(self) -> bool:
@@ -268,8 +273,6 @@ def _whole_samples(pcm: bytes) -> bytes:
 
 def _rate_of(mime_type: str) -> int:
     """Hz; where the MIME type names none, or one that is not a number, that of the service's speech."""
-    if mime_type == _USUAL:
-        return OUTPUT_RATE
     try:
         return rate_of(mime_type, OUTPUT_RATE)
     except ConfigError:

@@ -65,7 +65,7 @@ from genai_live.voice.files import Files
 from genai_live.voice.latency import Latencies
 from genai_live.voice.recorder import FileRecorder, MemoryRecorder, Recorder
 from genai_live.voice.sound_cards import SoundDevice, sound_devices
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
+from genai_live.voice.sound_end import Control, Heard, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [
     "AnswerLost",
@@ -80,6 +80,7 @@ __all__ = [
     "Event",
     "FileRecorder",
     "Files",
+    "Heard",
     "Interrupted",
     "Latencies",
     "Latency",

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from genai_live import Session
@@ -25,7 +26,7 @@ from genai_live.reconnection import ReconnectPolicy
 from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
 from genai_live.voice.audience import Audience
 from genai_live.voice.detection import loudness
-from genai_live.voice.dialogue import Dialogue
+from genai_live.voice.dialogue import LATER, Dialogue
 from genai_live.voice.events import ConversationState, DeviceChanged, Ended, Event, Level, Utterance
 from genai_live.voice.latency import Latencies
 from genai_live.voice.mailbox import Mailbox
@@ -33,7 +34,20 @@ from genai_live.voice.microphone import Microphone
 from genai_live.voice.mouth import Mouth
 from genai_live.voice.recorder import FileRecorder, Recorder, recorder_of
 from genai_live.voice.settings import Settings, completed
-from genai_live.voice.sound_end import Control, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute, check_rates, lacks
+from genai_live.voice.sound_end import (
+    Control,
+    Heard,
+    Moved,
+    Mute,
+    Press,
+    Rates,
+    Release,
+    SoundEnd,
+    Text,
+    Unmute,
+    check_rates,
+    lacks,
+)
 
 if TYPE_CHECKING:
     from genai_live import Client
@@ -204,7 +218,7 @@ class Conversation:
             self._give_up()
             raise
         try:
-            self._reserved = session.reserve(_HOLDER)
+            self._reserved = session.reserve(_HOLDER, receives=False)
             self._begin(session, rates, Settings.of(session.setup))
         except BaseException:
             session.close()
@@ -232,7 +246,7 @@ class Conversation:
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
-        self._reports_every: float = getattr(end, "reports_every", 0.0)
+        self._reports: bool = getattr(end, "reports", False)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
         """When the next look at the end is due, in seconds of the conversation."""
@@ -318,7 +332,7 @@ class Conversation:
             self._microphone.start(session, rates.input, has_button=has_button, half_duplex=self._half_duplex)
             self._dialogue.open(self._now())
             self._mailbox.open()
-            self._look_later()
+            self._look_later(LATER)
             if self._levels:
                 session.call_later(METER, self._meter)
             self._is_open = True
@@ -331,7 +345,7 @@ class Conversation:
     # What comes: the session's thread, the end's, the caller's.
 
     def _take_message(self, message: LiveServerMessage) -> None:
-        self._post(lambda now: self._handle_message(message, now))
+        self._mailbox.post(partial(self._handle_message, message))
 
     def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
         def take(message: LiveServerMessage) -> None:
@@ -373,7 +387,7 @@ class Conversation:
 
     def _control(self, control: Control) -> None:
         """What the person at the end does, also while the session is being opened."""
-        self._post(lambda now: self._handle_control(control))
+        self._post(self._handle_look if type(control) is Heard else lambda now: self._handle_control(control))
 
     def _handle_control(self, control: Control) -> None:
         """What does not fit the conversation is logged once for each kind: nobody there can help it, and a page may click."""
@@ -410,10 +424,10 @@ class Conversation:
 
     def _settle(self) -> None:
         """Whatever has happened: opens or shuts the microphone, and looks again while time matters."""
-        dialogue, microphone = self._dialogue, self._microphone
-        microphone.settle(self._now(), pressed=dialogue.pressed, is_playing=dialogue.is_playing)
-        if dialogue.wants_look or microphone.opens_soon:
-            self._look_later()
+        self._microphone.settle(self._dialogue)
+        after = self._dialogue.look_after(reports=self._reports)
+        if after is not None or self._microphone.opens_soon:
+            self._look_later(LATER if after is None else after)
 
     def _handle_message(self, message: LiveServerMessage, now: float) -> None:
         if message.reconnecting is not None:
@@ -422,13 +436,9 @@ class Conversation:
             self._microphone.go_on()
         self._dialogue.message(message, now)
 
-    def _look_later(self) -> None:
+    def _look_later(self, after: float) -> None:
         """Has the end looked at when that is due, unless it is soon enough already."""
-        now = self._now()
-        if self._look_due - _SOON_ENOUGH <= now + self._reports_every:  # usually: messages come more often than reports
-            return
-        after = max(self._dialogue.look_after, self._reports_every)
-        due = now + after
+        due = self._now() + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due
             self._session.call_later(after, lambda: self._look(due))

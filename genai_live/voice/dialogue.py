@@ -14,7 +14,7 @@ from typing import Protocol
 
 from genai_live.errors import CloseInfo
 from genai_live.tools import ToolRun
-from genai_live.types import LiveServerContent, LiveServerMessage, VoiceActivityType
+from genai_live.types import LiveServerMessage, VoiceActivityType
 from genai_live.voice.answers import Answer
 from genai_live.voice.detection import SpeechClock
 from genai_live.voice.events import (
@@ -126,14 +126,15 @@ class Dialogue:
         """True when the end was given sound and not told that nothing follows."""
         self._lost: CloseInfo | None = None
 
-    @property
-    def wants_look(self) -> bool:
-        """True while time matters."""
-        return bool(self._answer or self._ending or self._cut) or self._owed is not None or self.is_playing
+    def look_after(self, *, reports: bool) -> float | None:
+        """Seconds until the next look that is worth it; where the end reports what was heard, time alone is worth one.
 
-    @property
-    def look_after(self) -> float:
-        """Seconds until the next look that is worth it."""
+        None where none is.
+        """
+        if not (self._answer or self._ending or self._cut) and self._owed is None and not self.is_playing:
+            return None
+        if reports:
+            return SOON if self._ending and any(each.settled for each in self._ending) else CONFIRM_WITHIN
         awaited = self._cut is not None or any(each.settled or each.awaits_sound for each in self._ending)
         if awaited or (self._answer is not None and self._answer.awaits_sound):
             return SOON
@@ -161,8 +162,9 @@ class Dialogue:
         content = message.server_content
         if content is not None and content.interrupted:
             self._interrupt(now, Cause.INTERRUPTED, by_service=True)
-        if message.user_text or _is_finished(content):
-            self._hear_words(message.user_text or "", now, finished=_is_finished(content))
+        heard = None if content is None else content.input_transcription
+        if heard is not None and (heard.text or heard.finished):
+            self._hear_words(heard.text or "", now, finished=bool(heard.finished))
         self._take_answer(message, now)
         if message.usage_metadata is not None:
             self._note_usage(message)
@@ -319,7 +321,6 @@ class Dialogue:
         answer = self._answer or self._begin_answer(now)
         answer.latest = self._answered = now
         answer.flows = not calls
-        answer.watch.note("first_message", now)
         if words is not None:
             self._say(answer, words, now)
         if sound is not None:
@@ -350,6 +351,7 @@ class Dialogue:
             self._leftovers.end()
         asks = None if user is None or user.answered else user
         self._answer = answer = Answer(asks, Stopwatch(asked), now)
+        answer.watch.note("first_message", now)
         if asks is None:
             answer.spoke = self._take_start_of_speech()
         else:
@@ -377,9 +379,10 @@ class Dialogue:
         if answer.model is None:
             answer.model = self.transcript.begin("model", now)
         answer.calls = False
-        answer.watch.note("first_sound", now)
-        if answer.watch.seen("first_audible") is None and max(memoryview(pcm).cast("h")[::4], default=0) > _AUDIBLE:
-            answer.watch.note("first_audible", now)
+        if answer.watch.seen("first_audible") is None:
+            answer.watch.note("first_sound", now)
+            if max(memoryview(pcm).cast("h")[::4], default=0) > _AUDIBLE:
+                answer.watch.note("first_audible", now)
         self._sound_is_open = True
         self._hand_over(answer, self._mouth.play(pcm, rate))
 
@@ -578,8 +581,3 @@ class Dialogue:
         if state is not self.state:
             self.state = state
             self._tell(StateChanged(now, state))
-
-
-def _is_finished(content: LiveServerContent | None) -> bool:
-    said = None if content is None else content.input_transcription
-    return said is not None and bool(said.finished)

@@ -49,13 +49,10 @@ class Mailbox(Generic[T]):
             try:
                 self._reader = threading.get_ident()
                 while self._letters:
-                    self._hand_on(self._letters.popleft())
+                    try:
+                        self._handle(self._letters.popleft())
+                    except Exception:
+                        logger.exception("a conversation could not handle what came; it goes on")
             finally:
                 self._reader = None
                 self._turn.release()
-
-    def _hand_on(self, letter: T) -> None:
-        try:
-            self._handle(letter)
-        except Exception:
-            logger.exception("a conversation could not handle what came; it goes on")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from genai_live import Session, SoundFeed
 from genai_live.audio import SILENCE_DBFS
@@ -15,6 +16,17 @@ ECHO_TAIL = 0.2
 """Seconds for which a half-duplex microphone stays shut after the last sound: rooms ring on."""
 STREAM_ENDS_WITHIN = 0.2
 """Seconds that the stream has to say that no more sound comes, before the session is closed."""
+
+
+class Answering(Protocol):
+    """What the model's side does."""
+
+    pressed: bool
+    """True while the button is down."""
+
+    @property
+    def is_playing(self) -> bool:
+        """True while an answer is heard."""
 
 
 class Microphone:
@@ -67,14 +79,14 @@ class Microphone:
         self._lets_in = False
         self.feed.end_activity()
 
-    def settle(self, now: float, *, pressed: bool, is_playing: bool) -> None:
+    def settle(self, answer: Answering) -> None:
         """Lets sound in or not, as the user wishes, and half duplex asks for while an answer is heard."""
         if self._has_button:
-            self._lets_in = pressed and not self.muted
+            self._lets_in = answer.pressed and not self.muted
             return
-        if self._half_duplex and is_playing:
-            self._shut_until = now + ECHO_TAIL
-        passes_over = self.muted or now < self._shut_until
+        if self._half_duplex and answer.is_playing:
+            self._shut_until = self._now() + ECHO_TAIL
+        passes_over = self.muted or (self._half_duplex and self._now() < self._shut_until)
         if passes_over is not self._passes_over:
             self._passes_over = passes_over
             (self._stream.mute if passes_over else self._stream.unmute)()

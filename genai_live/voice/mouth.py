@@ -101,7 +101,7 @@ class Mouth:
         if not pcm:
             return 0.0
         seconds = len(pcm) / SAMPLE_BYTES / self._rate
-        if not self._ask("play", lambda: self._is_taken(pcm), False):
+        if not self._is_taken(pcm):
             self.refused += seconds
             return 0.0
         if self._remembers:
@@ -115,6 +115,9 @@ class Mouth:
             if not self.refused:
                 logger.warning("%s (conversation.stats.refused counts it)", error)
             return False
+        except Exception:
+            self._note_failure("play")
+            return False
         return True
 
     def _ask(self, member: str, function: Callable[[], T], otherwise: T) -> T:
@@ -122,7 +125,10 @@ class Mouth:
         try:
             return function()
         except Exception:
-            if member not in self._failed:
-                self._failed.add(member)
-                logger.exception("%s.%s failed; the conversation goes on", type(self._end).__name__, member)
+            self._note_failure(member)
             return otherwise
+
+    def _note_failure(self, member: str) -> None:
+        if member not in self._failed:
+            self._failed.add(member)
+            logger.exception("%s.%s failed; the conversation goes on", type(self._end).__name__, member)

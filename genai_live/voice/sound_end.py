@@ -60,7 +60,12 @@ class Moved:
     new: str
 
 
-Control = Press | Release | Mute | Unmute | Text | Moved
+@dataclass(frozen=True)
+class Heard:
+    """``played`` or ``flushes`` have changed: for ends that hear of it now and then, as from a page's reports."""
+
+
+Control = Press | Release | Mute | Unmute | Text | Moved | Heard
 """What a person at the end does beside speaking, and what becomes of the end."""
 
 
@@ -69,7 +74,8 @@ class SoundEnd(Protocol):
     """A pair of ears and a mouth: devices, files, a page, or your own.
 
     An end may have, beside what stands here, ``stats`` (a dict of what it counts), ``feeds_promptly`` (True where the thread that
-    feeds may take a lock: each chunk goes out at once) and ``reports_every`` (seconds in which ``played`` does not change).
+    feeds may take a lock: each chunk goes out at once) and ``reports`` (True where the control ``Heard`` says when ``played`` or
+    ``flushes`` have changed: nobody looks in between).
 
     ``genai_live.testing`` has the test that each end must pass.
     """

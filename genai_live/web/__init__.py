@@ -11,6 +11,7 @@ visitor_socket    a line over a bare socket, read by one thread for all visitors
 blocking_line     a line over any WebSocket whose calls block
 browser_end       ``BrowserEnd``: a page as a pair of ears and a mouth
 unheard           the sound that a page was sent and has not heard
+page_sound        what a page was given, never took, and has heard, in seconds
 store             where conversations wait for their visitors to come back
 redis_store       the same for several workers
 keeping           who owns a conversation, and when it is saved

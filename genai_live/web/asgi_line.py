@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
+from genai_live._flag import Flag
 from genai_live.web.line import GOODBYE, LONGEST_WAIT, Taker, unread
 from genai_live.web.outgoing import Outgoing, Window
 from genai_live.web.wire_format import PRIVATE
@@ -41,7 +42,7 @@ class AsgiLine:
         self._taker: Taker | None = None
         self._began = asyncio.Event()
         self._wake = asyncio.Event()
-        self._over = threading.Event()
+        self._over = Flag()
         self._error: Exception | None = None
         """Why this side ended it."""
         self._sending_since: float | None = None

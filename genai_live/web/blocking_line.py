@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from genai_live._flag import Flag
 from genai_live.web.line import GOODBYE, LONGEST_WAIT, Taker, unread
 from genai_live.web.outgoing import Outgoing
 
@@ -43,7 +44,7 @@ class BlockingLine:
         self._outgoing = Outgoing()
         self._taker: Taker | None = None
         self._close: tuple[int, str] | None = None
-        self._over = threading.Event()
+        self._over = Flag()
         self._sending_since: float | None = None
         """When the call began that sends."""
 

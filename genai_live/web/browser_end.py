@@ -6,15 +6,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from genai_live._arguments import came
+from genai_live._flag import Flag
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.voice import (
     Control,
     ConversationState,
     Ended,
     Event,
+    Heard,
     ModelWords,
     Press,
     Rates,
@@ -28,7 +31,7 @@ from genai_live.web import wire_format
 from genai_live.web.allowance import MESSAGE_BYTES, TEXT_BYTES, Bucket, Hours
 from genai_live.web.blocking_line import BlockingLine
 from genai_live.web.line import Line
-from genai_live.web.unheard import Unheard
+from genai_live.web.page_sound import PageSound
 from genai_live.web.wire_format import FAILED, NORMAL, OUTPUT_BYTES, REFUSED, BadMessage, Played, Start, Stop
 
 __all__ = ["BrowserEnd"]
@@ -41,11 +44,9 @@ TOTAL_TIMEOUT = 900.0
 """Seconds of a whole conversation: an audio session of the Developer API lasts 15 minutes."""
 START_TIMEOUT = 10.0
 """Seconds that a page has for its first message, which it sends as soon as its socket is open."""
-FEW_SECONDS = 0.5
-"""How often, at most, sound that is heard counts as a sign that somebody is there."""
-
 PIECE_BYTES = OUTPUT_BYTES
 """Sound of one message, at the most: 1 s can be dropped or sent without much ado."""
+_HEARD = Heard()
 _SPOKEN = (UserWords, ModelWords, ToolRunChanged)
 _QUESTIONS = (Text, Press)
 _SPEAKING = (ConversationState.HEARING, ConversationState.SPEAKING)
@@ -71,8 +72,8 @@ class BrowserEnd:
     """
 
     feeds_promptly = True
-    reports_every = 0.1
-    """Seconds between two reports of a page; a conversation looks at ``played`` no more often."""
+    reports = True
+    """The page says what was heard (``Heard``)."""
 
     def __init__(
         self,
@@ -92,22 +93,18 @@ class BrowserEnd:
         self.conversation: str | None = None
         """The signed id of the conversation, for the page."""
         self.turn_taking = turn_taking
-        self.dropped = 0.0
-        """Seconds of sound that the page never took."""
         self.replay = b""
         """Sound of an earlier socket that the page is sent when it has started: the conversation knows nothing of it."""
-        self.unheard = Unheard()
-        self._reported = self._reported_at_flush = self._replayed = 0.0
-        """Seconds that the page has counted, before the last flush, and of the replay."""
+        self.sound = PageSound()
         self._line = _line_over(websocket)
-        self._idle_timeout, self._total_timeout = idle_timeout, total_timeout
+        self._open_hours = partial(Hours, idle_timeout, total_timeout)
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
         self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
         self._bucket = Bucket(now)
         self._start: Start | None = None
-        self._started = threading.Event()
+        self._started = Flag()
         """Set when the page has said its first words, or has gone."""
-        self._is_open = self._has_started = self.holds = False
+        self._is_open = self.holds = False
         """The last: while a conversation that fails to open leaves the page to another one, ``close`` does nothing."""
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
@@ -120,16 +117,12 @@ class BrowserEnd:
         """Guards the two below: the conversation may begin while the page goes."""
         self._gone = False
         self._error: Exception | None = None
-        self._flushes = self._flushes_asked = 0
-        self._given = self._played = self._given_at_flush = self._played_at_flush = 0.0
-        """Seconds of sound that the conversation gave, and that were heard."""
         self.close_code = NORMAL
         """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
         self._ends = False
         """True when the conversation has ended, and its last event, which says why, is on its way."""
         self._is_let_go = False
         """True when nobody waits for the page's goodbye."""
-        self._spoken_noted = now
 
     def __repr__(self) -> str:
         state = "gone" if self._gone else "open" if self._is_open else "waiting"
@@ -160,18 +153,16 @@ class BrowserEnd:
             if self._gone:
                 raise DeviceError("the page has gone before the conversation began") from self._error
             self._ended = ended
-            self._is_open = True
-            now = time.monotonic()
-            self._hours = Hours(self._idle_timeout, self._total_timeout, now)
-        if not self._has_started:
-            self._has_started = True
+            is_first, self._is_open = not self._is_open, True
+            self._hours = self._open_hours(time.monotonic())
+        if is_first:
             self._line.send(wire_format.started(self.conversation, self.turn_taking))
             self._send_replay()
         return wire_format.RATES
 
     def _send_replay(self) -> None:
         if self.replay:
-            self._replayed = len(self.replay) / OUTPUT_BYTES
+            self.sound.replay(self.replay)
             self._send_sound(self.replay)
             self._line.send(wire_format.END_OF_ANSWER)
 
@@ -181,20 +172,18 @@ class BrowserEnd:
         Raises:
             EndFull: ten minutes of sound wait already.
         """
-        seconds = len(pcm) / OUTPUT_BYTES
-        waiting = (self._given - self._given_at_flush) - (self._played - self._played_at_flush)
-        if waiting + seconds > HELD_SECONDS:
+        if self.sound.waiting + len(pcm) / OUTPUT_BYTES > HELD_SECONDS:
             raise EndFull(f"{HELD_SECONDS:.0f} s of sound wait for the page already; this piece was not sent")
-        self._given += seconds
+        self.sound.give(pcm)
         self._send_sound(pcm)
 
     def _send_sound(self, pcm: bytes) -> None:
-        self.unheard.put(pcm)
         if len(pcm) <= PIECE_BYTES:
-            self._note_dropped(self._line.send(pcm))
-            return
-        for start in range(0, len(pcm), PIECE_BYTES):
-            self._note_dropped(self._line.send(pcm[start : start + PIECE_BYTES]))
+            dropped = self._line.send(pcm)
+        else:
+            dropped = sum(self._line.send(pcm[start : start + PIECE_BYTES]) for start in range(0, len(pcm), PIECE_BYTES))
+        if dropped:
+            self._note_dropped(dropped)
 
     def end_of_answer(self) -> None:
         """Tells the page that the answer is complete; never blocks."""
@@ -203,21 +192,23 @@ class BrowserEnd:
     def flush(self) -> None:
         """Drops what was not sent, and has the page drop what was not heard; returns at once."""
         self._line.drop_sound()
-        self._given_at_flush, self._played_at_flush = self._given, self._played
-        self._reported_at_flush, self._replayed = self._reported, min(self._replayed, self._reported)
-        self.unheard.flush()
-        self._flushes_asked += 1
+        self.sound.flush()
         self._line.send(wire_format.FLUSH)
 
     @property
     def flushes(self) -> int:
         """How many flushes the page has confirmed."""
-        return self._flushes
+        return self.sound.flushes
 
     @property
     def played(self) -> float:
         """Seconds that the page has reported as heard, and those that it never took; never falls."""
-        return self._played
+        return self.sound.played
+
+    @property
+    def dropped(self) -> float:
+        """Seconds of sound that the page never took."""
+        return self.sound.dropped
 
     def show(self, event: object) -> None:
         """Sends an event of the conversation to the page; never blocks."""
@@ -355,25 +346,19 @@ class BrowserEnd:
 
     def _take_played(self, report: Played, now: float) -> None:
         self._line.reported(report.seconds, report.flushes)
-        self._reported = max(self._reported, report.seconds)
-        self.unheard.heard(self._reported - self._reported_at_flush)
-        heard = max(0.0, report.seconds - self._replayed)
-        seconds = min(heard + self.dropped, self._given)  # whoever reports more has not heard it here
-        if report.flushes is not None:
-            self._flushes = min(self._flushes_asked, max(self._flushes, report.flushes))
-        if seconds > self._played:
-            self._played = seconds
-            if now - self._spoken_noted > FEW_SECONDS:
-                self._spoken_noted = now
-                self._hours.spoken(now)
+        if self.sound.report(report.seconds, report.flushes):
+            self._hours.spoken(now)
+        self._tell_heard()
+
+    def _tell_heard(self) -> None:
+        if self._is_open and self._control is not None:
+            self._control(_HEARD)
 
     def _note_dropped(self, count: int) -> None:
-        if count:
-            if not self.dropped:
-                logger.warning("a page does not take its sound as fast as it comes: the oldest is dropped")
-            seconds = count / OUTPUT_BYTES
-            self.dropped += seconds
-            self._played += seconds
+        if not self.sound.dropped:
+            logger.warning("a page does not take its sound as fast as it comes: the oldest is dropped")
+        self.sound.drop(count)
+        self._tell_heard()
 
     def _refuse_rate(self) -> None:
         self.refuse("rate", "This page sent more than anybody says. Reload it, then try again.")

@@ -21,16 +21,17 @@ class Outgoing:
     """Messages in order: ``str`` for events, ``bytes`` for sound."""
 
     def __init__(self) -> None:
-        self._messages: deque[bytes | str] = deque()
+        self.messages: deque[bytes | str] = deque()
+        """Those that wait, to be looked at alone."""
         self._sound = self._text = 0
 
     def __len__(self) -> int:
-        return len(self._messages)
+        return len(self.messages)
 
     @property
     def begins_with_sound(self) -> bool:
         """True when the oldest message is sound."""
-        return bool(self._messages) and isinstance(self._messages[0], bytes)
+        return bool(self.messages) and isinstance(self.messages[0], bytes)
 
     @property
     def is_too_much(self) -> bool:
@@ -39,7 +40,7 @@ class Outgoing:
 
     def put(self, message: bytes | str) -> None:
         """Adds a message."""
-        self._messages.append(message)
+        self.messages.append(message)
         if isinstance(message, str):
             self._text += len(message)
         else:
@@ -61,7 +62,7 @@ class Outgoing:
 
     def take(self) -> bytes | str:
         """The oldest message, which waits no more."""
-        message = self._messages.popleft()
+        message = self.messages.popleft()
         if isinstance(message, str):
             self._text -= len(message)
         else:
@@ -76,13 +77,13 @@ class Outgoing:
     def _drop_down_to(self, most: int) -> int:
         kept: deque[bytes | str] = deque()
         before = self._sound
-        while self._messages:
-            message = self._messages.popleft()
+        while self.messages:
+            message = self.messages.popleft()
             if isinstance(message, bytes) and self._sound > most:
                 self._sound -= len(message)
             else:
                 kept.append(message)
-        self._messages = kept
+        self.messages = kept
         return before - self._sound
 
 

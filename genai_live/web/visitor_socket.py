@@ -17,6 +17,7 @@ from collections.abc import Callable
 
 from genai_live._connection.reader import ENDED, Reader
 from genai_live._deadline import NEVER, Deadline
+from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import FrameParser, Violation
 from genai_live.web.line import GOODBYE, Taker, unread
@@ -82,7 +83,7 @@ class VisitorSocket:
         self._said_goodbye = False
         self._broken: Exception | None = None
         self._is_over = False
-        self._retired = threading.Event()
+        self._retired = Flag()
 
     # ``Line``.
 
@@ -94,6 +95,8 @@ class VisitorSocket:
 
     def send(self, message: bytes | str) -> int:
         """As of ``Line``."""
+        if self._stalled is None and self._send_now(message):
+            return 0
         with self._queue_lock:
             if self._close is not None or self._is_over:
                 return 0
@@ -103,6 +106,21 @@ class VisitorSocket:
         if self._stalled is None:
             self._flush()
         return dropped
+
+    def _send_now(self, message: bytes | str) -> bool:
+        """Sends a message where nothing waits and nobody writes, as usual; False where it has to wait its turn."""
+        if not self._write_lock.acquire(blocking=False):
+            return False
+        try:
+            is_first = not (
+                self._written or self._controls or self._outgoing.messages or self._close is not None or self._is_over
+            )
+            goes_on = is_first and self._push(_framed(message))
+        finally:
+            self._write_lock.release()
+        if goes_on and (self._controls or self._outgoing.messages or self._close is not None):
+            self._flush()  # it came meanwhile
+        return is_first
 
     def drop_sound(self) -> None:
         """As of ``Line``."""
@@ -126,7 +144,7 @@ class VisitorSocket:
         return self._reader.is_current or self._retired.wait(timeout)
 
     @property
-    def is_over(self) -> threading.Event:
+    def is_over(self) -> Flag:
         """Set when the socket was released."""
         return self._retired
 
@@ -286,37 +304,44 @@ class VisitorSocket:
 
     def _has_more(self) -> bool:
         return not self._is_over and bool(
-            self._written or self._controls or self._outgoing or (self._close is not None and not self._said_goodbye)
+            self._written or self._controls or self._outgoing.messages or (self._close is not None and not self._said_goodbye)
         )
 
     def _write(self) -> bool:
-        """Requires the write lock. False when the socket takes no more."""
+        """Requires the write lock. Writes what waits; False when the socket takes no more."""
         while data := self._written or self._next():
-            try:
-                sent = self._socket.send(data)
-            except _FULL:
-                sent = 0
-            except OSError as error:
-                self._broken = error
-                self._ask()
+            if not self._push(data):
                 return False
-            self._written = data[sent:] if sent < len(data) else b""
-            if self._written:
-                now = time.monotonic()
-                self._pace.waits(sent, now)
-                if sent or self._stalled is None:
-                    self._stalled = now
-                    self._ask()
-                return False
-            if self._stalled is not None:
-                self._pace.waits(sent, time.monotonic())
-            elif not self._has_more():
+            if self._stalled is None and not self._has_more():
                 break
         if self._stalled is not None:
             self._pace.waits_no_more()
             self._stalled = None
             self._ask()
         return True
+
+    def _push(self, data: bytes) -> bool:
+        """Requires the write lock. Writes frames as far as the socket takes them; False where a rest is under way."""
+        try:
+            sent = self._socket.send(data)
+        except _FULL:
+            sent = 0
+        except OSError as error:
+            self._broken = error
+            self._ask()
+            return False
+        self._written = data[sent:] if sent < len(data) else b""
+        if self._written or self._stalled is not None:
+            self._note_slow(sent)
+        return not self._written
+
+    def _note_slow(self, sent: int) -> None:
+        """Requires the write lock. Something waits, or did until now."""
+        now = time.monotonic()
+        self._pace.waits(sent, now)
+        if self._written and (sent or self._stalled is None):
+            self._stalled = now
+            self._ask()
 
     def _next(self) -> bytes:
         """Requires the write lock. The next frames, joined; empty when nothing waits."""
@@ -325,12 +350,14 @@ class VisitorSocket:
             if self._said_goodbye:  # no frame may follow a Close frame
                 return b""
             while self._outgoing and len(pieces) < PIECES:
-                message = self._outgoing.take()
-                if isinstance(message, str):
-                    pieces.append(frames.frame_of_server(frames.TEXT, message.encode()))
-                else:
-                    pieces.append(frames.frame_of_server(frames.BINARY, message))
+                pieces.append(_framed(self._outgoing.take()))
             if not self._outgoing and self._close is not None and not self._said_goodbye:
                 self._said_goodbye = True
                 pieces.append(self._close)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _framed(message: bytes | str) -> bytes:
+    if isinstance(message, str):
+        return frames.frame_of_server(frames.TEXT, message.encode())
+    return frames.frame_of_server(frames.BINARY, message)

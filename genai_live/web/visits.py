@@ -20,6 +20,7 @@ from typing import Any
 
 from genai_live import Client
 from genai_live._deadline import Deadline
+from genai_live._flag import Flag
 from genai_live.errors import DeviceError, LiveError
 from genai_live.types import Content, LiveServerMessage
 from genai_live.voice import (
@@ -120,7 +121,7 @@ class Visit:
         )
         self.id: str | None = None
         """Of its conversation, once the page has said which."""
-        self.over = threading.Event()
+        self.over = Flag()
         """Set when nothing of it is left."""
         self.conversation: Conversation | None = None
         self._visits = visits
@@ -291,7 +292,7 @@ class Visit:
             return None
         handle = conversation.session.resumption.handle or self._handle
         transcript = (*self._before, *conversation.transcript)[-MOST_UTTERANCES:]
-        return StoredConversation(self._visitor, handle, transcript, *self.end.unheard.read())
+        return StoredConversation(self._visitor, handle, transcript, *self.end.sound.unheard.read())
 
     def _save(self) -> None:
         """For the last time."""

@@ -2,13 +2,14 @@
 
 import { SoundQueue } from "./sound-queue.js";
 
-const REPORT_SECONDS = 0.1;
+const REPORT_SECONDS = 0.25;
 
 class Playback extends AudioWorkletProcessor {
   #queue = new SoundQueue(sampleRate);
   #socket = 0; // which of the page's sockets the count belongs to
   #flushes = 0; // since then
   #unreported = 0;
+  #sounds = false;
   #finishing = false;
 
   #orders = {
@@ -38,8 +39,11 @@ class Playback extends AudioWorkletProcessor {
   process(_, [[channel]]) {
     const count = this.#queue.pull(channel);
     const empty = this.#queue.waiting === 0;
+    const begins = count > 0 && !this.#sounds;
+    const ends = empty && (count > 0 || this.#finishing);
+    this.#sounds = count > 0;
     this.#unreported += count;
-    if ((empty && (count > 0 || this.#finishing)) || this.#unreported >= REPORT_SECONDS * sampleRate) this.#report(empty);
+    if (begins || ends || this.#unreported >= REPORT_SECONDS * sampleRate) this.#report(empty);
     return !(empty && this.#finishing);
   }
 
