@@ -44,7 +44,7 @@ def complete(session: nox.Session) -> None:
     """The whole suite with speech recognition, and what of the library it reaches; fails below the floor in setup.cfg."""
     session.install("-q", "-e", ".[test-all]", "pytest-cov >= 7")
     session.run("python", "-m", "pytest", "-q", *UNMEASURED)
-    # What pytest imports before pytest-cov counts: this package has a plugin of its own.
+    # This package has a plugin, so pytest imports it before pytest-cov begins: that much is measured here.
     session.run("coverage", "run", "-m", "pytest", "--markers", silent=True)
     measured = ("--cov", "--cov-append", "--cov-report=", "--cov-fail-under=0", *(f"--ignore={file}" for file in UNMEASURED))
     session.run("python", "-m", "tests", *measured, *session.posargs)
