@@ -2,7 +2,7 @@
 
 On a sound card without hardware (tests/sound_server.py), with a server that says when what came and went. The other program does
 what google-genai's cookbook shows; PyAudio is in Debian's python3-pyaudio, and ``PYTHONPATH`` may name a place for it. It takes
-two minutes, ``--quick`` one; ``--output docs`` brings docs/performance.md up to date.
+five minutes, ``--quick`` three; ``--output docs`` brings docs/performance.md up to date.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import array
 import base64
 import importlib.util
+import itertools
 import json
 import os
 import random
@@ -20,8 +21,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,16 +31,20 @@ from websockets.sync.server import ServerConnection, serve
 
 from benchmarks import report
 from benchmarks.command import DOCUMENT
-from genai_live.audio import Audio
+from genai_live.audio import INPUT_RATE, Audio
 from tests.sound_server import AHEAD, MONITOR_RATE, Hearing, SoundServer
 from tests.waiting import until
 
-ROUNDS, CPU_SECONDS = 15, 15
+ROUNDS, CPU_ROUNDS, CPU_SECONDS = 15, 5, 8
+SOUNDS = 4
+"""Sounds into the microphone for each of the other rounds: a chunk is empty or full when one begins, and the wait differs so."""
+CLICK, PAUSE = 0.05, 0.2
+"""Seconds of such a sound, and of the shortest pause behind it; the longest is twice as long."""
 LOUD = 1_000
 """Amplitude of samples above which a recorder hears the test's sound, and not the silence."""
 FRAME = 0.25
 """Seconds of sound in one message: as long as the service's are."""
-NEAR = 0.1
+NEAR = 0.2
 """Seconds around a sample within which a recorder delivers a piece as soon as it has it."""
 BETWEEN = 0.3
 """Seconds of silence that end a sound: everything that still is on its way is heard within them."""
@@ -146,6 +151,13 @@ def noise(seconds: float, rate: int) -> bytes:
     return array.array("h", (chance.choice((-9_000, 9_000)) for _ in range(int(seconds * rate)))).tobytes()
 
 
+def clicks(number: int) -> bytes:
+    """Short sounds at times that no program's clock knows, as those are at which somebody begins to speak."""
+    chance = random.Random(3)
+    lengths = [PAUSE * (1 + chance.random()) for _ in range(number)]
+    return b"".join(noise(CLICK, INPUT_RATE) + bytes(2 * int(length * INPUT_RATE)) for length in lengths)
+
+
 def loud(pcm: bytes) -> bool:
     return bool(loud_samples(pcm))
 
@@ -155,24 +167,51 @@ def loud_samples(pcm: bytes) -> list[int]:
     return [number for number, sample in enumerate(array.array("h", pcm[: len(pcm) // 2 * 2])) if abs(sample) > LOUD]
 
 
-def moments(hearing: Hearing, begin: int) -> tuple[float, float]:
-    """When the first and the last loud sample after the first ``begin`` pieces were at the card.
+Figures = dict[str, list[float]]
+"""Those of one program, by the way in which they were measured."""
 
-    A recorder delivers pieces of 20 ms, each as late as the machine is busy: the least delay of those around a sample tells when
-    it could be had at the earliest.
-    """
-    end, ends, found = 0, [], []
-    for number, (at, pcm) in enumerate(hearing.pieces):
-        if number >= begin:
-            found += [end + each for each in loud_samples(pcm)]
+Pieces = list[tuple[float, bytes]]
+"""Sound with the times at which it came."""
+
+
+def sounds(pieces: Pieces, rate: int) -> list[tuple[int, int, int]]:
+    """The sounds in what came, each with the numbers of its first and last sample, and of the piece in which it begins."""
+    found: list[tuple[int, int, int]] = []
+    end = 0
+    for number, (_, pcm) in enumerate(pieces):
+        for sample in loud_samples(pcm):
+            if found and end + sample - found[-1][1] < PAUSE / 2 * rate:
+                found[-1] = (found[-1][0], end + sample, found[-1][2])
+            else:
+                found.append((end + sample, end + sample, number))
         end += len(pcm) // 2
-        ends.append((end, at - end / hearing.rate))
+    return found
 
-    def moment(sample: int) -> float:
-        near = [late for end, late in ends if abs(end - sample) < NEAR * hearing.rate]
-        return sample / hearing.rate + min(near or [next(late for end, late in ends if end >= sample)])
 
-    return moment(found[0]), moment(found[-1] + 1)
+class Card:
+    """When samples were at the card.
+
+    A recorder delivers pieces, each as late as the machine is busy: the least delay of those around a sample tells when it could
+    be had at the earliest.
+    """
+
+    def __init__(self, pieces: Pieces, rate: int) -> None:
+        self._rate = rate
+        ends = itertools.accumulate(len(pcm) // 2 for _, pcm in pieces)
+        self._lates = [(end, at - end / rate) for end, (at, _) in zip(ends, pieces, strict=True)]
+
+    def moment(self, sample: int) -> float:
+        """When it was heard there."""
+        near = [late for end, late in self._lates if abs(end - sample) < NEAR * self._rate]
+        return sample / self._rate + min(near or [next(late for end, late in self._lates if end >= sample)])
+
+
+def moments(hearing: Hearing, begin: int) -> tuple[float, float]:
+    """When the first and the last loud sample after the first ``begin`` pieces were at the card."""
+    pieces = hearing.pieces[:]
+    card, before = Card(pieces, hearing.rate), sum(len(pcm) // 2 for _, pcm in pieces[:begin])
+    found = sounds(pieces[begin:], hearing.rate)
+    return card.moment(before + found[0][0]), card.moment(before + found[-1][1] + 1)
 
 
 def wait_for_sound(hearing: Hearing, begin: int) -> None:
@@ -191,19 +230,21 @@ def wait_for_quiet(hearing: Hearing) -> None:
     until(quiet)
 
 
-def microphone_to_wire(card: SoundServer, wire: Wire, click: Path, rounds: int) -> list[float]:
-    recorder, found = card.overhear(), []
-    for _ in range(rounds):
-        pieces, messages = len(recorder.pieces), len(wire.came)
-        card.speak(click).wait()
-        wait_for_sound(recorder, pieces)
-        until(lambda messages=messages: any(loud(pcm) for _, pcm in wire.came[messages:]))
-        wait_for_quiet(recorder)
-        found.append(next(at for at, pcm in wire.came[messages:] if loud(pcm)) - moments(recorder, pieces)[0])
+def microphone_to_wire(card: SoundServer, wire: Wire, spoken: Path, rounds: int) -> list[float]:
+    recorder, messages, rounds = card.overhear(), len(wire.came), rounds * SOUNDS
+    card.speak(spoken).wait()
+    until(lambda: len(sounds(wire.came[messages:], INPUT_RATE)) > rounds * 3 // 4)
+    wait_for_quiet(recorder)
+    time.sleep(PAUSE)
+    card_time = Card(recorder.pieces, recorder.rate).moment
+    heard = [card_time(first) for first, _, _ in sounds(recorder.pieces, recorder.rate)]
+    came = [wire.came[messages + piece][0] for _, _, piece in sounds(wire.came[messages:], INPUT_RATE)]
+    found = [at - since for since in heard for at in came if 0 < at - since < PAUSE]
+    assert len(found) > rounds * 3 // 4, f"only {len(found)} of {rounds} sounds were heard: the machine is too busy"
     return found
 
 
-def wire_to_loudspeaker(card: SoundServer, wire: Wire, click: Path, rounds: int) -> list[float]:
+def wire_to_loudspeaker(card: SoundServer, wire: Wire, spoken: Path, rounds: int) -> list[float]:
     recorder, found = card.hear(), []
     for _ in range(rounds):
         pieces = len(recorder.pieces)
@@ -215,7 +256,7 @@ def wire_to_loudspeaker(card: SoundServer, wire: Wire, click: Path, rounds: int)
     return found
 
 
-def interruption_to_silence(card: SoundServer, wire: Wire, click: Path, rounds: int) -> list[float]:
+def interruption_to_silence(card: SoundServer, wire: Wire, spoken: Path, rounds: int) -> list[float]:
     """Until the end of the last loud sample, of an answer of which four seconds have come."""
     recorder, found = card.hear(), []
     frame, chance = noise(FRAME, MONITOR_RATE), random.Random(2)
@@ -250,8 +291,9 @@ def used(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def measured(code: str, argument: str, click: Path, rounds: int, seconds: int) -> dict[str, float]:
-    """The figures of one program, in milliseconds; ``cpu`` in percent."""
+@contextmanager
+def running(code: str, argument: str) -> Iterator[tuple[SoundServer, Wire, int]]:
+    """A program that talks: its sound card, the server's side of it, and its process."""
     wire = Wire()
     with SoundServer() as card, serve(wire.serve, "127.0.0.1", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -260,11 +302,24 @@ def measured(code: str, argument: str, click: Path, rounds: int, seconds: int) -
         process = subprocess.Popen(command, env=card.environment, stderr=subprocess.DEVNULL)
         try:
             until(lambda: len(wire.came) > 20)
-            figures = {way.__name__: statistics.median(way(card, wire, click, rounds)) * 1_000 for way in WAYS}
-            return {**figures, "cpu": processor_time(wire, process.pid, seconds) * 100}
+            yield card, wire, process.pid
         finally:
             process.kill()
             process.wait()
+
+
+def measured(programs: dict[str, tuple[str, str]], spoken: Path, rounds: int, seconds: int) -> dict[str, Figures]:
+    """The figures of all programs, in milliseconds; ``cpu`` in percent: in turns, for the machine's speed changes."""
+    figures: dict[str, Figures] = {name: {} for name in programs}
+    for name, (code, argument) in programs.items():
+        with running(code, argument) as (card, wire, _):
+            for way in WAYS:
+                figures[name][way.__name__] = [each * 1_000 for each in way(card, wire, spoken, rounds)]
+    for _ in range(CPU_ROUNDS):
+        for name, (code, argument) in programs.items():
+            with running(code, argument) as (_, wire, process):
+                figures[name].setdefault("cpu", []).append(processor_time(wire, process, seconds) * 100)
+    return figures
 
 
 WAYS: tuple[Callable[..., list[float]], ...] = (microphone_to_wire, wire_to_loudspeaker, interruption_to_silence)
@@ -273,14 +328,17 @@ OTHER = next(name for name, (code, _) in PROGRAMS.items() if code is ASYNCIO)
 NAME = "loudspeaker"
 
 
-def table(figures: dict[str, dict[str, float]]) -> str:
-    """Medians, with what part of the other program's they are."""
+def table(figures: dict[str, Figures]) -> str:
+    """Medians, what part of the other program's they are, and quartiles."""
     lines = ["| | " + " | ".join(HEADS) + " |", "|---" * (len(HEADS) + 1) + "|"]
     for name, found in figures.items():
         cells = []
-        for way, figure in found.items():
-            part = f" ({figure / figures[OTHER][way]:.2f})" if OTHER in figures and name != OTHER else ""
-            cells.append(f"{figure:.1f}{part}")
+        for way, each in found.items():
+            digits = 1 if way == "cpu" else 0
+            low, _, high = statistics.quantiles(each, n=4)
+            middle, other = statistics.median(each), statistics.median(figures.get(OTHER, found)[way])
+            part = f" ({middle / other:.2f})" if OTHER in figures and name != OTHER else ""
+            cells.append(f"{middle:.1f}{part}, {low:.{digits}f} to {high:.{digits}f}")
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -292,16 +350,15 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, help=f"directory whose {DOCUMENT} is brought up to date")
     arguments = parser.parse_args(given)
     rounds, seconds = (ROUNDS // 3, CPU_SECONDS // 3) if arguments.quick else (ROUNDS, CPU_SECONDS)
-    about, figures = report.machine(), {}
+    about, programs = report.machine(), dict(PROGRAMS)
+    if importlib.util.find_spec("pyaudio") is None:
+        print(f"{OTHER} is left out; it needs PyAudio", file=sys.stderr)
+        del programs[OTHER]
     with tempfile.TemporaryDirectory() as folder:
-        click = Audio(noise(0.1, 16_000), 16_000).save(Path(folder) / "click.wav")
-        for name, (code, argument) in PROGRAMS.items():
-            if code is ASYNCIO and importlib.util.find_spec("pyaudio") is None:
-                print(f"{name} is left out; it needs PyAudio", file=sys.stderr)
-                continue
-            figures[name] = measured(code, argument, click, rounds, seconds)
-            print(f"{name}: {figures[name]}", file=sys.stderr, flush=True)
-    part = f"{table(figures)}\n\nMedians of {rounds} rounds. {report.describe(about)}"
+        spoken = Audio(clicks(rounds * SOUNDS), INPUT_RATE).save(Path(folder) / "spoken.wav")
+        figures = measured(programs, spoken, rounds, seconds)
+    counts = f"Medians and quartiles of {rounds} rounds, {rounds * SOUNDS} for the microphone, {CPU_ROUNDS} for the processor."
+    part = f"{table(figures)}\n\n{counts} {report.describe(about)}"
     print(part)
     if arguments.output is not None:
         document = arguments.output / DOCUMENT

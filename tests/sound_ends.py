@@ -31,8 +31,15 @@ class HandEnd:
     """Plays what ``hear`` says; with ``eager`` all is heard as soon as it comes. ``confirms=False`` never confirms a flush."""
 
     def __init__(
-        self, *, rates: Rates | None = None, eager: bool = False, confirms: bool = True, error: Exception | None = None
+        self,
+        *,
+        rates: Rates | None = None,
+        eager: bool = False,
+        confirms: bool = True,
+        error: Exception | None = None,
+        holds_back: float = 0.0,
     ) -> None:
+        self.holds_back = holds_back
         self.rates = rates or Rates(RATE_IN, RATE_OUT)
         self.eager = eager
         self.confirms = confirms

@@ -120,8 +120,9 @@ def test_the_error_of_an_end_is_that_of_the_conversation() -> None:
         assert isinstance(conversation.wait(PATIENCE).error, errors.DeviceError)
 
 
-def test_a_button_is_what_the_service_goes_by_where_it_detects_nothing() -> None:
-    end = HandEnd(eager=True)
+@pytest.mark.parametrize("holds_back", [0.0, 0.05])
+def test_a_button_is_what_the_service_goes_by_where_it_detects_nothing(holds_back: float) -> None:
+    end = HandEnd(eager=True, holds_back=holds_back)
     with client_of() as client, talking(end, client, turn_taking="push_to_talk") as conversation:
         end.speak(0.5)  # nobody presses: it is not sent
         conversation.press()
@@ -130,6 +131,23 @@ def test_a_button_is_what_the_service_goes_by_where_it_detects_nothing() -> None
         end.wait(lambda: told(end, TurnEnded))
         assert conversation.stats.sent == pytest.approx(1.5, abs=0.05)
     assert states(end) == ["listening", "hearing", "waiting", "speaking", "listening", "ended"]
+
+
+def test_what_an_end_holds_back_when_the_button_is_released_belongs_to_what_was_said() -> None:
+    end = HandEnd(eager=True, holds_back=1.0)
+    with client_of() as client, talking(end, client, turn_taking="push_to_talk") as conversation:
+        conversation.press()
+        end.feed(tone(0.2))
+        conversation.release()
+        end.feed(tone(0.04))
+        conversation.press()  # which does not wait for the second
+        end.feed(tone(0.12))
+        until(lambda: conversation.stats.sent == pytest.approx(0.36))
+        conversation.release()
+        conversation.send_text("nor does this")
+        end.feed(tone(0.04))  # for nobody
+        end.wait(lambda: told(end, TurnEnded))
+        assert conversation.stats.sent == pytest.approx(0.36)
 
 
 def test_events_come_to_who_iterates_and_end_with_the_last() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import base64
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +50,15 @@ def heard(emulator: LiveEmulator) -> bytes:
     """The samples of all audio that the emulator got."""
     sent = (each.message["realtimeInput"]["audio"]["data"] for each in emulator.received if each.kind == "realtimeInput.audio")
     return b"".join(map(base64.b64decode, sent))
+
+
+@pytest.fixture
+def often_switched() -> Iterator[None]:
+    """Threads take turns wherever they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
 
 
 def test_what_is_fed_is_sent_in_order_and_in_whole_chunks() -> None:
@@ -135,6 +145,38 @@ def test_a_microphones_own_thread_feeds_a_session_and_all_of_it_arrives() -> Non
         assert stream.wait(PATIENCE)
         emulator.received.wait_for("realtimeInput.audioStreamEnd", PATIENCE)
         assert heard(emulator) == samples(0, 16_000)
+
+
+@pytest.mark.parametrize("rate", [16_000, 48_000, 8_000])
+def test_who_feeds_promptly_is_asked_to_send_when_a_chunk_is_full_and_not_before(rate: int) -> None:
+    feed, asked = SoundFeed(rate), []
+    feed.prompt = True
+    taken = Taken(feed)
+    assert taken.all() == []
+    feed.send = lambda: asked.append(feed.waiting)
+    for _ in range(4):
+        feed.feed(bytes(2 * rate // 100))
+    assert asked == [0.04]
+
+
+def test_two_threads_that_send_what_was_fed_keep_its_order(often_switched: None) -> None:
+    with LiveEmulator(voice=False) as emulator, session_of(emulator) as session:
+        feed = SoundFeed()
+        feed.prompt, feed.keep = True, 100.0
+        stream = session.stream_audio(feed, wait=False)
+
+        def listen() -> None:
+            for start in 5 * tuple(range(0, 32_000, 160)):
+                feed.feed(samples(start, 160))
+                feed.wake()
+            feed.end()
+
+        feeding = threading.Thread(target=listen)
+        feeding.start()
+        assert stream.wait(PATIENCE)
+        feeding.join(PATIENCE)
+        emulator.received.wait_for("realtimeInput.audioStreamEnd", PATIENCE)
+        assert heard(emulator) == 5 * samples(0, 32_000)
 
 
 def test_the_button_and_what_was_typed_reach_the_service_in_their_order() -> None:

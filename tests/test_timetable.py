@@ -111,3 +111,13 @@ def test_work_that_is_served_before_its_time_keeps_its_time_unless_it_is_due_soo
     timetable.put_back(work, served(work, 1.0))
     assert timetable.take(next_due) == ([] if again is None else [work])
     assert not timetable.take(next_due)
+
+
+def test_a_time_that_an_earlier_one_has_replaced_wakes_nobody() -> None:
+    timetable, work = Timetable(), Work()
+    timetable.put(work, 1.0)
+    for now in range(100):
+        timetable.hurry(work, now / 1_000)
+        assert timetable.take(now / 1_000) == [work]
+        timetable.put_back(work, 9.0)
+    assert timetable.next_due == 9.0

@@ -67,7 +67,7 @@ class Pacing(Protocol):
 class Dues(Generic[Thing]):
     """Things and the times at which they are due, in monotonic seconds.
 
-    An entry that another one of its thing has replaced stays in the heap until its time, without the thing.
+    An entry that another one of its thing has replaced stays in the heap until it would be the first, without the thing.
     """
 
     def __init__(self) -> None:
@@ -77,24 +77,35 @@ class Dues(Generic[Thing]):
         self._entries: dict[Thing, tuple[float, int]] = {}
         self._numbers = itertools.count()
         self.next_due = NEVER
-        """When to look again: not later than anything is due; infinity when there is nothing."""
+        """When the first thing is due; infinity when there is nothing."""
 
     def put(self, thing: Thing, due: float) -> None:
         """Notes when to look. An earlier time that is noted already stays: looking too early costs one look."""
         noted = self._entries.get(thing)
         if due == NEVER or (noted is not None and noted[0] <= due):
             return
-        self.remove(thing)
+        self._forget(thing)
         entry = (due, next(self._numbers))
         self._entries[thing], self._things[entry[1]] = entry, thing
         heapq.heappush(self._heap, entry)
-        self.next_due = self._heap[0][0]
+        self._find_next()
 
     def remove(self, thing: Thing) -> None:
         """Forgets it."""
+        self._forget(thing)
+        self._find_next()
+
+    def _forget(self, thing: Thing) -> None:
         noted = self._entries.pop(thing, None)
         if noted is not None:
             del self._things[noted[1]]
+
+    def _find_next(self) -> None:
+        """An entry without its thing would wake somebody for nothing: with a microphone's sound 25 times a second."""
+        heap = self._heap
+        while heap and heap[0][1] not in self._things:
+            heapq.heappop(heap)
+        self.next_due = heap[0][0] if heap else NEVER
 
     def take(self, now: float) -> list[Thing]:
         """What is due; it is noted no more."""
@@ -102,9 +113,9 @@ class Dues(Generic[Thing]):
         while self._heap and self._heap[0][0] <= now:
             thing = self._things.get(heapq.heappop(self._heap)[1])
             if thing is not None:
-                self.remove(thing)
+                self._forget(thing)
                 taken.append(thing)
-        self.next_due = self._heap[0][0] if self._heap else NEVER
+        self._find_next()
         return taken
 
 

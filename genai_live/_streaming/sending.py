@@ -1,14 +1,16 @@
 """Sound on its way into a session, chunk by chunk, each when it is due.
 
 With ``wait`` everything runs on the caller's thread. Without, the one pacing thread of the process sends, or the reader that the
-session shares with others; an iterable of the caller's is pulled on a thread of its own, so that one that blocks keeps no other
-stream waiting.
+session shares with others, or a thread that feeds and may take locks; an iterable of the caller's is pulled on a thread of its
+own, so that one that blocks keeps no other stream waiting.
 """
 
 from __future__ import annotations
 
 import logging
+import threading
 import time
+from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
@@ -29,6 +31,12 @@ _UNSENT_LIMIT = 65_536
 
 _UNSENT_RETRY = 0.02
 """Seconds after which a stream that paused for the network looks again; half of a usual chunk."""
+
+_TURN_RETRY = 0.005
+"""Seconds after which a thread that found another one sending looks again."""
+
+_SOON = 0.1
+"""Seconds within which what is due next is the pacing thread's business, after another thread has sent."""
 
 
 class Sending:
@@ -60,6 +68,8 @@ class Sending:
         """True when the server waits for no more sound: nothing was sent yet, or the end was."""
         self._pulled: PulledAhead | None = None
         self._fed = fed
+        self._turn = threading.Lock()
+        """Whoever gets it, without waiting, sends; nobody else does meanwhile."""
         self._owner = owner
         """Kept alive until all is sent: a session that is dropped ends."""
 
@@ -92,7 +102,8 @@ class Sending:
         pacing = self.sink.pacing or pacing_thread
         try:
             if self._fed is not None:
-                self._fed.wake_by(partial(pacing.hurry, self))
+                wake = partial(pacing.hurry, self)
+                self._fed.wake_by(wake, wake if self.sink.pacing is not None else partial(self._send_here, wake))
             elif self.source.may_block:
                 self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
             self.pacing = pacing
@@ -116,6 +127,14 @@ class Sending:
 
     def step(self, now: float) -> float | None:
         """Sends the chunk that is due, if there is one and the network takes it: ``timetable.Timed``."""
+        if not self._turn.acquire(blocking=False):
+            return now + _TURN_RETRY
+        try:
+            return None if self.done.is_set() else self._send_or_end(now)
+        finally:
+            self._turn.release()
+
+    def _send_or_end(self, now: float) -> float | None:
         try:
             due = self._send_due(now)
         except BaseException as error:  # what a caller's iterable raised may be anything; the handle has it
@@ -124,6 +143,18 @@ class Sending:
         if due is None:
             self._end_with(None)
         return due
+
+    def _send_here(self, wake: Callable[[], object]) -> None:
+        """Sends on the thread that has fed the end of a chunk, so that no other has to wake up for it.
+
+        Not on the main thread, which Ctrl-C may interrupt anywhere, nor where sessions share a reader, which sends for all.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            now = time.monotonic()
+            due = self.step(now)
+            if due is not None and due > now + _SOON:
+                return
+        wake()
 
     def _send_due(self, now: float) -> float | None:
         if self.cancelled.is_set():

@@ -44,7 +44,7 @@ class SoundFeed:
         self.paused = False
         """True while nothing is to be sent: it waits, as far as ``keep`` allows."""
         self.prompt = False
-        """True where the thread that feeds may take a lock: it has each chunk sent at once, and nobody looks for the next."""
+        """True where the thread that feeds may take a lock: it has each chunk sent that is full, and nobody looks for them."""
         self.on_chunk = on_chunk
         self._fed = 0
         """Bytes that were fed so far. Written by the thread that feeds."""
@@ -57,8 +57,13 @@ class SoundFeed:
         stores are seen in their order (docs/reliability.md, "Hand-overs without a lock")."""
         self._marks: deque[tuple[int, Mark | None]] = deque()
         """What stands between sounds, each with the bytes that were fed before it; None for the end."""
+        self._full_at = 0
+        """Bytes fed with which the next chunk is full, or less. Written by the thread that sends; never falls, so that whoever
+        reads an old number wakes too often, and never too late."""
         self.wake: Callable[[], object] = lambda: None
         """Has the thread that sends look at once; set while it is streamed."""
+        self.send: Callable[[], object] = lambda: None
+        """Sends a chunk that is full, on this thread or on that one; likewise."""
 
     # Any thread; ``feed`` one at a time.
 
@@ -76,8 +81,8 @@ class SoundFeed:
         while (sounds := self._sounds) and sounds[0][0] <= limit:
             with suppress(IndexError):  # the thread that sends was faster
                 self._dropped += len(sounds.popleft()[1])
-        if self.prompt:
-            self.wake()
+        if self.prompt and self._fed >= self._full_at:
+            self.send()
 
     def begin_activity(self) -> None:
         """The user begins to speak, where the service does not detect it (activityStart)."""
@@ -146,6 +151,7 @@ class Fed:
                 self._send_mark(mark[1])
             elif first is None:
                 self._misses += 1
+                self._note_missing()
                 return None
             else:
                 sound = self._take_sound()
@@ -169,9 +175,14 @@ class Fed:
 
     def _heard(self, chunk: bytes) -> bytes:
         self._misses = 0
+        self._note_missing()
         if self._feed.on_chunk is not None:
             self._feed.on_chunk(chunk)
         return chunk
+
+    def _note_missing(self) -> None:
+        feed = self._feed
+        feed._full_at = feed._dropped + feed._taken + (self._chunk_bytes - len(self._buffer)) * feed.rate // INPUT_RATE
 
     def look_after(self) -> float:
         """Seconds until the next look."""
@@ -184,10 +195,10 @@ class Fed:
             return _IDLE_LOOK
         return _NEXT_LOOK if self._misses > 1 else max(_NEXT_LOOK, self._chunk_seconds - _EARLY_LOOK)
 
-    def wake_by(self, wake: Callable[[], object]) -> None:
-        """Has ``wake`` called for what should not wait for the next look."""
-        self._feed.wake = wake
+    def wake_by(self, wake: Callable[[], object], send: Callable[[], object]) -> None:
+        """Has ``wake`` called for what should not wait for the next look, and ``send`` where a chunk is full."""
+        self._feed.wake, self._feed.send = wake, send
 
     def stop(self) -> None:
         """Nothing is taken any more."""
-        self._feed.wake = lambda: None
+        self._feed.wake = self._feed.send = lambda: None

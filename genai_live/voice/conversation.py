@@ -1,8 +1,9 @@
 """``Conversation``: a session between a pair of ears and a mouth. It has no thread of its own, and nothing in it blocks.
 
-Messages come on the session's reader, time and the microphone's chunks on the thread that paces the session's sound, acts of
-the user on the end's thread or the caller's. All of them go through one ``Mailbox``, so that they are handled one at a time, by
-whichever thread is there; ``Dialogue`` decides. A session that was opened elsewhere has no callback free: one thread receives.
+Messages come on the session's reader, time on the thread that paces the session's sound, the microphone's chunks there or on the
+end's own thread, acts of the user on the end's thread or the caller's. All of them go through one ``Mailbox``, so that they are
+handled one at a time, by whichever thread is there; ``Dialogue`` decides. A session that was opened elsewhere has no callback
+free: one thread receives.
 """
 
 from __future__ import annotations
@@ -245,7 +246,12 @@ class Conversation:
         self._on_event = on_event
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
-        self._microphone = Microphone(self._now, self._note_said, prompt=getattr(end, "feeds_promptly", False))
+        self._microphone = Microphone(
+            self._now,
+            self._note_said,
+            prompt=getattr(end, "feeds_promptly", False),
+            holds_back=getattr(end, "holds_back", 0.0),
+        )
         self._reports: bool = getattr(end, "reports", False)
         self._recorder: Recorder | None = None
         self._look_due = NEVER
@@ -515,7 +521,7 @@ class Conversation:
     def _handle_release(self, now: float) -> None:
         if self._dialogue.pressed:
             self._dialogue.release(now)
-            self._microphone.release()
+            self._microphone.release(lambda: self._post(lambda now: self._microphone.end_activity()))
 
     def send_text(self, text: str) -> None:
         """Asks what the user typed; an answer that is heard stops. Goes out behind the sound that was heard before.
@@ -528,6 +534,7 @@ class Conversation:
 
     def _handle_text(self, text: str, now: float) -> None:
         self._dialogue.ask(text, now)
+        self._microphone.end_activity()
         self._microphone.feed.send_text(text)
 
     def interrupt(self) -> None:

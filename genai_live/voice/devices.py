@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypedDict, cast
 
 from genai_live._arguments import flag, whole_number
-from genai_live.audio import INPUT_RATE, Resampler
+from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.errors import ConfigError, DeviceError
 from genai_live.voice.echo import EchoCanceller
 from genai_live.voice.leaving import leaving
@@ -21,12 +21,19 @@ from genai_live.voice.watch import Watch
 
 _LOOK = 0.01
 """Seconds between two looks: a block."""
+_BEHIND = 0.0015
+"""Seconds from the time at which a block is expected to the look for it: clocks of sound servers are rough."""
+_LATE = 0.005
+"""Seconds from a look that came too early to the next."""
 
 _CLOSING = 0.5
 """Seconds that a sound card has to let go; one that works takes 0.02."""
 
 _OPENING = 6.5
 """Seconds until ``open`` gives up: the first block may take 5 (watch.py), and the drivers of two sides have the rest."""
+
+_HELD = 0.06
+"""Seconds that sound takes through the canceller, which holds four frames of 10 ms and is 8 ms late itself, and to it."""
 
 _log = logging.getLogger("genai_live")
 
@@ -87,11 +94,14 @@ class Devices:
         self._wanted: dict[Side, int | str | None] = {"input": _device(input, "input"), "output": _device(output, "output")}
         self._cancels = flag(echo_cancellation, "echo_cancellation")
         self._block_ms = whole_number(block_ms, "block_ms", 5, 100)
+        self.holds_back = _HELD if self._cancels else 0.0
         self._stop = threading.Event()
         self._ready = threading.Event()
         """Set when sound flows, or cannot."""
         self._done = threading.Event()
         """Set when the sound cards are closed."""
+        self._silence = b""
+        """A block of the loudspeaker's in which nothing was played."""
         self._thread: threading.Thread | None = None
         self._failure: DeviceError | None = None
         self._feed: Callable[[bytes], None] = _nobody
@@ -225,10 +235,12 @@ class Devices:
             self._to_input = Resampler(forms["input"].rate, INPUT_RATE)
         self._microphone = Microphone(forms["input"], self._block_ms)
         self._loudspeaker = Loudspeaker(forms["output"], self._block_ms)
+        self._silence = bytes(SAMPLE_BYTES * (forms["output"].rate * self._block_ms // 1000))
         self._loudspeaker.start()  # first, so that no echo comes before its reference
         self._microphone.start()
         watches: dict[Side, Watch] = {side: Watch(time.monotonic()) for side in forms}
-        while not self._stop.wait(_LOOK):
+        while not self._stop.is_set():
+            time.sleep(_pause(self._microphone.came + self._block_ms / 1000 - time.monotonic()))
             played, heard = _taken(self._loudspeaker.blocks), _taken(self._microphone.blocks)
             self._take_played(played, self._loudspeaker.form)
             self._take_heard(heard, self._microphone.form)
@@ -244,29 +256,29 @@ class Devices:
     def _take_played(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_played"] += 1
-            self._note_late(block, "underflows")
+            if block.late:
+                self._note_late("underflows")
             if block.answer or block.flushes > self._flushes_seen:
                 self._on_the_way.append(block)
                 self._flushes_seen = block.flushes
             if self._echo is not None:
-                silence = b"" if block.pcm is not None else bytes(2 * form.rate * self._block_ms // 1000)
-                self._echo.played(mono(block.pcm, form.channels) if block.pcm is not None else silence, block.at)
+                self._echo.played(self._silence if block.pcm is None else mono(block.pcm, form.channels), block.at)
         now = time.monotonic()
         while self._on_the_way and self._on_the_way[0].at + self._on_the_way[0].answer / form.rate <= now:
             block = self._on_the_way.popleft()
             self._heard_frames += block.answer
             self._flushes = block.flushes
 
-    def _note_late(self, block: Block, count: str) -> None:
-        if block.late:
-            self._counts[count] += 1
-            if self._echo is not None:
-                self._echo.disturbed()
+    def _note_late(self, count: str) -> None:
+        self._counts[count] += 1
+        if self._echo is not None:
+            self._echo.disturbed()
 
     def _take_heard(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_heard"] += 1
-            self._note_late(block, "overflows")
+            if block.late:
+                self._note_late("overflows")
             pcm = mono(block.pcm or b"", form.channels)
             if self._to_input is not None:
                 pcm = self._to_input.feed(pcm)
@@ -276,9 +288,17 @@ class Devices:
                 self._feed(pcm)
 
 
+def _pause(left: float) -> float:
+    """Seconds until the next look, where the next block of the microphone is expected in ``left``: it waits for no look."""
+    return min(max(left + _BEHIND, _LATE), _LOOK + _BEHIND)
+
+
 def _taken(blocks: deque[Block]) -> list[Block]:
     """What has come, by the only thread that takes."""
-    return [blocks.popleft() for _ in range(len(blocks))]
+    taken = []
+    while blocks:
+        taken.append(blocks.popleft())
+    return taken
 
 
 def _lost(side: Side, form: Form, flowed: bool) -> DeviceError:

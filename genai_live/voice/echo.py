@@ -35,6 +35,11 @@ _REMEMBERED = 1_000 // TOGETHER
 """Groups of frames of echo of which the figures are made: ten seconds."""
 _AHEAD = 2
 """Frames by which what was played is ahead of its partner: sound servers take and bring several at once, and nobody waits so."""
+_LEAST_DISTANCE = 3
+"""Frames between a sound's time at the loudspeaker and its partner's at the microphone below which that is not so: no sound may
+come behind its echo, the converter's 10 ms included."""
+_FAINT = 3
+"""Samples up to this are silence: converters put a noise of 1 into it."""
 _LONGEST_WAIT = 15
 """Frames that wait for their partner before they go without: the loudspeaker hangs, which is not a reason to hear nothing."""
 _WINDOW = 20
@@ -90,8 +95,9 @@ class EchoCanceller:
         self._played.add(pcm, at)
 
     def disturbed(self) -> None:
-        """Sound was lost on its way to or from the sound card, so that the canceller has to find the echo anew."""
-        self._doubted = _DOUBTED
+        """Sound was lost on its way to or from the sound card, so that the canceller has to find the echo anew, if it knew it."""
+        if self._pairs.sounded:
+            self._doubted = _DOUBTED
 
     def heard(self, pcm: bytes, at: float) -> bytes:
         """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
@@ -140,7 +146,7 @@ class EchoCanceller:
         if self._pairs.breaks > self._breaks:
             self._breaks = self._pairs.breaks
             self.disturbed()
-        if any(played is SILENCE for _, played in pairs):
+        if self._pairs.sounded and any(played is SILENCE for _, played in pairs):
             return bytes(len(pairs) * FRAME_BYTES)  # a reference is missing
         delay = statistics.fmean(played.at - heard.at for heard, played in pairs)
         self._delay = delay if self._delay is None else self._delay + (delay - self._delay) * len(pairs) / _RINGING
@@ -223,6 +229,8 @@ class Pairing:
 
     def __init__(self) -> None:
         self.near, self.far = Frames(), Frames()
+        self.sounded = False
+        """True once something was played that is not silence: from then on the distance stays."""
         self._taken = self._strange = 0
         self.breaks = 0
         """How often pairs became another distance apart, or one had no partner."""
@@ -234,18 +242,30 @@ class Pairing:
     def take(self, together: int = 1) -> list[tuple[Frame, Frame]]:
         """The pairs that are complete, as many as are a multiple of ``together``."""
         near, far = self.near.waiting, self.far.waiting
-        if not self._taken:
-            while len(far) > len(near) + _AHEAD:  # what was played before anything was heard
-                far.popleft()
+        if not self.sounded:
+            self._put_ahead()
         ready = min(len(near), max(len(far), len(near) - _LONGEST_WAIT))
         pairs: list[tuple[Frame, Frame]] = []
         while len(pairs) < ready - ready % together and (far or len(near) > _LONGEST_WAIT):
             pairs.append((near.popleft(), far.popleft() if far else SILENCE))
             self._taken += 1
             self._look_at(*pairs[-1])
-            if self._taken % _WINDOW == 0 and self._distances:
+            if self._taken % _WINDOW == 0 and self._distances and self.sounded:
                 self._correct(statistics.median(self._distances))
         return pairs
+
+    def _put_ahead(self) -> None:
+        """Chooses the distance while all is silence, anew each time, for cards begin as they like."""
+        near, far = self.near.waiting, self.far.waiting
+        while len(far) > len(near) + _AHEAD:
+            far.popleft()
+        if near and far:
+            distance = int((far[0].at - near[0].at) * FRAMES_PER_SECOND)
+            for _ in range(min(len(near) + _AHEAD - len(far), distance - _LEAST_DISTANCE)):
+                far.appendleft(Frame(SILENCE.pcm, far[0].at - 1 / FRAMES_PER_SECOND))
+        self._taken = 0
+        self._distances.clear()
+        self.sounded = any(max(map(abs, memoryview(frame.pcm).cast("h"))) > _FAINT for frame in far)
 
     def _look_at(self, heard: Frame, played: Frame) -> None:
         """Notes the distance of a pair, and whether it is another than before."""

@@ -32,7 +32,14 @@ class Answering(Protocol):
 class Microphone:
     """The user's side. ``on_sound`` is given what is heard, in chunks of 16 kHz mono, on the thread that sends."""
 
-    def __init__(self, now: Callable[[], float], on_sound: Callable[[bytes, float], object], *, prompt: bool = False) -> None:
+    def __init__(
+        self,
+        now: Callable[[], float],
+        on_sound: Callable[[bytes, float], object],
+        *,
+        prompt: bool = False,
+        holds_back: float = 0.0,
+    ) -> None:
         self.clock = SpeechClock()
         self.muted = False
         """As the user wishes."""
@@ -43,6 +50,10 @@ class Microphone:
         self._on_sound = on_sound
         self._has_button = False
         self._half_duplex = False
+        self._holds_back = holds_back
+        """Seconds that the end takes to feed what was heard."""
+        self._last_words = False
+        """True while the button is up, and what was heard before is still to come."""
         self._lets_in = True
         """False while what is fed is for nobody: the button is not pressed."""
         self._passes_over = False
@@ -55,6 +66,7 @@ class Microphone:
         self.feed.rate = rate
         self._has_button, self._half_duplex = has_button, half_duplex and not has_button
         self._lets_in = not has_button
+        self._session = session
         self._stream = session.stream_audio(self.feed, wait=False)
 
     def hear(self, pcm: bytes) -> None:
@@ -71,18 +83,28 @@ class Microphone:
 
     def press(self) -> None:
         """The button is down: what is heard from now on is for the model."""
+        self.end_activity()
         self.feed.begin_activity()
         self._lets_in = not self.muted
 
-    def release(self) -> None:
-        """The button is up."""
-        self._lets_in = False
-        self.feed.end_activity()
+    def release(self, end_later: Callable[[], object]) -> None:
+        """The button is up; ``end_later`` is called when all that was heard before has come, and calls ``end_activity``."""
+        self._last_words = True
+        if self._holds_back > 0:
+            self._session.call_later(self._holds_back, end_later)
+        else:
+            self.end_activity()
+
+    def end_activity(self) -> None:
+        """All that was heard before the button was up has come, or what comes next cannot wait. Does nothing the second time."""
+        if self._last_words:
+            self._last_words = self._lets_in = False
+            self.feed.end_activity()
 
     def settle(self, answer: Answering) -> None:
         """Lets sound in or not, as the user wishes, and half duplex asks for while an answer is heard."""
         if self._has_button:
-            self._lets_in = answer.pressed and not self.muted
+            self._lets_in = (answer.pressed or self._last_words) and not self.muted
             return
         if self._half_duplex and answer.is_playing:
             self._shut_until = self._now() + ECHO_TAIL

@@ -74,8 +74,9 @@ class SoundEnd(Protocol):
     """A pair of ears and a mouth: devices, files, a page, or your own.
 
     An end may have, beside what stands here, ``stats`` (a dict of what it counts), ``feeds_promptly`` (True where the thread that
-    feeds may take a lock: each chunk goes out at once) and ``reports`` (True where the control ``Heard`` says when ``played`` or
-    ``flushes`` have changed: nobody looks in between).
+    feeds may take a lock: each chunk goes out at once), ``reports`` (True where the control ``Heard`` says when ``played`` or
+    ``flushes`` have changed: nobody looks in between) and ``holds_back`` (seconds within which it feeds what was heard: a button
+    that is released waits so long for the last word).
 
     ``genai_live.testing`` has the test that each end must pass.
     """

@@ -48,13 +48,16 @@ class Microphone:
         self.form = form
         self.blocks: deque[Block] = deque()
         """What nobody has taken yet, oldest first."""
+        self.came = time.monotonic()
+        """When the newest of all came."""
         self._latency = max(INPUT_LATENCY, form.least_latency)
         self._stream = _opened("input", form, block_ms, self._heard, self._latency)
 
     def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
         lead = times.currentTime - times.inputBufferAdcTime
         lead = lead if 0 <= lead < _LONGEST_LEAD else self._latency
-        self.blocks.append(Block(bytes(pcm), 0, time.monotonic() - lead, bool(status)))
+        self.came = now = time.monotonic()
+        self.blocks.append(Block(bytes(pcm), 0, now - lead, bool(status)))
 
     def start(self) -> None:
         """Lets sound flow."""
@@ -120,16 +123,12 @@ class Loudspeaker:
         if queue is not self._current:
             self._current, self._piece = queue, memoryview(b"")
         filled, wanted = 0, len(out)
-        while filled < wanted:
-            if not self._piece:
-                if not queue.pieces:
-                    break
-                self._piece = memoryview(queue.pieces.popleft())
-                continue
-            part = self._piece[: wanted - filled]
+        while filled < wanted and (self._piece or queue.pieces):
+            piece = self._piece or memoryview(queue.pieces.popleft())
+            part = piece[: wanted - filled]
             out[filled : filled + len(part)] = part
             filled += len(part)
-            self._piece = self._piece[len(part) :]
+            self._piece = piece[len(part) :]
         queue.taken += filled
         if filled < wanted:
             out[filled:] = self._silence[: wanted - filled] if wanted <= len(self._silence) else bytes(wanted - filled)
