@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 import sys
 from collections.abc import Callable
@@ -28,6 +29,7 @@ def struck_at(line: int, module: ModuleType, call: Callable[[], object], where: 
         return in_function if function.f_code.co_filename == module.__file__ else None
 
     before = sys.gettrace()
+    gc.disable()  # what it collects may end sessions of other tests, and Python lets no exception out of a finalizer
     sys.settrace(trace)
     try:
         call()
@@ -35,4 +37,5 @@ def struck_at(line: int, module: ModuleType, call: Callable[[], object], where: 
         return True
     finally:
         sys.settrace(before)
+        gc.enable()
     return False

@@ -107,7 +107,7 @@ def test_a_page_that_stops_or_goes_ends_the_conversation_once(kind: Callable[[di
         ways: list[Callable[[Page], object]] = [
             lambda page: page.say("stop"),
             lambda page: page.connection.close(),
-            lambda page: page.connection.socket.close(),
+            lambda page: page.cut(),
         ]
         for go in ways:
             end, page = come()

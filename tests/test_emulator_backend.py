@@ -479,9 +479,9 @@ MUCH = 64 * 1024 * 1024
 HALF_MEGABYTE = b'"' + bytes(500_000).replace(b"\0", b"x") + b'"'
 
 
-def flood(sock: socket.socket, data: bytes, most: int = MUCH) -> int:
-    """Sends until the other side has taken nothing for half a second, or so many bytes; how many it took."""
-    sock.settimeout(0.5)
+def flood(sock: socket.socket, data: bytes, most: int = MUCH, silence: float = 0.5) -> int:
+    """Sends until the other side has taken nothing for so many seconds, or so many bytes; how many it took."""
+    sock.settimeout(silence)
     taken = 0
     view = memoryview(data)
     while taken < most:
@@ -530,7 +530,7 @@ def test_a_side_that_reads_again_gets_everything_in_order(tmp_path: Path) -> Non
 def test_pings_without_end_fill_no_memory_with_answers_that_nobody_reads(tmp_path: Path) -> None:
     with raw_ends(tmp_path / "r") as (client_end, backend_end, recorder):
         for end, ping in ((client_end, client_frame(PING, bytes(125))), (backend_end, frame(PING, bytes(125)))):
-            assert flood(end, ping * 1_000, 6_000_000) >= 6_000_000
+            assert flood(end, ping * 1_000, 6_000_000, PATIENCE) >= 6_000_000
         assert recorder._server.do(lambda: unsent(recorder)) < 1_000_000
 
 

@@ -277,7 +277,7 @@ def test_a_page_that_comes_back_goes_on_with_its_conversation() -> None:
             page.comes("state_changed", state="listening")
             page.say("text", text="Hello")
             page.comes("turn_ended")
-            page.connection.socket.close()  # the network is gone
+            page.cut()  # the network is gone
         with Page(url, token, id) as page:
             assert page.comes("started")["conversation"] == id
             page.comes("state_changed", state="listening")

@@ -7,12 +7,10 @@ import os
 import signal
 import socket
 import ssl
-import struct
 import subprocess
 import sys
 import threading
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,6 +20,7 @@ import trustme
 
 from genai_live._network.frames import TEXT, frame
 from tests.processes import ROOT
+from tests.tls_front import plain_front
 from tests.voice_visitors import GTHREAD, SERVERS, TONE, Page, nobody_talks, token_of, visited
 from tests.waiting import PATIENCE, until
 
@@ -59,8 +58,8 @@ def test_a_server_with_its_own_tls_lends_its_sockets_and_gets_them_back(server: 
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
         names = ("--cert", "--key") if server == "werkzeug" else ("--certfile", "--keyfile")
         command = [*SERVERS[server], *(argument for name in names for argument in (name, str(pem)))]
-        with visited(command) as (process, emulator):
-            page = Page(process.url, token_of(process.url, context), ssl=context)
+        with visited(command) as (process, emulator), plain_front(int(process.url.rpartition(":")[2]), context) as port:
+            page = Page(f"http://127.0.0.1:{port}", token_of(process.url, context))
             page.comes("state_changed", state="listening")
             page.talk(TONE)
             page.comes("turn_ended")
@@ -115,16 +114,6 @@ def test_a_worker_that_gunicorn_gives_up_waiting_for_sends_its_pages_away_before
         until(lambda: nobody_talks(emulator))
 
 
-def close(page: Page) -> None:
-    page.connection.socket.close()
-
-
-def reset(page: Page) -> None:
-    with suppress(OSError):  # the server was faster
-        page.connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    page.connection.socket.close()
-
-
 def left_of(pid: int) -> tuple[int, int]:
     """Threads and descriptors of a process."""
     process = Path(f"/proc/{pid}")
@@ -152,7 +141,7 @@ def test_of_300_abrupt_visitors_nothing_is_left() -> None:
                 page = Page(process.url, token)
                 if number % 3:
                     page.talks_or_is_gone()
-                (close if number % 2 else reset)(page)
+                (page.cut if number % 2 else page.reset)()
             assert stopped.stdout is not None
             assert stopped.stdout.readline() == b"here\n"
             stopped.send_signal(signal.SIGSTOP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import subprocess
 import sys
 import threading
@@ -21,6 +22,7 @@ from genai_live._extras import installing
 from genai_live.emulator import LiveEmulator, Scenario, steps
 from genai_live.errors import ConfigError
 from genai_live.notebook import VoiceWidget
+from genai_live.notebook.door import Door, PageSocket
 from tests.voice_visitors import status_of
 from tests.waiting import PATIENCE, until
 
@@ -192,6 +194,25 @@ def test_the_server_says_whose_it_is_to_jupyters_pages_alone(widget: VoiceWidget
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE
     assert status_of(address, Origin="http://evil.example") == 403
     assert status_of(address.replace("hello", "other"), Origin=PAGE) == 404
+
+
+def test_what_a_page_said_last_is_received_however_late_it_is_read() -> None:
+    gone = threading.Event()
+    heard: queue.SimpleQueue[object] = queue.SimpleQueue()
+
+    def attend(page: PageSocket) -> None:
+        gone.wait(PATIENCE)
+        heard.put([page.receive(), page.receive(), page.receive()])
+
+    door = Door("a widget", attend)
+    try:
+        with connect(f"ws://127.0.0.1:{door.port}/") as page:
+            page.send("so long")
+            page.send(b"sound")
+        gone.set()
+        assert heard.get(timeout=PATIENCE) == ["so long", b"sound", None]
+    finally:
+        door.close()
 
 
 def test_a_page_is_told_why_there_is_no_conversation() -> None:

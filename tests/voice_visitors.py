@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -145,6 +146,18 @@ class Page:
         for number, start in enumerate(range(0, len(pcm), CHUNK)):
             self.connection.send(pcm[start : start + CHUNK].ljust(CHUNK, b"\0"))
             threading.Event().wait(max(0.0, began + number * 0.04 - time.monotonic()))
+
+    def cut(self) -> None:
+        """Ends the stream without a goodbye; closing its socket would not, while a thread of websockets waits in it."""
+        with suppress(OSError):  # the server was faster
+            self.connection.socket.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """Ends it as a machine does that is switched off; the lock keeps websockets from ending the stream before."""
+        with self.connection.protocol_mutex, suppress(OSError):  # the server was faster
+            self.connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.connection.socket.shutdown(socket.SHUT_RD)
+            self.connection.socket.close()
 
     def of(self, event: str) -> list[dict[str, Any]]:
         return [each for each in tuple(self.events) if each["event"] == event]
