@@ -223,7 +223,7 @@ def test_a_recording_is_readable_for_its_owner_alone(tmp_path: Path, before: int
         out.chmod(before)
     with LiveEmulator(voice=False) as behind, Recorder(behind.url, out):
         assert stat.S_IMODE(out.stat().st_mode) == 0o600
-        assert out.read_text() == ""
+        assert out.read_text() == ("" if before is None else "old"), "what is there stays until somebody talks"
 
 
 TRAILING_COMMA = '{"setup": {"tools": [{"mcpServers": [{"headers": {"Authorization": "hush-hush"}}]}],}}'
