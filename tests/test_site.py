@@ -17,6 +17,7 @@ ROOT = Path(__file__).parent.parent
 PARTS = ("docs", "genai_live")
 WITHIN = 300.0
 """Seconds for a build on a machine that may be busy; it takes six."""
+LISTED = re.findall(r"\]\(([\w./-]+)\)", (ROOT / "docs" / "llms.txt").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +59,14 @@ def test_the_reference_says_what_the_fields_of_wire_types_mean(site: Path) -> No
 def test_every_page_stands_in_the_navigation_and_in_the_list_for_machines() -> None:
     pages = {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
     navigation = set(re.findall(r'= "([\w/-]+\.md)"', (ROOT / "zensical.toml").read_text(encoding="utf-8")))
-    machines = set(re.findall(r"\]\(([\w/-]+\.md)\)", (ROOT / "docs" / "llms.txt").read_text(encoding="utf-8")))
     assert pages == navigation
-    assert machines == {page for page in pages if not page.startswith("reference/")} | {"reference/index.md"}
+    listed = {page for page in pages if not page.startswith("reference/")} - {"index.md"}
+    assert set(LISTED) == {f"{page.removesuffix('.md')}/" for page in listed} | {"./", "reference/"}
+
+
+def test_each_page_of_the_list_for_machines_is_there_beside_it(site: Path) -> None:
+    assert (site / "llms.txt").exists()
+    assert [link for link in LISTED if not (site / link / "index.html").exists()] == []
 
 
 def test_the_picture_of_the_house_is_the_house() -> None:
