@@ -144,11 +144,15 @@ def blocks_of(sound: array[int]) -> list[array[int]]:
 
 
 def pitch(sound: array[int]) -> float:
-    """Hz of the tone in a sound, by the pieces that are full of it: bursts begin within one, and a busy machine tears some."""
+    """Hz of the tone in a sound, by the pieces that are full of it: bursts begin within one, and a busy machine tears some.
+
+    A torn piece may be as loud as the others; it has a crossing too many, or too few.
+    """
     full = [each for each in blocks_of(sound) if abs(loudness(each) / (LOUDNESS / math.sqrt(2)) - 1) < 0.02]
     assert len(full) >= 5
-    crossings = sum((one < 0) != (other < 0) for each in full for one, other in pairwise(each))
-    return crossings / 2 / (len(full) * (len(full[0]) - 1) / INPUT_RATE)
+    counts = sorted(sum((one < 0) != (other < 0) for one, other in pairwise(each)) for each in full)
+    whole = [count for count in counts if abs(count - counts[len(counts) // 2]) <= 1]
+    return sum(whole) / 2 / (len(whole) * (len(full[0]) - 1) / INPUT_RATE)
 
 
 # Speaking
