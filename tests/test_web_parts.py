@@ -393,6 +393,27 @@ def close_code(read: list[tuple[int, bytes]]) -> int:
     return int.from_bytes(read[-1][1][:2], "big")
 
 
+def test_a_goodbye_that_finds_another_thread_about_to_write_is_written_by_that_one() -> None:
+    line, _, peer = visited()
+
+    class Ending(list[bytes]):
+        """Ends the line, as another thread would, while a sender that may write looks whether anything waits."""
+
+        is_first = True
+
+        def __bool__(self) -> bool:
+            if self.is_first:
+                self.is_first = False
+                line.end(1000)
+            return False
+
+    with peer:
+        line._controls = Ending()
+        assert line.send(b"\0\0") == 0
+        peer.settimeout(1.0)  # a goodbye that nobody writes ends with the socket, after two seconds
+        assert peer.recv(65_536)[:1] == bytes([frames.FINAL | frames.CLOSE])
+
+
 def test_fragments_are_joined_pings_are_answered_and_a_close_is_answered_with_its_code() -> None:
     line, taker, peer = visited()
     with peer:

@@ -58,8 +58,8 @@ class SoundFeed:
         self._marks: deque[tuple[int, Mark | None]] = deque()
         """What stands between sounds, each with the bytes that were fed before it; None for the end."""
         self._full_at = 0
-        """Bytes fed with which the next chunk is full, or less. Written by the thread that sends; never falls, so that whoever
-        reads an old number wakes too often, and never too late."""
+        """How many bytes must have been fed for the next chunk to be full, or fewer. Written by the thread that sends; it never
+        falls, so that who reads an old number wakes that thread too often, and never too late."""
         self.wake: Callable[[], object] = lambda: None
         """Has the thread that sends look at once; set while it is streamed."""
         self.send: Callable[[], object] = lambda: None

@@ -118,8 +118,8 @@ class VisitorSocket:
             goes_on = is_first and self._push(_framed(message))
         finally:
             self._write_lock.release()
-        if goes_on and (self._controls or self._outgoing.messages or self._close is not None):
-            self._flush()  # it came meanwhile
+        if (goes_on or not is_first) and (self._controls or self._outgoing.messages or self._close is not None):
+            self._flush()  # it came meanwhile, from a thread that found this one writing
         return is_first
 
     def drop_sound(self) -> None:
