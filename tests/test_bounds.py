@@ -353,7 +353,7 @@ def test_ask_spends_its_timeout_on_sending_and_the_session_lives_on() -> None:
 def test_finish_spends_its_timeout_on_sending_too() -> None:
     with opened(receive_buffer=4096) as (session, _):
         beside(fill, session)
-        until(lambda: session._sound.unsent_bytes > 0)
+        until(lambda: session._sound.unsent_bytes() > 0)
         session._protocol.sound.sent = True
         with returns_within(LIMIT + 0.1):
             session.finish(timeout=LIMIT)
@@ -373,7 +373,7 @@ def has_a_receiver(session: Session, peer: Peer) -> None:
 
 def has_a_sender_that_waits(session: Session, peer: Peer) -> None:
     beside(fill, session)
-    until(lambda: session._sound.unsent_bytes > 0)
+    until(lambda: session._sound.unsent_bytes() > 0)
 
 
 def has_a_full_queue(session: Session, peer: Peer) -> None:
@@ -449,7 +449,7 @@ def test_abort_never_blocks(situation: str) -> None:
 def test_a_sender_that_waits_is_told_of_the_close_by_another_thread() -> None:
     with opened(receive_buffer=4096, http_options=QUIET) as (session, _):
         sending = beside(fill, session)
-        until(lambda: session._sound.unsent_bytes > 0)
+        until(lambda: session._sound.unsent_bytes() > 0)
         session.close(LIMIT)
         error = sending.exception(PATIENCE)
         assert isinstance(error, errors.SessionClosed)
@@ -471,7 +471,7 @@ def test_close_in_a_callback_while_a_sender_waits_ends_both() -> None:
     with opened(receive_buffer=4096, http_options=QUIET, callbacks={"on_message": on_message}) as (session, peer):
         held.append(session)
         sending = beside(fill, session)
-        until(lambda: session._sound.unsent_bytes > 0)
+        until(lambda: session._sound.unsent_bytes() > 0)
         peer.send(frame(BINARY, text_part("now")))
         ready.set()
         assert isinstance(sending.exception(PATIENCE), errors.SessionClosed)

@@ -68,9 +68,8 @@ class Line:
         self.waiting_bytes = 0
         self._chunks_until_end = chunks_until_end
 
-    @property
-    def transport(self) -> Line:
-        return self
+    def unsent_bytes(self) -> int:
+        return self.waiting_bytes
 
     def check_usable(self) -> None:
         if self.close_info is not None:

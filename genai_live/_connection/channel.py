@@ -171,6 +171,11 @@ class Channel(Generic[ServerMessage]):
         """The transport of the moment; None between two connections."""
         return self._connection.transport
 
+    def unsent_bytes(self) -> int:
+        """Bytes that were sent without waiting and that the network has not taken yet; 0 between two connections."""
+        transport = self._connection.transport
+        return 0 if transport is None else transport.waiting_bytes
+
     @property
     def counters(self) -> Counters:
         """Bytes and messages that went over the wire, all connections together."""

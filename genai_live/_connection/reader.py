@@ -131,12 +131,12 @@ class Reader:
 
     def _serve_now(self, work: Timed) -> bool:
         """False when the work is over, or this is called while it is served."""
-        with self._start_lock:
-            if not self.timetable.take_one(work):
-                return False
+        timetable = self.timetable
+        if not timetable.take_one(work):  # without the lock: this thread alone takes
+            return False
         due = served(work, time.monotonic())
         with self._start_lock:
-            self.timetable.put_back(work, due)
+            timetable.put_back(work, due)
         return True
 
     def attend(self, connection: Readable) -> None:

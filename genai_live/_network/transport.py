@@ -182,6 +182,9 @@ class Transport(_Incoming):
         self._send_lock = threading.RLock()
         """Rank 1. Guards the order of frames and ``_frame``: held while one frame goes out, also while the peer is slow.
         Reentrant, so that it knows its owner: a signal handler may send while its own thread does."""
+        self._owns_send_lock: Callable[[], bool] = self._send_lock._is_owned  # type: ignore[attr-defined]
+        """Asks the lock, as threading.Condition does: Ctrl-C may come after it was taken and before this program has noted
+        that."""
         self._writing = False
         """True while a thread that holds the send lock may wait for the peer, and will write what others leave."""
         self._soon: deque[tuple[Frame, Opening | None]] = deque()
@@ -225,7 +228,7 @@ class Transport(_Incoming):
             TimeoutError: the deadline passed.
         """
         # A signal handler above this thread's own write: the frame goes behind it.
-        if self._owns_send_lock and self._is_writing_below():
+        if self._owns_send_lock() and self._is_writing_below():
             self._soon.append((frame, opening))
             return False
         try:
@@ -249,7 +252,7 @@ class Transport(_Incoming):
                 self._leave(error, frame, opening)
                 raise
             finally:
-                if self._owns_send_lock:
+                if self._owns_send_lock():
                     self._writing = False
                     self._send_lock.release()
             if self._soon or self._pong:  # put there while the lock was held: its owner could not write it
@@ -271,7 +274,7 @@ class Transport(_Incoming):
 
     def _let_go(self) -> None:
         """A write or flush failed, or was interrupted at any moment: keeps nobody out, and has the reader write what waits."""
-        while self._owns_send_lock:
+        while self._owns_send_lock():
             self._writing = False
             self._send_lock.release()
         if self._frame or self._soon or self._pong:
@@ -284,7 +287,7 @@ class Transport(_Incoming):
             if isinstance(error, TransportLost) or not begun:
                 opening.withdrawn()
         if not isinstance(error, Exception):
-            self.interrupted = self._owns_send_lock and self._torn and not self._counts
+            self.interrupted = self._owns_send_lock() and self._torn and not self._counts
 
     def _wait_for_lock(self, patience: _Patience) -> None:
         while not Deadline(patience.left()).acquire(self._send_lock):
@@ -298,7 +301,7 @@ class Transport(_Incoming):
     def flush(self) -> None:
         """Writes what waits, as far as the socket takes it; returns at once when another thread is writing."""
         while self._soon or self._frame or self._pong:
-            if self._owns_send_lock and self._is_writing_below():
+            if self._owns_send_lock() and self._is_writing_below():
                 return  # a signal handler: the write that it interrupts goes on with what waits
             try:
                 try:
@@ -306,7 +309,7 @@ class Transport(_Incoming):
                         return
                     done = self._write_waiting(None)
                 finally:
-                    if self._owns_send_lock:
+                    if self._owns_send_lock():
                         self._send_lock.release()
             except BaseException:
                 self._let_go()
@@ -314,11 +317,6 @@ class Transport(_Incoming):
             if not done:
                 self._want_write()
                 return
-
-    @property
-    def _owns_send_lock(self) -> bool:
-        """Asks the lock: Ctrl-C may come after it was taken and before this program has noted that."""
-        return bool(self._send_lock._is_owned())  # type: ignore[attr-defined]  # what threading.Condition asks too
 
     def _is_writing_below(self) -> bool:
         """True in a signal handler that interrupts a write of this thread. Requires the send lock.
@@ -331,15 +329,16 @@ class Transport(_Incoming):
             if frame.f_code in _WRITERS and frame.f_locals.get("self") is self:
                 return True
             frame = frame.f_back  # type: ignore[assignment]
-        while self._owns_send_lock:
+        while self._owns_send_lock():
             self._send_lock.release()
         return False
 
     @property
     def waiting_bytes(self) -> int:
         """Bytes that ``write_soon`` took and the socket did not yet."""
-        waiting = max(0, len(self._frame) - self._sent)
-        return waiting + sum(len(frame) for frame, _ in tuple(self._soon)) if self._soon else waiting
+        if not (self._frame or self._soon):  # as a rule; asked with each chunk of sound
+            return 0
+        return max(0, len(self._frame) - self._sent) + sum(len(frame) for frame, _ in tuple(self._soon))
 
     @property
     def unwritten(self) -> list[Opening]:

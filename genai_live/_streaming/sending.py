@@ -91,7 +91,8 @@ class Sending:
             early = self._pace.due(pulled.came) - pulled.came
             if self.cancelled.wait(early) if early > 0 else self.cancelled.is_set():
                 return
-            self._pass_on(pulled.chunk, time.monotonic(), wait=True)
+            now = time.monotonic()
+            self._pace.sent(self._pass_on(pulled.chunk, wait=True), now)
 
     def start(self) -> None:
         """Has everything sent by the thread that paces; returns at once.
@@ -130,19 +131,18 @@ class Sending:
         if not self._turn.acquire(blocking=False):
             return now + _TURN_RETRY
         try:
-            return None if self.done.is_set() else self._send_or_end(now)
-        finally:
-            self._turn.release()
-
-    def _send_or_end(self, now: float) -> float | None:
-        try:
-            due = self._send_due(now)
+            if self.done.is_set():
+                return None
+            due = None if self.cancelled.is_set() else self._send_due(now)
         except BaseException as error:  # what a caller's iterable raised may be anything; the handle has it
             self._end_with(error)
             return None
-        if due is None:
-            self._end_with(None)
-        return due
+        else:
+            if due is None:
+                self._end_with(None)
+            return due
+        finally:
+            self._turn.release()
 
     def _send_here(self, wake: Callable[[], object]) -> None:
         """Sends on the thread that has fed the end of a chunk, so that no other has to wake up for it.
@@ -157,23 +157,21 @@ class Sending:
         wake()
 
     def _send_due(self, now: float) -> float | None:
-        if self.cancelled.is_set():
-            return None
         if self._fed is not None:
             return self._send_fed(self._fed, now)
         due = self._due(now)
         if due is None or due > now + EARLY:
             return due
-        if self.sink.unsent_bytes > _UNSENT_LIMIT:
+        if self.sink.unsent_bytes() > _UNSENT_LIMIT:
             self.sink.check_usable()
             return now + _UNSENT_RETRY
         chunk, self._held = self._held, b""
-        self._pass_on(chunk, now, wait=False)
+        self._pace.sent(self._pass_on(chunk, wait=False), now)
         return self._due(now)
 
     def _send_fed(self, fed: Fed, now: float) -> float | None:
         """What was handed in is due at once."""
-        if self.sink.unsent_bytes > _UNSENT_LIMIT:
+        if self.sink.unsent_bytes() > _UNSENT_LIMIT:
             self.sink.check_usable()
             return now + _UNSENT_RETRY
         chunk = fed.take()
@@ -182,7 +180,7 @@ class Sending:
             return now + fed.look_after()
         if not chunk:
             return None
-        self._pass_on(chunk, now, wait=False)
+        self._pass_on(chunk, wait=False)
         return now + fed.look_after()
 
     def _due(self, now: float) -> float | None:
@@ -224,8 +222,8 @@ class Sending:
 
     # Whichever thread sends.
 
-    def _pass_on(self, chunk: bytes, now: float, *, wait: bool) -> None:
-        """Sends a chunk, or passes over it while muted; it takes its time either way."""
+    def _pass_on(self, chunk: bytes, *, wait: bool) -> int:
+        """Sends a chunk, or passes over it while muted; returns its samples: it takes its time either way."""
         if self.muted:
             self.latest = b""
             self._send_end(wait=wait)
@@ -235,7 +233,7 @@ class Sending:
             self._end_told = False
         samples = len(chunk) // SAMPLE_BYTES
         self.samples += samples
-        self._pace.sent(samples, now)
+        return samples
 
     def _send_end(self, *, wait: bool) -> None:
         if self._end and not self._end_told:

@@ -27,14 +27,6 @@ _MARKS = {
 }
 
 
-class Backlog(Protocol):
-    """What a connection writes to."""
-
-    @property
-    def waiting_bytes(self) -> int:
-        """Bytes that were sent without waiting and that the network has not taken yet."""
-
-
 class Outlet(Protocol):
     """What sound needs of a session's connection, which may be one or several in a row."""
 
@@ -50,9 +42,8 @@ class Outlet(Protocol):
     def pacing(self) -> Pacing | None:
         """The thread that paces the session's streams; None for the one of the process."""
 
-    @property
-    def transport(self) -> Backlog | None:
-        """The transport of the moment; None between two connections."""
+    def unsent_bytes(self) -> int:
+        """Bytes that were sent without waiting and that the network has not taken yet."""
 
     def check_usable(self) -> None:
         """Raises the error of the end, if there was one, or of the fork."""
@@ -87,6 +78,8 @@ class SoundSink:
     ) -> None:
         self._outlet = outlet
         self._send = send or outlet.send
+        self.unsent_bytes = outlet.unsent_bytes
+        """Bytes that were sent without waiting and that the network has not taken yet."""
         self._text_json = text_json
         """The message of a typed sentence, in the form that the session's model takes."""
         self.automatic_detection = automatic_detection
@@ -124,12 +117,6 @@ class SoundSink:
     def forked(self) -> bool:
         """True in a child of the process that opened the session: nothing is sent or paced there."""
         return self._outlet.forked
-
-    @property
-    def unsent_bytes(self) -> int:
-        """Bytes that were sent without waiting and that the network has not taken yet."""
-        transport = self._outlet.transport
-        return transport.waiting_bytes if transport is not None else 0
 
     def check_usable(self) -> None:
         """Raises the session's error once it has ended, and in a forked child."""

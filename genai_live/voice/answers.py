@@ -36,6 +36,8 @@ class Answer:
     """True while the service is making it: it has said something, and neither that this is all nor a call since."""
     calls: bool = False
     """True while functions run, and nothing was said since."""
+    is_audible: bool = False
+    """True once some of its sound was louder than silence."""
     looked: bool = False
     """True when there was a look since it was over: a report of usage comes a moment later."""
 

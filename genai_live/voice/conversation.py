@@ -118,6 +118,7 @@ class Conversation:
     """The right to receive from the session."""
     _receiver: threading.Thread | None = None
     """The thread that does, where the session has no callback for it."""
+    _on_message: Callable[[LiveServerMessage], object] | None = None
 
     def __init__(
         self,
@@ -201,13 +202,13 @@ class Conversation:
         self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = True
         policy = self._told_of_runs(run_tools)
-        take = self._take_message if on_message is None else self._and_then(on_message)
+        self._on_message = on_message
         rates = self._open_end(record)
         try:
             session = client.live.connect(
                 model=model,
                 config=full,
-                callbacks=LiveCallbacks(on_message=take, on_error=self._note_error, on_close=self._note_close),
+                callbacks=LiveCallbacks(on_message=self._take_message, on_error=self._note_error, on_close=self._note_close),
                 timeout=timeout,
                 resume=resume,
                 reconnect=reconnect,
@@ -248,7 +249,6 @@ class Conversation:
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(
             self._now,
-            self._note_said,
             prompt=getattr(end, "feeds_promptly", False),
             holds_back=getattr(end, "holds_back", 0.0),
         )
@@ -300,6 +300,7 @@ class Conversation:
             check_rates(rates, self._end)
             if self._recorder is not None:
                 self._recorder.begin(self._now, rates.output)
+                self._microphone.on_sound = self._recorder.hear
         except BaseException:
             self._give_up()
             raise
@@ -336,9 +337,10 @@ class Conversation:
                 has_button=has_button,
             )
             self._microphone.start(session, rates.input, has_button=has_button, half_duplex=self._half_duplex)
-            self._dialogue.open(self._now())
+            now = self._now()
+            self._dialogue.open(now)
             self._mailbox.open()
-            self._look_later(LATER)
+            self._look_later(now, LATER)
             if self._levels:
                 session.call_later(METER, self._meter)
             self._is_open = True
@@ -352,13 +354,8 @@ class Conversation:
 
     def _take_message(self, message: LiveServerMessage) -> None:
         self._mailbox.post(partial(self._handle_message, message))
-
-    def _and_then(self, on_message: Callable[[LiveServerMessage], object]) -> Callable[[LiveServerMessage], None]:
-        def take(message: LiveServerMessage) -> None:
-            self._take_message(message)
-            on_message(message)
-
-        return take
+        if self._on_message is not None:
+            self._on_message(message)
 
     def _receive(self, messages: Reserved[LiveServerMessage]) -> None:
         """The thread of a conversation over a session that was open already."""
@@ -385,11 +382,6 @@ class Conversation:
         """The end has nothing more to say."""
         self._error = self._error or error
         self._close_soon()
-
-    def _note_said(self, chunk: bytes, now: float) -> None:
-        """The thread that sends."""
-        if self._recorder is not None:
-            self._recorder.hear(chunk, now)
 
     def _control(self, control: Control) -> None:
         """What the person at the end does, also while the session is being opened."""
@@ -422,18 +414,19 @@ class Conversation:
     def _handle(self, act: Callable[[float], object]) -> None:
         if self._stopped and act != self._tell_end:
             return
+        now = time.monotonic() - self._zero
         try:
-            act(self._now())
+            act(now)
         finally:
             if not self._stopped:
-                self._settle()
+                self._settle(now)
 
-    def _settle(self) -> None:
+    def _settle(self, now: float) -> None:
         """Whatever has happened: opens or shuts the microphone, and looks again while time matters."""
         self._microphone.settle(self._dialogue)
         after = self._dialogue.look_after(reports=self._reports)
         if after is not None or self._microphone.opens_soon:
-            self._look_later(LATER if after is None else after)
+            self._look_later(now, LATER if after is None else after)
 
     def _handle_message(self, message: LiveServerMessage, now: float) -> None:
         if message.reconnecting is not None:
@@ -442,9 +435,9 @@ class Conversation:
             self._microphone.go_on()
         self._dialogue.message(message, now)
 
-    def _look_later(self, after: float) -> None:
-        """Has the end looked at when that is due, unless it is soon enough already."""
-        due = self._now() + after
+    def _look_later(self, now: float, after: float) -> None:
+        """Has the end looked at ``after`` seconds from now, unless it is soon enough already."""
+        due = now + after
         if due < self._look_due - _SOON_ENOUGH:
             self._look_due = due
             self._session.call_later(after, lambda: self._look(due))

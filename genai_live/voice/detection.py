@@ -6,6 +6,7 @@ The service says when speech ended 1.0 to 1.4 s late, and older models say neith
 from __future__ import annotations
 
 import math
+from array import array
 from collections import deque
 
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
@@ -31,7 +32,7 @@ _STRETCHES = 100
 
 def loudness(pcm: bytes) -> float:
     """The level of 16-bit PCM in dBFS, of a part of its samples: for meters, at a tenth of the price of ``audio.level_dbfs``."""
-    samples = memoryview(pcm).cast("h")[::_STRIDE].tolist()
+    samples = array("h", pcm)[::_STRIDE].tolist()
     if not samples:
         return SILENCE_DBFS
     root_mean_square = math.hypot(*samples) / math.sqrt(len(samples))

@@ -379,9 +379,10 @@ class Dialogue:
         if answer.model is None:
             answer.model = self.transcript.begin("model", now)
         answer.calls = False
-        if answer.watch.seen("first_audible") is None:
+        if not answer.is_audible:
             answer.watch.note("first_sound", now)
             if max(memoryview(pcm).cast("h")[::4], default=0) > _AUDIBLE:
+                answer.is_audible = True
                 answer.watch.note("first_audible", now)
         self._sound_is_open = True
         self._hand_over(answer, self._mouth.play(pcm, rate))

@@ -30,12 +30,11 @@ class Answering(Protocol):
 
 
 class Microphone:
-    """The user's side. ``on_sound`` is given what is heard, in chunks of 16 kHz mono, on the thread that sends."""
+    """The user's side."""
 
     def __init__(
         self,
         now: Callable[[], float],
-        on_sound: Callable[[bytes, float], object],
         *,
         prompt: bool = False,
         holds_back: float = 0.0,
@@ -47,7 +46,8 @@ class Microphone:
         self.feed.prompt = prompt
         self._keep = self.feed.keep
         self._now = now
-        self._on_sound = on_sound
+        self.on_sound: Callable[[bytes, float], object] | None = None
+        """Called with what is heard, in chunks of 16 kHz mono, and the time, on the thread that sends."""
         self._has_button = False
         self._half_duplex = False
         self._holds_back = holds_back
@@ -79,7 +79,8 @@ class Microphone:
         if not self._passes_over:
             now = self._now()
             self.clock.hear(chunk, now)
-            self._on_sound(chunk, now)
+            if self.on_sound is not None:
+                self.on_sound(chunk, now)
 
     def press(self) -> None:
         """The button is down: what is heard from now on is for the model."""

@@ -101,24 +101,22 @@ class Mouth:
         if not pcm:
             return 0.0
         seconds = len(pcm) / SAMPLE_BYTES / self._rate
-        if not self._is_taken(pcm):
-            self.refused += seconds
+        try:
+            self._end.play(pcm)
+        except Exception as error:
+            self._note_refused(error, seconds)
             return 0.0
         if self._remembers:
             self._waiting.append(pcm)
         return seconds
 
-    def _is_taken(self, pcm: bytes) -> bool:
-        try:
-            self._end.play(pcm)
-        except EndFull as error:
-            if not self.refused:
-                logger.warning("%s (conversation.stats.refused counts it)", error)
-            return False
-        except Exception:
+    def _note_refused(self, error: Exception, seconds: float) -> None:
+        """Requires an except block."""
+        if not isinstance(error, EndFull):
             self._note_failure("play")
-            return False
-        return True
+        elif not self.refused:
+            logger.warning("%s (conversation.stats.refused counts it)", error)
+        self.refused += seconds
 
     def _ask(self, member: str, function: Callable[[], T], otherwise: T) -> T:
         """What the end says; ``otherwise`` where it fails."""

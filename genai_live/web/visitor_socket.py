@@ -244,25 +244,25 @@ class VisitorSocket:
                 return
 
     def _take(self, data: bytes) -> None:
-        self._take_all(self._parser.feed(data))
-        while self._parser.rest and not self._is_over:
-            self._take_all(self._parser.feed(b""))
-        if self._parser.violation is not None and self._close is None:
-            self._refuse(self._parser.violation)
-
-    def _take_all(self, events: list[frames.Event]) -> None:
         assert self._taker is not None
-        for opcode, payload in events:
-            if opcode == frames.BINARY:
-                if self._close is None:
-                    self._taker.take(bytes(payload))
-            elif opcode == frames.TEXT:
-                self._take_text(payload)
-            elif opcode == frames.PING:
-                self._control(frames.PONG, bytes(payload))
-            elif opcode == frames.CLOSE:
-                self._take_close(payload)
-                return
+        parser = self._parser
+        while True:
+            for opcode, payload in parser.feed(data):
+                if opcode == frames.BINARY:
+                    if self._close is None:
+                        self._taker.take(bytes(payload))
+                elif opcode == frames.TEXT:
+                    self._take_text(payload)
+                elif opcode == frames.PING:
+                    self._control(frames.PONG, bytes(payload))
+                elif opcode == frames.CLOSE:  # nothing follows
+                    self._take_close(payload)
+                    return
+            if not parser.rest or self._is_over:
+                break
+            data = b""
+        if parser.violation is not None and self._close is None:
+            self._refuse(parser.violation)
 
     def _take_text(self, payload: bytes | bytearray) -> None:
         assert self._taker is not None
