@@ -106,8 +106,8 @@ def test_work_that_fails_is_logged_and_over(caplog: pytest.LogCaptureFixture) ->
 def test_work_that_is_served_before_its_time_keeps_its_time_unless_it_is_due_sooner(again: float | None, next_due: float) -> None:
     timetable, work = Timetable(), Work(again)
     timetable.put(work, 5.0)
-    assert timetable.take_one(work)
-    assert not timetable.take_one(work), "it is served just now"
+    assert timetable.take_all() == [work]
+    assert timetable.take_all() == [], "it is served just now"
     timetable.put_back(work, served(work, 1.0))
     assert timetable.take(next_due) == ([] if again is None else [work])
     assert not timetable.take(next_due)

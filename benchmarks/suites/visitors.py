@@ -39,7 +39,7 @@ ARRIVED = 0.999
 WARM, SECONDS = 5.0, 6.0
 """Seconds before and while is measured. Hundreds of visitors who come at once leave the garbage collector with passes of 40 to
 60 ms over all that is new, for some seconds; one who comes alone does not."""
-REPORTS = 4
+REPORTS = 2
 TRIES = 3
 """A virtual machine's processor may be away for some tens of milliseconds, which is all that p99 allows in one attempt."""
 TRANSPORTS = {"ws": False, "wss": True}
@@ -68,13 +68,13 @@ KINDS = {
     GTHREAD: Kind(
         "Flask, LiveVoice, gthread with 8 threads",
         (*_GUNICORN, "-k", "gthread", "--threads", "8", "benchmarks.visitors.flask_app:app"),
-        (200, 240, 280, 320, 360, 400, 440, 480, 540),
+        tuple(range(300, 600, 20)),
         ("flask", "gunicorn"),
     ),
     GEVENT: Kind(
         "Flask, LiveVoice, gevent",
         (*_GUNICORN, "-k", "gevent", "--worker-connections", "5000", "benchmarks.visitors.flask_app:app"),
-        (140, 180, 220, 260, 300, 360),
+        tuple(range(200, 400, 20)),
         ("flask", "gunicorn", "gevent"),
     ),
 }

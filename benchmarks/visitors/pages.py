@@ -1,7 +1,7 @@
 """Many pages in one process: bare sockets and epoll, each speaking 25 messages a second, stamped, evenly spread.
 
 ``python -m benchmarks.visitors.pages URL COUNT SECONDS WARM REPORTS`` prints ``measuring`` when it begins, and then what was
-measured as JSON. REPORTS is how often a second a page says what it has heard: 4 in the wire format of docs/web.md, 0 for apps
+measured as JSON. REPORTS is how often a second a page says what it has heard: 2 in the wire format of docs/web.md, 0 for apps
 that ask for nothing of the kind.
 """
 

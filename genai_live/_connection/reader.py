@@ -116,28 +116,11 @@ class Reader:
                 raise
 
     def hurry(self, work: Timed) -> None:
-        """As ``timetable.Pacing.hurry``; on the reader's own thread the work is served before this returns.
-
-        Sound that came over one of its sockets goes out over another at once: served by the timetable, one chunk in each round
-        of the loop, it would fall behind what the rounds bring the other way.
-        """
-        if self._process is not _process.current:
-            self._check_process()
-        if self._thread is threading.current_thread() and self._serve_now(work):
-            return
+        """As ``timetable.Pacing.hurry``."""
+        self._check_process()
         with self._start_lock:
             if self.timetable.hurry(work, time.monotonic()):
                 self._rouse()
-
-    def _serve_now(self, work: Timed) -> bool:
-        """False when the work is over, or this is called while it is served."""
-        timetable = self.timetable
-        if not timetable.take_one(work):  # without the lock: this thread alone takes
-            return False
-        due = served(work, time.monotonic())
-        with self._start_lock:
-            timetable.put_back(work, due)
-        return True
 
     def attend(self, connection: Readable) -> None:
         """Makes the loop look at this connection now. Any thread, never blocks."""

@@ -148,13 +148,6 @@ class Timetable(Dues[Timed]):
         self._works.update(dict.fromkeys(taken, True))
         return taken
 
-    def take_one(self, work: Timed) -> bool:
-        """True for work that is to be served now, due or not, and then put back; False when it is over, or taken already."""
-        if self._works.get(work, True):
-            return False
-        self._works[work] = True
-        return True
-
     def put_back(self, work: Timed, due: float | None) -> None:
         """The work was served, and is due again at ``due`` or at an earlier time that is noted; None when it is over."""
         if due is None:
@@ -165,8 +158,10 @@ class Timetable(Dues[Timed]):
             super().put(work, due)
 
     def take_all(self) -> list[Timed]:
-        """Everything, due or not, to be served and then put back."""
-        return [work for work in self._works if self.take_one(work)]
+        """Everything that is not taken already, due or not, to be served and then put back."""
+        taken = [work for work, is_taken in self._works.items() if not is_taken]
+        self._works.update(dict.fromkeys(taken, True))
+        return taken
 
 
 def served(work: Timed, now: float) -> float | None:

@@ -101,8 +101,9 @@ class _Incoming:
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._parser = FrameParser(max_message_bytes)
-        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
-        """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
+        self._receive_some, self._pending = _receiver(sock)
+        """The calls that read, and that say how many bytes a TLS socket holds in memory, where no selector sees them; a plain one
+        holds none."""
         self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
         """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that finds nothing."""
         self._in_a_row = 0
@@ -131,10 +132,12 @@ class _Incoming:
     def _receive(self) -> bytes:
         try:
             with self._call_lock:
-                data = self._socket.recv(READ_BYTES)
+                data = self._receive_some(self._full_read)
                 unread = self._pending is not None and self._pending() > 0
         except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
             return b""
+        except ssl.SSLEOFError:  # an end without TLS's own goodbye is an end
+            data = b""
         except (OSError, ValueError) as error:
             self.failure = self.failure or TransportLost(words_in(error))
             return b""
@@ -244,10 +247,8 @@ class Transport(_Incoming):
                     opening.written()
                 self._begin(frame)
                 self._opened = opening
-                self._write_some()
-                if self._frame:
-                    self._push_slowly(_Patience(limit, deadline))
-                self.messages_written += 1
+                if not self._write_some():
+                    self._write_slowly(_Patience(limit, deadline))
             except BaseException as error:
                 self._leave(error, frame, opening)
                 raise
@@ -366,7 +367,7 @@ class Transport(_Incoming):
         """Requires the send lock. False when the socket is full and there is no patience to wait."""
         if self._frame:
             self._open_first()  # an interrupt came between this and its beginning
-            if not self._push(patience):
+            if not (self._write_some() or self._write_slowly(patience)):
                 return False
         while self._pong or self._soon:
             if self._pong:
@@ -374,7 +375,7 @@ class Transport(_Incoming):
             else:
                 self._begin(self._soon[0][0])
                 self._open_first()
-            if not self._push(patience):
+            if not (self._write_some() or self._write_slowly(patience)):
                 return False
         return True
 
@@ -398,40 +399,33 @@ class Transport(_Incoming):
         self._left_opening = None
         self._frame = frame
 
-    def _push(self, patience: _Patience | None) -> bool:
-        """Requires the send lock. Writes the frame under way; False when the socket is full and there is no patience."""
-        self._write_some()
-        if self._frame:
-            if patience is None:
-                return False
-            self._push_slowly(patience)
-        self.messages_written += 1
-        return True
-
-    def _push_slowly(self, patience: _Patience) -> None:
-        """Requires the send lock. Waits for the peer to read, as often as it takes."""
+    def _write_slowly(self, patience: _Patience | None) -> bool:
+        """Requires the send lock. Waits for the peer to read, as often as it takes; False without patience."""
+        if patience is None:
+            return False
         try:
             with selectors.DefaultSelector() as selector:  # not select(): descriptors may be above 1023
                 selector.register(self.fileno, selectors.EVENT_WRITE)
-                while self._frame:
+                while not self._write_some():
                     left = patience.left()
                     if left == 0:
                         patience.raise_if_over("")
                     selector.select(_RETRY_AFTER if left is None else min(left, _RETRY_AFTER))
-                    self._write_some()
         except TimeoutError:
             raise
         except (OSError, ValueError) as error:  # no descriptor for the selector, or the socket was closed meanwhile
             raise TransportLost(words_in(error)) from error
+        return True
 
-    def _write_some(self) -> None:
-        """Requires the send lock. Writes as much of the frame under way as the socket takes."""
+    def _write_some(self) -> bool:
+        """Requires the send lock. Writes as much of the frame under way as the socket takes; True when all of it is out."""
         while self._frame:
             frame = self._frame
             if self._counts:  # what the last call wrote, which may have been interrupted behind it
                 self._sent = self._sent_before + self._counts[0]
                 if self._sent == len(frame):
                     self._frame = b""
+                    self.messages_written += 1
                 self.bytes_written += self._counts[0]
                 self._counts.clear()
                 continue
@@ -448,10 +442,11 @@ class Transport(_Incoming):
                 with self._call_lock: self._call(call)  # fmt: skip # noqa: E701
             except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError, InterruptedError):
                 self._torn = False
-                return
+                return False
             except (OSError, ValueError) as error:
                 self._lost = words_in(error)
                 raise TransportLost(self._lost) from error
+        return True
 
     def _call(self, call: Iterator[int]) -> None:
         """Requires the call lock."""
@@ -483,6 +478,14 @@ class Transport(_Incoming):
 
 _WRITERS = (Transport.write.__code__, Transport.flush.__code__)
 """What holds the send lock."""
+
+
+def _receiver(sock: socket.socket) -> tuple[Callable[[int], bytes], Callable[[], int] | None]:
+    """The call that reads so many bytes at the most, and the one that counts those that wait in memory, where they can."""
+    if isinstance(sock, ssl.SSLSocket) and type(sock).recv is ssl.SSLSocket.recv:
+        inside = sock._sslobj  # type: ignore[attr-defined]  # what SSLSocket.recv calls, without three frames of Python
+        return inside.read, inside.pending
+    return sock.recv, getattr(sock, "pending", None)
 
 
 def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryview], int], bool]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
@@ -100,14 +99,12 @@ class Sending:
         Raises:
             RuntimeError: this process may start no more threads.
         """
-        pacing = self.sink.pacing or pacing_thread
+        self.pacing = pacing = self.sink.pacing or pacing_thread
         try:
             if self._fed is not None:
-                wake = partial(pacing.hurry, self)
-                self._fed.wake_by(wake, wake if self.sink.pacing is not None else partial(self._send_here, wake))
+                self._fed.wake_by(partial(pacing.hurry, self), self._send_here)
             elif self.source.may_block:
                 self._pulled = PulledAhead(self.source, lambda: pacing.hurry(self), self.sink.context.copy())
-            self.pacing = pacing
             pacing.pace(self)
         except RuntimeError as error:
             self._end_with(error)
@@ -144,17 +141,21 @@ class Sending:
         finally:
             self._turn.release()
 
-    def _send_here(self, wake: Callable[[], object]) -> None:
+    def _send_here(self) -> None:
         """Sends on the thread that has fed the end of a chunk, so that no other has to wake up for it.
 
-        Not on the main thread, which Ctrl-C may interrupt anywhere, nor where sessions share a reader, which sends for all.
+        Where sessions share a reader, on that alone, which sends for all: sound that came over one of its sockets goes out over
+        another at once. Served by its timetable, a chunk in each round of the loop, it would fall behind what the rounds bring.
+        Nowhere on the main thread, which Ctrl-C may interrupt anywhere.
         """
-        if threading.current_thread() is not threading.main_thread():
+        pacing = self.pacing
+        assert pacing is not None
+        if pacing.is_current or (self.sink.pacing is None and threading.current_thread() is not threading.main_thread()):
             now = time.monotonic()
             due = self.step(now)
             if due is not None and due > now + _SOON:
                 return
-        wake()
+        pacing.hurry(self)
 
     def _send_due(self, now: float) -> float | None:
         if self._fed is not None:

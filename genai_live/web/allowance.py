@@ -29,8 +29,8 @@ class Bucket:
 
     def take(self, cost: float, now: float) -> bool:
         """True when that much was left."""
-        self._left = min(self._most, self._left + (now - self._at) * self._per_second) - cost
-        self._at = now
+        left = self._left + (now - self._at) * self._per_second
+        self._at, self._left = now, (left if left < self._most else self._most) - cost
         return self._left >= 0
 
 

@@ -2,7 +2,7 @@
 
 import { SoundQueue } from "./sound-queue.js";
 
-const REPORT_SECONDS = 0.25;
+const REPORT_SECONDS = 0.5;
 
 class Playback extends AudioWorkletProcessor {
   #queue = new SoundQueue(sampleRate);
