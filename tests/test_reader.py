@@ -313,33 +313,6 @@ def test_work_that_waits_can_be_hurried() -> None:
     reader.hurry(work)
 
 
-def test_work_that_the_reader_hurries_itself_is_served_at_once_as_often_as_it_asks() -> None:
-    """A page's sound is sent as it is read: one piece in each round would fall behind whatever else the rounds bring."""
-    stub, served, seen = Stub(), [0], []
-    with reading(stub) as reader:
-
-        class Waits:
-            def step(self, now: float) -> float | None:
-                served[0] += 1
-                return NEVER
-
-        work = Waits()
-        reader.pace(work)
-
-        def hurry_thrice() -> None:
-            before = served[0]
-            for _ in range(3):
-                reader.hurry(work)
-                seen.append(served[0] - before)
-            work.step = lambda now: None  # type: ignore[method-assign]
-            reader.hurry(work)
-            reader.hurry(work)  # over: nothing is served
-
-        stub.do_on_ready = hurry_thrice
-        assert is_served(stub)
-    assert seen == [1, 2, 3]
-
-
 def test_work_that_hurries_itself_while_it_is_served_is_served_once_more() -> None:
     reader, served = Reader(shared=True), []
     over = threading.Event()

@@ -22,10 +22,11 @@ from pathlib import Path
 import pytest
 from websockets.sync.server import ServerConnection
 
-from genai_live import Session
+from genai_live import Session, SoundFeed
 from genai_live._base64_text import Payload
 from genai_live._connection.pacing_thread import PacingThread, pacing_thread
 from genai_live._connection.protocol import Sent
+from genai_live._connection.timetable import Pacing, Timed
 from genai_live._streaming.audio_stream import AudioStream, Progress, stream_audio
 from genai_live._streaming.pace import AsSpoken
 from genai_live._streaming.sending import Sending
@@ -56,7 +57,7 @@ class Line:
     """Stands for a session's connection: notes what is sent."""
 
     forked = False
-    pacing = None
+    pacing: Pacing | None = None
 
     def __init__(self, chunks_until_end: int | None) -> None:
         self.sent: list[tuple[bytes, str, bool]] = []
@@ -138,6 +139,20 @@ def wait_for_thread_end(which: str | int | None) -> None:
         if which in (thread.name, thread.ident):
             thread.join(WITHIN)
             assert not thread.is_alive()
+
+
+class SharedReader:
+    """Stands for the thread that reads many sessions: this one, or another."""
+
+    def __init__(self, *, is_current: bool) -> None:
+        self.is_current = is_current
+        self.hurried = 0
+
+    def pace(self, work: Timed) -> None:
+        """The timetable never comes to it."""
+
+    def hurry(self, work: Timed) -> None:
+        self.hurried += 1
 
 
 # What is sent
@@ -821,3 +836,18 @@ def test_a_forked_child_paces_its_own_streams() -> None:
     command = [sys.executable, "-c", FORKED]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=3 * WITHIN, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("is_current", [True, False])
+def test_what_the_reader_of_many_sessions_feeds_is_sent_before_it_reads_on_and_what_others_feed_is_left_to_it(
+    is_current: bool,
+) -> None:
+    """In each round of its loop one chunk would fall behind what the rounds bring."""
+    sink, feed, reader = Sink(), SoundFeed(), SharedReader(is_current=is_current)
+    sink.line.pacing = reader
+    feed.prompt = True
+    stream_audio(sink, feed, wait=False)
+    for number in range(1, 4):
+        feed.feed(CHUNK)
+        assert len(sink.line.sent) == (number if is_current else 0)
+    assert reader.hurried == (0 if is_current else 3)

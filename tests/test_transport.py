@@ -243,13 +243,13 @@ def test_ctrl_c_in_a_send_that_waits_comes_at_once_and_leaves_whole_frames(
     sends_again: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waiting = threading.Event()
-    push_slowly = Transport._push_slowly
+    write_slowly = Transport._write_slowly
 
-    def seen(transport: Transport, deadline: Deadline) -> None:
+    def seen(transport: Transport, patience: Any) -> bool:
         waiting.set()
-        push_slowly(transport, deadline)
+        return write_slowly(transport, patience)
 
-    monkeypatch.setattr(Transport, "_push_slowly", seen)
+    monkeypatch.setattr(Transport, "_write_slowly", seen)
     with opened(receive_buffer=4096) as (session, peer):
         interrupting = beside(interrupt_after, waiting)
         with pytest.raises(KeyboardInterrupt):

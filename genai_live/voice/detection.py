@@ -68,8 +68,7 @@ class SpeechClock:
         self.level = level = loudness(pcm)
         if now >= self._part_ends:
             self._begin_part(now)
-        if level < self._quietest:
-            self._quietest = level
+        self._quietest = min(self._quietest, level)
         if level > _QUIETEST and level > min(self._quietest, self._quietest_before) + _ABOVE_FLOOR:
             self._note_loud(now - len(pcm) / SAMPLE_BYTES / INPUT_RATE, now)
 

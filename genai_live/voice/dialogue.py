@@ -41,6 +41,8 @@ SOON = 0.02
 """Seconds between two looks at the end while something is about to be heard, to end, or to be confirmed."""
 LATER = 0.1
 """The same while sound plays on, or an answer is waited for."""
+REPORTED = 1.0
+"""The same where the end reports what is heard: an answer may be one that the service does not end."""
 CONFIRM_WITHIN = 0.5
 """Seconds that an end has to say how much of a cut answer was heard."""
 FIRST_WAITING = 2.0
@@ -134,7 +136,9 @@ class Dialogue:
         if not (self._answer or self._ending or self._cut) and self._owed is None and not self.is_playing:
             return None
         if reports:
-            return SOON if self._ending and any(each.settled for each in self._ending) else CONFIRM_WITHIN
+            if self._ending and any(each.settled for each in self._ending):
+                return SOON
+            return REPORTED if self._cut is None and self._owed is None else CONFIRM_WITHIN
         awaited = self._cut is not None or any(each.settled or each.awaits_sound for each in self._ending)
         if awaited or (self._answer is not None and self._answer.awaits_sound):
             return SOON
