@@ -839,7 +839,7 @@ def test_a_forked_child_paces_its_own_streams() -> None:
 
 
 @pytest.mark.parametrize("is_current", [True, False])
-def test_what_the_reader_of_many_sessions_feeds_is_sent_before_it_reads_on_and_what_others_feed_is_left_to_it(
+def test_what_the_reader_of_many_sessions_feeds_is_sent_before_it_reads_on_and_what_others_feed_later(
     is_current: bool,
 ) -> None:
     """In each round of its loop one chunk would fall behind what the rounds bring."""
