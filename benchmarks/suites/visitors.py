@@ -176,19 +176,19 @@ def _measured(pages: subprocess.Popen[str], url: str, pid: int, service: str, au
     answer_of("forget", service, authority)
     began = time.monotonic()
     counted = ends - began  # what pages send after that is not there, and the service is asked later
-    spent, switches = Spent.of(pid), switches_of(pid)
+    spent, switches, threads = Spent.of(pid), switches_of(pid), len(list(Path(f"/proc/{pid}/task").iterdir()))
     seen = seconds_of_pages(f"{url}/", pages)
     spent, switches, took = Spent.of(pid) - spent, switches_of(pid) - switches, time.monotonic() - began
     up = sorted(json.loads(answer_of("delays", service, authority)))
     heard = {name: round(value, 5) for name, value in json.loads(_line(pages, 30.0)).items()}
-    messages = len(up) / counted * took + heard["arrived"] * count * took / 0.04
+    messages = len(up) + heard["arrived"] * count * took / 0.04  # the service goes on while the last ones are awaited
     return {
         "up_p50": round(percentile(up, 0.5), 5), "up_p99": round(percentile(up, 0.99), 5),
         "up_arrived": round(min(1.0, len(up) / (count * counted / 0.04)), 4),
         "page_p95": round(percentile(seen, 0.95), 5),
         "us": round((spent.user + spent.system) / messages * 1e6, 1), "system": round(spent.system / messages * 1e6, 1),
         "load": round((spent.user + spent.system) / took, 2), "switches": round(switches / messages, 2),
-        "threads": len(list(Path(f"/proc/{pid}/task").iterdir())),
+        "threads": threads,
         "megabytes": round(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6),
         **heard,
     }  # fmt: skip
