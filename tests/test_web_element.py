@@ -476,6 +476,17 @@ def test_the_words_are_the_pages_to_replace(page: Page) -> None:
     assert page.evaluate(f"{SHADOW}.querySelector('.primary').ariaLabel") == "Sprechen"
 
 
+def test_each_word_has_a_name_of_its_own() -> None:
+    names = re.findall(r"^  (\w+):", (STATIC / "sentences.js").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(names) > 40
+    assert sorted(names) == sorted(set(names))
+
+
+def test_a_page_at_rest_says_how_to_begin(page: Page) -> None:
+    assert page.evaluate(f"{SHADOW}.querySelector('.hint').textContent").strip() == "Start talking"
+    assert page.evaluate(f"{SHADOW}.querySelector('.primary').ariaLabel") == "Start talking"
+
+
 # Firefox
 
 

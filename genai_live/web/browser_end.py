@@ -99,7 +99,7 @@ class BrowserEnd:
         self._line = _line_over(websocket)
         self._open_hours = partial(Hours, idle_timeout, total_timeout)
         self._hours = Hours(START_TIMEOUT if idle_timeout is None else min(idle_timeout, START_TIMEOUT), total_timeout, now)
-        self._unspoken = ("start", "The page said nothing. Reload it, then try again.", REFUSED)
+        self._unspoken = ("silent", "The page said nothing. Reload it, then try again.", REFUSED)
         self._bucket = Bucket(now)
         self._start: Start | None = None
         self._started = Flag()

@@ -47,7 +47,7 @@ export const SENTENCES = {
   busy: "This conversation is open in another window.",
   rate: "This page sent more than anybody says. Reload it, then try again.",
   protocol: "This page and its server do not understand each other. Reload it, then try again.",
-  start: "The page said nothing. Reload it, then try again.",
+  silent: "The page said nothing. Reload it, then try again.",
   refused: "You may not talk here. Log in, then try again.",
   server: "The server had a problem and ended the conversation. Try again.",
 };
