@@ -19,13 +19,13 @@ from genai_live._connection.reader import Reader
 from genai_live._network import frames
 from genai_live._network.frames import FrameParser, frame, frame_of_server
 from genai_live.errors import CloseInfo, Phase, SentBy
-from genai_live.voice import Ended, ModelWords, Text
-from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing, wire_format
+from genai_live.voice import Ended, ModelWords, Text, Utterance
+from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing, store, wire_format
 from genai_live.web.allowance import IDLE, LONG, Bucket, Hours
 from genai_live.web.asgi_line import AsgiLine
 from genai_live.web.outgoing import Outgoing, Pace, Window
 from genai_live.web.page_sound import PageSound
-from genai_live.web.visitor_socket import MOST_BYTES, VisitorSocket
+from genai_live.web.visitor_socket import MOST_BESIDE, MOST_BYTES, VisitorSocket
 from genai_live.web.wire_format import OUTPUT_BYTES, BadMessage, Played, Start
 from tests.waiting import PATIENCE, until
 
@@ -296,6 +296,24 @@ def test_what_was_saved_is_there_until_its_time_is_over() -> None:
     assert store.load("c") is None
 
 
+def test_visitors_that_never_come_back_keep_a_bounded_memory_of_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_SOUND", 1_000)
+    memory = MemoryStore()
+    for name, size in {"a": 400, "b": 400, "c": 400, "d": 400}.items():
+        memory.save(name, StoredConversation("ann", "handle", unheard=bytes(size)), 60.0)
+    memory.save("d", StoredConversation("ann", "handle", unheard=bytes(100)), 60.0)
+    kept = {name: memory.load(name) for name in "abcd"}
+    assert {name: each and len(each.unheard) for name, each in kept.items()} == {"a": 0, "b": 0, "c": 400, "d": 100}
+
+
+def test_visitors_that_never_come_back_keep_a_bounded_memory_of_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST_WORDS", 1_000)
+    memory, said = MemoryStore(), Utterance("user", "x" * 400, 0.0, 1.0)
+    for each in range(3):
+        memory.save(f"c{each}", StoredConversation("ann", "handle", (said,)), 60.0)
+    assert [memory.load(f"c{each}") is None for each in range(3)] == [True, False, False]
+
+
 # Frames of a client
 
 
@@ -359,10 +377,13 @@ class Taker:
     def __init__(self) -> None:
         self.messages: list[bytes | str] = []
         self.errors: list[Exception | None] = []
-        self.over = threading.Event()
+        self.over, self.floods = threading.Event(), threading.Event()
 
     def take(self, message: bytes | str) -> None:
         self.messages.append(message)
+
+    def flooded(self) -> None:
+        self.floods.set()
 
     def gone(self, error: Exception | None) -> None:
         self.errors.append(error)
@@ -391,6 +412,36 @@ def all_of(peer: socket.socket) -> list[tuple[int, bytes]]:
 def close_code(read: list[tuple[int, bytes]]) -> int:
     assert read[-1][0] == frames.CLOSE
     return int.from_bytes(read[-1][1][:2], "big")
+
+
+def unfinished(opcode: int, payload: bytes) -> bytes:
+    """A frame that is not the last of its message."""
+    whole = frame(opcode, payload)
+    return bytes((whole[0] & ~frames.FINAL,)) + whole[1:]
+
+
+FLOODS = {
+    "pongs": frame(frames.PONG, b""),
+    "pings": frame(frames.PING, b"p"),
+    "fragments": unfinished(frames.CONTINUATION, b"c"),
+}
+
+
+@pytest.mark.parametrize("of", FLOODS)
+def test_a_flood_of_frames_that_are_no_messages_is_noticed(of: str) -> None:
+    _, taker, peer = visited()
+    flood = FLOODS[of]
+    peer.sendall(unfinished(frames.TEXT, b"t") + flood * (MOST_BESIDE // len(flood) + 1_000))
+    assert taker.floods.wait(PATIENCE)
+    peer.close()
+
+
+def test_messages_are_no_flood() -> None:
+    _, taker, peer = visited()
+    peer.sendall(frame(frames.BINARY, bytes(1_280)) * 2_000 + frame(frames.TEXT, b"last"))
+    until(lambda: taker.messages[-1:] == ["last"])
+    assert not taker.floods.is_set()
+    peer.close()
 
 
 def test_a_goodbye_that_finds_another_thread_about_to_write_is_written_by_that_one() -> None:

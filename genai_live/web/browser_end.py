@@ -299,6 +299,10 @@ class BrowserEnd:
         elif self._is_open and self._feed is not None:
             self._feed(message)
 
+    def flooded(self) -> None:
+        """As of ``Taker``."""
+        self._refuse_rate()
+
     def gone(self, error: Exception | None) -> None:
         """The page has left."""
         self._end(error)

@@ -21,6 +21,9 @@ class Taker(Protocol):
     def take(self, message: bytes | str) -> None:
         """One whole message; nothing after ``gone``."""
 
+    def flooded(self) -> None:
+        """More comes beside messages, in pings and the heads of frames, than any page sends."""
+
     def gone(self, error: Exception | None) -> None:
         """The line is over: called once, last; None when the page closed it in order, or this side did."""
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from genai_live.voice import Utterance
@@ -12,7 +13,12 @@ from genai_live.voice import Utterance
 __all__ = ["ConversationStore", "MemoryStore", "StoredConversation"]
 
 MOST_KEPT = 10_000
-"""Conversations that a worker remembers; each is some kilobytes."""
+"""Conversations that a worker remembers; each is some kilobytes, and its sound."""
+MOST_SOUND = 64 * 2**20
+"""Bytes of their sound, the newest: 23 minutes. Who comes back soon hears the rest of an answer; who comes late, or never, keeps no
+memory from others."""
+MOST_WORDS = 64 * 2**20
+"""Bytes of what they said, likewise: 6 kB for each of them."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +66,15 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        """Guards both below."""
+        """Guards all below."""
         self._owners: dict[str, tuple[str, float]] = {}
         self._kept: dict[str, tuple[StoredConversation, float]] = {}
+        """Oldest first."""
+        self._sounds: dict[str, int] = {}
+        """Bytes of the sound of those that have any, oldest first."""
+        self._words: dict[str, int] = {}
+        """Bytes of what they said."""
+        self._all_sound = self._all_words = 0
 
     def claim(self, id: str, owner: str, lease: float) -> bool:
         """As of ``ConversationStore``."""
@@ -82,15 +94,42 @@ class MemoryStore:
 
     def save(self, id: str, conversation: StoredConversation, ttl: float) -> None:
         """As of ``ConversationStore``."""
-        now = time.monotonic()
+        now, words = time.monotonic(), _words_of(conversation)
         with self._lock:
-            self._kept.pop(id, None)
-            self._kept[id] = (conversation, now + ttl)
-            while self._kept and (len(self._kept) > MOST_KEPT or next(iter(self._kept.values()))[1] <= now):
-                del self._kept[next(iter(self._kept))]
+            self._forget(id)
+            self._kept[id], self._words[id] = (conversation, now + ttl), words
+            self._all_words += words
+            if conversation.unheard:
+                self._sounds[id] = len(conversation.unheard)
+                self._all_sound += len(conversation.unheard)
+            while self._kept and self._is_too_much(now):
+                self._forget(next(iter(self._kept)))
+            while self._all_sound > MOST_SOUND:
+                self._silence(next(iter(self._sounds)))
+
+    def _is_too_much(self, now: float) -> bool:
+        """Requires the lock. True when the oldest is to be forgotten."""
+        _, until = next(iter(self._kept.values()))
+        return len(self._kept) > MOST_KEPT or self._all_words > MOST_WORDS or until <= now
+
+    def _forget(self, id: str) -> None:
+        """Requires the lock."""
+        self._kept.pop(id, None)
+        self._all_words -= self._words.pop(id, 0)
+        self._all_sound -= self._sounds.pop(id, 0)
+
+    def _silence(self, id: str) -> None:
+        """Requires the lock. Forgets the sound alone: the conversation goes on without the rest of its last answer."""
+        conversation, until = self._kept[id]
+        self._kept[id] = replace(conversation, unheard=b""), until
+        self._all_sound -= self._sounds.pop(id)
 
     def release(self, id: str, owner: str) -> None:
         """As of ``ConversationStore``."""
         with self._lock:
             if self._owners.get(id, ("", 0.0))[0] == owner:
                 del self._owners[id]
+
+
+def _words_of(conversation: StoredConversation) -> int:
+    return sum(sys.getsizeof(said.text) for said in conversation.transcript)

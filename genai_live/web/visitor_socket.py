@@ -32,6 +32,10 @@ SILENCE_LIMIT = 40.0
 """Seconds of silence after which it is not: a closed lid, a lost network."""
 MOST_BYTES = 64 * 1024
 """Bytes of one message: 2 s of sound; the page sends 40 ms at once."""
+MOST_BESIDE = 128 * 1024
+"""Bytes beside messages, within ``BESIDE_SECONDS`` of them: pings, pongs, heads of frames, and a message that is not whole yet. A page
+sends 6 kB. A flood of frames that are no messages costs the reading thread most, and takes nothing out of the allowance."""
+BESIDE_SECONDS = 30.0
 READ_BYTES = 16 * 1024
 READS_IN_A_ROW = 8
 """Reads of one visitor before the others have their turn."""
@@ -75,6 +79,9 @@ class VisitorSocket:
         """What is under way: bytes of frames that the socket has not taken yet."""
         self._heard = time.monotonic()
         self._pinged = False
+        self._beside = 0
+        """Bytes beside messages, since then: the next line."""
+        self._beside_since = self._heard
         self._stalled: float | None = None
         """When the page took something last, while something waits for it."""
         self._pace = Pace()
@@ -246,8 +253,11 @@ class VisitorSocket:
     def _take(self, data: bytes) -> None:
         assert self._taker is not None
         parser = self._parser
+        self._beside += len(data)
         while True:
             for opcode, payload in parser.feed(data):
+                if opcode <= frames.BINARY:
+                    self._beside -= len(payload)
                 if opcode == frames.BINARY:
                     if self._close is None:
                         self._taker.take(bytes(payload))
@@ -261,8 +271,16 @@ class VisitorSocket:
             if not parser.rest or self._is_over:
                 break
             data = b""
+        if self._beside > MOST_BESIDE:
+            self._judge_beside()
         if parser.violation is not None and self._close is None:
             self._refuse(parser.violation)
+
+    def _judge_beside(self) -> None:
+        assert self._taker is not None
+        if self._heard - self._beside_since < BESIDE_SECONDS and self._close is None:
+            self._taker.flooded()
+        self._beside, self._beside_since = 0, self._heard
 
     def _take_text(self, payload: bytes | bytearray) -> None:
         assert self._taker is not None
