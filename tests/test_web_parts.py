@@ -23,6 +23,7 @@ from genai_live.voice import Ended, ModelWords, Text, Utterance
 from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing, store, wire_format
 from genai_live.web.allowance import IDLE, LONG, Bucket, Hours
 from genai_live.web.asgi_line import AsgiLine
+from genai_live.web.line import GOODBYE
 from genai_live.web.outgoing import Outgoing, Pace, Window
 from genai_live.web.page_sound import PageSound
 from genai_live.web.visitor_socket import MOST_BESIDE, MOST_BYTES, VisitorSocket
@@ -433,6 +434,16 @@ def test_a_flood_of_frames_that_are_no_messages_is_noticed(of: str) -> None:
     flood = FLOODS[of]
     peer.sendall(unfinished(frames.TEXT, b"t") + flood * (MOST_BESIDE // len(flood) + 1_000))
     assert taker.floods.wait(PATIENCE)
+    peer.close()
+
+
+def test_a_page_that_floods_on_after_its_goodbye_is_not_waited_for() -> None:
+    line, taker, peer = visited()
+    line.end(1008, "rate")
+    begin = time.monotonic()
+    peer.sendall(FLOODS["pongs"] * (MOST_BESIDE // len(FLOODS["pongs"]) + 1_000))
+    assert taker.over.wait(PATIENCE)
+    assert time.monotonic() - begin < GOODBYE
     peer.close()
 
 

@@ -278,7 +278,9 @@ class VisitorSocket:
 
     def _judge_beside(self) -> None:
         assert self._taker is not None
-        if self._heard - self._beside_since < BESIDE_SECONDS and self._close is None:
+        if self._close is not None:  # no answer to our goodbye: the flood goes on
+            self._finish(None)
+        elif self._heard - self._beside_since < BESIDE_SECONDS:
             self._taker.flooded()
         self._beside, self._beside_since = 0, self._heard
 
