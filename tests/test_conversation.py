@@ -384,6 +384,26 @@ def test_a_conversation_needs_no_thread_of_its_own(shared: bool) -> None:
             talk.close()
 
 
+@pytest.mark.parametrize("whose", ["its own", "a neighbour's"])
+def test_a_callback_that_closes_keeps_no_other_session_of_its_reader_waiting(whose: str) -> None:
+    closed: list[float] = []
+    talks: dict[str, Conversation] = {}
+
+    def on_message(message: types.LiveServerMessage) -> None:
+        if message.server_content is not None and not closed:
+            begin = time.monotonic()
+            talks[whose].close(PATIENCE)
+            closed.append(time.monotonic() - begin)
+
+    with client_of(shared=True) as client, talking(HandEnd(), client) as neighbour:
+        with talking(HandEnd(eager=True), client, on_message=on_message) as own:
+            talks.update({"its own": own, "a neighbour's": neighbour})
+            own.send_text("Hello")
+            assert talks[whose].wait(PATIENCE).error is None
+            until(lambda: closed)
+            assert closed[0] < PATIENCE / 2
+
+
 def test_closing_is_for_good_and_twice_is_as_once() -> None:
     end = HandEnd()
     with client_of() as client, talking(end, client) as conversation:
