@@ -19,30 +19,30 @@ AnySession = Session | MusicSession
 
 
 class OpenSessions:
-    """Usable from many threads; keeps no session alive.
+    """Usable from many threads; keeps no session alive, nor what its callbacks belong to, such as a conversation.
 
     Without a lock, which a fork could copy while it is held: each step on the dict is one of the interpreter's own.
     """
 
     def __init__(self) -> None:
-        self._known: dict[int, tuple[weakref.ref[AnySession], Channel[Any]]] = {}
+        self._known: dict[int, tuple[weakref.ref[AnySession], weakref.ref[Channel[Any]]]] = {}
         self._numbers = itertools.count()
 
     def add(self, session: AnySession, channel: Channel[Any]) -> None:
         """Notes a session that was opened, and the channel that it holds."""
         number, known = next(self._numbers), self._known
-        known[number] = weakref.ref(session, lambda _: known.pop(number, None)), channel
+        known[number] = weakref.ref(session, lambda _: known.pop(number, None)), weakref.ref(channel)
 
     def now(self) -> tuple[AnySession, ...]:
         """The sessions that are open at this moment, in the order in which they were opened; in a forked child none."""
         return tuple(session for session, _ in self._open())
 
     def _open(self) -> list[tuple[AnySession, Channel[Any]]]:
-        known = [(reference(), channel) for reference, channel in list(self._known.values())]
+        known = [(session(), channel()) for session, channel in list(self._known.values())]
         return [
             (session, channel)
             for session, channel in known
-            if session is not None and channel.close_info is None and not channel.forked
+            if session is not None and channel is not None and channel.close_info is None and not channel.forked
         ]
 
     def finish(self, deadline: Deadline) -> None:

@@ -12,7 +12,9 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import Client
+from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import ConfigError
+from genai_live.types import LiveServerMessage
 from tests.servers import MODEL, PATIENCE, TURN_COMPLETE, Handler, answer_setup, client_of, live_server, text_part
 from tests.waiting import until
 
@@ -60,6 +62,28 @@ def test_a_client_keeps_no_session_alive() -> None:
         del session
         gc.collect()
         assert gone() is None
+
+
+def test_a_client_keeps_no_session_alive_that_its_callbacks_know() -> None:
+    class Owner:
+        """As a conversation does: its session calls it, and it has the session."""
+
+        def __init__(self, client: Client) -> None:
+            self.session = client.live.connect(model=MODEL, callbacks=LiveCallbacks(on_message=self.take))
+
+        def take(self, message: LiveServerMessage) -> None: ...
+
+    def is_gone() -> bool:
+        gc.collect()
+        return gone() is None
+
+    with live_server() as url:
+        client = client_of(url)
+        owner = Owner(client)
+        gone = weakref.ref(owner)
+        owner.session.close()
+        del owner
+        until(is_gone)
 
 
 def test_finish_lets_all_answers_arrive_side_by_side_and_closes_every_session() -> None:
