@@ -395,13 +395,16 @@ def test_a_callback_that_closes_keeps_no_other_session_of_its_reader_waiting(who
             talks[whose].close(PATIENCE)
             closed.append(time.monotonic() - begin)
 
-    with client_of(shared=True) as client, talking(HandEnd(), client) as neighbour:
-        with talking(HandEnd(eager=True), client, on_message=on_message) as own:
-            talks.update({"its own": own, "a neighbour's": neighbour})
-            own.send_text("Hello")
-            assert talks[whose].wait(PATIENCE).error is None
-            until(lambda: closed)
-            assert closed[0] < PATIENCE / 2
+    with (
+        client_of(shared=True) as client,
+        talking(HandEnd(), client) as neighbour,
+        talking(HandEnd(eager=True), client, on_message=on_message) as own,
+    ):
+        talks.update({"its own": own, "a neighbour's": neighbour})
+        own.send_text("Hello")
+        assert talks[whose].wait(PATIENCE).error is None
+        until(lambda: closed)
+        assert closed[0] < PATIENCE / 2
 
 
 def test_closing_is_for_good_and_twice_is_as_once() -> None:

@@ -628,8 +628,9 @@ class Conversation:
     def close(self, timeout: float | None = CLOSE_TIMEOUT) -> None:
         """Ends the conversation now, within ``timeout`` seconds: the end, then the session, if it is its own.
 
-        Idempotent, from any thread; in a callback of the conversation, or of another one that shares its reader, it returns at once,
-        and another thread closes. Where a callback, the end or a recorder blocks for longer, the rest is done, and Ended told, when it lets go.
+        Idempotent, from any thread; in a callback of the conversation, or of another one that shares its reader, it returns at
+        once, and another thread closes. Where a callback, the end or a recorder blocks for longer, the rest is done, and Ended
+        told, when it lets go.
         """
         deadline = Deadline.of(timeout)
         if self._mailbox.is_current or self._session._connection.is_reader_thread:  # which would wait for itself

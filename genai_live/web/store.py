@@ -15,8 +15,8 @@ __all__ = ["ConversationStore", "MemoryStore", "StoredConversation"]
 MOST_KEPT = 10_000
 """Conversations that a worker remembers; each is some kilobytes, and its sound."""
 MOST_SOUND = 64 * 2**20
-"""Bytes of their sound, the newest: 23 minutes. Who comes back soon hears the rest of an answer; who comes late, or never, keeps no
-memory from others."""
+"""Bytes of their sound, the newest: 23 minutes. Who comes back soon hears the rest of an answer; who comes late, or never, keeps
+no memory from others."""
 MOST_WORDS = 64 * 2**20
 """Bytes of what they said, likewise: 6 kB for each of them."""
 

@@ -33,8 +33,8 @@ SILENCE_LIMIT = 40.0
 MOST_BYTES = 64 * 1024
 """Bytes of one message: 2 s of sound; the page sends 40 ms at once."""
 MOST_BESIDE = 128 * 1024
-"""Bytes beside messages, within ``BESIDE_SECONDS`` of them: pings, pongs, heads of frames, and a message that is not whole yet. A page
-sends 6 kB. A flood of frames that are no messages costs the reading thread most, and takes nothing out of the allowance."""
+"""Bytes beside messages in ``BESIDE_SECONDS``: pings, pongs, heads of frames, and a message that is not whole yet. A page sends
+6 kB. A flood of frames that are no messages costs the reading thread most, and takes nothing out of the allowance."""
 BESIDE_SECONDS = 30.0
 READ_BYTES = 16 * 1024
 READS_IN_A_ROW = 8
