@@ -255,16 +255,25 @@ class Pairing:
         return pairs
 
     def _put_ahead(self) -> None:
-        """Chooses the distance while all is silence, anew each time, for cards begin as they like."""
+        """Chooses the distance while all is silence, anew each time, for cards begin as they like.
+
+        The newest that was played tells it: where a busy machine has lost some, what waits before the gap has another.
+        """
         near, far = self.near.waiting, self.far.waiting
+        before = len(far)
         while len(far) > len(near) + _AHEAD:
             far.popleft()
         if near and far:
-            distance = int((far[0].at - near[0].at) * FRAMES_PER_SECOND)
-            for _ in range(min(len(near) + _AHEAD - len(far), distance - _LEAST_DISTANCE)):
-                far.appendleft(Frame(SILENCE.pcm, far[0].at - 1 / FRAMES_PER_SECOND))
+            place = min(len(near), len(far)) - 1
+            newest = far[place]
+            distance = int((newest.at - near[place].at) * FRAMES_PER_SECOND)
+            for number in range(min(len(near) + _AHEAD - len(far), distance - _LEAST_DISTANCE)):
+                far.insert(place, Frame(SILENCE.pcm, newest.at - (number + 1) / FRAMES_PER_SECOND))
+        if len(far) != before:
+            self._distances.clear()
+        elif len(self._distances) >= TOGETHER:
+            self._distance = statistics.median(self._distances)
         self._taken = 0
-        self._distances.clear()
         self.sounded = any(max(map(abs, memoryview(frame.pcm).cast("h"))) > _FAINT for frame in far)
 
     def _look_at(self, heard: Frame, played: Frame) -> None:
@@ -274,7 +283,8 @@ class Pairing:
             return
         distance = played.at - heard.at
         self._distances.append(distance)
-        is_strange = self._distance is not None and abs(distance - self._distance) * FRAMES_PER_SECOND > _TOLERATED
+        known = self._distance if self.sounded else None
+        is_strange = known is not None and abs(distance - known) * FRAMES_PER_SECOND > _TOLERATED
         self._strange = self._strange + 1 if is_strange else 0
         self.breaks += self._strange == _STRANGE
 
