@@ -102,13 +102,26 @@ class EchoCanceller:
     def heard(self, pcm: bytes, at: float) -> bytes:
         """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
         self._heard.add(pcm, at)
-        near, far = (len(side.waiting) + blocks.frames for side, blocks in self._sides)
-        if near < TOGETHER or (far < TOGETHER and near <= _LONGEST_WAIT):
+        return self.take()
+
+    @property
+    def waits(self) -> bool:
+        """True while what was heard waits for what was played."""
+        return self._waiting(self._sides[0]) >= TOGETHER
+
+    def take(self) -> bytes:
+        """What was heard before, once its reference is there, likewise."""
+        near, far = map(self._waiting, self._sides)
+        if near < TOGETHER or (self._pairs.sounded and far < TOGETHER and near <= _LONGEST_WAIT):
             return b""
         began = time.thread_time()
         cleaned = self._cancel()
         self._seconds += time.thread_time() - began
         return cleaned
+
+    def _waiting(self, side: tuple[Frames, Blocks]) -> int:
+        frames, blocks = side
+        return len(frames.waiting) + blocks.frames
 
     def _cancel(self) -> bytes:
         if self._heard.size:
@@ -236,6 +249,8 @@ class Pairing:
         """How often pairs became another distance apart, or one had no partner."""
         self._distances: deque[float] = deque(maxlen=_WINDOW)
         """Of the newest pairs: seconds from one's time to the other's."""
+        self._chosen = 0.0
+        """The same, as it was chosen before anything was played."""
         self._distance: float | None = None
         """Their median at the beginning."""
 
@@ -260,7 +275,6 @@ class Pairing:
         The newest that was played tells it: where a busy machine has lost some, what waits before the gap has another.
         """
         near, far = self.near.waiting, self.far.waiting
-        before = len(far)
         while len(far) > len(near) + _AHEAD:
             far.popleft()
         if near and far:
@@ -269,11 +283,10 @@ class Pairing:
             distance = int((newest.at - near[place].at) * FRAMES_PER_SECOND)
             for number in range(min(len(near) + _AHEAD - len(far), distance - _LEAST_DISTANCE)):
                 far.insert(place, Frame(SILENCE.pcm, newest.at - (number + 1) / FRAMES_PER_SECOND))
-        if len(far) != before:
-            self._distances.clear()
-        elif len(self._distances) >= TOGETHER:
-            self._distance = statistics.median(self._distances)
+            place = min(len(near), len(far)) - 1
+            self._chosen = far[place].at - near[place].at
         self._taken = 0
+        self._distances.clear()
         self.sounded = any(max(map(abs, memoryview(frame.pcm).cast("h"))) > _FAINT for frame in far)
 
     def _look_at(self, heard: Frame, played: Frame) -> None:
@@ -283,15 +296,17 @@ class Pairing:
             return
         distance = played.at - heard.at
         self._distances.append(distance)
-        known = self._distance if self.sounded else None
-        is_strange = known is not None and abs(distance - known) * FRAMES_PER_SECOND > _TOLERATED
+        is_strange = self._distance is not None and abs(distance - self._distance) * FRAMES_PER_SECOND > _TOLERATED
         self._strange = self._strange + 1 if is_strange else 0
         self.breaks += self._strange == _STRANGE
 
     def _correct(self, distance: float) -> None:
         """Puts the distance right where frames are missing."""
-        if self._distance is None:
-            self._distance = distance
+        if (
+            self._distance is None
+        ):  # as measured, unless a busy machine lost sound meanwhile: what was chosen is one look at a clock
+            lost = abs(distance - self._chosen) * FRAMES_PER_SECOND > _TOLERATED + 1
+            self._distance = self._chosen if lost else distance
         wrong = round((distance - self._distance) * FRAMES_PER_SECOND)
         far = self.far.waiting
         if wrong >= _TOLERATED:
