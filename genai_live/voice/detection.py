@@ -63,8 +63,6 @@ class SpeechClock:
 
     def hear(self, pcm: bytes, now: float) -> None:
         """Notes a chunk of 16 kHz mono whose last sample was heard at ``now``."""
-        # 25 times a second for each of hundreds of conversations: numbers, where a list of all levels would be memory that no
-        # cache holds (docs/performance.md).
         self.level = level = loudness(pcm)
         if now >= self._part_ends:
             self._begin_part(now)
