@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from genai_live.audio import Audio, level_dbfs
-from genai_live.voice.echo import FRAME_BYTES, SILENCE, EchoCanceller, Pairing
+from genai_live.voice.echo import FRAME_BYTES, SILENCE, TOGETHER, EchoCanceller, Pairing
 
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("pywebrtc_audio")
@@ -268,3 +268,17 @@ def test_where_a_microphone_lost_sound_the_distance_is_put_right() -> None:
         pairing.far.add(frame(99), number * 0.01 + 0.04)
     after = run(pairing, 3, lambda number: number * 0.01 + 0.04, begin=210)
     assert after[-100:] == pytest.approx(before[-100:])
+
+
+@pytest.mark.parametrize("lost", [90, 96, 100, 109, 130])
+def test_what_a_busy_machine_loses_about_the_first_sound_does_not_keep_the_microphone_behind(lost: int) -> None:
+    pairing, waiting, distances = Pairing(), [], []
+    for number in range(300):
+        pairing.near.add(frame(1), number * 0.01 - 0.015)
+        if not lost <= number < lost + 14:
+            pairing.far.add(frame(99 if number >= 100 else 0), number * 0.01 + 0.033)
+        distances += [played.at - heard.at for heard, played in pairing.take(TOGETHER)]
+        waiting.append(len(pairing.near.waiting))
+    assert max(waiting[lost:]) > 10
+    assert max(waiting[-100:]) < TOGETHER
+    assert distances[-100:] == pytest.approx([0.038] * 100)

@@ -81,6 +81,8 @@ ELSEWHERE: dict[str, str] = {
     "voice/sound_cards": "test_devices",
     "voice/sound_end": "test_voice_ends",
     "voice/states": "test_voice_dialogue",
+    "voice/heard": "test_voice_blocks",
+    "voice/rhythm": "test_voice_blocks",
     "voice/streams": "test_devices",
     "voice/transcript": "test_voice_dialogue",
     "web/asgi_line": "test_django_servers",

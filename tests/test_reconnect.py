@@ -341,11 +341,11 @@ def test_a_question_that_was_told_as_lost_is_not_sent_by_a_thread_that_finds_out
             drop(connection)
 
     under_way, is_back, withdrawn = threading.Event(), threading.Event(), LiveProtocol.note_withdrawn
-    push = Transport._push_slowly
+    push = Transport._write_slowly
 
-    def pushed(transport: Transport, patience: Any) -> None:
+    def pushed(transport: Transport, patience: Any) -> bool:
         under_way.set()
-        push(transport, patience)
+        return push(transport, patience)
 
     def noticed(protocol: LiveProtocol, question: Question) -> None:
         assert is_back.wait(PATIENCE)
@@ -355,7 +355,7 @@ def test_a_question_that_was_told_as_lost_is_not_sent_by_a_thread_that_finds_out
         if each.reconnected is not None:
             is_back.set()
 
-    monkeypatch.setattr(Transport, "_push_slowly", pushed)
+    monkeypatch.setattr(Transport, "_write_slowly", pushed)
     monkeypatch.setattr(LiveProtocol, "note_withdrawn", noticed)
     service = Service(unread, echo(lambda: service))
     with live_server(service) as url:
@@ -387,11 +387,11 @@ def test_an_answer_that_was_repeated_is_not_sent_by_a_thread_that_finds_out_late
         echo(lambda: service)(connection)
 
     under_way, is_back, withdrawn = threading.Event(), threading.Event(), _Answers.withdrawn
-    push = Transport._push_slowly
+    push = Transport._write_slowly
 
-    def pushed(transport: Transport, patience: Any) -> None:
+    def pushed(transport: Transport, patience: Any) -> bool:
         under_way.set()
-        push(transport, patience)
+        return push(transport, patience)
 
     def noticed(answers: _Answers) -> None:
         assert is_back.wait(PATIENCE)
@@ -401,7 +401,7 @@ def test_an_answer_that_was_repeated_is_not_sent_by_a_thread_that_finds_out_late
         if each.reconnected is not None:
             is_back.set()
 
-    monkeypatch.setattr(Transport, "_push_slowly", pushed)
+    monkeypatch.setattr(Transport, "_write_slowly", pushed)
     monkeypatch.setattr(_Answers, "withdrawn", noticed)
     service = Service(unread, second)
     with live_server(service) as url:

@@ -101,9 +101,8 @@ class _Incoming:
         self._call_lock = threading.Lock()
         """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
         self._parser = FrameParser(max_message_bytes)
-        self._receive_some, self._pending = _receiver(sock)
-        """The calls that read, and that say how many bytes a TLS socket holds in memory, where no selector sees them; a plain one
-        holds none."""
+        self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
+        """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
         self._full_read = READ_BYTES if self._pending is None else TLS_RECORD_BYTES
         """Bytes of a read behind which more may wait; a shorter one emptied the socket, and saves a call that finds nothing."""
         self._in_a_row = 0
@@ -132,12 +131,10 @@ class _Incoming:
     def _receive(self) -> bytes:
         try:
             with self._call_lock:
-                data = self._receive_some(self._full_read)
+                data = self._socket.recv(READ_BYTES)
                 unread = self._pending is not None and self._pending() > 0
         except (BlockingIOError, ssl.SSLWantReadError, InterruptedError, ssl.SSLWantWriteError):
             return b""
-        except ssl.SSLEOFError:  # an end without TLS's own goodbye is an end
-            data = b""
         except (OSError, ValueError) as error:
             self.failure = self.failure or TransportLost(words_in(error))
             return b""
@@ -478,14 +475,6 @@ class Transport(_Incoming):
 
 _WRITERS = (Transport.write.__code__, Transport.flush.__code__)
 """What holds the send lock."""
-
-
-def _receiver(sock: socket.socket) -> tuple[Callable[[int], bytes], Callable[[], int] | None]:
-    """The call that reads so many bytes at the most, and the one that counts those that wait in memory, where they can."""
-    if isinstance(sock, ssl.SSLSocket) and type(sock).recv is ssl.SSLSocket.recv:
-        inside = sock._sslobj  # type: ignore[attr-defined]  # what SSLSocket.recv calls, without three frames of Python
-        return inside.read, inside.pending
-    return sock.recv, getattr(sock, "pending", None)
 
 
 def _sender(sock: socket.socket) -> tuple[Callable[[bytes | bytearray | memoryview], int], bool]:

@@ -26,10 +26,12 @@ files          ``Files``: an end that hears WAV files as a microphone would, and
 conformance    the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
 sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
 streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
+rhythm         when a microphone's next blocks come
+heard          how much of what was given to a loudspeaker is heard
 watch          when a stream counts as lost
 echo           the loudspeaker's sound taken out of the microphone's
 leaving        how a process ends although a sound card hangs
-devices        ``Devices``: the five above as an end
+devices        ``Devices``: the seven above as an end
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.

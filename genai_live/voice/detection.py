@@ -20,8 +20,6 @@ _QUIETEST = -55.0
 """dBFS that no speech is below."""
 _WINDOW = 3.0
 """Seconds of which the quietest chunk is the noise of the room: speech has pauses within them."""
-_PARTS = 3
-"""Parts of the window, of which the oldest is forgotten when another one begins."""
 _ROOM = _QUIETEST - _ABOVE_FLOOR
 """dBFS of a room of which nothing is known yet."""
 _WITHIN_WORDS = 0.2
@@ -49,48 +47,35 @@ class SpeechClock:
         """Of the latest chunk."""
         self.loud_at: float | None = None
         """The end of the latest chunk that was speech; None before the first."""
-        self._loud_since = 0.0
-        """The begin of the stretch that it belongs to."""
+        self._quiet: deque[tuple[float, float]] = deque()
+        """(time, level), rising: the first is the quietest of the window."""
         self._loud: deque[tuple[float, float]] = deque(maxlen=_STRETCHES)
-        """(begin, end) of what was loud before that, oldest first."""
-        self._quietest = _ROOM
-        """Level of the quietest chunk in the part of the window that is under way."""
-        self._quietest_before = _ROOM
-        """In those before it."""
-        self._parts: deque[float] = deque(maxlen=_PARTS - 1)
-        """The quietest of each of them."""
-        self._part_ends = float("-inf")
+        """(begin, end) of what was loud, oldest first."""
 
     def hear(self, pcm: bytes, now: float) -> None:
         """Notes a chunk of 16 kHz mono whose last sample was heard at ``now``."""
-        # 25 times a second for each of hundreds of conversations: numbers, where a list of all levels would be memory that no
-        # cache holds (docs/performance.md).
         self.level = level = loudness(pcm)
-        if now >= self._part_ends:
-            self._begin_part(now)
-        self._quietest = min(self._quietest, level)
-        if level > _QUIETEST and level > min(self._quietest, self._quietest_before) + _ABOVE_FLOOR:
+        quiet = self._quiet
+        if not quiet:
+            quiet.append((now, _ROOM))
+        while quiet and quiet[-1][1] >= level:
+            quiet.pop()
+        quiet.append((now, level))
+        while quiet[0][0] < now - _WINDOW:
+            quiet.popleft()
+        if level > max(_QUIETEST, quiet[0][1] + _ABOVE_FLOOR):
+            self.loud_at = now
             self._note_loud(now - len(pcm) / SAMPLE_BYTES / INPUT_RATE, now)
 
-    def _begin_part(self, now: float) -> None:
-        self._parts.append(self._quietest)
-        self._quietest_before, self._quietest = min(self._parts), float("inf")
-        self._part_ends = now + _WINDOW / _PARTS
-
     def _note_loud(self, begin: float, end: float) -> None:
-        if self.loud_at is None:
-            self._loud_since = begin
-        elif begin - self.loud_at > _WITHIN_WORDS:
-            self._loud.append((self._loud_since, self.loud_at))
-            self._loud_since = begin
-        self.loud_at = end
+        if self._loud and begin - self._loud[-1][1] <= _WITHIN_WORDS:
+            begin, _ = self._loud.pop()
+        self._loud.append((begin, end))
 
     def began(self, since: float) -> float | None:
         """When the latest speech began: behind its last long pause, and not before ``since``. None where nothing was loud."""
-        if self.loud_at is None:
-            return None
         found: float | None = None
-        for begin, end in ((self._loud_since, self.loud_at), *reversed(self._loud)):
+        for begin, end in reversed(self._loud):
             if end <= since or (found is not None and found - end > _PAUSE):
                 break
             found = max(begin, since)

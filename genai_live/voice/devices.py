@@ -1,4 +1,4 @@
-"""A microphone and a loudspeaker as an end of sound. A thread of its own looks every 10 ms: it feeds, watches and closes."""
+"""A microphone and a loudspeaker as an end of sound. A thread of its own looks every 40 ms: it feeds, watches and closes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from genai_live._arguments import flag, whole_number
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.errors import ConfigError, DeviceError
 from genai_live.voice.echo import EchoCanceller
+from genai_live.voice.heard import Heard
 from genai_live.voice.leaving import leaving
 from genai_live.voice.sound_cards import NAMES, Form, Side, form_of, portaudio
 from genai_live.voice.sound_end import Control, Rates
 from genai_live.voice.streams import Block, Loudspeaker, Microphone, mono
 from genai_live.voice.watch import Watch
 
-_LOOK = 0.01
-"""Seconds between two looks: a block."""
+_CHUNK_MS = 40
+"""What is fed at once, a message to the service: nothing shorter would be sent, or cancelled, and each look costs a wake-up."""
 _BEHIND = 0.0015
 """Seconds from the time at which a block is expected to the look for it: clocks of sound servers are rough."""
 _LATE = 0.005
@@ -32,8 +33,8 @@ _CLOSING = 0.5
 _OPENING = 6.5
 """Seconds until ``open`` gives up: the first block may take 5 (watch.py), and the drivers of two sides have the rest."""
 
-_HELD = 0.06
-"""Seconds that sound takes through the canceller, which holds four frames of 10 ms and is 8 ms late itself, and to it."""
+_HELD, _HELD_BY_CANCELLER = 0.05, 0.01
+"""Seconds that the first sample of what is fed at once waits for the last one, and what the canceller's filters hold."""
 
 _log = logging.getLogger("genai_live")
 
@@ -77,7 +78,7 @@ class Devices:
         input: the microphone's number, its name or a part of it; None for the system's default.
         output: the loudspeaker's.
         echo_cancellation: False for a headset.
-        block_ms: milliseconds of one block; 10 is best for most sound cards.
+        block_ms: milliseconds of one block, at least; 10 is best for most sound cards.
     """
 
     feeds_promptly = True
@@ -94,7 +95,7 @@ class Devices:
         self._wanted: dict[Side, int | str | None] = {"input": _device(input, "input"), "output": _device(output, "output")}
         self._cancels = flag(echo_cancellation, "echo_cancellation")
         self._block_ms = whole_number(block_ms, "block_ms", 5, 100)
-        self.holds_back = _HELD if self._cancels else 0.0
+        self.holds_back = _HELD + (_HELD_BY_CANCELLER if self._cancels else 0.0)
         self._stop = threading.Event()
         self._ready = threading.Event()
         """Set when sound flows, or cannot."""
@@ -109,10 +110,8 @@ class Devices:
         self._microphone: Microphone | None = None
         self._loudspeaker: Loudspeaker | None = None
         self._echo: EchoCanceller | None = None
+        self._heard: Heard | None = None
         self._to_input: Resampler | None = None
-        self._on_the_way: deque[Block] = deque()
-        """Blocks that count, given to the sound card and not heard yet: with sound of the answer, or the first after a flush."""
-        self._heard_frames = self._flushes = self._flushes_seen = 0
         self._counts: dict[str, Any] = {"blocks_heard": 0, "blocks_played": 0, "overflows": 0, "underflows": 0}
 
     def open(
@@ -166,12 +165,18 @@ class Devices:
     @property
     def played(self) -> float:
         """Seconds of what was given to ``play`` that came out of the loudspeaker, by the sound card's clock, in whole blocks."""
-        return self._heard_frames / self._loudspeaker.form.rate if self._loudspeaker is not None else 0.0
+        if self._heard is None or self._loudspeaker is None:
+            return 0.0
+        self._heard.look(time.monotonic())
+        return self._heard.frames / self._loudspeaker.form.rate
 
     @property
     def flushes(self) -> int:
         """How many flushes have taken effect, and all before them is heard: ``played`` counts no more of it."""
-        return self._flushes
+        if self._heard is None:
+            return 0
+        self._heard.look(time.monotonic())
+        return self._heard.flushes
 
     def show(self, event: object) -> None:
         """Nothing: devices show nothing."""
@@ -235,13 +240,18 @@ class Devices:
             self._to_input = Resampler(forms["input"].rate, INPUT_RATE)
         self._microphone = Microphone(forms["input"], self._block_ms)
         self._loudspeaker = Loudspeaker(forms["output"], self._block_ms)
-        self._silence = bytes(SAMPLE_BYTES * (forms["output"].rate * self._block_ms // 1000))
+        self._heard = Heard(self._loudspeaker.blocks, forms["output"].rate)
+        together = max(1, _CHUNK_MS // self._block_ms)
+        self._silence = bytes(SAMPLE_BYTES * self._loudspeaker.block)
         self._loudspeaker.start()  # first, so that no echo comes before its reference
         self._microphone.start()
         watches: dict[Side, Watch] = {side: Watch(time.monotonic()) for side in forms}
         while not self._stop.is_set():
-            time.sleep(_pause(self._microphone.came + self._block_ms / 1000 - time.monotonic()))
-            played, heard = _taken(self._loudspeaker.blocks), _taken(self._microphone.blocks)
+            waits = self._echo is not None and self._echo.waits
+            time.sleep(_LATE if waits else max(self._microphone.expected(together) + _BEHIND - time.monotonic(), _LATE))
+            self._heard.look(time.monotonic())
+            played = _taken(self._heard.passed)
+            heard = _taken(self._microphone.blocks, together)
             self._take_played(played, self._loudspeaker.form)
             self._take_heard(heard, self._microphone.form)
             now = time.monotonic()
@@ -258,16 +268,8 @@ class Devices:
             self._counts["blocks_played"] += 1
             if block.late:
                 self._note_late("underflows")
-            if block.answer or block.flushes > self._flushes_seen:
-                self._on_the_way.append(block)
-                self._flushes_seen = block.flushes
             if self._echo is not None:
                 self._echo.played(self._silence if block.pcm is None else mono(block.pcm, form.channels), block.at)
-        now = time.monotonic()
-        while self._on_the_way and self._on_the_way[0].at + self._on_the_way[0].answer / form.rate <= now:
-            block = self._on_the_way.popleft()
-            self._heard_frames += block.answer
-            self._flushes = block.flushes
 
     def _note_late(self, count: str) -> None:
         self._counts[count] += 1
@@ -284,21 +286,18 @@ class Devices:
                 pcm = self._to_input.feed(pcm)
             if self._echo is not None:
                 pcm = self._echo.heard(pcm, block.at)
-            if pcm and self._ready.is_set():
-                self._feed(pcm)
+            self._feed_on(pcm)
+        if not blocks and self._echo is not None and self._echo.waits:
+            self._feed_on(self._echo.take())
+
+    def _feed_on(self, pcm: bytes) -> None:
+        if pcm and self._ready.is_set():
+            self._feed(pcm)
 
 
-def _pause(left: float) -> float:
-    """Seconds until the next look, where the next block of the microphone is expected in ``left``: it waits for no look."""
-    return min(max(left + _BEHIND, _LATE), _LOOK + _BEHIND)
-
-
-def _taken(blocks: deque[Block]) -> list[Block]:
-    """What has come, by the only thread that takes."""
-    taken = []
-    while blocks:
-        taken.append(blocks.popleft())
-    return taken
+def _taken(blocks: deque[Block], together: int = 1) -> list[Block]:
+    """What has come, as many as are a multiple of ``together``, by the only thread that takes."""
+    return [blocks.popleft() for _ in range(len(blocks) // together * together)]
 
 
 def _lost(side: Side, form: Form, flowed: bool) -> DeviceError:

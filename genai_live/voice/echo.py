@@ -102,13 +102,26 @@ class EchoCanceller:
     def heard(self, pcm: bytes, at: float) -> bytes:
         """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
         self._heard.add(pcm, at)
-        near, far = (len(side.waiting) + blocks.frames for side, blocks in self._sides)
-        if near < TOGETHER or (far < TOGETHER and near <= _LONGEST_WAIT):
+        return self.take()
+
+    @property
+    def waits(self) -> bool:
+        """True while what was heard waits for what was played."""
+        return self._waiting(self._sides[0]) >= TOGETHER
+
+    def take(self) -> bytes:
+        """What was heard before, once its reference is there, likewise."""
+        near, far = map(self._waiting, self._sides)
+        if near < TOGETHER or (self._pairs.sounded and far < TOGETHER and near <= _LONGEST_WAIT):
             return b""
         began = time.thread_time()
         cleaned = self._cancel()
         self._seconds += time.thread_time() - began
         return cleaned
+
+    def _waiting(self, side: tuple[Frames, Blocks]) -> int:
+        frames, blocks = side
+        return len(frames.waiting) + blocks.frames
 
     def _cancel(self) -> bytes:
         if self._heard.size:
@@ -236,6 +249,8 @@ class Pairing:
         """How often pairs became another distance apart, or one had no partner."""
         self._distances: deque[float] = deque(maxlen=_WINDOW)
         """Of the newest pairs: seconds from one's time to the other's."""
+        self._chosen = 0.0
+        """The same, as it was chosen before anything was played."""
         self._distance: float | None = None
         """Their median at the beginning."""
 
@@ -255,14 +270,21 @@ class Pairing:
         return pairs
 
     def _put_ahead(self) -> None:
-        """Chooses the distance while all is silence, anew each time, for cards begin as they like."""
+        """Chooses the distance while all is silence, anew each time, for cards begin as they like.
+
+        The newest that was played tells it: where a busy machine has lost some, what waits before the gap has another.
+        """
         near, far = self.near.waiting, self.far.waiting
         while len(far) > len(near) + _AHEAD:
             far.popleft()
         if near and far:
-            distance = int((far[0].at - near[0].at) * FRAMES_PER_SECOND)
-            for _ in range(min(len(near) + _AHEAD - len(far), distance - _LEAST_DISTANCE)):
-                far.appendleft(Frame(SILENCE.pcm, far[0].at - 1 / FRAMES_PER_SECOND))
+            place = min(len(near), len(far)) - 1
+            newest = far[place]
+            distance = int((newest.at - near[place].at) * FRAMES_PER_SECOND)
+            for number in range(min(len(near) + _AHEAD - len(far), distance - _LEAST_DISTANCE)):
+                far.insert(place, Frame(SILENCE.pcm, newest.at - (number + 1) / FRAMES_PER_SECOND))
+            place = min(len(near), len(far)) - 1
+            self._chosen = far[place].at - near[place].at
         self._taken = 0
         self._distances.clear()
         self.sounded = any(max(map(abs, memoryview(frame.pcm).cast("h"))) > _FAINT for frame in far)
@@ -280,8 +302,11 @@ class Pairing:
 
     def _correct(self, distance: float) -> None:
         """Puts the distance right where frames are missing."""
-        if self._distance is None:
-            self._distance = distance
+        if (
+            self._distance is None
+        ):  # as measured, unless a busy machine lost sound meanwhile: what was chosen is one look at a clock
+            lost = abs(distance - self._chosen) * FRAMES_PER_SECOND > _TOLERATED + 1
+            self._distance = self._chosen if lost else distance
         wrong = round((distance - self._distance) * FRAMES_PER_SECOND)
         far = self.far.waiting
         if wrong >= _TOLERATED:

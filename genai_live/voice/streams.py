@@ -8,19 +8,25 @@ That rests on stores being seen in their order (docs/reliability.md, "Hand-overs
 from __future__ import annotations
 
 import array
+import sys
 import time
 from collections import deque
 from typing import Any, NamedTuple
 
 from genai_live.audio import SAMPLE_BYTES
 from genai_live.errors import EndFull
+from genai_live.voice.rhythm import Rhythm
 from genai_live.voice.sound_cards import Form, portaudio, refused
 from genai_live.voice.sound_end import HELD_SECONDS
 
 INPUT_LATENCY = 0.02
-OUTPUT_LATENCY = 0.03
-"""Seconds of buffer that are asked of the system: three blocks to play, so that the interpreter may be busy for two, and little
-plays on after a flush (docs/performance.md). Where the system advises more, it gets that."""
+OUTPUT_LATENCY = 0.02 if sys.platform == "linux" else 0.03
+"""Seconds of buffer that are asked of the system: three blocks to play, of which ALSA adds one by itself, so that the interpreter
+may be busy for two, and little plays on after a flush (docs/performance.md). Where the system advises more, it gets that."""
+
+_QUANTUM, _QUANTA_RATE = 256, 48_000
+"""Frames, of this rate in Hz, that a sound server takes at once. A loudspeaker's block is one or several of them: of another
+length a part is left over each time, which waits in the buffer for nothing."""
 
 _LONGEST_LEAD = 2.0
 """Seconds between a callback and its sound beyond which a driver's clock is not believed; some have none, and say 0."""
@@ -48,16 +54,21 @@ class Microphone:
         self.form = form
         self.blocks: deque[Block] = deque()
         """What nobody has taken yet, oldest first."""
-        self.came = time.monotonic()
-        """When the newest of all came."""
+        self._rhythm = Rhythm(block_ms)
         self._latency = max(INPUT_LATENCY, form.least_latency)
-        self._stream = _opened("input", form, block_ms, self._heard, self._latency)
+        self._stream = _opened("input", form, form.rate * block_ms // 1000, self._heard, self._latency)
 
     def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
         lead = times.currentTime - times.inputBufferAdcTime
         lead = lead if 0 <= lead < _LONGEST_LEAD else self._latency
-        self.came = now = time.monotonic()
+        now = time.monotonic()
+        self._rhythm.note(now)
         self.blocks.append(Block(bytes(pcm), 0, now - lead, bool(status)))
+
+    def expected(self, count: int) -> float:
+        """Monotonic time at which that many blocks will wait; in the past when they do, or nothing tells."""
+        missing = count - len(self.blocks)
+        return self._rhythm.expected(missing) if missing > 0 else 0.0
 
     def start(self) -> None:
         """Lets sound flow."""
@@ -80,7 +91,10 @@ class _Queue:
 
 
 class Loudspeaker:
-    """Plays what waits, and silence when nothing does; notes each block that it gave to the sound card."""
+    """Plays what waits, and silence when nothing does; notes each block that it gave to the sound card.
+
+    A block is ``block_ms`` long, or a little longer.
+    """
 
     def __init__(self, form: Form, block_ms: int) -> None:
         self.form = form
@@ -91,9 +105,11 @@ class Loudspeaker:
         """A flush puts another queue in place of the first; the callback notices with its next block."""
         self._piece = memoryview(b"")
         """The rest of the piece that is being played; the callback's alone."""
-        self._silence = bytes(self._frame * form.rate * block_ms // 1000)
+        self.block = whole_quanta(block_ms, form.rate)
+        """Frames of one."""
+        self._silence = bytes(self._frame * self.block)
         self._latency = max(OUTPUT_LATENCY, form.least_latency)
-        self._stream = _opened("output", form, block_ms, self._fill, self._latency)
+        self._stream = _opened("output", form, self.block, self._fill, self._latency)
 
     @property
     def waiting(self) -> int:
@@ -147,14 +163,14 @@ class Loudspeaker:
         self._stream.close()
 
 
-def _opened(side: Any, form: Form, block_ms: int, callback: Any, latency: float) -> Any:
-    """A stream of PortAudio that has not started."""
+def _opened(side: Any, form: Form, block: int, callback: Any, latency: float) -> Any:
+    """A stream of PortAudio that has not started; ``block`` is in frames."""
     sounddevice = portaudio()
     kind = sounddevice.RawInputStream if side == "input" else sounddevice.RawOutputStream
     try:
         return kind(
             samplerate=form.rate,
-            blocksize=form.rate * block_ms // 1000,
+            blocksize=block,
             device=form.device,
             channels=form.channels,
             dtype="int16",
@@ -163,6 +179,12 @@ def _opened(side: Any, form: Form, block_ms: int, callback: Any, latency: float)
         )
     except sounddevice.PortAudioError as error:
         raise refused(side, form.name, error) from error
+
+
+def whole_quanta(block_ms: int, rate: int) -> int:
+    """The frames of a block of at least that length."""
+    count = -(-block_ms * _QUANTA_RATE // (1000 * _QUANTUM))
+    return count * _QUANTUM * rate // _QUANTA_RATE
 
 
 def mono(pcm: bytes, channels: int) -> bytes:

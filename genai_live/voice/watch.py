@@ -13,7 +13,7 @@ LOST_AFTER = 0.8
 """Seconds without a block after the first: on a busy machine gaps of 0.13 s were seen, and within a second it must be told."""
 
 _LONGEST_LOOK = 0.05
-"""Seconds that count between two looks, which are 0.01 s apart: in what is longer this process did not run (a machine without a
+"""Seconds that count between two looks, which are 0.04 s apart: in what is longer this process did not run (a machine without a
 free processor, a stopped job, a laptop whose lid was closed), and blocks could not come either."""
 
 
