@@ -224,6 +224,11 @@ class MessageIterator(Synchronous, Generic[ServerMessage]):
         """The one that the messages belong to."""
         self._over = False
 
+    @property
+    def is_reader_thread(self) -> bool:
+        """As of the channel."""
+        return self._channel.is_reader_thread
+
     def __iter__(self) -> Iterator[ServerMessage]:
         return self
 
@@ -307,6 +312,11 @@ class Reserved(Synchronous, Generic[ServerMessage]):
 
     def __iter__(self) -> Iterator[ServerMessage]:
         return self._messages
+
+    @property
+    def is_reader_thread(self) -> bool:
+        """True on the thread that calls back: waiting for what the session brings would be waiting for itself."""
+        return self._messages.is_reader_thread
 
     def release(self) -> None:
         """Ends the reservation; the iteration ends quietly, also one that waits. Idempotent, any thread; never blocks."""

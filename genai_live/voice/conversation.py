@@ -633,7 +633,8 @@ class Conversation:
         told, when it lets go.
         """
         deadline = Deadline.of(timeout)
-        if self._mailbox.is_current or self._session._connection.is_reader_thread:  # which would wait for itself
+        reserved = self._reserved
+        if self._mailbox.is_current or (reserved is not None and reserved.is_reader_thread):  # which would wait for itself
             self._close_soon()
             return
         self._begin_to_close(deadline)
