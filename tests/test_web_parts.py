@@ -455,6 +455,22 @@ def test_messages_are_no_flood() -> None:
     peer.close()
 
 
+def test_a_page_that_leaves_while_another_thread_writes_is_answered_by_that_one() -> None:
+    line, _, peer = visited()
+    with peer:
+        with line._write_lock:
+            peer.sendall(frames.close_frame(1000))
+            until(lambda: line._close is not None)
+            assert not line.is_over.wait(0.05), "its answer was not written"
+        line._flush()  # as whoever has written does
+        assert close_code(all_of_now(peer)) == 1000
+
+
+def all_of_now(peer: socket.socket) -> list[tuple[int, bytes]]:
+    """Frames of the server in what has come."""
+    return [(opcode, bytes(payload)) for opcode, payload in FrameParser(1 << 24).feed(peer.recv(65_536))]
+
+
 def test_a_goodbye_that_finds_another_thread_about_to_write_is_written_by_that_one() -> None:
     line, _, peer = visited()
 

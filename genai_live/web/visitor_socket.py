@@ -304,7 +304,11 @@ class VisitorSocket:
                 answer = NORMAL if code == frames.NO_STATUS else code
                 self._close = frames.close_frame(answer, framed=frames.frame_of_server)
         self._flush()
-        self._finish(None)
+        if self._said_goodbye or self._stalled is not None:
+            self._finish(None)
+        else:  # another thread writes just now, and ours behind it
+            self._leave_by = time.monotonic() + GOODBYE
+            self._ask()
 
     def _control(self, opcode: int, payload: bytes) -> None:
         with self._queue_lock:
