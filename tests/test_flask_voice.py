@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from genai_live import Client
 from genai_live.errors import ConfigError
-from genai_live.web import MemoryStore, tokens
+from genai_live.web import MemoryStore, tokens, visits
 from genai_live.web.flask import LiveVoice
 from genai_live.web.tokens import SignedTickets
 from tests.processes import ROOT
@@ -257,7 +257,17 @@ def test_beyond_the_limit_a_visitor_is_refused_at_once_and_in_words() -> None:
             page.comes("started")
 
 
-def test_whoever_only_opens_sockets_is_refused_too() -> None:
+def test_sockets_that_say_nothing_take_no_place_from_a_page() -> None:
+    with voice(limit=1) as (url, _, _):
+        silent = [left_open(f"{url.replace('http', 'ws')}/voice/") for _ in range(3)]
+        with Page(url) as page:
+            page.comes("started")
+        for socket in silent:
+            socket.close()
+
+
+def test_whoever_opens_too_many_of_them_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(visits, "MOST_SILENT", 2)
     with voice(limit=2) as (url, _, _):
         silent = [left_open(f"{url.replace('http', 'ws')}/voice/") for _ in range(2)]
         with Page(url) as page:

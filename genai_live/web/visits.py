@@ -50,6 +50,9 @@ MOST_UTTERANCES = 500
 _IN_A_TURN = (ConversationState.HEARING, ConversationState.WAITING, ConversationState.SPEAKING)
 LEAVING = 3.0
 """Seconds for the Close frames of both sides once a conversation ends."""
+MOST_SILENT = 100
+"""Sockets whose page has not said who it is, where the limit is lower: a page says it at once, and whoever opens sockets and is
+silent for ten seconds takes no place from it."""
 ANSWERED_WITHIN = 1.0
 """Seconds in which a page that is refused may say its first words: some send them before they read."""
 
@@ -322,6 +325,7 @@ class Visits:
         """True when this worker ends: nobody is let in."""
         self._opening = opening
         self._limit = limit
+        self._most_silent = None if limit is None else max(limit, MOST_SILENT)
         self._drain_timeout = drain_timeout
         self._changed = threading.Condition()
         """Guards both below; the leaving worker waits on it."""
@@ -338,23 +342,23 @@ class Visits:
         self._watch_exit()
         visit = Visit(self, line, self._opening, tickets, visitor)
         with self._changed:
-            refusal = refusal or self._no_room(self._talking) or self._no_room(self._waiting)
+            refusal = refusal or self._no_room(self._talking, self._limit) or self._no_room(self._waiting, self._most_silent)
             self._waiting.add(visit)
         if refusal is not None:
             visit.refuse_soon(refusal)
         visit.begin()
         return visit
 
-    def _no_room(self, crowd: set[Visit]) -> Refusal | None:
+    def _no_room(self, crowd: set[Visit], most: int | None) -> Refusal | None:
         """Requires the lock."""
         if self.is_leaving:
             return LEAVES
-        return ALL_TAKEN if self._limit is not None and len(crowd) >= self._limit else None
+        return ALL_TAKEN if most is not None and len(crowd) >= most else None
 
     def admit(self, visit: Visit) -> Refusal | None:
         """Lets a visitor talk, or says why not."""
         with self._changed:
-            refusal = self._no_room(self._talking)
+            refusal = self._no_room(self._talking, self._limit)
             if refusal is None:
                 self._waiting.discard(visit)
                 self._talking.add(visit)
