@@ -9,8 +9,8 @@ is) -> ``inbox`` (the queue) and ``dispatch`` (callbacks). The way of one out: `
 ``connection``     one connection in use
 ``ending``         how one connection ends, decided once
 ``keepalive``      when to ping, and when silence is an end; pure
-``protocol``       the streaming methods without socket, thread or clock: states, turns, tools, resumption, usage
-``ledger``         which answer belongs to which question; pure
+``protocol``       the streaming methods without socket, thread or clock: states, tools, resumption, usage
+``ledger``         when a turn ends, and which answer belongs to which question; pure
 ``reconnecting``   whether another connection follows, when, and with which handle; pure
 ``outbox``         messages that wait for a connection; pure
 ``delivery``       from a frame to everybody who waits for its message
