@@ -89,6 +89,9 @@ def sample(field: WireField, depth: int = 0) -> Any:
     return {"list": [one, one], "joined": [one, one], "map": {"my_key": one}}.get(field.shape, one)
 
 
+GENERATION = "generationConfig."
+
+
 @pytest.mark.parametrize("name", TYPE_NAMES)
 def test_every_type_of_the_list_exists(name: str) -> None:
     cls = getattr(types, name)
@@ -119,6 +122,12 @@ def test_a_field_has_the_support_of_the_list_or_of_the_newer_release(row: dict[s
 @pytest.mark.parametrize("row", [row for row in FIELD_ROWS if "path" in row], ids=row_name)
 def test_a_flattened_field_has_the_path_of_the_list(row: dict[str, Any]) -> None:
     assert f"setup.{declared(row).path}" == row["path"]
+
+
+@pytest.mark.parametrize("field", [each for each in fields_of(types.LiveConnectConfig) if each.path.startswith(GENERATION)])
+def test_a_setting_with_a_path_is_a_field_of_the_type_that_it_leads_to(field: WireField) -> None:
+    """Else the emulator, and ``generation_config={...}``, know nothing of it."""
+    assert field.path.removeprefix(GENERATION) in {each.wire for each in fields_of(types.GenerationConfig)}
 
 
 @pytest.mark.parametrize("row", FIELD_ROWS, ids=row_name)

@@ -50,7 +50,7 @@ REACHES: dict[str, set[str]] = {
 }
 """Private names of other modules that are used all the same, each for a reason that is given there."""
 
-MAPPED = ("_client_messages", "_connection", "_network", "audio", "emulator", "notebook", "tools", "voice", "web")
+MAPPED = ("_client_messages", "_connection", "_network", "_streaming", "audio", "emulator", "notebook", "tools", "voice", "web")
 EMULATOR = ("emulator", "emulator.server", "emulator.model", "emulator.session", "emulator.script")
 """Packages with a map in their docstring."""
 
