@@ -284,8 +284,7 @@ class Connection(Generic[ServerMessage]):
                 if self._ending.process is not _process.current:
                     return  # a callback forked, and returned in the child: the bytes are the parent's
                 goes_on = not self._arrived and (transport.has_rest or (transport.may_go_on and not self._ending.is_over))
-            if self.delivery.inbox.is_awaited:
-                self.delivery.inbox.wake()
+            self.delivery.inbox.wake()
             if transport.failure is not None and not self._arrived:
                 raise transport.failure
         except TransportLost as error:

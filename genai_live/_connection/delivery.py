@@ -236,13 +236,9 @@ class Delivery(Generic[ServerMessage]):
                 inbox.wake()
         else:
             inbox.pass_over(mark)
-        if self.dispatcher.callbacks.executor is None:
-            if not calls:
-                self.dispatcher.call(on_message, message)
-            return
         if not calls:
             self._hand_over(on_message, message, payload, mark)
-        if self.dispatcher.pause_if_full():
+        if self.dispatcher.callbacks.executor is not None and self.dispatcher.pause_if_full():
             self._pause()
 
     def _show_calls(

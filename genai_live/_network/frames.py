@@ -361,8 +361,8 @@ class FrameParser:
         size = length + len(self._fragments)
         if max(size, self._empty_fragments) > self._max_message_bytes:
             what = f"{size} bytes" if size > self._max_message_bytes else f"{self._empty_fragments} empty fragments"
-            knob = "" if self._is_masked else " (http_options max_message_bytes)"
-            raise Violation(TOO_BIG, f"a message of {what} or more is over the limit of {self._max_message_bytes}{knob}")
+            setting = "" if self._is_masked else " (http_options max_message_bytes)"  # which no page has
+            raise Violation(TOO_BIG, f"a message of {what} or more is over the limit of {self._max_message_bytes}{setting}")
 
     def _take(self, first: int, payload: bytes | bytearray, events: list[Event]) -> None:
         opcode = first & 0xF

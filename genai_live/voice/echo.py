@@ -302,9 +302,8 @@ class Pairing:
 
     def _correct(self, distance: float) -> None:
         """Puts the distance right where frames are missing."""
-        if (
-            self._distance is None
-        ):  # as measured, unless a busy machine lost sound meanwhile: what was chosen is one look at a clock
+        if self._distance is None:
+            # As measured, unless a busy machine lost sound meanwhile: what was chosen is one look at a clock.
             lost = abs(distance - self._chosen) * FRAMES_PER_SECOND > _TOLERATED + 1
             self._distance = self._chosen if lost else distance
         wrong = round((distance - self._distance) * FRAMES_PER_SECOND)

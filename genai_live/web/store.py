@@ -72,9 +72,8 @@ class MemoryStore:
         """Oldest first."""
         self._sounds: dict[str, int] = {}
         """Bytes of the sound of those that have any, oldest first."""
-        self._words: dict[str, int] = {}
-        """Bytes of what they said."""
         self._all_sound = self._all_words = 0
+        """Bytes, the latter of what was said."""
 
     def claim(self, id: str, owner: str, lease: float) -> bool:
         """As of ``ConversationStore``."""
@@ -94,11 +93,11 @@ class MemoryStore:
 
     def save(self, id: str, conversation: StoredConversation, ttl: float) -> None:
         """As of ``ConversationStore``."""
-        now, words = time.monotonic(), _words_of(conversation)
+        now = time.monotonic()
         with self._lock:
             self._forget(id)
-            self._kept[id], self._words[id] = (conversation, now + ttl), words
-            self._all_words += words
+            self._kept[id] = conversation, now + ttl
+            self._all_words += _words_of(conversation)
             if conversation.unheard:
                 self._sounds[id] = len(conversation.unheard)
                 self._all_sound += len(conversation.unheard)
@@ -114,8 +113,8 @@ class MemoryStore:
 
     def _forget(self, id: str) -> None:
         """Requires the lock."""
-        self._kept.pop(id, None)
-        self._all_words -= self._words.pop(id, 0)
+        if id in self._kept:
+            self._all_words -= _words_of(self._kept.pop(id)[0])
         self._all_sound -= self._sounds.pop(id, 0)
 
     def _silence(self, id: str) -> None:
