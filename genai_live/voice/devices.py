@@ -64,6 +64,8 @@ class DeviceStats(TypedDict, total=False):
     """dBFS that is left of it."""
     echo_removed: float | None
     """dB by which it was lowered."""
+    echo_gaps: int
+    """Places where the sound server has left sound out without a word: filled with silence, so that the echo stays found."""
     echo_cost: float
     """Processor seconds for each second of sound."""
 

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from genai_live._extras import installing
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
 from genai_live.errors import DeviceError
+from genai_live.voice.timeline import Timeline
 
 FRAMES_PER_SECOND = 100
 FRAME_BYTES = INPUT_RATE // FRAMES_PER_SECOND * SAMPLE_BYTES
@@ -35,7 +36,7 @@ _REMEMBERED = 1_000 // TOGETHER
 """Groups of frames of echo of which the figures are made: ten seconds."""
 _AHEAD = 2
 """Frames by which what was played is ahead of its partner: sound servers take and bring several at once, and nobody waits so."""
-_LEAST_DISTANCE = 3
+_LEAST_DISTANCE = 2
 """Frames between a sound's time at the loudspeaker and its partner's at the microphone below which that is not so: no sound may
 come behind its echo, the converter's 10 ms included."""
 _FAINT = 3
@@ -65,8 +66,9 @@ class EchoCanceller:
     def __init__(self, output_rate: int) -> None:
         try:
             import numpy
-            import soxr
             from pywebrtc_audio import EchoCanceller as WebRtc
+
+            self._converter = None if output_rate == INPUT_RATE else _Converter(output_rate)
         except ImportError as error:
             raise DeviceError(
                 f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
@@ -74,9 +76,6 @@ class EchoCanceller:
             ) from error
         self._numpy = numpy
         self._webrtc: Any = WebRtc(sample_rate=INPUT_RATE, num_channels=1)
-        self._resampler: Any = None
-        if output_rate != INPUT_RATE:  # 10 ms late, which is less than any sound card's latency, for a quarter of the usual cost
-            self._resampler = soxr.ResampleStream(output_rate, INPUT_RATE, 1, dtype="int16", quality="LQ")
         self._pairs = Pairing()
         self._heard, self._played = Blocks(INPUT_RATE), Blocks(output_rate)
         self._sides = (self._pairs.near, self._heard), (self._pairs.far, self._played)
@@ -128,15 +127,13 @@ class EchoCanceller:
             self._pairs.near.add(*self._heard.take())
         if self._played.size:
             pcm, at = self._played.take()
-            if self._resampler is not None:
-                pcm = self._resampler.resample_chunk(self._numpy.frombuffer(pcm, dtype="<i2")).tobytes()
-            self._pairs.far.add(pcm, at)
+            self._pairs.far.add(*((pcm, at) if self._converter is None else self._converter.convert(pcm, at)))
         pairs = self._pairs.take(TOGETHER)
         return b"".join(self._clean(pairs[k : k + TOGETHER]) for k in range(0, len(pairs), TOGETHER))
 
     def release(self) -> None:
         """Nothing is cancelled any more: soxr complains at the interpreter's exit of what is still held then."""
-        self._resampler = None
+        self._converter = None
 
     @property
     def stats(self) -> dict[str, float | None]:
@@ -148,7 +145,8 @@ class EchoCanceller:
         )
         cost = self._seconds / (self._frames / FRAMES_PER_SECOND) if self._frames else 0.0
         return {
-            "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed, "echo_cost": cost,
+            "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed,
+            "echo_gaps": self._heard.gaps + self._played.gaps, "echo_cost": cost,
         }  # fmt: skip
 
     def _clean(self, pairs: list[tuple[Frame, Frame]]) -> bytes:
@@ -173,13 +171,39 @@ class EchoCanceller:
         return bytes(left.tobytes())
 
 
+class _Converter:
+    """The loudspeaker's sound at the microphone's rate. It comes in lumps of up to 20 ms, which say nothing of its time."""
+
+    def __init__(self, rate: int) -> None:
+        import numpy
+        import soxr
+
+        self._numpy = numpy
+        # LQ: 10 ms late, which is less than any sound card's latency, for a quarter of the usual cost.
+        self._stream: Any = soxr.ResampleStream(rate, INPUT_RATE, 1, dtype="int16", quality="LQ")
+        self._rate = rate
+        self._taken = self._given = 0
+        """Samples."""
+
+    def convert(self, pcm: bytes, at: float) -> tuple[bytes, float]:
+        """What comes for sound that begins at ``at``, and when that begins."""
+        held = self._taken / self._rate - self._given / INPUT_RATE
+        converted = self._stream.resample_chunk(self._numpy.frombuffer(pcm, dtype="<i2"))
+        self._taken += len(pcm) // SAMPLE_BYTES
+        self._given += len(converted)
+        return converted.tobytes(), at - held
+
+
 class Blocks:
     """Blocks of sound that wait to be looked at together."""
 
     def __init__(self, rate: int) -> None:
         self.size = 0
         """Bytes that wait."""
+        self.gaps = 0
+        """Places where sound was missing, or there was too much."""
         self._rate = rate
+        self._timeline = Timeline(rate)
         self._pieces: list[bytes] = []
         self._begins: list[float] = []
         """When the first of them began, as the time of each one says it."""
@@ -190,7 +214,12 @@ class Blocks:
         return self.size * FRAMES_PER_SECOND // (SAMPLE_BYTES * self._rate)
 
     def add(self, pcm: bytes, at: float) -> None:
-        """Appends sound of which the first sample is heard at ``at``."""
+        """Appends sound of which the first sample is heard at ``at``, and before it silence for what is missing."""
+        if missing := self._timeline.missing(at):
+            self.gaps += 1
+            pcm = bytes(SAMPLE_BYTES * missing) + pcm if missing > 0 else pcm[-SAMPLE_BYTES * missing :]
+            at -= missing / self._rate
+        self._timeline.take(len(pcm) // SAMPLE_BYTES)
         self._begins.append(at - self.size / SAMPLE_BYTES / self._rate)
         self._pieces.append(pcm)
         self.size += len(pcm)
@@ -224,6 +253,7 @@ class Frames:
 
     def add(self, pcm: bytes, at: float) -> None:
         """Appends sound of which the first sample is heard at ``at``."""
+        at -= len(self._rest) / FRAME_BYTES / FRAMES_PER_SECOND  # of the sample that was left over
         self._rest += pcm
         whole = len(self._rest) // FRAME_BYTES
         self.waiting.extend(

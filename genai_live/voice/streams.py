@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from genai_live.audio import SAMPLE_BYTES
 from genai_live.errors import EndFull
+from genai_live.voice.card_clock import CardClock
 from genai_live.voice.rhythm import Rhythm
 from genai_live.voice.sound_cards import Form, portaudio, refused
 from genai_live.voice.sound_end import HELD_SECONDS
@@ -27,9 +28,6 @@ may be busy for two, and little plays on after a flush (docs/performance.md). Wh
 _QUANTUM, _QUANTA_RATE = 256, 48_000
 """Frames, of this rate in Hz, that a sound server takes at once. A loudspeaker's block is one or several of them: of another
 length a part is left over each time, which waits in the buffer for nothing."""
-
-_LONGEST_LEAD = 2.0
-"""Seconds between a callback and its sound beyond which a driver's clock is not believed; some have none, and say 0."""
 
 
 class Block(NamedTuple):
@@ -55,15 +53,15 @@ class Microphone:
         self.blocks: deque[Block] = deque()
         """What nobody has taken yet, oldest first."""
         self._rhythm = Rhythm(block_ms)
-        self._latency = max(INPUT_LATENCY, form.least_latency)
-        self._stream = _opened("input", form, form.rate * block_ms // 1000, self._heard, self._latency)
+        latency = max(INPUT_LATENCY, form.least_latency)
+        self._clock = CardClock(-latency)
+        self._stream = _opened("input", form, form.rate * block_ms // 1000, self._heard, latency)
 
     def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
-        lead = times.currentTime - times.inputBufferAdcTime
-        lead = lead if 0 <= lead < _LONGEST_LEAD else self._latency
         now = time.monotonic()
         self._rhythm.note(now)
-        self.blocks.append(Block(bytes(pcm), 0, now - lead, bool(status)))
+        at = self._clock.at(now, times.currentTime, times.inputBufferAdcTime)
+        self.blocks.append(Block(bytes(pcm), 0, at, bool(status)))
 
     def expected(self, count: int) -> float:
         """Monotonic time at which that many blocks will wait; in the past when they do, or nothing tells."""
@@ -108,8 +106,9 @@ class Loudspeaker:
         self.block = whole_quanta(block_ms, form.rate)
         """Frames of one."""
         self._silence = bytes(self._frame * self.block)
-        self._latency = max(OUTPUT_LATENCY, form.least_latency)
-        self._stream = _opened("output", form, self.block, self._fill, self._latency)
+        latency = max(OUTPUT_LATENCY, form.least_latency)
+        self._clock = CardClock(latency)
+        self._stream = _opened("output", form, self.block, self._fill, latency)
 
     @property
     def waiting(self) -> int:
@@ -148,9 +147,7 @@ class Loudspeaker:
         queue.taken += filled
         if filled < wanted:
             out[filled:] = self._silence[: wanted - filled] if wanted <= len(self._silence) else bytes(wanted - filled)
-        lead = times.outputBufferDacTime - times.currentTime
-        lead = lead if 0 < lead < _LONGEST_LEAD else self._latency
-        at = time.monotonic() + lead
+        at = self._clock.at(time.monotonic(), times.currentTime, times.outputBufferDacTime)
         self.blocks.append(Block(bytes(out) if filled else None, filled // self._frame, at, bool(status), queue.flushes))
 
     def start(self) -> None:

@@ -1,0 +1,86 @@
+"""Where blocks of sound belong in time: lost sound is found by their times, and rough clocks are not believed."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from genai_live.voice.card_clock import CardClock
+from genai_live.voice.timeline import Timeline
+
+RATE, BLOCK = 24_000, 256
+
+
+def missing(times: list[float]) -> list[int]:
+    """What a timeline says of blocks that come at these times; what is missing is there afterwards."""
+    timeline, found = Timeline(RATE), []
+    for at in times:
+        found.append(timeline.missing(at))
+        timeline.take(BLOCK + found[-1])
+    return found
+
+
+def steady(count: int, begin: float = 0.0, first: int = 0) -> list[float]:
+    return [begin + (first + number) * BLOCK / RATE for number in range(count)]
+
+
+def test_blocks_that_follow_each_other_lack_nothing() -> None:
+    assert not any(missing(steady(1_000)))
+
+
+@pytest.mark.parametrize("lost", [64, 128, 500, 3_360])
+def test_lost_samples_are_counted_at_the_very_block(lost: int) -> None:
+    found = missing(steady(100) + steady(100, lost / RATE, first=100))
+    assert found[100] == lost
+    assert sum(map(abs, found)) == lost
+
+
+def test_two_losses_in_a_row_are_two() -> None:
+    found = missing(steady(50) + steady(1, 128 / RATE, first=50) + steady(50, 256 / RATE, first=51))
+    assert found[50:52] == [128, 128]
+    assert sum(map(abs, found)) == 256
+
+
+def test_sound_that_comes_twice_is_too_much() -> None:
+    found = missing(steady(50) + steady(50, -128 / RATE, first=50))
+    assert found[50] == -128
+
+
+def test_two_clocks_that_go_differently_lose_nothing() -> None:
+    assert not any(missing([at * 1.0005 for at in steady(10_000)]))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rough_clock_is_not_believed_but_where_much_is_missing(seed: int) -> None:
+    rough = random.Random(seed)
+    times = steady(500) + steady(500, 0.2, first=500)
+    found = missing([at + rough.uniform(-0.005, 0.005) for at in times])
+    assert not any(found[:500])
+    assert found[500] == pytest.approx(0.2 * RATE, abs=0.01 * RATE)
+    assert not any(found[501:])
+
+
+def test_a_laptop_that_has_slept_has_lost_nothing() -> None:
+    assert not any(missing(steady(100) + steady(100, 3600.0)))
+
+
+def test_a_callback_that_comes_late_tells_the_time_all_the_same() -> None:
+    clock, late = CardClock(0.02), random.Random(1)
+    for number in range(1_000):
+        called = number * 0.01
+        now = 500.0 + called + late.choice([0.0, 0.0001, 0.005, 0.02])
+        if number > 64:
+            assert clock.at(now, called, called + 0.03) == pytest.approx(500.03 + called, abs=2e-4)
+        else:
+            clock.at(now, called, called + 0.03)
+
+
+@pytest.mark.parametrize(("called", "sounds"), [(0.0, 0.0), (5.0, 4.0), (5.0, 9.0)])
+def test_a_driver_that_says_what_cannot_be_is_not_believed(called: float, sounds: float) -> None:
+    assert CardClock(0.02).at(100.0, called, sounds) == 100.02
+
+
+def test_a_microphone_heard_before_its_callback() -> None:
+    assert CardClock(-0.02).at(100.0, 7.0, 6.99) == pytest.approx(99.99)
+    assert CardClock(-0.02).at(100.0, 7.0, 7.01) == 99.98
