@@ -51,7 +51,8 @@ def loudspeakers(minutes: float, seed: int) -> Result:
         f"{minutes:g} min, {answers + spoken_over} answers, {heard:.0f} s of them heard, {spoken_over} spoken over",
         f"{interruptions - spoken_over} interruptions of itself",
         f"echo of {stats['echo_heard'] or 0:.0f} dBFS lowered by {stats['echo_removed'] or 0:.0f} dB",
-        f"the machine was too busy for the card {stats['underflows'] + stats['overflows']} times",
+        f"the machine was too busy for the card {stats['underflows'] + stats['overflows']} times, and"
+        f" {stats['echo_gaps']} times without a word",
     ]
     if ended.error is not None:
         facts.append(str(ended.error))

@@ -81,6 +81,7 @@ ELSEWHERE: dict[str, str] = {
     "voice/sound_cards": "test_devices",
     "voice/sound_end": "test_voice_ends",
     "voice/states": "test_voice_dialogue",
+    "voice/card_clock": "test_timeline",
     "voice/heard": "test_voice_blocks",
     "voice/rhythm": "test_voice_blocks",
     "voice/streams": "test_devices",

@@ -27,11 +27,14 @@ conformance    the promises of an end, as ``genai_live.testing.check_sound_end``
 sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
 streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
 rhythm         when a microphone's next blocks come
+card_clock     when a sound is heard, by the card's clock
+timeline       where in time blocks belong: what was lost between two
 heard          how much of what was given to a loudspeaker is heard
 watch          when a stream counts as lost
+pairing        which sound that was played belongs to which that was heard
 echo           the loudspeaker's sound taken out of the microphone's
 leaving        how a process ends although a sound card hangs
-devices        ``Devices``: the seven above as an end
+devices        ``Devices``: the ten above as an end
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.

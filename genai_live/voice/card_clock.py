@@ -1,4 +1,4 @@
-"""A sound card's clock beside the monotonic one: when a sound is heard, however late its callback runs. Pure: time is handed in."""
+"""When a sound is heard, by the card's clock, however late its callback runs. Pure: time is handed in."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ _LONGEST_LEAD = 2.0
 class CardClock:
     """One stream's; for its callback, so nothing in it waits.
 
-    A callback comes late, where other threads hold the interpreter, and never early: so the least of the newest differences between
-    the two clocks is what they are apart. On a busy machine times are right to 0.1 ms so, where they were 5 ms wrong.
+    A callback comes late, where other threads hold the interpreter, and never early: so the least of the newest differences
+    between the card's clock and the monotonic one is what they are apart. On a busy machine that is right to 0.1 ms, and the
+    time of the callback itself 8 ms wrong.
     """
 
     def __init__(self, latency: float) -> None:
@@ -23,7 +24,7 @@ class CardClock:
         self._apart: deque[float] = deque(maxlen=_NEWEST)
 
     def at(self, now: float, called: float, sounds: float) -> float:
-        """Monotonic time of a sound: ``called`` and ``sounds`` are the card's times of the callback's beginning and of the sound."""
+        """Monotonic time of a sound; ``called`` and ``sounds`` are the card's times of its callback and of the sound."""
         lead = sounds - called
         if lead * self._latency <= 0 or abs(lead) > _LONGEST_LEAD:
             return now + self._latency

@@ -1,7 +1,7 @@
 """Where in time the blocks of a sound card belong: what was lost between two of them. Pure: their times are handed in.
 
 Nothing else tells. A machine that is busy for some milliseconds makes a sound server leave out what it takes at once (5.3 ms of
-PipeWire), without a word. To an echo canceller that moves the echo: it lets it through for up to 0.9 s, and the model hears itself.
+PipeWire's), without a word. That moves the echo, and until a canceller has found it anew, after up to 0.9 s, the model hears it.
 """
 
 from __future__ import annotations
