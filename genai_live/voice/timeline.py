@@ -1,7 +1,7 @@
 """Where in time the blocks of a sound card belong: what was lost between two of them. Pure: their times are handed in.
 
-Nothing else tells. A machine that is busy for some milliseconds makes a sound server leave out what it takes at once (5.3 ms of
-PipeWire's), without a word. That moves the echo, and until a canceller has found it anew, after up to 0.9 s, the model hears it.
+Nothing else tells. A machine that is busy for some milliseconds makes a sound server leave some out (PipeWire 2, 5.3, 7.4 ms and
+more), without a word. That moves the echo, and until a canceller has found it anew, after up to 0.9 s, the model hears it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections import deque
 
 _NEWEST = 9
 """Blocks that a block's time is compared with."""
-_LEAST = 0.002
+_LEAST = 0.001
 """Seconds that must be missing, and three times as much as the newest blocks differ: some drivers' clocks are rough."""
 _LONGEST = 0.5
 """Seconds beyond which nothing was lost: a laptop has slept."""
