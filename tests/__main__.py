@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 REAL_PARTS = any(name.startswith("GENAI_LIVE_TEST_") for name in os.environ)
-PROCESSES = (os.cpu_count() or 1) + (0 if REAL_PARTS else 1)
-"""One more than there are cores, as tests wait half of their time; not where browsers and sound servers need processors, too."""
+PROCESSES = (os.cpu_count() or 1) + (0 if REAL_PARTS else 2)
+"""Two more than there are cores, as tests wait half of their time; not where browsers and sound servers need processors, too."""
 BESIDE = ("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder", "--benchmark-disable", "-m", "not alone")
 ALONE = ("-m", "alone")
 

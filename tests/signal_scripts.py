@@ -193,11 +193,9 @@ for _ in range(int(sys.argv[2])):
         failed.append(str(error))
     if session is not None:
         session.close()
-begun = [thread for thread in threading.enumerate() if thread.name.startswith("genai-live")]
-for thread in begun:
-    if thread.ident is not None:  # else it is listed, and never runs
-        thread.join(5)
-left = [thread.name for thread in threading.enumerate() if thread in begun]
+ends = time.monotonic() + 5
+while (left := [each.name for each in threading.enumerate() if each.name.startswith("genai-live")]) and time.monotonic() < ends:
+    time.sleep(0.01)  # the last one may be about to run
 for _ in range(100):
     if descriptors() <= before:
         break
