@@ -47,8 +47,18 @@ def cleaned(heard: bytes, played: bytes, canceller: EchoCanceller | None = None,
     parts = []
     for number, start in enumerate(range(0, len(heard) - FRAME_BYTES + 1, FRAME_BYTES)):
         canceller.played(played[start : start + FRAME_BYTES], number * 0.01 + card)
-        parts.append(canceller.heard(heard[start : start + FRAME_BYTES], number * 0.01))
+        parts.append(hear(canceller, heard[start : start + FRAME_BYTES], number * 0.01))
     return b"".join(parts)
+
+
+def hear(canceller: EchoCanceller, pcm: bytes, at: float) -> bytes:
+    """What comes of a block, and of those before it, when somebody looks."""
+    canceller.heard(pcm, at)
+    return canceller.take()
+
+
+def frames_of(sound: bytes) -> list[bytes]:
+    return [sound[at : at + FRAME_BYTES] for at in range(0, len(sound), FRAME_BYTES)]
 
 
 def loudest(sound: bytes, seconds: float = 0.02) -> float:
@@ -95,12 +105,12 @@ def test_where_times_say_that_sound_was_lost_the_echo_stays_cancelled_and_nobody
         piece = slice(number * FRAME_BYTES, (number + 1) * FRAME_BYTES)
         late = missing / RATE if number >= 600 else 0.0
         canceller.played(far[piece], number * 0.01 + 0.04 + (late if side == "played" else 0.0))
-        parts.append(canceller.heard(near[piece], number * 0.01 + (late if side == "heard" else 0.0)))
+        parts.append(hear(canceller, near[piece], number * 0.01 + (late if side == "heard" else 0.0)))
     left = b"".join(parts)
     assert canceller.stats["echo_gaps"] == 1
     assert loudest(left[2 * at :]) < -45
     after = left[2 * at + 20 * FRAME_BYTES :]
-    assert SILENCE.pcm not in [after[at : at + FRAME_BYTES] for at in range(0, len(after), FRAME_BYTES)]
+    assert SILENCE.pcm not in frames_of(after)
 
 
 def test_a_voice_is_heard_again_two_seconds_after_sound_was_lost_whatever_the_canceller_does() -> None:
@@ -109,7 +119,7 @@ def test_a_voice_is_heard_again_two_seconds_after_sound_was_lost_whatever_the_ca
     cleaned(voice[: 20 * FRAME_BYTES], played[: 20 * FRAME_BYTES], canceller)
     canceller.disturbed()
     left = cleaned(voice, played, canceller)
-    assert sum(left[at : at + FRAME_BYTES] == SILENCE.pcm for at in range(0, len(left), FRAME_BYTES)) == 200
+    assert frames_of(left).count(SILENCE.pcm) == 200
     assert level_dbfs(left[3 * 2 * RATE :]) > level_dbfs(voice) - 10
 
 
@@ -166,7 +176,7 @@ def test_a_loudspeaker_of_another_rate_is_converted() -> None:
     parts = []
     for number in range(len(heard) // FRAME_BYTES):
         canceller.played(at_48[number * 960 : (number + 1) * 960], number * 0.01)
-        parts.append(canceller.heard(heard[number * FRAME_BYTES : (number + 1) * FRAME_BYTES], number * 0.01))
+        parts.append(hear(canceller, heard[number * FRAME_BYTES : (number + 1) * FRAME_BYTES], number * 0.01))
     left = b"".join(parts)
     assert level_dbfs(left[2 * RATE :]) < level_dbfs(heard[2 * RATE :]) - 35
 
@@ -187,11 +197,41 @@ def test_looks_that_come_late_are_no_lost_sound_whatever_the_length_of_a_block(r
             played_of += 1
         for _ in range((int(now * 100) - heard_of) // TOGETHER * TOGETHER):
             frame_heard = voice[heard_of * FRAME_BYTES : (heard_of + 1) * FRAME_BYTES]
-            left += canceller.heard(frame_heard, heard_of * 0.01 - 0.015)
+            canceller.heard(frame_heard, heard_of * 0.01 - 0.015)
             heard_of += 1
+        left += canceller.take()
     assert len(left) > 11 * 2 * RATE
-    assert SILENCE.pcm not in [left[at : at + FRAME_BYTES] for at in range(0, len(left), FRAME_BYTES)]
+    assert SILENCE.pcm not in frames_of(left)
     assert level_dbfs(left) > level_dbfs(voice[: len(left)]) - 10
+
+
+@pytest.mark.parametrize("late", [0.09, 0.12, 0.15])
+def test_a_late_look_at_the_first_sound_holds_nothing_back(late: float) -> None:
+    voice, played = pcm(speech()[::-1]), bytes(300 * FRAME_BYTES) + pcm(speech())
+    canceller, left, now, heard_of, played_of = EchoCanceller(RATE), b"", 0.0, 0, 0
+    while now < 9:
+        now += late if 3 <= now + 0.04 < 3.04 else 0.04
+        while played_of * 0.01 <= now:
+            canceller.played(played[played_of * FRAME_BYTES : (played_of + 1) * FRAME_BYTES], played_of * 0.01 + 0.03)
+            played_of += 1
+        while heard_of * 0.01 + 0.005 <= now:
+            canceller.heard(voice[heard_of * FRAME_BYTES : (heard_of + 1) * FRAME_BYTES], heard_of * 0.01 - 0.005)
+            heard_of += 1
+        left += canceller.take()
+    assert heard_of * FRAME_BYTES - len(left) <= TOGETHER * FRAME_BYTES
+    assert SILENCE.pcm not in frames_of(left)
+
+
+@pytest.mark.parametrize("latency", [0.2, 0.1, 0.03])
+def test_a_loudspeaker_whose_latency_falls_makes_nobody_inaudible_for_long(latency: float) -> None:
+    voice, played = pcm(speech()[::-1]), pcm(speech())
+    canceller, left = EchoCanceller(RATE), b""
+    for number in range(1_350):  # a sound server moves the stream to another loudspeaker after 5 s
+        piece = slice(number * FRAME_BYTES, (number + 1) * FRAME_BYTES)
+        canceller.played(played[piece], number * 0.01 + (0.3 if number < 500 else latency))
+        left += hear(canceller, voice[piece], number * 0.01 - 0.015)
+    assert len(left) > (1_350 - TOGETHER) * FRAME_BYTES
+    assert SILENCE.pcm not in frames_of(left)[1_000:]
 
 
 def test_no_echo_is_heard_while_its_reference_is_missing() -> None:
@@ -201,7 +241,7 @@ def test_no_echo_is_heard_while_its_reference_is_missing() -> None:
     half = 500 * FRAME_BYTES
     cleaned(heard[:half], given[:half], canceller)
     left = b"".join(
-        canceller.heard(heard[at : at + FRAME_BYTES], 0.0) for at in range(half, half + 60 * FRAME_BYTES, FRAME_BYTES)
+        hear(canceller, heard[at : at + FRAME_BYTES], 0.0) for at in range(half, half + 60 * FRAME_BYTES, FRAME_BYTES)
     )
     assert len(left) > 30 * FRAME_BYTES
     assert loudest(left) < -45
@@ -211,7 +251,7 @@ def test_frames_that_wait_for_their_partners_are_cancelled_as_soon_as_those_come
     canceller = EchoCanceller(RATE)
     for number in range(8):
         canceller.played(bytes(FRAME_BYTES), number * 0.01)
-    assert len(canceller.heard(b"\1\0" * FRAME * 8, 0.0)) == 8 * FRAME_BYTES
-    assert canceller.heard(b"\1\0" * FRAME * 4, 0.08) == b""
+    assert len(hear(canceller, b"\1\0" * FRAME * 8, 0.0)) == 8 * FRAME_BYTES
+    assert hear(canceller, b"\1\0" * FRAME * 4, 0.08) == b""
     canceller.played(bytes(FRAME_BYTES) * 4, 0.08)
-    assert len(canceller.heard(b"\1\0" * FRAME, 0.12)) == 4 * FRAME_BYTES
+    assert len(hear(canceller, b"\1\0" * FRAME, 0.12)) == 4 * FRAME_BYTES

@@ -22,11 +22,15 @@ class CardClock:
         self._latency = latency
         """Seconds from a callback to its sound where the driver says nothing that can be; below 0 for a microphone."""
         self._apart: deque[float] = deque(maxlen=_NEWEST)
+        self._called = 0.0
 
     def at(self, now: float, called: float, sounds: float) -> float:
         """Monotonic time of a sound; ``called`` and ``sounds`` are the card's times of its callback and of the sound."""
         lead = sounds - called
         if lead * self._latency <= 0 or abs(lead) > _LONGEST_LEAD:
             return now + self._latency
+        if called < self._called:  # the card's clock was put back
+            self._apart.clear()
+        self._called = called
         self._apart.append(now - called)
         return min(self._apart) + sounds

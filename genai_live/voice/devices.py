@@ -286,10 +286,11 @@ class Devices:
             pcm = mono(block.pcm or b"", form.channels)
             if self._to_input is not None:
                 pcm = self._to_input.feed(pcm)
-            if self._echo is not None:
-                pcm = self._echo.heard(pcm, block.at)
-            self._feed_on(pcm)
-        if not blocks and self._echo is not None and self._echo.waits:
+            if self._echo is None:
+                self._feed_on(pcm)
+            else:
+                self._echo.heard(pcm, block.at)
+        if self._echo is not None:
             self._feed_on(self._echo.take())
 
     def _feed_on(self, pcm: bytes) -> None:

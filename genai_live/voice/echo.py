@@ -75,10 +75,9 @@ class EchoCanceller:
         if self._pairs.sounded:
             self._doubted = _DOUBTED
 
-    def heard(self, pcm: bytes, at: float) -> bytes:
-        """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later."""
+    def heard(self, pcm: bytes, at: float) -> None:
+        """Takes a block that the microphone heard, 16-bit mono of 16 kHz, from monotonic time ``at`` on."""
         self._heard.add(pcm, at)
-        return self.take()
 
     @property
     def waits(self) -> bool:
@@ -86,7 +85,10 @@ class EchoCanceller:
         return self._waiting(self._sides[0]) >= TOGETHER
 
     def take(self) -> bytes:
-        """What was heard before, once its reference is there, likewise."""
+        """What was heard until now without the echo, as far as its reference is there, in pieces of 40 ms; the rest later.
+
+        To be called once all blocks have been handed over that have come: the newest of both sides tell their distance.
+        """
         near, far = map(self._waiting, self._sides)
         if near < TOGETHER or (self._pairs.sounded and far < TOGETHER and near <= LONGEST_WAIT):
             return b""

@@ -58,14 +58,29 @@ class Blocks:
 
     def add(self, pcm: bytes, at: float) -> None:
         """Appends sound of which the first sample is heard at ``at``, and before it silence for what is missing."""
-        if missing := self._timeline.missing(at):
-            self.gaps += 1
-            pcm = bytes(SAMPLE_BYTES * missing) + pcm if missing > 0 else pcm[-SAMPLE_BYTES * missing :]
+        missing = self._timeline.missing(at)
+        self.gaps += missing != 0
+        if missing < 0:
+            pcm = pcm[-SAMPLE_BYTES * missing :]
             at -= missing / self._rate
+        elif missing > 0:
+            self._fill(bytes(SAMPLE_BYTES * missing), at)
         self._timeline.take(len(pcm) // SAMPLE_BYTES)
         self._begins.append(at - self.size / SAMPLE_BYTES / self._rate)
         self._pieces.append(pcm)
         self.size += len(pcm)
+
+    def _fill(self, silence: bytes, at: float) -> None:
+        """Puts silence where it is missing: before the block that a second one has confirmed, if it still waits."""
+        seconds = len(silence) / SAMPLE_BYTES / self._rate
+        if self._pieces:
+            self._pieces[-1] = silence + self._pieces[-1]
+            self._begins[-1] -= seconds
+        else:
+            self._pieces.append(silence)
+            self._begins.append(at - seconds)
+        self.size += len(silence)
+        self._timeline.take(len(silence) // SAMPLE_BYTES)
 
     def take(self) -> tuple[bytes, float]:
         """All that waits, and when it began: the median of the times, which a callback that comes late puts wrong."""
@@ -126,6 +141,8 @@ class Pairing:
         """The same, as it was chosen before anything was played."""
         self._distance: float | None = None
         """Their median at the beginning."""
+        self._least_waiting = LONGEST_WAIT
+        """The fewest frames that were heard and waited for their partners, of a second."""
 
     def take(self, together: int = 1) -> list[tuple[Frame, Frame]]:
         """The pairs that are complete, as many as are a multiple of ``together``."""
@@ -140,6 +157,9 @@ class Pairing:
             self._look_at(*pairs[-1])
             if self._taken % _WINDOW == 0 and self._distances and self.sounded:
                 self._correct(statistics.median(self._distances))
+            if self._taken % FRAMES_PER_SECOND == 0 and self.sounded:
+                self._catch_up(together)
+        self._least_waiting = min(self._least_waiting, len(near))
         return pairs
 
     def _put_ahead(self) -> None:
@@ -181,12 +201,26 @@ class Pairing:
             self._distance = self._chosen if lost else distance
         wrong = round((distance - self._distance) * FRAMES_PER_SECOND)
         far = self.far.waiting
-        if wrong >= _TOLERATED:
-            far.extendleft([SILENCE] * wrong)
-        elif wrong <= -_TOLERATED:
-            for _ in range(min(-wrong, len(far))):
-                far.popleft()
-        else:
+        if abs(wrong) < _TOLERATED:
             return
+        if -wrong > len(far) or wrong > FRAMES_PER_SECOND:  # the latency has fallen, or a clock has jumped: nothing is missing
+            self._distance = distance
+        elif wrong > 0:
+            far.extendleft([SILENCE] * wrong)
+        else:
+            for _ in range(-wrong):
+                far.popleft()
         self.breaks += 1
         self._distances.clear()
+
+    def _catch_up(self, together: int) -> None:
+        """Shortens the distance where all that is heard has waited for a second, as far as no sound comes behind its echo."""
+        waiting, self._least_waiting = self._least_waiting, LONGEST_WAIT
+        if waiting < together or self._distance is None:
+            return
+        spare = min(waiting, int(self._distance * FRAMES_PER_SECOND) - _LEAST_DISTANCE)
+        if spare > 0:
+            self.far.waiting.extendleft([SILENCE] * spare)
+            self._distance -= spare / FRAMES_PER_SECOND
+            self.breaks += 1
+            self._distances.clear()

@@ -9,11 +9,17 @@ from __future__ import annotations
 from collections import deque
 
 _NEWEST = 9
-"""Blocks that a block's time is compared with."""
+"""Blocks of which the median tells when another one is due."""
+_KNOWN = 100
+"""Blocks that tell how rough a clock is, a second of them: some callbacks come late only now and then."""
 _LEAST = 0.001
-"""Seconds that must be missing, and three times as much as the newest blocks differ: some drivers' clocks are rough."""
+"""Seconds that must be missing, and three times as much as the known blocks differ."""
+_AGREE = 0.0005
+"""Seconds that two blocks in a row may differ by and say the same; or as much as the known blocks differ."""
 _LONGEST = 0.5
 """Seconds beyond which nothing was lost: a laptop has slept."""
+_DOUBTED = 8
+"""Blocks in a row that do not agree, after which the clock is rough."""
 
 
 class Timeline:
@@ -25,22 +31,44 @@ class Timeline:
         """When the next block begins, if nothing is lost before it."""
         self._late: deque[float] = deque(maxlen=_NEWEST)
         """Seconds by which the newest blocks came later than due."""
+        self._known: deque[float] = deque(maxlen=_KNOWN)
+        """The same of more blocks, those that were late for themselves included."""
+        self._doubtful: list[float] = []
+        """How late the newest blocks are that may follow a loss, or may be late for themselves."""
 
     def missing(self, at: float) -> int:
-        """Samples that are missing before a block that begins at ``at``; negative for those of it that are too many."""
+        """Samples that are missing before a block that begins at ``at``; negative for those of it that are too many.
+
+        A loss is told by the second block after it: one alone may have had a late callback.
+        """
         if self._due is None:
             self._due = at
-        late, newest = at - self._due, sorted(self._late)
-        missing = 0
-        if len(newest) == _NEWEST:
-            shift = late - newest[_NEWEST // 2]
-            if abs(shift) > _LONGEST:
-                self._due, late = at, 0.0
+        late = at - self._due
+        usual = sorted(self._late)[_NEWEST // 2] if len(self._late) == _NEWEST else late
+        if abs(late - usual) <= _LEAST or abs(late - usual) <= 3 * (rough := max(self._known) - min(self._known)):
+            self._note(late)
+            return 0
+        doubtful, missing = self._doubtful, 0
+        if doubtful and abs(late - doubtful[-1]) <= max(_AGREE, rough):
+            doubtful.clear()
+            if abs(late - usual) > _LONGEST:
+                self._due = at
                 self._late.clear()
-            elif abs(shift) > max(_LEAST, 3 * (newest[-1] - newest[0])):
-                missing = round(shift * self._rate)
-        self._late.append(late - missing / self._rate)
+            else:
+                missing = round((late - usual) * self._rate)
+                self._note(late - missing / self._rate)
+        else:
+            doubtful.append(late)
+            if len(doubtful) > _DOUBTED:
+                self._note(late)
         return missing
+
+    def _note(self, late: float) -> None:
+        """A block is where it belongs, so the doubtful ones before it were late for themselves."""
+        self._known.extend(self._doubtful)
+        self._doubtful.clear()
+        self._known.append(late)
+        self._late.append(late)
 
     def take(self, samples: int) -> None:
         """So many samples are there, silence for those that were missing included."""
