@@ -29,8 +29,11 @@ _RINGING = 30
 _REMEMBERED = 1_000 // TOGETHER
 """Groups of frames of echo of which the figures are made: ten seconds."""
 _DOUBTED = 200
-"""Frames of echo (2 s) that are held back where sound was lost: the canceller takes 1.8 s to follow a shift of 40 ms, and the
+"""Frames of echo (2 s) that are held back where pairs came apart: the canceller takes 1.8 s to follow a shift of 40 ms, and the
 model would hear itself, and stop. A voice that speaks over the answer in that time is not heard."""
+_REPAIRED = 30
+"""Frames of echo that are held back where a card has reported a loss, and its clock is exact: what was lost is filled, but where
+that happens several times in a second the canceller comes to no rest."""
 
 
 class EchoCanceller:
@@ -71,9 +74,10 @@ class EchoCanceller:
         self._played.add(pcm, at)
 
     def disturbed(self) -> None:
-        """Sound was lost on its way to or from the sound card, so that the canceller has to find the echo anew, if it knew it."""
+        """Sound was lost on its way to or from the sound card: if the canceller knew the echo, it may have to find it anew."""
         if self._pairs.sounded:
-            self._doubted = _DOUBTED
+            is_repaired = self._heard.is_exact and self._played.is_exact
+            self._doubted = max(self._doubted, _REPAIRED if is_repaired else _DOUBTED)
 
     def heard(self, pcm: bytes, at: float) -> None:
         """Takes a block that the microphone heard, 16-bit mono of 16 kHz, from monotonic time ``at`` on."""
@@ -135,7 +139,7 @@ class EchoCanceller:
         self._frames += len(pairs)
         if self._pairs.breaks > self._breaks:
             self._breaks = self._pairs.breaks
-            self.disturbed()
+            self._doubted = _DOUBTED if self._pairs.sounded else 0
         if self._pairs.sounded and any(played is SILENCE for _, played in pairs):
             return bytes(len(pairs) * FRAME_BYTES)  # a reference is missing
         delay = statistics.fmean(played.at - heard.at for heard, played in pairs)

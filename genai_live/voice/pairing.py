@@ -56,6 +56,11 @@ class Blocks:
         """How many frames they are."""
         return self.size * FRAMES_PER_SECOND // (SAMPLE_BYTES * self._rate)
 
+    @property
+    def is_exact(self) -> bool:
+        """True where what is missing is found for sure."""
+        return self._timeline.is_exact
+
     def add(self, pcm: bytes, at: float) -> None:
         """Appends sound of which the first sample is heard at ``at``, and before it silence for what is missing."""
         missing = self._timeline.missing(at)

@@ -36,6 +36,11 @@ class Timeline:
         self._doubtful: list[float] = []
         """How late the newest blocks are that may follow a loss, or may be late for themselves."""
 
+    @property
+    def is_exact(self) -> bool:
+        """True where a loss is found for sure: the clock is right to a millisecond."""
+        return len(self._late) == _NEWEST and max(self._known) - min(self._known) <= _LEAST
+
     def missing(self, at: float) -> int:
         """Samples that are missing before a block that begins at ``at``; negative for those of it that are too many.
 
