@@ -30,9 +30,9 @@ window.MediaStreamAudioSourceNode = class extends Source {
 window.heard = []; // Int16 samples
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {
-  const result = connect.call(this, target, ...rest);
-  if (target instanceof AudioDestinationNode && this.context.sampleRate === 24000) tap(this);
-  return result;
+  if (!(target instanceof AudioDestinationNode) || this.context.sampleRate !== 24000) return connect.call(this, target, ...rest);
+  tap(this).then(() => connect.call(this, target, ...rest)); // nothing is played before it is recorded
+  return target;
 };
 
 async function tap(node) {
