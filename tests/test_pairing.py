@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
+from genai_live.voice.echo import TOGETHER
 from genai_live.voice.pairing import SILENCE, Pairing
 
 FRAME = 160
-TOGETHER = 4
 
 
 def frame(number: int) -> bytes:

@@ -139,7 +139,8 @@ class EchoCanceller:
         self._frames += len(pairs)
         if self._pairs.breaks > self._breaks:
             self._breaks = self._pairs.breaks
-            self._doubted = _DOUBTED if self._pairs.sounded else 0
+            if self._pairs.sounded:
+                self._doubted = _DOUBTED
         if self._pairs.sounded and any(played is SILENCE for _, played in pairs):
             return bytes(len(pairs) * FRAME_BYTES)  # a reference is missing
         delay = statistics.fmean(played.at - heard.at for heard, played in pairs)

@@ -129,8 +129,9 @@ class Pairing:
     """Which frame that was played belongs to which that was heard: always the same distance.
 
     Frames are counted, since a distance that changes by one costs the canceller a second, in which it lets echo through: so a
-    frame that was heard waits for its partner, which a busy machine may bring late. The sound card's clock watches the counting,
-    for where a card has run empty, or has another clock than its neighbour, frames are missing.
+    frame that was heard waits for its partner, which a busy machine may bring late. What was lost has been filled before; the
+    sound card's clock watches the counting all the same, for where it is too rough for that, or a card has another clock than
+    its neighbour, frames are missing.
     """
 
     def __init__(self) -> None:

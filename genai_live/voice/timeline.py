@@ -39,7 +39,7 @@ class Timeline:
     @property
     def is_exact(self) -> bool:
         """True where a loss is found for sure: the clock is right to a millisecond."""
-        return len(self._late) == _NEWEST and max(self._known) - min(self._known) <= _LEAST
+        return len(self._late) == _NEWEST and self._roughness <= _LEAST
 
     def missing(self, at: float) -> int:
         """Samples that are missing before a block that begins at ``at``; negative for those of it that are too many.
@@ -49,24 +49,34 @@ class Timeline:
         if self._due is None:
             self._due = at
         late = at - self._due
-        usual = sorted(self._late)[_NEWEST // 2] if len(self._late) == _NEWEST else late
-        if abs(late - usual) <= _LEAST or abs(late - usual) <= 3 * (rough := max(self._known) - min(self._known)):
+        if len(self._late) < _NEWEST or self._is_usual(shift := late - sorted(self._late)[_NEWEST // 2]):
             self._note(late)
             return 0
-        doubtful, missing = self._doubtful, 0
-        if doubtful and abs(late - doubtful[-1]) <= max(_AGREE, rough):
-            doubtful.clear()
-            if abs(late - usual) > _LONGEST:
-                self._due = at
-                self._late.clear()
-            else:
-                missing = round((late - usual) * self._rate)
-                self._note(late - missing / self._rate)
-        else:
-            doubtful.append(late)
-            if len(doubtful) > _DOUBTED:
+        if not self._agrees_with_the_last(late):
+            if len(self._doubtful) == _DOUBTED:
                 self._note(late)
+            else:
+                self._doubtful.append(late)
+            return 0
+        self._doubtful.clear()
+        if abs(shift) > _LONGEST:
+            self._due = at
+            self._late.clear()
+            return 0
+        missing = round(shift * self._rate)
+        self._note(late - missing / self._rate)
         return missing
+
+    def _is_usual(self, shift: float) -> bool:
+        return abs(shift) <= _LEAST or abs(shift) <= 3 * self._roughness
+
+    def _agrees_with_the_last(self, late: float) -> bool:
+        return bool(self._doubtful) and abs(late - self._doubtful[-1]) <= max(_AGREE, self._roughness)
+
+    @property
+    def _roughness(self) -> float:
+        """Seconds by which the known blocks differ."""
+        return max(self._known) - min(self._known)
 
     def _note(self, late: float) -> None:
         """A block is where it belongs, so the doubtful ones before it were late for themselves."""
