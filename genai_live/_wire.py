@@ -1,8 +1,7 @@
-"""The codec of the hot path: message to JSON-able dict and back, compiled once for each class. Runs on any thread.
+"""The decoder of the hot path: parsed JSON to a message, compiled once for each class. Runs on any thread.
 
 "Compiled" means closures over small tables, made from the field table when a class is first met; no text is executed.
-dataclasses-json does the same job in ``Message.from_dict`` and ``to_dict``, some hundred times slower, and a property test
-holds the two equal.
+dataclasses-json does the same job in ``Message.from_dict``, some hundred times slower, and a property test holds the two equal.
 """
 
 from __future__ import annotations
@@ -12,21 +11,18 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from genai_live import errors
 from genai_live.types._base import Message
-from genai_live.types._fields import field_codec, fields_of, names_of, snake_case, spelled_in_python
-from genai_live.types._values import Convert, WrongType, must_be, write_json
+from genai_live.types._fields import field_codec, fields_of, names_of, snake_case
+from genai_live.types._values import Convert, WrongType, must_be
 
 M = TypeVar("M", bound=Message)
 Decoder = Callable[[Any], Message]
-Encoder = Callable[[Message], dict[str, Any]]
 
 _log = logging.getLogger("genai_live.wire")
 
 _build_lock = threading.RLock()
-"""Protects the tables below while a class and all it refers to are compiled; ranks last, for nothing else is locked under it."""
+"""Protects the table below while a class and all it refers to are compiled; ranks last, for nothing else is locked under it."""
 _decoders: dict[tuple[type[Message], bool], Decoder] = {}
-_encoders: dict[tuple[type[Message], bool], Encoder] = {}
 _reported: set[tuple[type[Message], str]] = set()
 """The fields whose wrong type has been logged: once for each is enough."""
 
@@ -51,29 +47,6 @@ def decode(cls: type[M], data: Any, *, vertex: bool = False) -> M:
         return decoder(data)  # type: ignore[return-value]
     except RecursionError:
         raise ValueError(f"{cls.__name__}: nested too deeply") from None
-
-
-def encode(message: Message, *, vertex: bool = False) -> dict[str, Any]:
-    """What JSON has for ``message``: camelCase, bytes as base64, no nulls, falsy values kept. Nested messages may be dicts.
-
-    Args:
-        message: Any message; it is not changed, and the result shares nothing with it.
-        vertex: True for the three fields that Vertex AI names differently.
-
-    Raises:
-        ConfigError: a value of the wrong type, with the path to it.
-    """
-    cls = type(message)
-    encoder = _encoders.get((cls, vertex)) or _encoder(cls, vertex)
-    try:
-        return encoder(message)
-    except WrongType as error:
-        raise errors.ConfigError(error.text, f"{cls.__name__}.{error.path}".rstrip(".")) from None
-    except RecursionError:
-        raise errors.ConfigError("nested too deeply, or within itself", cls.__name__) from None
-
-
-# Reading.
 
 
 def _decoder(cls: type[Message], vertex: bool) -> Decoder:
@@ -165,68 +138,3 @@ def _report(cls: type[Message], key: str, error: WrongType) -> None:
 
 def _no_message(value: Any) -> Any:
     raise must_be("a value without a type of its own", value)
-
-
-# Writing.
-
-
-def _encoder(cls: type[Message], vertex: bool) -> Encoder:
-    """Compiles ``cls`` for one backend and all it refers to; published together, as in _decoder."""
-    with _build_lock:
-        building: dict[type[Message], Encoder] = {key[0]: made for key, made in _encoders.items() if key[1] is vertex}
-        encoder = _build_encoder(cls, vertex, building)
-        _encoders.update({(built, vertex): made for built, made in building.items()})
-        return encoder
-
-
-def _build_encoder(cls: type[Message], vertex: bool, building: dict[type[Message], Encoder]) -> Encoder:
-    if cls in building:
-        return building[cls]
-    slots: list[tuple[str, str, Convert]] = []
-    building[cls] = encoder = _writer_of(slots)
-    for field in fields_of(cls):
-        if field.kind == "object":
-            continue  # lives in this process only
-        nested: Convert = _no_message
-        if field.kind == "message" and field.type:
-            nested = _taking_dicts(field.type, _build_encoder(field.type, vertex, building), vertex)
-        slots.append((field.name, field.vertex_wire if vertex else field.wire, field_codec(field, (_no_message, nested))[1]))
-    return encoder
-
-
-def _writer_of(slots: list[tuple[str, str, Convert]]) -> Encoder:
-    """The function that writes one message, given for each field its attribute, its name in JSON and how to write its value."""
-
-    def write(held: Message) -> dict[str, Any]:
-        fields = held.__dict__
-        data: dict[str, Any] = {}
-        for name, wire, convert in slots:
-            value = fields.get(name)
-            if value is not None:
-                try:
-                    data[wire] = convert(value)
-                except WrongType as error:
-                    raise error.inside(name) from None
-        for key, value in (fields.get("extra") or {}).items():
-            if value is not None and key not in data:
-                data[key] = write_json(value)
-        return data
-
-    return write
-
-
-def _taking_dicts(cls: type[Message], encoder: Encoder, vertex: bool) -> Convert:
-    """Writes a nested message, also where the caller holds a dict or a short form in its place, or a subclass of it."""
-
-    def write(value: Any) -> Any:
-        if type(value) is cls:
-            return encoder(value)
-        if isinstance(value, cls):
-            return (_encoders.get((type(value), vertex)) or _encoder(type(value), vertex))(value)
-        if (long_form := cls.from_short_form(value)) is not None:
-            return encoder(long_form)
-        held = cls.__new__(cls)
-        held.__dict__.update(spelled_in_python(cls, value))
-        return encoder(held)
-
-    return write

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from genai_live import _wire, types
+from genai_live import types
 from genai_live.emulator import LiveEmulator
 from genai_live.emulator.model.speech import Model
 from genai_live.emulator.server.request import Route
@@ -87,7 +87,7 @@ sensible = st.sampled_from(
         {"clientContent": {}},
     ]
 )
-generated = messages(types.LiveClientMessage).map(_wire.encode)
+generated = messages(types.LiveClientMessage).map(types.Message.to_dict)
 structured = st.dictionaries(
     st.sampled_from(["clientContent", "realtimeInput", "toolResponse", "contextUpdate", "setup", "x"]), json_values, max_size=2
 )
@@ -107,7 +107,7 @@ def test_any_sequence_of_frames_is_answered_or_refused(
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
-@given(messages(types.LiveClientSetup).map(_wire.encode), st.sampled_from(["mldev", "vertex"]))
+@given(messages(types.LiveClientSetup).map(types.Message.to_dict), st.sampled_from(["mldev", "vertex"]))
 def test_any_setup_is_answered_or_refused(caplog: pytest.LogCaptureFixture, setup: dict[str, Any], backend: str) -> None:
     caplog.clear()
     with caplog.at_level(logging.ERROR, "genai_live.emulator"):

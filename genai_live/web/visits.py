@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import logging
-import os
 import secrets
 import sys
 import threading
@@ -18,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genai_live import Client
+from genai_live import Client, _process
 from genai_live._deadline import Deadline
 from genai_live._flag import Flag
 from genai_live.errors import DeviceError, LiveError
@@ -332,7 +331,8 @@ class Visits:
         self._waiting: set[Visit] = set()
         """Those that have not said who they are."""
         self._talking: set[Visit] = set()
-        self._process = 0
+        self._process: _process.Process | None = None
+        """The one whose end ends the visits."""
 
     def __len__(self) -> int:
         return len(self._talking)
@@ -413,15 +413,15 @@ class Visits:
 
     def _watch_exit(self) -> None:
         """Has the end of this process, as SIGTERM brings it about in gunicorn's workers, end the visits in order."""
-        if self._process != os.getpid():
+        if self._process is not _process.current:
             with self._changed:
-                if self._process == os.getpid():
+                if self._process is _process.current:
                     return
-                self._process = os.getpid()
+                self._process = _process.current
             atexit.register(self._exit)
 
     def _exit(self) -> None:
-        if self._process != os.getpid() or not (self._talking or self._waiting):
+        if self._process is not _process.current or not (self._talking or self._waiting):
             return
         try:
             self.leave()
