@@ -11,6 +11,7 @@ from typing import Any
 
 from genai_live._arguments import came
 from genai_live._flag import Flag
+from genai_live.audio import SAMPLE_BYTES
 from genai_live.errors import ConfigError, DeviceError, EndFull
 from genai_live.voice import (
     Control,
@@ -294,7 +295,7 @@ class BrowserEnd:
                 self._take_said(wire_format.read(message), now)
             except BadMessage as error:
                 self._refuse_message(error)
-        elif len(message) % wire_format.SAMPLE_BYTES or self._start is None:
+        elif len(message) % SAMPLE_BYTES or self._start is None:
             self._refuse_message(BadMessage("sound before the start" if self._start is None else "half a sample"))
         elif self._is_open and self._feed is not None:
             self._feed(message)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from genai_live.web.wire_format import OUTPUT_BYTES, SAMPLE_BYTES
+from genai_live.audio import SAMPLE_BYTES
+from genai_live.web.wire_format import OUTPUT_BYTES
 
 MOST_SECONDS = 60.0
 """Seconds that are remembered, the newest: 2.9 MB."""

@@ -9,13 +9,13 @@ from typing import Any
 
 from genai_live._arguments import is_number
 from genai_live._json import whole
+from genai_live.audio import SAMPLE_BYTES
 from genai_live.voice import Control, Ended, Event, Mute, Press, Rates, Release, Text, ToolRunChanged, Unmute
 from genai_live.voice.events import to_dict
 
 VERSION = 1
 RATES = Rates(input=16_000, output=24_000)
 """Hz of the 16-bit little-endian mono PCM in binary messages: from the page, and to it."""
-SAMPLE_BYTES = 2
 INPUT_BYTES = RATES.input * SAMPLE_BYTES
 OUTPUT_BYTES = RATES.output * SAMPLE_BYTES
 """Bytes of one second of sound."""
