@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from genai_live.audio import Audio, level_dbfs
-from genai_live.voice.echo import TOGETHER, EchoCanceller
-from genai_live.voice.pairing import FRAME_BYTES, SILENCE
+from genai_live.voice.sound_cards.echo import TOGETHER, EchoCanceller
+from genai_live.voice.sound_cards.pairing import FRAME_BYTES, SILENCE
 
 numpy = pytest.importorskip("numpy")
 pytest.importorskip("pywebrtc_audio")

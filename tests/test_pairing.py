@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from genai_live.voice.echo import TOGETHER
-from genai_live.voice.pairing import SILENCE, Pairing
+from genai_live.voice.sound_cards.echo import TOGETHER
+from genai_live.voice.sound_cards.pairing import SILENCE, Pairing
 
 FRAME = 160
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from genai_live.voice.card_clock import CardClock
-from genai_live.voice.timeline import Timeline
+from genai_live.voice.sound_cards.card_clock import CardClock
+from genai_live.voice.sound_cards.timeline import Timeline
 
 RATE, BLOCK = 24_000, 256
 

@@ -6,9 +6,9 @@ from collections import deque
 
 import pytest
 
-from genai_live.voice.heard import Heard
-from genai_live.voice.rhythm import REMEMBERED, Rhythm
-from genai_live.voice.streams import Block, whole_quanta
+from genai_live.voice.sound_cards.heard import Heard
+from genai_live.voice.sound_cards.rhythm import REMEMBERED, Rhythm
+from genai_live.voice.sound_cards.streams import Block, whole_quanta
 
 RATE = 24_000
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from genai_live.voice.watch import FIRST_BLOCK, LOST_AFTER, Watch
+from genai_live.voice.sound_cards.watch import FIRST_BLOCK, LOST_AFTER, Watch
 
 LOOK = 0.01
 

@@ -13,12 +13,12 @@ A map, from the bottom up:
 =============  =======================================================================================
 fit            a value that is not what it should be, and the way to it
 notes          what ``Annotated`` says beside a type: texts and limits
-kinds          the table of annotations, in two directions: a JSON schema, and the value of an argument
-docstrings     the text for the model, and those of the parameters
-signatures     which parameters a callable has, whatever it is
-marks          ``@tool``, ``ToolContext``, ``ToolUpdate``: what a function says and is given
-callee         a function, understood: its declaration, and its arguments from a call
 plain          what a function gave back, as JSON and as parts
+docstrings     the text for the model, and those of the parameters
+marks          ``@tool``, ``ToolContext``, ``ToolUpdate``: what a function says and is given
+kinds          the table of annotations, in two directions: a JSON schema, and the value of an argument
+signatures     which parameters a callable has, whatever it is
+callee         a function, understood: its declaration, and its arguments from a call
 runs           ``ToolRun`` and ``ToolPolicy``; the table of states of a call
 slots          how many functions run at once, and which one is next: decisions, without thread or clock
 calling        runs one function: plain, generator or async. On a thread of its own

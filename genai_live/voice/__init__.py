@@ -24,17 +24,8 @@ audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end
 files          ``Files``: an end that hears WAV files as a microphone would, and plays into one
 conformance    the promises of an end, as ``genai_live.testing.check_sound_end`` looks at them
-sound_cards    which sound cards there are, in which form one is opened, and what to do when there is none
-streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
-rhythm         when a microphone's next blocks come
-card_clock     when a sound is heard, by the card's clock
-timeline       where in time blocks belong: what was lost between two
-heard          how much of what was given to a loudspeaker is heard
-watch          when a stream counts as lost
-pairing        which sound that was played belongs to which that was heard
-echo           the loudspeaker's sound taken out of the microphone's
-leaving        how a process ends although a sound card hangs
-devices        ``Devices``: the ten above as an end
+sound_cards    microphones and loudspeakers: their streams, clocks and echo; a room of its own
+devices        ``Devices``: a microphone and a loudspeaker as an end
 =============  ==========================================================================================
 
 Everything here stands on the public API of the library.
@@ -69,7 +60,7 @@ from genai_live.voice.events import (
 from genai_live.voice.files import Files
 from genai_live.voice.latency import Latencies
 from genai_live.voice.recorder import FileRecorder, MemoryRecorder, Recorder
-from genai_live.voice.sound_cards import SoundDevice, sound_devices
+from genai_live.voice.sound_cards.forms import SoundDevice, sound_devices
 from genai_live.voice.sound_end import Control, Heard, Moved, Mute, Press, Rates, Release, SoundEnd, Text, Unmute
 
 __all__ = [

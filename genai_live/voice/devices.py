@@ -12,13 +12,13 @@ from typing import Any, TypedDict, cast
 from genai_live._arguments import flag, whole_number
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.errors import ConfigError, DeviceError
-from genai_live.voice.echo import EchoCanceller
-from genai_live.voice.heard import Heard
-from genai_live.voice.leaving import leaving
-from genai_live.voice.sound_cards import NAMES, Form, Side, form_of, portaudio
+from genai_live.voice.sound_cards.echo import EchoCanceller
+from genai_live.voice.sound_cards.forms import NAMES, Form, Side, form_of, portaudio
+from genai_live.voice.sound_cards.heard import Heard
+from genai_live.voice.sound_cards.leaving import leaving
+from genai_live.voice.sound_cards.streams import Block, Loudspeaker, Microphone, mono
+from genai_live.voice.sound_cards.watch import Watch
 from genai_live.voice.sound_end import Control, Rates
-from genai_live.voice.streams import Block, Loudspeaker, Microphone, mono
-from genai_live.voice.watch import Watch
 
 _CHUNK_MS = 40
 """What is fed at once, a message to the service: nothing shorter would be sent, or cancelled, and each look costs a wake-up."""

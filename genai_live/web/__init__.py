@@ -9,9 +9,9 @@ outgoing          what waits to go to a page, bounded
 line              what a visitor's end needs of a socket
 visitor_socket    a line over a bare socket, read by one thread for all visitors
 blocking_line     a line over any WebSocket whose calls block
-browser_end       ``BrowserEnd``: a page as a pair of ears and a mouth
 unheard           the sound that a page was sent and has not heard
 page_sound        what a page was given, never took, and has heard, in seconds
+browser_end       ``BrowserEnd``: a page as a pair of ears and a mouth
 store             where conversations wait for their visitors to come back
 redis_store       the same for several workers
 keeping           who owns a conversation, and when it is saved
@@ -20,10 +20,10 @@ tokens            what a page shows to be let in
 visits            all visitors of one worker: limit, claims, leaving
 visitors_thread   which thread reads the visitors' sockets
 handover          from a WSGI request to the visitor's socket
-flask             ``LiveVoice`` for Flask
 asgi_line         a line over the socket of an ASGI server
 leaving           SIGTERM under such a server
 live_voice        what the ``LiveVoice`` of every framework has
+flask             ``LiveVoice`` for Flask
 django            ``LiveVoice`` for Django and Channels
 ================  =====================================================================================
 

@@ -14,7 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES
-from genai_live.voice.timeline import Timeline
+from genai_live.voice.sound_cards.timeline import Timeline
 
 FRAMES_PER_SECOND = 100
 FRAME_BYTES = INPUT_RATE // FRAMES_PER_SECOND * SAMPLE_BYTES

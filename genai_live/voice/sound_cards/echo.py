@@ -16,7 +16,16 @@ from typing import Any
 from genai_live._extras import installing
 from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
 from genai_live.errors import DeviceError
-from genai_live.voice.pairing import FRAME_BYTES, FRAMES_PER_SECOND, LONGEST_WAIT, SILENCE, Blocks, Frame, Frames, Pairing
+from genai_live.voice.sound_cards.pairing import (
+    FRAME_BYTES,
+    FRAMES_PER_SECOND,
+    LONGEST_WAIT,
+    SILENCE,
+    Blocks,
+    Frame,
+    Frames,
+    Pairing,
+)
 
 TOGETHER = 4
 """Frames that are cancelled at once: 40 ms, a chunk of ``stream_audio``, for which they would wait behind the canceller, too."""

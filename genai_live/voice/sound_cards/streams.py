@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from genai_live.audio import SAMPLE_BYTES
 from genai_live.errors import EndFull
-from genai_live.voice.card_clock import CardClock
-from genai_live.voice.rhythm import Rhythm
-from genai_live.voice.sound_cards import Form, portaudio, refused
+from genai_live.voice.sound_cards.card_clock import CardClock
+from genai_live.voice.sound_cards.forms import Form, portaudio, refused
+from genai_live.voice.sound_cards.rhythm import Rhythm
 from genai_live.voice.sound_end import HELD_SECONDS
 
 INPUT_LATENCY = 0.02

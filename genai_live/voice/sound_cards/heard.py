@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from genai_live.voice.streams import Block
+from genai_live.voice.sound_cards.streams import Block
 
 
 class Heard:

@@ -1,0 +1,19 @@
+"""Microphones and loudspeakers: blocks of sound with their times, and the echo taken out of them.
+
+A map, from the bottom up:
+
+=============  ==========================================================================================
+forms          which sound cards there are, in which form one is opened, and what to do when there is none
+rhythm         when a microphone's next blocks come
+card_clock     when a sound is heard, by the card's clock
+streams        a microphone and a loudspeaker as streams of PortAudio: callbacks and deques
+heard          how much of what was given to a loudspeaker is heard
+watch          when a stream counts as lost
+timeline       where in time blocks belong: what was lost between two
+pairing        which sound that was played belongs to which that was heard
+echo           the loudspeaker's sound taken out of the microphone's
+leaving        how a process ends although a sound card hangs
+=============  ==========================================================================================
+
+The way of what was heard: ``streams`` -> ``echo`` (``pairing``, ``timeline``) -> the end, which is ``Devices``.
+"""
