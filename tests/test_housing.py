@@ -82,6 +82,7 @@ ELSEWHERE: dict[str, str] = {
     "voice/sound_end": "test_voice_ends",
     "voice/states": "test_voice_dialogue",
     "voice/sound_cards/card_clock": "test_timeline",
+    "voice/sound_cards/conversion": "test_drift test_echo",
     "voice/sound_cards/heard": "test_voice_blocks",
     "voice/sound_cards/rhythm": "test_voice_blocks",
     "voice/sound_cards/streams": "test_devices",

@@ -66,6 +66,8 @@ class DeviceStats(TypedDict, total=False):
     """dB by which it was lowered."""
     echo_gaps: int
     """Places where the sound server has left sound out without a word: filled with silence, so that the echo stays found."""
+    echo_drift: float
+    """Parts in a million by which the loudspeaker's clock is slower than the microphone's, as far as that is made good."""
     echo_cost: float
     """Processor seconds for each second of sound."""
 

@@ -10,6 +10,8 @@ streams        a microphone and a loudspeaker as streams of PortAudio: callbacks
 heard          how much of what was given to a loudspeaker is heard
 watch          when a stream counts as lost
 timeline       where in time blocks belong: what was lost between two
+drift          how fast the clocks of two cards run apart
+conversion     what was played, as the microphone would count it
 pairing        which sound that was played belongs to which that was heard
 echo           the loudspeaker's sound taken out of the microphone's
 leaving        how a process ends although a sound card hangs

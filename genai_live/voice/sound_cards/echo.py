@@ -14,8 +14,10 @@ from collections import deque
 from typing import Any
 
 from genai_live._extras import installing
-from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, SILENCE_DBFS
+from genai_live.audio import INPUT_RATE, SILENCE_DBFS
 from genai_live.errors import DeviceError
+from genai_live.voice.sound_cards.conversion import Converter
+from genai_live.voice.sound_cards.drift import Drift
 from genai_live.voice.sound_cards.pairing import (
     FRAME_BYTES,
     FRAMES_PER_SECOND,
@@ -57,7 +59,7 @@ class EchoCanceller:
             import numpy
             from pywebrtc_audio import EchoCanceller as WebRtc
 
-            self._converter = None if output_rate == INPUT_RATE else Converter(output_rate)
+            self._converter = Converter(output_rate)
         except ImportError as error:
             raise DeviceError(
                 f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
@@ -66,6 +68,7 @@ class EchoCanceller:
         self._numpy = numpy
         self._webrtc: Any = WebRtc(sample_rate=INPUT_RATE, num_channels=1)
         self._pairs = Pairing()
+        self._drift = Drift()
         self._heard, self._played = Blocks(INPUT_RATE), Blocks(output_rate)
         self._sides = (self._pairs.near, self._heard), (self._pairs.far, self._played)
         self._breaks = 0
@@ -116,16 +119,17 @@ class EchoCanceller:
 
     def _cancel(self) -> bytes:
         if self._heard.size:
-            self._pairs.near.add(*self._heard.take())
+            pcm, at = self._heard.take()
+            self._pairs.near.add(pcm, at)
+            self._drift.note(at, self._played.late - self._heard.late)
         if self._played.size:
-            pcm, at = self._played.take()
-            self._pairs.far.add(*((pcm, at) if self._converter is None else self._converter.convert(pcm, at)))
+            self._pairs.far.add(*self._converter.convert(*self._played.take(), self._drift.pace))
         pairs = self._pairs.take(TOGETHER)
         return b"".join(self._clean(pairs[k : k + TOGETHER]) for k in range(0, len(pairs), TOGETHER))
 
     def release(self) -> None:
-        """Nothing is cancelled any more: soxr complains at the interpreter's exit of what is still held then."""
-        self._converter = None
+        """Nothing is cancelled any more."""
+        self._converter.release()
 
     @property
     def stats(self) -> dict[str, float | None]:
@@ -138,7 +142,7 @@ class EchoCanceller:
         cost = self._seconds / (self._frames / FRAMES_PER_SECOND) if self._frames else 0.0
         return {
             "echo_delay": self._delay, "echo_heard": heard, "echo_left": left, "echo_removed": removed,
-            "echo_gaps": self._heard.gaps + self._played.gaps, "echo_cost": cost,
+            "echo_gaps": self._heard.gaps + self._played.gaps, "echo_drift": self._drift.pace * 1e6, "echo_cost": cost,
         }  # fmt: skip
 
     def _clean(self, pairs: list[tuple[Frame, Frame]]) -> bytes:
@@ -162,29 +166,6 @@ class EchoCanceller:
                 self._doubted -= len(pairs)
                 return bytes(len(pairs) * FRAME_BYTES)
         return bytes(left.tobytes())
-
-
-class Converter:
-    """The loudspeaker's sound at the microphone's rate. It comes in lumps of up to 20 ms, which say nothing of its time."""
-
-    def __init__(self, rate: int) -> None:
-        import numpy
-        import soxr
-
-        self._numpy = numpy
-        # LQ: 10 ms late, which is less than any sound card's latency, for a quarter of the usual cost.
-        self._stream: Any = soxr.ResampleStream(rate, INPUT_RATE, 1, dtype="int16", quality="LQ")
-        self._rate = rate
-        self._taken = self._given = 0
-        """Samples."""
-
-    def convert(self, pcm: bytes, at: float) -> tuple[bytes, float]:
-        """What comes for sound that begins at ``at``, and when that begins."""
-        held = self._taken / self._rate - self._given / INPUT_RATE
-        converted = self._stream.resample_chunk(self._numpy.frombuffer(pcm, dtype="<i2"))
-        self._taken += len(pcm) // SAMPLE_BYTES
-        self._given += len(converted)
-        return converted.tobytes(), at - held
 
 
 def _dbfs(samples: Any) -> float:

@@ -61,6 +61,11 @@ class Blocks:
         """True where what is missing is found for sure."""
         return self._timeline.is_exact
 
+    @property
+    def late(self) -> float:
+        """Seconds by which the card's clock is behind the monotonic one."""
+        return self._timeline.late
+
     def add(self, pcm: bytes, at: float) -> None:
         """Appends sound of which the first sample is heard at ``at``, and before it silence for what is missing."""
         missing = self._timeline.missing(at)

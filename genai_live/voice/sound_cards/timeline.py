@@ -41,6 +41,11 @@ class Timeline:
         """True where a loss is found for sure: the clock is right to a millisecond."""
         return len(self._late) == _NEWEST and self._roughness <= _LEAST
 
+    @property
+    def late(self) -> float:
+        """Seconds by which the newest blocks come later than due: how far the card's clock is behind the monotonic one."""
+        return sorted(self._late)[len(self._late) // 2] if self._late else 0.0
+
     def missing(self, at: float) -> int:
         """Samples that are missing before a block that begins at ``at``; negative for those of it that are too many.
 
@@ -49,7 +54,7 @@ class Timeline:
         if self._due is None:
             self._due = at
         late = at - self._due
-        if len(self._late) < _NEWEST or self._is_usual(shift := late - sorted(self._late)[_NEWEST // 2]):
+        if len(self._late) < _NEWEST or self._is_usual(shift := late - self.late):
             self._note(late)
             return 0
         if not self._agrees_with_the_last(late):
