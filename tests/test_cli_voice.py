@@ -41,7 +41,7 @@ from genai_live.voice import (
 )
 from tests.shown_outputs import blocks_of
 from tests.sound_server import QUESTION, WITH_SOUND, SoundServer
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 PLAIN = look_for("utf-8", colour=False)
 SAMPLE = Path(__file__).parent.parent / "samples" / "voice.py"
@@ -267,6 +267,23 @@ class Command:
     def written(self) -> str:
         return self._written.decode("utf-8", "replace")
 
+    @property
+    def makes_lines(self) -> bool:
+        """True where the terminal keeps keys until Enter is pressed."""
+        import termios  # Windows has none
+
+        assert self._terminal is not None
+        return bool(termios.tcgetattr(self._terminal)[3] & termios.ICANON)
+
+    def make_lines(self) -> None:
+        """Has the terminal keep keys until Enter is pressed."""
+        import termios
+
+        assert self._terminal is not None
+        state = termios.tcgetattr(self._terminal)
+        state[3] |= termios.ICANON
+        termios.tcsetattr(self._terminal, termios.TCSANOW, state)
+
     def wait_for(self, pattern: str) -> None:
         with self._changed:
             self._changed.wait_for(lambda: self._ended or re.search(pattern, self.written), PATIENCE)
@@ -379,6 +396,18 @@ def test_with_push_to_talk_the_space_bar_says_when_one_speaks(place: Place, tmp_
         command.wait_for("speaking")
         assert command.interrupt() == 0
         assert "1 answer" in command.written
+
+
+@WITH_SOUND
+def test_the_space_bar_goes_on_after_the_job_was_stopped_and_brought_back(place: Place) -> None:
+    with Command(place, *VOICE, "--push-to-talk", columns=80) as command:
+        command.wait_for("listening")
+        command.make_lines()  # as a shell does while the job is stopped
+        command.process.send_signal(signal.SIGCONT)
+        until(lambda: not command.makes_lines)
+        command.type(" ")
+        command.wait_for("hearing")
+        assert command.interrupt() == 0
 
 
 @WITH_SOUND

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from itertools import takewhile
 from typing import Any
 
 import pytest
@@ -113,6 +114,15 @@ def test_the_end_that_hangs_up_ends_the_conversation() -> None:
         assert (ended.error, ended.close_info is not None) == (None, True)
 
 
+def test_an_end_that_cannot_show_events_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    end = HandEnd(eager=True)
+    end.show = lambda event: 1 / 0  # type: ignore[method-assign]
+    with client_of() as client, talking(end, client) as conversation:
+        conversation.send_text("Hello")
+        assert [type(event) for event in takewhile(lambda event: not isinstance(event, TurnEnded), conversation)]
+    assert caplog.text.count("HandEnd.show failed") == 1
+
+
 def test_the_error_of_an_end_is_that_of_the_conversation() -> None:
     end = HandEnd()
     with client_of() as client, talking(end, client) as conversation:
@@ -131,6 +141,25 @@ def test_a_button_is_what_the_service_goes_by_where_it_detects_nothing(holds_bac
         end.wait(lambda: told(end, TurnEnded))
         assert conversation.stats.sent == pytest.approx(1.5, abs=0.05)
     assert states(end) == ["listening", "hearing", "waiting", "speaking", "listening", "ended"]
+
+
+class Early(HandEnd):
+    """Hears somebody before there is a session."""
+
+    def open(self, *given: Any) -> Rates:
+        rates = super().open(*given)
+        self.speak(1.0)
+        return rates
+
+
+def test_what_was_heard_before_there_was_a_session_is_not_sent_where_nobody_has_pressed_the_button() -> None:
+    end = Early(eager=True)
+    with client_of() as client, talking(end, client, turn_taking="push_to_talk") as conversation:
+        conversation.press()
+        end.feed(tone(0.2))
+        conversation.release()
+        end.wait(lambda: told(end, TurnEnded))
+        assert conversation.stats.sent == pytest.approx(0.2)
 
 
 def test_what_an_end_holds_back_when_the_button_is_released_belongs_to_what_was_said() -> None:

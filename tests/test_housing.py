@@ -68,7 +68,7 @@ ELSEWHERE: dict[str, str] = {
     "voice/conformance": "test_voice_ends",
     "voice/event_queue": "test_voice_parts",
     "voice/files": "test_voice_ends",
-    "voice/growing_wav": "test_voice_recorder",
+    "voice/growing_files": "test_voice_recorder",
     "voice/latency": "test_voice_parts",
     "voice/sound_cards/leaving": "test_devices",
     "voice/leftovers": "test_voice_dialogue",

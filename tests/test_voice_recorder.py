@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from genai_live import errors
+from genai_live import Client, errors
 from genai_live.audio import Audio, level_dbfs
 from genai_live.voice import Conversation, Files, MemoryRecorder, Recorder, TurnEnded
-from genai_live.voice.growing_wav import GrowingWav
+from genai_live.voice.growing_files import GrowingWav
 from genai_live.voice.recorder import RATE, TwoTracks
 from tests.processes import ROOT
 from tests.sound_ends import MODEL, HandEnd, client_of, silence, talking, told, tone
@@ -85,17 +85,17 @@ def test_a_growing_file_is_whole_after_every_piece(tmp_path: Path) -> None:
     wav = GrowingWav(path, 24_000)
     assert len(Audio.load(path)) == 0
     for count in range(1, 4):
-        wav.write(tone(0.1, 24_000))
+        wav.append(tone(0.1, 24_000))
         assert Audio.load(path).seconds == pytest.approx(count * 0.1)
     wav.close()
-    wav.write(tone(0.1, 24_000))
+    wav.append(tone(0.1, 24_000))
     assert Audio.load(path).seconds == pytest.approx(0.3)
 
 
 def test_what_is_left_between_sound_and_header_by_a_killed_process_is_still_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "killed.wav"
     wav = GrowingWav(path, 24_000)
-    wav.write(tone(1.0, 24_000))
+    wav.append(tone(1.0, 24_000))
     with path.open("ab") as file:
         file.write(tone(0.01, 24_000))  # the sound was written, its header not yet
     wav.close()
@@ -112,6 +112,72 @@ def test_a_recording_that_cannot_be_written_is_told_before_anything_is_opened(tm
     end = HandEnd(error=AssertionError("it was opened"))
     with client_of() as client, pytest.raises(errors.ConfigError, match="cannot be written"):
         Conversation.connect(client, end, model=MODEL, record=tmp_path / "missing" / "call.wav")
+
+
+LIMITED = """
+import resource, sys
+from genai_live.voice.growing_files import GrowingLines, GrowingWav
+from genai_live.audio import Audio
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+lines, wav = GrowingLines(sys.argv[1]), GrowingWav(sys.argv[2], 24_000)
+for number in range(4):
+    lines.write(f"{number}" * 399)
+    wav.append(bytes(400))
+for each in lines, wav:
+    each.close()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a limit of sizes stands for a full disk, and Windows has none")
+def test_what_the_disk_takes_no_more_leaves_whole_lines_and_a_whole_wav_file_and_is_told_once(tmp_path: Path) -> None:
+    lines, wav = tmp_path / "call.jsonl", tmp_path / "call.wav"
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(lines), str(wav)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=PATIENCE,
+    )
+    assert lines.read_text(encoding="utf-8") == "0" * 399 + "\n" + "1" * 399 + "\n"
+    assert (len(Audio.load(wav)), wav.stat().st_size) == (400, 44 + 800)
+    assert done.stderr.count("cannot be written any more") == 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no disk that is always full")
+def test_a_conversation_ends_although_its_transcript_finds_the_disk_full(tmp_path: Path) -> None:
+    path = tmp_path / "call.wav"
+    path.with_suffix(".jsonl").symlink_to("/dev/full")
+    with (
+        client_of(hears=["hello"]) as client,
+        Conversation.connect(client, Files(Audio(tone(0.5), 16_000)), model=MODEL, record=path) as conversation,
+    ):
+        assert conversation.wait(PATIENCE).error is None
+    assert Audio.load(path).seconds > 0.5
+
+
+def test_files_that_were_there_stay_as_they_were_where_no_conversation_begins(tmp_path: Path) -> None:
+    sound, words, heard = (tmp_path / name for name in ("call.wav", "call.jsonl", "answers.wav"))
+    for each in (sound, words, heard):
+        each.write_bytes(b"of yesterday")
+    nobody = Client(api_key="k", http_options={"base_url": "http://127.0.0.1:9"})
+    with pytest.raises(errors.ConnectError):
+        Conversation.connect(nobody, Files(Audio(tone(0.5), 16_000), heard), model=MODEL, record=sound)
+    with pytest.raises(errors.ConfigError, match="speed"):
+        Files(Audio(tone(0.5), 16_000), heard, speed=-1)
+    assert [each.read_bytes() for each in (sound, words, heard)] == [b"of yesterday"] * 3
+
+
+def test_files_that_were_there_are_replaced_whole_by_a_conversation_in_which_nothing_is_said(tmp_path: Path) -> None:
+    sound, words, heard = (tmp_path / name for name in ("call.wav", "call.jsonl", "answers.wav"))
+    for each in (sound, words, heard):
+        each.write_bytes(b"of yesterday" * 100_000)
+    with client_of(hears=[]) as client:
+        files = Files(Audio(silence(0.5), 16_000), heard, patience=0.5)
+        with Conversation.connect(client, files, model=MODEL, record=sound) as conversation:
+            conversation.wait(PATIENCE)
+    assert 0 < Audio.load(sound).seconds < 10
+    assert (words.read_bytes(), Audio.load(heard).seconds) == (b"", 0)
 
 
 def test_a_call_is_recorded_with_its_words_beside_it(tmp_path: Path) -> None:

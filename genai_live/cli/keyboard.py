@@ -57,18 +57,22 @@ if sys.platform == "win32":
 
 else:
     import select
+    import signal
     import termios
     import tty
 
     @contextmanager
     def _unbuffered() -> Iterator[None]:
-        """Keys come at once and are not shown; the terminal is put back as it was."""
+        """Keys come at once and are not shown; the terminal is put back as it was. For the main thread."""
         terminal = sys.stdin.fileno()
         before = termios.tcgetattr(terminal)
+        # After Ctrl-Z and fg the terminal is as the shell had it.
+        handler = signal.signal(signal.SIGCONT, lambda *_: tty.setcbreak(terminal))
         tty.setcbreak(terminal)
         try:
             yield
         finally:
+            signal.signal(signal.SIGCONT, handler)
             termios.tcsetattr(terminal, termios.TCSADRAIN, before)
 
     def _key(timeout: float) -> str:

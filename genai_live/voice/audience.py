@@ -23,6 +23,8 @@ class Audience:
         self._on_event = on_event
         self._recorder = recorder
         self._recorded: set[Utterance] = set()
+        self._has_end_failed = False
+        """True once the end's failure was told: it may fail ten times a second."""
 
     def tell(self, event: Event) -> None:
         """Tells an event."""
@@ -44,12 +46,15 @@ class Audience:
             self._recorded.update(utterances)
 
     def _show(self, event: Event) -> None:
-        for function in (self._on_event, self._end.show):
-            if function is not None:
-                self._call(function, event)
-
-    def _call(self, function: Callable[[Event], object], event: Event) -> None:
+        if self._on_event is not None:
+            try:
+                self._on_event(event)
+            except Exception:
+                name = getattr(self._on_event, "__qualname__", self._on_event)
+                logger.exception("%s failed for an event of a conversation; it goes on", name)
         try:
-            function(event)
+            self._end.show(event)
         except Exception:
-            logger.exception("%s failed for an event of a conversation; it goes on", getattr(function, "__qualname__", function))
+            if not self._has_end_failed:
+                self._has_end_failed = True
+                logger.exception("%s.show failed; the conversation goes on", type(self._end).__name__)

@@ -132,9 +132,9 @@ class Conversation:
     ) -> None:
         if not isinstance(session, Session):
             raise ConfigError(f"must be an open Live session, not {came(session)}", "session")
-        self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
-        self._owns = False
         settings = Settings.of(session.setup)
+        self._prepare(end, settings.turn_taking, half_duplex=half_duplex, levels=levels, on_event=on_event)
+        self._owns = False
         reserved = session.reserve(_HOLDER)
         try:
             rates = self._open_end(record)
@@ -199,7 +199,7 @@ class Conversation:
         """
         full = completed(config, turn_taking)
         self = cls.__new__(cls)
-        self._prepare(end, half_duplex=half_duplex, levels=levels, on_event=on_event)
+        self._prepare(end, turn_taking, half_duplex=half_duplex, levels=levels, on_event=on_event)
         self._owns = True
         policy = self._told_of_runs(run_tools)
         self._on_message = on_message
@@ -232,6 +232,7 @@ class Conversation:
     def _prepare(
         self,
         end: SoundEnd,
+        turn_taking: str,
         *,
         half_duplex: bool,
         levels: bool,
@@ -249,6 +250,7 @@ class Conversation:
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(
             self._now,
+            has_button=turn_taking == "push_to_talk",
             prompt=getattr(end, "feeds_promptly", False),
             holds_back=getattr(end, "holds_back", 0.0),
         )
@@ -298,9 +300,6 @@ class Conversation:
             raise
         try:
             check_rates(rates, self._end)
-            if self._recorder is not None:
-                self._recorder.begin(self._now, rates.output)
-                self._microphone.on_sound = self._recorder.hear
         except BaseException:
             self._give_up()
             raise
@@ -327,16 +326,18 @@ class Conversation:
         try:
             self._session = session
             self._settings = settings
+            if self._recorder is not None:
+                self._recorder.begin(self._now, rates.output)
+                self._microphone.on_sound = self._recorder.hear
             self._mouth = Mouth(self._end, rates.output, remembers=self._levels or self._recorder is not None)
-            has_button = settings.turn_taking == "push_to_talk"
             self._dialogue = Dialogue(
                 self._mouth,
                 self._audience.tell,
                 self._microphone.clock,
                 interruptible=settings.interruptible,
-                has_button=has_button,
+                has_button=settings.turn_taking == "push_to_talk",
             )
-            self._microphone.start(session, rates.input, has_button=has_button, half_duplex=self._half_duplex)
+            self._microphone.start(session, rates.input, half_duplex=self._half_duplex)
             now = self._now()
             self._dialogue.open(now)
             self._mailbox.open()
@@ -656,6 +657,12 @@ class Conversation:
                 self._close(Deadline(0.0))
 
     def _close(self, deadline: Deadline) -> None:
+        try:
+            self._close_all(deadline)
+        finally:
+            self._post(self._tell_end)
+
+    def _close_all(self, deadline: Deadline) -> None:
         self._post(self._stop)
         self._microphone.stop()
         left = deadline.left()
@@ -671,7 +678,6 @@ class Conversation:
             self._close_info = self._close_info or self._session.close_info
         if self._recorder is not None:
             self._recorder.close()
-        self._post(self._tell_end)
 
     def _tell_end(self, now: float) -> None:
         self._audience.end(Ended(now, self._close_info, self._error))

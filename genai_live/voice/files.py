@@ -12,7 +12,7 @@ from genai_live._arguments import number_above_0
 from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, to_input
 from genai_live.errors import ConfigError, EndFull
 from genai_live.voice.events import ConversationState, StateChanged, TurnEnded
-from genai_live.voice.growing_wav import GrowingWav
+from genai_live.voice.growing_files import GrowingWav
 from genai_live.voice.sound_end import HELD_SECONDS, Control, Rates
 
 BLOCK = 0.02
@@ -55,9 +55,9 @@ class Files:
             raise ConfigError("must name a WAV file at least", "input")
         loaded = (each if isinstance(each, Audio) else Audio.load(each) for each in sources)
         self._speech = deque(to_input(audio).data for audio in loaded)
-        self._output = None if output is None else GrowingWav(output, OUTPUT_RATE)
         self._speed = number_above_0(speed, "speed")
         self._patience = number_above_0(patience, "patience")
+        self._output = None if output is None else GrowingWav(output, OUTPUT_RATE)
         self._lock = threading.Lock()
         """Guards what is played. Nothing is called under it."""
         self._queue: deque[bytes] = deque()
@@ -146,7 +146,9 @@ class Files:
             heard = self._take(_OUT_BLOCK)
             self._heard += len(heard)
         if self._output is not None:
-            self._output.write(heard)
+            if self._course.has_begun:
+                self._output.begin()
+            self._output.append(heard)
 
     def _take(self, size: int) -> bytes:
         """Requires the lock."""
@@ -164,6 +166,8 @@ class _Course:
     """When the next file is due: a pause after the answer to the one before. Noted by any thread, asked by that of the files."""
 
     def __init__(self, patience: float) -> None:
+        self.has_begun = False
+        """True once something has happened."""
         self._patience = patience
         self._turns = 0
         self._seen = 0
@@ -174,6 +178,7 @@ class _Course:
 
     def note(self, event: object) -> None:
         """Something happened in the conversation."""
+        self.has_begun = True
         if isinstance(event, TurnEnded):
             self._turns += 1
         elif isinstance(event, StateChanged):

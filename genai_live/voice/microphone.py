@@ -36,6 +36,7 @@ class Microphone:
         self,
         now: Callable[[], float],
         *,
+        has_button: bool = False,
         prompt: bool = False,
         holds_back: float = 0.0,
     ) -> None:
@@ -48,24 +49,23 @@ class Microphone:
         self._now = now
         self.on_sound: Callable[[bytes, float], object] | None = None
         """Called with what is heard, in chunks of 16 kHz mono, and the time, on the thread that sends."""
-        self._has_button = False
+        self._has_button = has_button
         self._half_duplex = False
         self._holds_back = holds_back
         """Seconds that the end takes to feed what was heard."""
         self._last_words = False
         """True while the button is up, and what was heard before is still to come."""
-        self._lets_in = True
-        """False while what is fed is for nobody: the button is not pressed."""
+        self._lets_in = not has_button
+        """False while what is fed is for nobody: the button is not pressed, nor was it before there was a session."""
         self._passes_over = False
         """True while the stream sends nothing of what it is fed: a muted microphone, half duplex."""
         self._shut_until = 0.0
         """Half duplex: in seconds of the conversation."""
 
-    def start(self, session: Session, rate: int, *, has_button: bool, half_duplex: bool) -> None:
+    def start(self, session: Session, rate: int, *, half_duplex: bool) -> None:
         """Sends from now on what is fed at ``rate`` Hz, and what was fed before."""
         self.feed.rate = rate
-        self._has_button, self._half_duplex = has_button, half_duplex and not has_button
-        self._lets_in = not has_button
+        self._half_duplex = half_duplex and not self._has_button
         self._session = session
         self._stream = session.stream_audio(self.feed, wait=False)
 

@@ -9,16 +9,15 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Protocol
 
 from genai_live._arguments import came, file_path, number_above_0
 from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, Resampler
 from genai_live.errors import ConfigError
 from genai_live.voice.events import Utterance
-from genai_live.voice.growing_wav import GrowingWav
+from genai_live.voice.growing_files import GrowingLines, GrowingWav
 
 logger = logging.getLogger("genai_live")
 
@@ -67,6 +66,8 @@ def recorder_of(record: object) -> Recorder:
     """
     if isinstance(record, (str, os.PathLike)):
         return FileRecorder(record)
+    if isinstance(record, _Threaded):
+        record._check_unused()
     if not all(callable(getattr(record, name, None)) for name in _MEMBERS):
         raise ConfigError(f"must be the path of a WAV file, or a Recorder such as MemoryRecorder, not {came(record)}", "record")
     return Steady(record)  # type: ignore[arg-type]
@@ -164,11 +165,15 @@ class _Threaded:
 
     def begin(self, now: Callable[[], float], output_rate: int) -> None:
         """As ``Recorder.begin``; once only."""
-        if self._thread is not None:
-            raise ConfigError("a recorder records one conversation: make another one", "record")
+        self._check_unused()
         tracks = TwoTracks(output_rate)
         self._thread = threading.Thread(target=self._run, args=(now, tracks), name=_THREAD, daemon=True)
         self._thread.start()
+
+    def _check_unused(self) -> None:
+        """Raises ConfigError after ``begin``."""
+        if self._thread is not None:
+            raise ConfigError("a recorder records one conversation: make another one", "record")
 
     def hear(self, pcm: bytes, at: float) -> None:
         """As ``Recorder.hear``."""
@@ -222,41 +227,39 @@ class FileRecorder(_Threaded):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
-        self._lines: TextIO | None = None
         name = file_path(path, "record")
         if name.lower().endswith(TRANSCRIPT):
             raise ConfigError(f"names the sound, as call.wav does: the transcript beside it ends in {TRANSCRIPT}", "record")
-        new = not os.path.lexists(name)
-        self._wav = GrowingWav(name, RATE, 2)
-        beside = Path(name).with_suffix(TRANSCRIPT)
-        self._new = [each for each, is_new in ((name, new), (beside, not os.path.lexists(beside))) if is_new]
-        """Files that were not there before."""
+        self._sound = GrowingWav(name, RATE, 2)
         try:
-            self._lines = beside.open("w", encoding="utf-8", buffering=1)  # each line goes out when it ends
-        except OSError as error:
-            self.discard()
-            raise ConfigError(f"{str(beside)!r} cannot be written: {error.strerror or error}", "record") from error
+            self._transcript = GrowingLines(str(Path(name).with_suffix(TRANSCRIPT)))
+        except ConfigError:
+            self._sound.discard()
+            raise
+
+    def begin(self, now: Callable[[], float], output_rate: int) -> None:
+        """As ``Recorder.begin``; empties files that were there."""
+        super().begin(now, output_rate)
+        self._sound.begin()
+        self._transcript.begin()
 
     def close(self) -> None:
         """As ``Recorder.close``."""
         super().close()
-        self._wav.close()
-        if self._lines is not None:
-            self._lines.close()
+        self._sound.close()
+        self._transcript.close()
 
     def discard(self) -> None:
-        """There was no conversation: takes away the files that it has made."""
-        self.close()
-        for each in self._new:
-            with suppress(OSError):
-                os.remove(each)
+        """There was no conversation: takes away the files that it has made, and leaves those that were there as they were."""
+        super().close()
+        self._sound.discard()
+        self._transcript.discard()
 
     def _write(self, frames: bytes) -> None:
-        self._wav.write(frames)
+        self._sound.append(frames)
 
     def _note(self, utterance: Utterance) -> None:
-        assert self._lines is not None
-        self._lines.write(json.dumps(asdict(utterance), ensure_ascii=False) + "\n")
+        self._transcript.write(json.dumps(asdict(utterance), ensure_ascii=False))
 
 
 class MemoryRecorder(_Threaded):
