@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import sys
 import threading
@@ -133,6 +134,19 @@ def test_the_end_is_no_message_wherever_a_receiver_looks() -> None:
     inbox.end()
     assert [inbox.at(place, NOW) is None for place in (0, 1, 2)] == [False, True, True]
     assert inbox.waiting_messages == 1
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-6, 5e-4])
+def test_a_queue_that_may_then_wait_for_ever_is_given_no_time_that_is_next_to_nothing(seconds: float) -> None:
+    class Tokens:
+        def get(self, block: bool = True, timeout: float | None = None) -> None:
+            assert not block
+            raise queue.Empty
+
+    inbox = an_inbox()
+    inbox._tokens = Tokens()  # type: ignore[assignment]
+    with pytest.raises(TimeoutError):
+        receive(inbox, Deadline(seconds))
 
 
 def test_nothing_within_the_deadline_is_a_timeout_and_loses_nothing() -> None:

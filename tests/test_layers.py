@@ -39,6 +39,7 @@ REACHES: dict[str, set[str]] = {
     },
     "_network/transport.py": {
         "self._send_lock._is_owned",  # after Ctrl-C nothing else tells whether this thread holds it
+        "self._call_lock._is_owned",
         "sys._getframe",  # whether a signal handler interrupts a write: nothing else knows what is below on the stack
         "sock._sslobj",  # its write is one step of C, where SSLSocket.send is Python that Ctrl-C may interrupt
     },

@@ -380,6 +380,34 @@ def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_wr
         assert not transport.interrupted
 
 
+def test_an_interruption_before_the_socket_is_let_go_keeps_no_other_writer_out() -> None:
+    """As Python 3.10 has it, where an exception is on its way already."""
+
+    class Interrupted:
+        def __init__(self) -> None:
+            self.lock = threading.RLock()
+            self.interrupt = True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.lock, name)
+
+        def __enter__(self) -> None:
+            self.lock.acquire()
+
+        def __exit__(self, *exception: object) -> None:
+            if self.interrupt:
+                raise KeyboardInterrupt
+            self.lock.release()
+
+    with pair() as (transport, peer, _):
+        transport._call_lock = lock = Interrupted()  # type: ignore[assignment]
+        with pytest.raises(KeyboardInterrupt):
+            transport.write(text(b"one"), PATIENCE)
+        lock.interrupt = False
+        beside(transport.write, text(b"two"), PATIENCE).result(PATIENCE)
+        assert [peer.read_frame()[1] for _ in range(2)] == [b"one", b"two"]
+
+
 # Reading.
 
 

@@ -19,6 +19,9 @@ GIVEN = "given"
 _RECEIVER = "receiver"
 _TAKEN = "another thread is already receiving from this session: let one thread receive, or use callbacks"
 _popleft = deque.popleft
+_SHORTEST_WAIT = 0.001
+"""Seconds: a shorter wait is none. SimpleQueue of Python 3.10 to 3.12 waits for ever where its time is over before it has looked
+a second time: soon with a timeout of 1 µs, and with 0 where the thread is held up just then."""
 ITEM_BYTES = 512
 """Bytes that a message costs beside those of its frame: the smallest takes 450 to 700 as Python objects (sys.getsizeof, 3.11)."""
 
@@ -362,7 +365,10 @@ class Inbox(Generic[ServerMessage]):
         left = None if deadline.at is None else max(0.0, deadline.at - time.monotonic())  # ``left()`` without its call
         timeout = left if WAIT_SLICE is None or (left is not None and left < WAIT_SLICE) else WAIT_SLICE
         try:
-            self._tokens.get(timeout=timeout)
+            if timeout is not None and timeout < _SHORTEST_WAIT:
+                self._tokens.get(block=False)
+            else:
+                self._tokens.get(timeout=timeout)
         except queue.Empty:
             if deadline.passed and not self._messages:
                 raise TimeoutError from None

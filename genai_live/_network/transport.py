@@ -98,8 +98,9 @@ class _Incoming:
     def __init__(self, sock: socket.socket, max_message_bytes: int) -> None:
         self.bytes_read = 0
         self._socket = sock
-        self._call_lock = threading.Lock()
-        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block."""
+        self._call_lock = threading.RLock()
+        """Rank 2, taken inside rank 1. Guards the socket: held for one call that cannot block. It knows its owner: Python 3.10
+        leaves a ``with`` without letting go where Ctrl-C comes while another exception is on its way, as of a full socket."""
         self._parser = FrameParser(max_message_bytes)
         self._pending: Callable[[], int] | None = getattr(sock, "pending", None)
         """Bytes that a TLS socket holds in memory, where no selector sees them; a plain one has none."""
@@ -272,6 +273,8 @@ class Transport(_Incoming):
 
     def _let_go(self) -> None:
         """A write or flush failed, or was interrupted at any moment: keeps nobody out, and has the reader write what waits."""
+        while self._call_lock._is_owned():  # type: ignore[attr-defined]
+            self._call_lock.release()
         while self._owns_send_lock():
             self._writing = False
             self._send_lock.release()
