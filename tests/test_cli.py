@@ -789,6 +789,27 @@ def test_results_replace_what_is_drawn_and_notices_are_left_out_when_nobody_want
     assert quiet.getvalue() == ""
 
 
+COMMANDS = "clear \x1b[2J, title \x1b]0;mine\x07, clipboard \x1b]52;c;cm0=\x07, C1 \x9b2J, turned \u202e, over\b\rwritten"
+"""What terminals obey, if it comes to them as it is."""
+
+
+def test_a_terminal_obeys_nothing_of_what_others_have_said() -> None:
+    terminal, results = Terminal(), Terminal()
+    screen = Screen(terminal, results, {"NO_COLOR": "1"})
+    screen.say(COMMANDS)
+    screen.result(COMMANDS)
+    screen.sentence(COMMANDS)
+    screen.write(COMMANDS)
+    screen.painted(view.said("model", COMMANDS, 79, screen.look))
+    screen.painted(view.said("model", COMMANDS, None, screen.look))
+    screen.json({"said": COMMANDS})
+    screen.draw([view.labelled("model", COMMANDS, 200, screen.look)])
+    shown = terminal.getvalue().replace("\r\x1b[2K", "").replace("\x1b[J", "") + results.getvalue()
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]", shown)
+    assert "\\u009b2J" in results.getvalue()
+    assert any(json.loads(line) == {"said": COMMANDS} for line in results.getvalue().splitlines() if line.startswith("{"))
+
+
 def test_the_wait_for_an_answer_is_shown_until_its_first_word() -> None:
     listener = Listener()
     drawn = asking.lines((4.6, 4.6), -10.0, listener, 0.9, 79, PLAIN)

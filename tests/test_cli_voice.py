@@ -173,7 +173,9 @@ def test_a_tool_comes_from_the_current_folder_first(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("weather", "--tool must be module:function, such as weather:get_weather, not 'weather'"),
+        ("weather", "--tool must be module:function, such as weather:get_weather for weather.py, not 'weather'"),
+        ("../weather:get_weather", "--tool must be module:function, such as weather:get_weather for weather.py"),
+        ("weather:", "--tool must be module:function"),
         ("no_such_module_here:f", "there is no module no_such_module_here in this folder, nor installed"),
     ],
 )
@@ -188,6 +190,35 @@ def test_a_tool_whose_module_lacks_something_names_that(tmp_path: Path, monkeypa
     (tmp_path / "my_lacking_tools.py").write_text("import a_package_that_is_not_there\n")
     with pytest.raises(ConfigError, match="needs a_package_that_is_not_there, which is not installed"):
         own_tools.load(["my_lacking_tools:f"])
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "words"),
+    [
+        ("import os\n1 / 0\n", "failing:f", r"failing\.py, line 2, raises ZeroDivisionError: division by zero"),
+        ("def f(:\n", "failing:f", r"failing\.py, line 1, raises SyntaxError: "),
+        ("import json\njson.loads('')\n", "failing:f", r"failing\.py, line 2, raises JSONDecodeError: "),
+        ("def f() -> None: ...\n", "failing.py:f", r"name it without \.py: failing:f"),
+    ],
+)
+def test_a_tool_whose_module_fails_is_told_with_its_line(tmp_path: Path, source: str, name: str, words: str) -> None:
+    (tmp_path / "failing.py").write_text(source)
+    command = [sys.executable, "-m", "genai_live.cli", "voice", "--emulator", "--tool", name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    assert done.returncode == cli.FAILED
+    assert re.search(words, " ".join(done.stderr.split()))
+
+
+@pytest.mark.parametrize("module", ["calendar", "statistics", "platform"])
+def test_a_tool_of_the_current_folder_comes_before_a_module_of_python_of_that_name(tmp_path: Path, module: str) -> None:
+    (tmp_path / f"{module}.py").write_text("def mine() -> str:\n    return 'mine'\n")
+    program = tmp_path / "elsewhere" / "program.py"
+    program.parent.mkdir()
+    program.write_text(f"import {module}\nfrom genai_live.cli import own_tools\nprint(own_tools.load(['{module}:mine'])[0]())\n")
+    done = subprocess.run(
+        [sys.executable, str(program)], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=PATIENCE
+    )
+    assert done.stdout == "mine\n", done.stderr
 
 
 def test_the_space_bar_needs_a_keyboard(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -167,7 +167,7 @@ class Answer(NamedTuple):
     def show(self, screen: Screen) -> None:
         """The answer for people: both sides' words as the result, the rest as notices."""
         for side, words in (("you", self.turn.transcripts.input), ("model", self.turn.transcripts.output)):
-            screen.result(said(side, words.strip(), screen.columns_of_results, screen.look))
+            screen.painted(said(side, words.strip(), screen.columns_of_results, screen.look))
         end = "after the end of the question" if self.delay >= 0 else "before the end of the recording"
         seconds_of_speech = f"The answer is {self.turn.audio.seconds:.1f} s of speech"
         screen.say(f"{seconds_of_speech}; its first sound came {abs(self.delay):.2f} s {end}.")

@@ -82,7 +82,7 @@ def _answered(question: str, turn: Turn) -> dict[str, object]:
 
 def _show_answer(session: Session, timeout: float, screen: Screen, typed: bool) -> None:
     if typed:
-        screen.write(labelled("model", "", LABEL_COLUMNS, screen.look))
+        screen.painted(labelled("model", "", LABEL_COLUMNS, screen.look), end="")
     for message in session.receive(timeout):
         content = message.server_content
         if content is not None and content.output_transcription is not None:

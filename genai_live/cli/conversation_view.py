@@ -16,6 +16,7 @@ from genai_live.cli.view import (
     meter,
     paint,
 )
+from genai_live.tools import RunState
 from genai_live.voice import (
     AnswerLost,
     ConversationState,
@@ -97,11 +98,10 @@ def _notice(words: Callable[[Any], str]) -> Callable[[ConversationView, Any], li
 
 def _run(view: ConversationView, event: Any) -> list[tuple[str, str]]:
     run = event.run
-    if run.seconds is None:
-        return []
     arguments = ", ".join(f"{name}={value!r}" for name, value in (run.args or {}).items())
-    came = run.error or run.result
-    return [("", f"{run.name}({arguments}) {run.state}, {run.seconds:.1f} s: {came}")]
+    if run.state.is_end:
+        return [("", f"{run.name}({arguments}) {run.state} after {run.seconds or 0.0:.1f} s: {run.error or run.result}")]
+    return [] if run.state is RunState.CALLED else [("", f"{run.name}({arguments}) is {run.state}")]
 
 
 _KINDS: dict[type[Event], Callable[[ConversationView, Any], list[tuple[str, str]]]] = {

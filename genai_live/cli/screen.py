@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TextIO
 
-from genai_live.cli.view import Look, look_for
+from genai_live.cli.view import ESCAPED, Look, harmless, look_for
 
 _UP = "\x1b[{}A"
 _CLEAR_LINE = "\r\x1b[2K"
@@ -25,6 +25,7 @@ class Screen:
 
     On a terminal the last lines are redrawn in place; elsewhere only plain lines are written. Colours are off when NO_COLOR is
     set (https://no-color.org), and everything but plain lines when TERM is ``dumb``. ``quiet`` leaves progress and notices out.
+    A terminal obeys nothing of what others have said: only what ``view`` has made may hold its commands.
     """
 
     def __init__(
@@ -54,11 +55,18 @@ class Screen:
         self._erase()
         if self._quiet:
             return
+        text = harmless(text)
         self._write((_filled(text, self.columns) if self.live else text) + "\n")
 
     def result(self, text: str) -> None:
         """Writes a line of the result, in place of the drawn lines."""
         self.write(text + "\n")
+
+    def painted(self, text: str, *, end: str = "\n") -> None:
+        """Writes a part of the result that ``view`` has made, colours included."""
+        self._erase()
+        self._results.write(text + end)
+        self._results.flush()
 
     def sentence(self, text: str) -> None:
         """Writes a sentence of the result, on a terminal broken between words."""
@@ -67,13 +75,11 @@ class Screen:
 
     def json(self, value: object) -> None:
         """Writes the result as one line of JSON, in place of the drawn lines."""
-        self.result(json.dumps(value, ensure_ascii=False))
+        self.painted(json.dumps(value, ensure_ascii=False).translate(ESCAPED))
 
     def write(self, text: str) -> None:
         """Writes a part of the result, without ending its line."""
-        self._erase()
-        self._results.write(text)
-        self._results.flush()
+        self.painted(harmless(text), end="")
 
     def draw(self, lines: Sequence[str]) -> None:
         """Shows lines in place of those drawn before; nothing where lines cannot be redrawn."""

@@ -27,6 +27,19 @@ TURNS_A_SECOND = 2.5
 """Turns of the spinner."""
 
 
+_COMMANDS = {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {*map(ord, "\n\t")}
+"""What a terminal obeys instead of showing it: controls (ECMA-48), which clear the screen, rename the window and fill the
+clipboard, and marks that turn the order of what follows (Unicode UAX 9)."""
+_SHOWN = dict.fromkeys(_COMMANDS, "\ufffd")
+ESCAPED = {code: f"\\u{code:04x}" for code in _COMMANDS}
+"""The same for ``str.translate`` of JSON, which loses nothing by it."""
+
+
+def harmless(text: str) -> str:
+    """Text of somebody else's, of which a terminal obeys nothing."""
+    return text.translate(_SHOWN)
+
+
 class Look(NamedTuple):
     """Which characters and colours a terminal can show."""
 
@@ -79,7 +92,7 @@ def labelled(label: str, text: str, columns: int, look: Look) -> str:
 
 def tail(text: str, columns: int, look: Look) -> str:
     """The end of a text that fits into so many columns, on one line."""
-    text = " ".join(text.split())
+    text = harmless(" ".join(text.split()))
     if columns_of(text) <= columns:
         return text
     room = columns - columns_of(look.ellipsis)
@@ -121,6 +134,7 @@ def paint(text: str, style: str, look: Look) -> str:
 
 def said(label: str, words: str, columns: int | None, look: Look) -> str:
     """A line that stays, of what one side has said; on a terminal broken between words, below itself."""
+    words = harmless(words)
     head = paint(f"{label:<{LABEL_COLUMNS}}", _LABELS.get(label, "0"), look) + " "
     if columns is None:
         return f"{label}: {words}"

@@ -13,7 +13,7 @@ from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError, check_writable, file, word
 from genai_live.cli.view import said
-from genai_live.voice import Conversation, Devices, Ended, Event, Latencies, Level
+from genai_live.voice import Conversation, ConversationState, Devices, Ended, Event, Latencies, Level
 from genai_live.voice.events import to_dict
 
 ALONE: dict[str, object] = {
@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     )
     if dam.build():
         screen = Screen(sys.stderr, sys.stdout, quiet=arguments.quiet)
+    screen.draw([ConversationState.CONNECTING])
     with answerer.answerer(arguments.model, arguments.emulator, playback="assumed") as who:
         conversation = Conversation.connect(
             who.client,
@@ -118,7 +119,7 @@ def _show(event: Event, view: ConversationView, arguments: argparse.Namespace, s
         if not label:
             screen.say(words)
         elif not arguments.json:
-            screen.result(said(label, words, screen.columns_of_results, screen.look))
+            screen.painted(said(label, words, screen.columns_of_results, screen.look))
     if arguments.json and not isinstance(event, Level):
         screen.json(to_dict(event))
     if not isinstance(event, Ended):
