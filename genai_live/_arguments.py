@@ -33,6 +33,12 @@ def came(value: object) -> str:
     return type(value).__name__
 
 
+def check_made(value: object, name: str) -> None:
+    """Raises ConfigError for a class where one of its objects is wanted."""
+    if isinstance(value, type):
+        raise ConfigError(f"is the class {value.__name__}, and one of it is wanted: {value.__name__}(...)", name)
+
+
 def number_above_0(value: object, name: str) -> float:
     """``value`` itself. Infinity is one.
 

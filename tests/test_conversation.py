@@ -21,6 +21,7 @@ from genai_live.voice import (
     Event,
     Interrupted,
     Level,
+    MemoryRecorder,
     ModelWords,
     Moved,
     Mute,
@@ -519,8 +520,38 @@ def test_what_is_no_end_or_no_session_is_refused() -> None:
     with client_of() as client:
         with pytest.raises(errors.ConfigError, match=r"must be a SoundEnd .*, and object has no open, play, "):
             Conversation.connect(client, object(), model=MODEL)  # type: ignore[arg-type]
+        with pytest.raises(errors.ConfigError, match=r"end: is the class HandEnd, and one of it is wanted: HandEnd\(\.\.\.\)"):
+            Conversation.connect(client, HandEnd, model=MODEL)  # type: ignore[arg-type]
+        with pytest.raises(errors.ConfigError, match="record: is the class MemoryRecorder"):
+            Conversation.connect(client, HandEnd(), model=MODEL, record=MemoryRecorder)  # type: ignore[arg-type]
         with pytest.raises(errors.ConfigError, match="must be an open Live session"):
             Conversation(client, HandEnd())  # type: ignore[arg-type]
+
+
+def test_an_end_may_have_nothing_to_say_of_what_was_heard_before_it_is_open() -> None:
+    class Late(HandEnd):
+        @property
+        def played(self) -> float:
+            return self.feed and super().played  # type: ignore[return-value]  # there is no feed before
+
+    end = Late(eager=True)
+    with client_of() as client, talking(end, client) as conversation:
+        conversation.send_text("Hello")
+        end.wait(lambda: told(end, TurnEnded))
+
+
+def test_an_end_that_has_heard_infinitely_much_is_logged_once_and_not_believed(caplog: pytest.LogCaptureFixture) -> None:
+    class Infinite(HandEnd):
+        @property
+        def played(self) -> float:
+            return float("inf") if super().played > 0.1 else super().played
+
+    end = Infinite(eager=True)
+    with client_of() as client, talking(end, client, levels=True) as conversation:
+        conversation.send_text("Hello")
+        end.wait(lambda: len(told(end, Level)) > 5)
+        assert conversation.stats.heard <= 0.1
+    assert caplog.text.count("Infinite.played failed") == 1
 
 
 def test_an_end_that_is_full_takes_no_more_and_the_conversation_goes_on() -> None:

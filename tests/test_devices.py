@@ -120,8 +120,14 @@ def test_a_device_is_named_by_its_name_a_part_of_it_or_its_number(opened: Callab
 @pytest.mark.parametrize(("side", "word"), [("input", "microphone"), ("output", "loudspeaker")])
 def test_a_device_that_there_is_not_is_an_error_that_names_those_there_are(card: SoundServer, side: str, word: str) -> None:
     devices = Devices(**{side: "Studio 5000"})  # type: ignore[arg-type]
-    with pytest.raises(DeviceError, match=f"no one {word} is meant by 'Studio 5000'; there are: 0 'card', 1 'default'"):
+    with pytest.raises(DeviceError, match=f"no {word} is called 'Studio 5000'; there are: 0 'card', 1 'default'"):
         Opened(devices)
+
+
+@pytest.mark.parametrize(("side", "word"), [("input", "microphone"), ("output", "loudspeaker")])
+def test_a_name_that_fits_several_devices_is_an_error_that_names_them(card: SoundServer, side: str, word: str) -> None:
+    with pytest.raises(DeviceError, match=f"'a' fits several {word}s: 0 'card', 1 'default'; give more of the name"):
+        Opened(Devices(**{side: "a"}))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("wrong", [1.5, True, b"default"])

@@ -144,7 +144,8 @@ def test_an_answer_that_the_service_never_ends_is_over_after_a_silence() -> None
     talk.hear()
     assert not talk.told(TurnEnded)
     talk.wait(QUIET_END)
-    assert len(talk.told(TurnEnded)) == 1
+    (turn,) = talk.told(TurnEnded)
+    assert turn.utterances[-1].end - turn.utterances[-1].begin == pytest.approx(0.5)  # and not the silence behind it
     assert talk.dialogue.state is ConversationState.LISTENING
 
 
@@ -462,6 +463,45 @@ def test_a_typed_question_drops_what_was_on_its_way_and_not_its_own_answer() -> 
     talk.wait(0.5)
     talk.says(sound=0.3)  # a service that neither says interrupted nor ends the turn
     assert talk.held == pytest.approx(0.3)
+
+
+def test_what_a_slow_network_brings_of_the_old_answer_is_dropped_until_the_service_says_that_it_has_cut_it() -> None:
+    talk = Talk()
+    talk.asks()
+    talk.says(sound=1.0)
+    talk.hear(0.2)
+    talk.dialogue.ask("Stop. What time is it?", talk.now)
+    for _ in range(3):
+        talk.wait(0.2)
+        talk.says(sound=0.4)
+        assert talk.held == 0
+    talk.says(interrupted=True)
+    talk.says(turnComplete=True, ends=True)
+    talk.says(sound=0.3)
+    assert talk.held == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("asks", ["typed", "button"])
+def test_the_end_of_a_turn_that_was_cut_short_leaves_the_next_answer_owed(asks: str) -> None:
+    """The service has made all of it, and takes it for being played when the next question comes."""
+    talk = Talk(has_button=asks == "button")
+    talk.says(sound=2.0)
+    talk.says(generationComplete=True)
+    talk.hear(0.5)
+    if asks == "typed":
+        talk.dialogue.ask("What time is it?", talk.now)
+    else:
+        talk.dialogue.press(talk.now)
+        talk.dialogue.release(talk.now)
+    talk.says(interrupted=True)
+    talk.says(turnComplete=True, ends=True)
+    assert talk.dialogue.state is ConversationState.WAITING
+    talk.wait(2.0)
+    assert len(talk.told(Waiting)) == 1
+    talk.says(sound=0.5)
+    completes(talk)
+    talk.hear()
+    assert [turn.latency.first_sound for turn in talk.told(TurnEnded)] == [None, pytest.approx(2.0)]
 
 
 def test_a_message_without_content_may_end_a_turn() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from genai_live import errors
 from genai_live.audio import Audio
 from genai_live.testing import check_sound_end
 from genai_live.voice import Conversation, Files, Rates, TurnEnded
+from tests.processes import ROOT
 from tests.sound_ends import MODEL, client_of, silence, tone
 from tests.waiting import PATIENCE
 
@@ -25,6 +27,20 @@ def files(speed: float = 20.0) -> Files:
 
 def test_files_are_an_end_as_it_should_be() -> None:
     check_sound_end(lambda: files(3.0))
+
+
+def test_the_end_in_the_documentation_is_one() -> None:
+    page = (ROOT / "docs" / "voice.md").read_text(encoding="utf-8")
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "class Silent" in code]
+    names: dict[str, Any] = {}
+    exec(code.partition("\nwith Conversation")[0], names)
+    check_sound_end(names["Silent"])
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"spoken.wav", Files])
+def test_files_are_of_paths_and_audio(wrong: Any) -> None:
+    with pytest.raises(errors.ConfigError, match="input: must be the path of a WAV file, or Audio, or a list of them, not "):
+        Files(wrong)
 
 
 def broken(**members: Any) -> Callable[[], Files]:

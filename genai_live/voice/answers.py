@@ -38,8 +38,17 @@ class Answer:
     """True while functions run, and nothing was said since."""
     is_audible: bool = False
     """True once some of its sound was louder than silence."""
+    heard_until: float = 0.0
+    """When something of it was heard last."""
+    counted: float = 0.0
+    """Seconds that were heard then."""
     looked: bool = False
     """True when there was a look since it was over: a report of usage comes a moment later."""
+
+    def note_heard(self, now: float) -> None:
+        """There was a look at the end."""
+        if self.heard > self.counted:
+            self.counted, self.heard_until = self.heard, now
 
     @property
     def seconds(self) -> float:

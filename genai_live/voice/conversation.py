@@ -19,7 +19,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from genai_live import Session
-from genai_live._arguments import came, encodable, flag
+from genai_live._arguments import came, check_made, encodable, flag
 from genai_live._deadline import NEVER, Deadline
 from genai_live.callbacks import LiveCallbacks
 from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SentBy, SessionClosed, SoundSourceError
@@ -238,6 +238,7 @@ class Conversation:
         levels: bool,
         on_event: Callable[[Event], object] | None,
     ) -> None:
+        check_made(end, "end")
         if missing := lacks(end):
             raise ConfigError(f"must be a SoundEnd (Devices, Files, or your own), and {came(end)} has no {missing}", "end")
         if on_event is not None and not callable(on_event):
@@ -519,6 +520,8 @@ class Conversation:
 
     def send_text(self, text: str) -> None:
         """Asks what the user typed; an answer that is heard stops. Goes out behind the sound that was heard before.
+
+        After the end of the conversation nobody is asked.
 
         Raises:
             ConfigError: not a str, or with half of a surrogate pair.

@@ -121,6 +121,8 @@ class Dialogue:
         """When the latest answer began."""
         self._leftovers = Leftovers()
         """What is dropped of an answer that was cut short."""
+        self._end_is_due = False
+        """True when the service has yet to end the turn of an answer that is over here: that end says nothing of what it owes."""
         self._cut_at = 0.0
         self._cut: Answer | None = None
         """The answer whose interruption is to be told."""
@@ -363,6 +365,7 @@ class Dialogue:
             asks.end = asks.end if asked is None else max(asks.end, asked)
         self._answer_began = now
         self._asked = None
+        self._end_is_due = False
         if self.state is ConversationState.HEARING and not self.pressed:
             self._move(Cause.ASKED, now)
         return answer
@@ -417,10 +420,11 @@ class Dialogue:
             self._complete_sound(answer)
         if not (turn_complete or ends_turn):
             return
+        ends_nothing, self._end_is_due = self._end_is_due and answer is None, False
         self._leftovers.end()
         if answer is not None and (ends_turn or answer.cut):
             self._end_answer(answer)
-        elif answer is None and ends_turn:  # nothing was said
+        elif answer is None and ends_turn and not ends_nothing:  # nothing was said
             self._owed = self._asked = None
             self._move(Cause.ALL_HEARD, now)
 
@@ -448,6 +452,7 @@ class Dialogue:
         if answer is not None and not answer.cut and (by_service or answer.flows):
             hit = hit or [answer]
             answer.cut = True
+        self._end_is_due = self._end_is_due or by_service or answer is not None
         if by_service or (answer is not None and answer.flows):
             self._leftovers.expect(now, by_service=by_service, asked=self._asked is not None)
         if hit:
@@ -493,6 +498,7 @@ class Dialogue:
                     stretch.started = True
                     began = now - (played - stretch.begin)
                     self._note_heard(answer, max(began, answer.watch.seen("first_sound") or 0.0), now)
+            answer.note_heard(now)
 
     def _note_heard(self, answer: Answer, began: float, now: float) -> None:
         answer.watch.note("first_played", began)
@@ -525,7 +531,7 @@ class Dialogue:
         model = answer.model
         if model is not None:
             model.interrupted, model.heard = answer.cut, answer.heard
-            model.end = now if answer.stretches and not answer.cut else max(model.begin, model.begin + answer.heard)
+            model.end = max(model.begin, model.begin + answer.heard if answer.cut else answer.heard_until)
             if model.pieces and not model.final:
                 model.final = True
                 self._tell(ModelWords(now, model.text, final=True))

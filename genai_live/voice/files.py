@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from genai_live._arguments import number_above_0
+from genai_live._arguments import came, number_above_0
 from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, to_input
 from genai_live.errors import ConfigError, EndFull
 from genai_live.voice.events import ConversationState, StateChanged, TurnEnded
@@ -50,7 +50,9 @@ class Files:
         speed: float = 1.0,
         patience: float = PATIENCE,
     ) -> None:
-        sources = [input] if isinstance(input, (str, os.PathLike, Audio)) else list(input)
+        sources = [input] if isinstance(input, (str, os.PathLike, Audio)) else input
+        if not isinstance(sources, Sequence) or isinstance(sources, (bytes, bytearray)):
+            raise ConfigError(f"must be the path of a WAV file, or Audio, or a list of them, not {came(input)}", "input")
         if not sources:
             raise ConfigError("must name a WAV file at least", "input")
         loaded = (each if isinstance(each, Audio) else Audio.load(each) for each in sources)

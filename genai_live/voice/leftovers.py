@@ -33,9 +33,10 @@ class Leftovers:
         self._until = min(now + self._gap, self._limit)
 
     def ask(self, now: float) -> None:
-        """The service is asked something: what is left over is at most on its way."""
+        """The service is asked something, and cuts its answer when it hears of that."""
         if self._until is not None:
-            self._until = self._limit = now + ON_ITS_WAY
+            self._gap, self._limit = INTERRUPTED_GAP, now + INTERRUPTED_FOR
+            self._until = now + self._gap
 
     def end(self) -> None:
         """Nothing is left over."""

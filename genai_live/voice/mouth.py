@@ -6,6 +6,7 @@ What an end raises against its promise is logged, once for each of its members, 
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,6 +18,12 @@ from genai_live.voice.sound_end import SoundEnd
 logger = logging.getLogger("genai_live")
 
 T = TypeVar("T")
+
+
+def _finite(played: float) -> float:
+    if not math.isfinite(played):
+        raise ValueError(f"played is {played}")
+    return float(played)
 
 
 class Mouth:
@@ -45,7 +52,7 @@ class Mouth:
     @property
     def played(self) -> float:
         """Seconds that were heard, as the end said last; never falls."""
-        self._played = max(self._played, self._ask("played", lambda: float(self._end.played), 0.0))
+        self._played = max(self._played, self._ask("played", lambda: _finite(self._end.played), 0.0))
         return self._played
 
     @property

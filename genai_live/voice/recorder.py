@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-from genai_live._arguments import came, file_path, number_above_0
+from genai_live._arguments import came, check_made, file_path, number_above_0
 from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, Resampler
 from genai_live.errors import ConfigError
 from genai_live.voice.events import Utterance
@@ -66,6 +66,7 @@ def recorder_of(record: object) -> Recorder:
     """
     if isinstance(record, (str, os.PathLike)):
         return FileRecorder(record)
+    check_made(record, "record")
     if isinstance(record, _Threaded):
         record._check_unused()
     if not all(callable(getattr(record, name, None)) for name in _MEMBERS):

@@ -46,7 +46,8 @@ def completed(config: LiveConnectConfig | Mapping[str, Any] | None, turn_taking:
         ConfigError: it asks for text, or its turn taking is another one.
     """
     if turn_taking not in _TURN_TAKINGS:
-        raise ConfigError(f"must be 'automatic' or 'push_to_talk', not {came(turn_taking)}", "turn_taking")
+        other = repr(turn_taking) if isinstance(turn_taking, str) else came(turn_taking)
+        raise ConfigError(f"must be 'automatic' or 'push_to_talk', not {other}", "turn_taking")
     given = _fields(config, "config")
     generation = _fields(_get(given, "generation_config"), "config.generation_config")
     modalities = _get(given, "response_modalities") or _get(generation, "response_modalities")

@@ -154,5 +154,10 @@ def check_rates(rates: object, end: object) -> None:
 
 
 def lacks(end: object) -> str:
-    """The members of ``SoundEnd`` that an object lacks, for a sentence; empty where it lacks none."""
-    return ", ".join(name for name in MEMBERS if not hasattr(end, name))
+    """The members of ``SoundEnd`` that an object lacks, for a sentence; empty where it lacks none. Asks for no values."""
+    return ", ".join(name for name in MEMBERS if not (_is_defined(end, name) or hasattr(end, name)))
+
+
+def _is_defined(end: object, name: str) -> bool:
+    """True for a property, too, that has no value before ``open``."""
+    return any(name in vars(each) for each in type(end).__mro__)

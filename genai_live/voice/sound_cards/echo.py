@@ -63,7 +63,7 @@ class EchoCanceller:
         except ImportError as error:
             raise DeviceError(
                 f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
-                "; or say echo_cancellation=False for a headset"
+                "; or say echo_cancellation=False (--headset) for a headset"
             ) from error
         self._numpy = numpy
         self._webrtc: Any = WebRtc(sample_rate=INPUT_RATE, num_channels=1)

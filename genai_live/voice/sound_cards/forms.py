@@ -153,10 +153,15 @@ def _found(sounddevice: Any, side: Side, device: int | str | None) -> Any:
         found = sounddevice.query_devices(device, side)
     except (ValueError, sounddevice.PortAudioError) as error:
         there = sound_devices()
-        usable = [f"{each.index} {each.name!r}" for each in there if getattr(each, f"{side}s")]
+        usable = {f"{each.index} {each.name!r}": each for each in there if getattr(each, f"{side}s")}
         if device is None or not usable:
             raise DeviceError(f"there is no {NAMES[side]}: {_cure(_NO_DEVICE)}") from error
-        raise DeviceError(f"no one {NAMES[side]} is meant by {device!r}; there are: {', '.join(usable)}") from error
+        words = str(device).lower().split()  # as sounddevice compares them
+        fitting = [shown for shown, each in usable.items() if words and all(word in each.name.lower() for word in words)]
+        if isinstance(device, str) and len(fitting) > 1:
+            sentence = f"{device!r} fits several {NAMES[side]}s: {', '.join(fitting)}; give more of the name, or its number"
+            raise DeviceError(sentence) from error
+        raise DeviceError(f"no {NAMES[side]} is called {device!r}; there are: {', '.join(usable)}") from error
     return found
 
 
