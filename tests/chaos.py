@@ -121,8 +121,13 @@ def struck(user: User, chance: random.Random, over: threading.Event) -> Iterator
 
 
 def within_library(frame: FrameType | None) -> bool:
-    """True when the innermost function belongs to the library, or was called by it."""
+    """True when the innermost function belongs to the library, or was called by it; not by the collection of garbage meanwhile.
+
+    What raises there reaches nobody: the callbacks of weak references, and ``__del__``.
+    """
     while frame is not None:
+        if frame.f_code.co_name == "__del__" or os.path.basename(frame.f_code.co_filename) in ("weakref.py", "_weakrefset.py"):
+            return False
         if frame.f_code.co_filename.startswith(LIBRARY):
             return True
         frame = frame.f_back
