@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import selectors
 import socket
 import threading
 import time
@@ -28,6 +29,7 @@ from genai_live.web.outgoing import Outgoing, Pace, Window
 from genai_live.web.page_sound import PageSound
 from genai_live.web.visitor_socket import MOST_BESIDE, MOST_BYTES, VisitorSocket
 from genai_live.web.wire_format import OUTPUT_BYTES, BadMessage, Played, Start
+from tests.raw_peer import beside
 from tests.waiting import PATIENCE, until
 
 # Words
@@ -400,6 +402,33 @@ def visited() -> tuple[VisitorSocket, Taker, socket.socket]:
     line, taker = VisitorSocket(near, Reader(shared=True)), Taker()
     line.begin(taker)
     return line, taker, far
+
+
+class Lent(socket.socket):
+    """As a web server with TLS lends it; what is to happen does so while the socket is read."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def pending(self) -> int:
+        return 0
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        self.meanwhile()
+        return super().recv(size, flags)
+
+
+def test_what_is_sent_while_the_socket_of_a_server_with_tls_is_read_goes_out_behind_the_read() -> None:
+    near, far = socket.socketpair()
+    lent = Lent(fileno=near.detach())
+    lent.setblocking(False)
+    far.settimeout(PATIENCE)
+    line = VisitorSocket(lent, Reader(shared=True))
+    line._taker = Taker()
+    lent.meanwhile = lambda: beside(line.send, "listening").result(PATIENCE)
+    line.on_ready(selectors.EVENT_READ)
+    assert b"listening" in far.recv(100)
+    far.close()
+    lent.close()
 
 
 def all_of(peer: socket.socket) -> list[tuple[int, bytes]]:

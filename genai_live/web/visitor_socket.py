@@ -231,11 +231,7 @@ class VisitorSocket:
         left = READS_IN_A_ROW
         while not self._is_over:
             try:
-                if self._pending is None:
-                    data = self._socket.recv(READ_BYTES)
-                else:
-                    with self._write_lock:
-                        data = self._socket.recv(READ_BYTES)
+                data = self._socket.recv(READ_BYTES) if self._pending is None else self._read_tls()
             except _FULL:
                 return
             except OSError as error:
@@ -249,6 +245,13 @@ class VisitorSocket:
             left -= 1
             if not (left > 0 and len(data) == READ_BYTES if self._pending is None else self._pending()):
                 return
+
+    def _read_tls(self) -> bytes:
+        try:
+            with self._write_lock:
+                return self._socket.recv(READ_BYTES)
+        finally:
+            self._flush()  # whoever sent meanwhile has found the lock taken, and left it to this thread
 
     def _take(self, data: bytes) -> None:
         assert self._taker is not None
