@@ -351,21 +351,32 @@ def test_a_signal_handler_that_writes_while_its_own_thread_does_is_written_next(
     assert inner.is_written
 
 
+class Interrupted:
+    """A lock with Ctrl-C behind its ``acquire``, and, in a ``with``, before it is let go."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.interrupt = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.lock, name)
+
+    def acquire(self, *arguments: Any, **named: Any) -> bool:
+        taken = self.lock.acquire(*arguments, **named)
+        if self.interrupt:
+            raise KeyboardInterrupt
+        return taken
+
+    def __enter__(self) -> None:
+        self.lock.acquire()
+
+    def __exit__(self, *exception: object) -> None:
+        if self.interrupt:
+            raise KeyboardInterrupt
+        self.lock.release()
+
+
 def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_writer_out() -> None:
-    class Interrupted:
-        def __init__(self) -> None:
-            self.lock = threading.RLock()
-            self.interrupt = True
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.lock, name)
-
-        def acquire(self, *arguments: Any, **named: Any) -> bool:
-            taken = self.lock.acquire(*arguments, **named)
-            if self.interrupt:
-                raise KeyboardInterrupt
-            return taken
-
     with pair() as (transport, peer, _):
         transport._send_lock = lock = Interrupted()  # type: ignore[assignment]
         transport._owns_send_lock = lock._is_owned
@@ -382,23 +393,6 @@ def test_an_interruption_between_taking_the_lock_and_noting_it_keeps_no_other_wr
 
 def test_an_interruption_before_the_socket_is_let_go_keeps_no_other_writer_out() -> None:
     """As Python 3.10 has it, where an exception is on its way already."""
-
-    class Interrupted:
-        def __init__(self) -> None:
-            self.lock = threading.RLock()
-            self.interrupt = True
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.lock, name)
-
-        def __enter__(self) -> None:
-            self.lock.acquire()
-
-        def __exit__(self, *exception: object) -> None:
-            if self.interrupt:
-                raise KeyboardInterrupt
-            self.lock.release()
-
     with pair() as (transport, peer, _):
         transport._call_lock = lock = Interrupted()  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):

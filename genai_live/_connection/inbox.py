@@ -20,8 +20,8 @@ _RECEIVER = "receiver"
 _TAKEN = "another thread is already receiving from this session: let one thread receive, or use callbacks"
 _popleft = deque.popleft
 _SHORTEST_WAIT = 0.001
-"""Seconds: a shorter wait is none. SimpleQueue of Python 3.10 to 3.12 waits for ever where its time is over before it has looked
-a second time: soon with a timeout of 1 µs, and with 0 where the thread is held up just then."""
+"""Seconds. For less than this the queue is only looked at: ``SimpleQueue.get`` of Python 3.10 to 3.12 never returns when its
+timeout has passed before its second look, as one of 1 µs soon does, and one of 0 when the thread is held up just then."""
 ITEM_BYTES = 512
 """Bytes that a message costs beside those of its frame: the smallest takes 450 to 700 as Python objects (sys.getsizeof, 3.11)."""
 

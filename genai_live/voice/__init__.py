@@ -18,7 +18,7 @@ dialogue       what becomes of messages, acts and time: all decisions, without t
 mouth          the model's sound on its way to the end, converted
 microphone     what the end hears on its way to the service: muted, half duplex, waiting for a connection
 mailbox        one thing at a time, and nobody waits
-growing_files    a WAV file that is right at every moment
+growing_files  files that are right at every moment: a WAV file, lines of text
 recorder       both sides as one stereo WAV, and the transcript
 audience       who is told what happens
 conversation   ``Conversation``: the threads, the session, the end

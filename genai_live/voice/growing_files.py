@@ -52,8 +52,7 @@ class _GrowingFile:
 
     def begin(self) -> None:
         """Empties what was there before. Idempotent; the first piece does it too."""
-        if not self._is_begun:
-            self._do(self._begin)
+        self._do(self._begin)
 
     def append(self, piece: bytes) -> None:
         """Appends a piece. What the disk does not take is logged, once, and lost with all that follows."""

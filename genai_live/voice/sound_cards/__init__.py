@@ -17,5 +17,6 @@ echo           the loudspeaker's sound taken out of the microphone's
 leaving        how a process ends although a sound card hangs
 =============  ==========================================================================================
 
-The way of what was heard: ``streams`` -> ``echo`` (``pairing``, ``timeline``) -> the end, which is ``Devices``.
+The way of what was heard: ``streams`` -> ``pairing`` (gaps filled by ``timeline``) -> ``echo`` -> the end, which is ``Devices``.
+What was played goes beside it, through ``conversion``, by as much as ``drift`` says.
 """
