@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from genai_live import Session, _deadline, errors
+from genai_live._connection import connection as connection_module
 from genai_live._deadline import Deadline
 from genai_live._network import frames
 from genai_live._network import transport as transport_module
@@ -527,6 +528,20 @@ def test_a_write_that_fails_tells_the_reason_of_the_servers_close() -> None:
             sending = beside(send_until_it_fails, session)
             say_and_leave(peer)
             check_last_words(sending.exception(PATIENCE), session)
+
+
+@pytest.mark.parametrize("is_paused", [False, True], ids=["reads on", "has paused"])
+def test_the_reason_of_a_close_is_found_by_a_reader_that_a_busy_machine_has_held_up(
+    is_paused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection_module, "LAST_WORDS", 0.0)  # as though it had passed before the first look
+    with opened(http_options={"queue_bytes": 10_000}) as (session, peer):
+        if is_paused:
+            for number in range(20):
+                peer.send(frame(BINARY, text_part(f"{number:1000}")))
+            wait_until(lambda: session._connection.delivery.paused)
+        say_and_leave(peer)
+        check_last_words(beside(send_until_it_fails, session).exception(PATIENCE), session)
 
 
 def test_a_write_that_fails_while_the_reader_is_in_a_callback_waits_for_the_reason() -> None:

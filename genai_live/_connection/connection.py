@@ -50,7 +50,8 @@ BATCH_PART = 8
 EVENT_BYTES = 128
 """Bytes that a frame costs which was read and not taken, beside its payload: two objects and its place among the others."""
 LAST_WORDS = 0.25
-"""Seconds in which a Close frame is looked for behind what a peer still sends: a flood has no end."""
+"""Seconds in which a Close frame is looked for behind what a peer still sends, after a first look: a flood has no end, and a busy
+machine may take longer to let this thread look at all."""
 CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
 
@@ -414,7 +415,7 @@ class Connection(Generic[ServerMessage]):
         """A write has failed, so nothing more will come; but what came before may hold a Close frame that says why."""
         assert self.transport is not None
         heard, until = -1, time.monotonic() + LAST_WORDS
-        while self._ending.info is None and heard != self.transport.bytes_read and time.monotonic() < until:
+        while self._ending.info is None and heard != self.transport.bytes_read and (heard < 0 or time.monotonic() < until):
             heard = self.transport.bytes_read
             if not self._holding_back:
                 self._read()
@@ -671,7 +672,7 @@ class Connection(Generic[ServerMessage]):
         assert self.transport is not None
         transport, until = self.transport, time.monotonic() + LAST_WORDS
         heard, room = -1, max(self.plan.options.queue_bytes / 2, BATCH_BYTES)
-        while (transport.has_rest or heard != transport.bytes_read) and room > 0 and time.monotonic() < until:
+        while (transport.has_rest or heard != transport.bytes_read) and room > 0 and (heard < 0 or time.monotonic() < until):
             heard = transport.bytes_read
             read = transport.read(READ_BYTES)
             self._arrived.extend(read)
