@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,6 +22,7 @@ from genai_live._deadline import Deadline
 from genai_live._network import frames
 from genai_live._network import transport as transport_module
 from genai_live._network.transport import Transport, TransportLost, WriteTimedOut
+from genai_live.types import LiveServerMessage
 from tests.raw_peer import BINARY, CLOSE, PING, PONG, TEXT, Peer, beside, close_frame, frame, opened
 from tests.servers import PATIENCE, TURN_COMPLETE, live_server, message, session_with, text_part
 from tests.striking import struck_at
@@ -530,18 +532,47 @@ def test_a_write_that_fails_tells_the_reason_of_the_servers_close() -> None:
             check_last_words(sending.exception(PATIENCE), session)
 
 
-@pytest.mark.parametrize("is_paused", [False, True], ids=["reads on", "has paused"])
-def test_the_reason_of_a_close_is_found_by_a_reader_that_a_busy_machine_has_held_up(
-    is_paused: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection_module, "LAST_WORDS", 0.0)  # as though it had passed before the first look
-    with opened(http_options={"queue_bytes": 10_000}) as (session, peer):
-        if is_paused:
-            for number in range(20):
-                peer.send(frame(BINARY, text_part(f"{number:1000}")))
-            wait_until(lambda: session._connection.delivery.paused)
+def socket_of(transport: Transport | None) -> socket.socket:
+    assert transport is not None
+    return transport._socket
+
+
+def unread(sock: socket.socket) -> int:
+    """Bytes that have arrived, up to a megabyte."""
+    try:
+        return len(sock.recv(1 << 20, socket.MSG_PEEK))
+    except BlockingIOError:
+        return 0
+
+
+def test_the_reason_of_a_close_is_found_behind_messages_whose_callbacks_take_hours(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, release = threading.Event(), threading.Event()
+    taken: list[int] = []
+
+    def on_message(message: LiveServerMessage) -> None:
+        taken.append(int(message.text or ""))
+        inside.set()
+        release.wait(PATIENCE)
+        hours = len(taken) * 3600.0
+        monkeypatch.setattr(connection_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + hours))
+
+    # Two reads at least: one takes an eighth of queue_bytes.
+    count, options = 100, {"queue_bytes": 1 << 19}
+    with opened(callbacks={"on_message": on_message}, http_options=options) as (session, peer):
+        connection = session._connection._connection
+        sock = socket_of(connection.transport)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 18)
+        peer.send(frame(BINARY, text_part("0")))
+        assert inside.wait(PATIENCE)
+        waiting = b"".join(frame(BINARY, text_part(f"{number:1000}")) for number in range(1, count))
+        peer.send(waiting)
+        wait_until(lambda: unread(sock) == len(waiting))  # RST drops what has not arrived
         say_and_leave(peer)
-        check_last_words(beside(send_until_it_fails, session).exception(PATIENCE), session)
+        sending = beside(send_until_it_fails, session)
+        wait_until(lambda: connection._write_failure != "")
+        release.set()
+        check_last_words(sending.exception(PATIENCE), session)
+    assert taken == list(range(count))
 
 
 def test_a_write_that_fails_while_the_reader_is_in_a_callback_waits_for_the_reason() -> None:

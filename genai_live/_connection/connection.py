@@ -49,9 +49,9 @@ BATCH_PART = 8
 """The part of ``queue_bytes`` that one batch may be, at least one read: it is held beside what waits."""
 EVENT_BYTES = 128
 """Bytes that a frame costs which was read and not taken, beside its payload: two objects and its place among the others."""
-LAST_WORDS = 0.25
-"""Seconds in which a Close frame is looked for behind what a peer still sends, after a first look: a flood has no end, and a busy
-machine may take longer to let this thread look at all."""
+LAST_BYTES = 1 << 25
+"""Bytes among which a Close frame is looked for once nothing can be written: as much as a system's receive buffer holds. No time:
+a callback on the way, or a busy machine, may take any."""
 CLOSE_GRACE = 0.25
 """Seconds that close() adds to its timeout for the reader to notice it: the reader may be inside a callback."""
 
@@ -414,13 +414,17 @@ class Connection(Generic[ServerMessage]):
     def _hear_last_words(self) -> None:
         """A write has failed, so nothing more will come; but what came before may hold a Close frame that says why."""
         assert self.transport is not None
-        heard, until = -1, time.monotonic() + LAST_WORDS
-        while self._ending.info is None and heard != self.transport.bytes_read and (heard < 0 or time.monotonic() < until):
-            heard = self.transport.bytes_read
-            if not self._holding_back:
-                self._read()
+        transport, heard = self.transport, -1
+        until = transport.bytes_read + LAST_BYTES
+        while transport.has_rest or heard != transport.bytes_read:
+            if self._ending.info is not None or self._holding_back or transport.bytes_read >= until:
+                break
+            heard = transport.bytes_read
+            self._read()
+            if self._ending.process is not _process.current:
+                return  # as in _read
         info = self._look_for_close_frame() if self._ending.info is None and self._holding_back else None
-        self._ending.decide(info or self._write_failed(self.transport, self._write_failure))
+        self._ending.decide(info or self._write_failed(transport, self._write_failure))
         self._lose(frames.ABNORMAL, "")
 
     # Ending.
@@ -670,13 +674,13 @@ class Connection(Generic[ServerMessage]):
     def _look_for_close_frame(self) -> CloseInfo | None:
         """Reads ahead, in a callback or before the reader runs: the messages on the way to the Close frame stay for later."""
         assert self.transport is not None
-        transport, until = self.transport, time.monotonic() + LAST_WORDS
+        transport = self.transport
         heard, room = -1, max(self.plan.options.queue_bytes / 2, BATCH_BYTES)
-        while (transport.has_rest or heard != transport.bytes_read) and room > 0 and (heard < 0 or time.monotonic() < until):
+        while (transport.has_rest or heard != transport.bytes_read) and room > 0:
             heard = transport.bytes_read
             read = transport.read(READ_BYTES)
             self._arrived.extend(read)
-            room -= sum(len(payload) + EVENT_BYTES for _, payload in read)
+            room -= transport.bytes_read - heard + len(read) * EVENT_BYTES
         payload = next((payload for opcode, payload in self._arrived if opcode == frames.CLOSE), None)
         return None if payload is None else self._close_info_in(payload)
 
