@@ -273,7 +273,8 @@ def test_transcripts_are_read_out_when_an_utterance_is_complete(page: Page, serv
     visit.tell("user_words", at=1.5, text="Where is my order?", final=True)
     visit.tell("model_words", at=2.0, text="It is on its", final=False)
     visit.tell("interrupted", at=2.5, heard=0.5, exact=True)
-    page.until(f"{log}.ariaBusy === 'false'")
+    page.until(f"{log}.textContent.includes('interrupted')")
+    page.until(f"{log}.ariaBusy === 'false'")  # as it was for an instant, between the two
     assert page.evaluate(f"{ELEMENT}.transcript") == [
         {"speaker": "user", "text": "Where is my order?", "final": True, "interrupted": False},
         {"speaker": "model", "text": "It is on its", "final": True, "interrupted": True},
