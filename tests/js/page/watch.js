@@ -27,23 +27,22 @@ window.MediaStreamAudioSourceNode = class extends Source {
   }
 };
 
+// The tap is there before the element's own worklet, so that both are connected in one step: an analyser without a listener is
+// played too, and nobody would record that.
 window.heard = []; // Int16 samples
+if (window.isSecureContext) {
+  const addModule = AudioWorklet.prototype.addModule;
+  AudioWorklet.prototype.addModule = async function (url, ...rest) {
+    await addModule.call(this, "/tap-worklet.js");
+    return addModule.call(this, url, ...rest);
+  };
+}
 const connect = AudioNode.prototype.connect;
 AudioNode.prototype.connect = function (target, ...rest) {
-  if (!(target instanceof AudioDestinationNode) || this.context.sampleRate !== 24000) return connect.call(this, target, ...rest);
-  tap(this).then(() => connect.call(this, target, ...rest)); // nothing is played before it is recorded
-  return target;
-};
-
-async function tap(node) {
-  try {
-    await node.context.audioWorklet.addModule("/tap-worklet.js");
-  } catch (error) {
-    if (node.context.state === "closed") return; // the element was faster, and nothing is left to hear
-    throw error;
+  if (target instanceof AudioDestinationNode && this.context.sampleRate === 24000) {
+    const recorder = new AudioWorkletNode(this.context, "tap");
+    recorder.port.onmessage = ({ data }) => window.heard.push(...data);
+    connect.call(connect.call(this, recorder), target);
   }
-  const recorder = new AudioWorkletNode(node.context, "tap");
-  recorder.port.onmessage = ({ data }) => window.heard.push(...data);
-  connect.call(node, recorder);
-  connect.call(recorder, node.context.destination);
-}
+  return connect.call(this, target, ...rest);
+};
