@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import shutil
@@ -367,35 +368,40 @@ def test_a_ping_that_cannot_be_written_ends_the_session_as_every_loss_does(monke
 
 CABLES = itertools.count()
 """Two tests pull one, at the same time."""
+NEAR, FAR = "10.213.0.1", "10.213.0.2"
+NEW_NETWORK = 0x40000000
+"""CLONE_NEWNET of setns(2)."""
 
 
 @contextmanager
 def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
-    """A peer in a network of its own, and how to pull the plug: from then on packets vanish, and nobody sends RST."""
-    number = os.getpid() * 2 + next(CABLES) % 2
-    ip, name = shutil.which("ip"), f"gl{number}"
+    """A peer in a network of its own, and how to pull the plug: from then on packets vanish, and nobody sends RST.
+
+    This thread, and those that it starts, are in another: browsers break off what they load where the machine's own changes.
+    """
+    ip, name = shutil.which("ip"), f"gl{os.getpid()}-{next(CABLES)}"
+    near, far = f"{name}-near", f"{name}-far"
     if ip is None or not hasattr(os, "geteuid") or os.geteuid() != 0:
         pytest.skip("needs the right to make network namespaces")
 
     def run(*arguments: str) -> bool:
         return subprocess.run([ip, *arguments], capture_output=True, check=False).returncode == 0
 
-    inside = ("netns", "exec", name, ip)
-    near, far = pair_of_addresses(number)
     made = (
-        run("netns", "add", name)
-        and run("link", "add", f"{name}a", "type", "veth", "peer", "name", f"{name}b", "netns", name)
-        and run("addr", "add", f"{near}/30", "dev", f"{name}a")
-        and run("link", "set", f"{name}a", "up")
-        and run(*inside, "addr", "add", f"{far}/30", "dev", f"{name}b")
-        and run(*inside, "link", "set", f"{name}b", "up")
+        run("netns", "add", near)
+        and run("netns", "add", far)
+        and run("-n", near, "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", far)
+        and run("-n", near, "addr", "add", f"{NEAR}/30", "dev", "cable")
+        and run("-n", near, "link", "set", "cable", "up")
+        and run("-n", far, "addr", "add", f"{FAR}/30", "dev", "cable")
+        and run("-n", far, "link", "set", "cable", "up")
     )
     process: subprocess.Popen[str] | None = None
 
     def start() -> str:
         nonlocal process
-        code = PEER_IN_ANOTHER_PROCESS.replace("door()", f"door(address='{far}')")
-        command = [ip, "netns", "exec", name, sys.executable, "-c", code]
+        code = PEER_IN_ANOTHER_PROCESS.replace("door()", f"door(address='{FAR}')")
+        command = [ip, "netns", "exec", far, sys.executable, "-c", code]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stdout is not None
         return process.stdout.readline().strip()
@@ -403,21 +409,28 @@ def cable() -> Iterator[tuple[Callable[[], str], Callable[[], object]]]:
     try:
         if not made:
             pytest.skip("this machine does not allow network namespaces")
-        yield start, lambda: subprocess.run([ip, *inside, "link", "set", f"{name}b", "down"], check=True)
+        with in_network(near):
+            yield start, lambda: subprocess.run([ip, "-n", far, "link", "set", "cable", "down"], check=True)
     finally:
         if process is not None:
             process.kill()
             process.wait()
             assert process.stdout is not None
             process.stdout.close()
-        run("netns", "del", name)
-        run("link", "del", f"{name}a")
+        run("netns", "del", far)
+        run("netns", "del", near)
 
 
-def pair_of_addresses(number: int) -> tuple[str, str]:
-    """Both ends of a network of its own for each cable: two runs of the tests at once must not meet."""
-    first = number * 4 % (1 << 16)
-    return tuple(f"10.213.{(first + end) >> 8}.{(first + end) & 255}" for end in (1, 2))  # type: ignore[return-value]
+@contextmanager
+def in_network(name: str) -> Iterator[None]:
+    """This thread, and those that it starts, are in another network."""
+    set_namespace = ctypes.CDLL(None, use_errno=True).setns
+    with open("/proc/thread-self/ns/net") as before, open(f"/var/run/netns/{name}") as there:
+        assert set_namespace(there.fileno(), NEW_NETWORK) == 0, os.strerror(ctypes.get_errno())
+        try:
+            yield
+        finally:
+            assert set_namespace(before.fileno(), NEW_NETWORK) == 0, os.strerror(ctypes.get_errno())
 
 
 @pytest.mark.waits

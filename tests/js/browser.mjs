@@ -8,6 +8,9 @@ const { executable, args } = JSON.parse(process.argv[2]);
 const browser = await chromium.launch({ executablePath: executable, args, handleSIGINT: false });
 const pages = new Map();
 
+/** Of somebody on this machine who has made or removed a network: no fault of a page. */
+const isOfTheNetwork = (said) => said.includes("ERR_NETWORK_CHANGED");
+
 /** What is answered for each request. */
 const ACTS = {
   async open({ page, url, patience, ...options }) {
@@ -20,12 +23,12 @@ const ACTS = {
     opened.on("requestfailed", (request) => said.push(`Error: ${request.url()}: ${request.failure().errorText}`));
     pages.set(page, { page: opened, said });
     await opened.goto(url);
-    while (said.some((each) => each.includes("ERR_NETWORK_CHANGED"))) {
-      said.length = 0; // somebody on this machine has made or removed a network: no fault of the page
+    while (said.some(isOfTheNetwork)) {
+      said.length = 0;
       await opened.reload();
     }
   },
-  said: ({ page }) => pages.get(page).said,
+  said: ({ page }) => pages.get(page).said.filter((each) => !isOfTheNetwork(each)),
   evaluate: ({ page, expression }) => pages.get(page).page.evaluate(expression),
   /** Asked again and again from here: playwright's own way evaluates strings within the page, which its policy forbids. */
   async until({ page, expression, patience }) {
