@@ -121,8 +121,6 @@ class Dialogue:
         """When the latest answer began."""
         self._leftovers = Leftovers()
         """What is dropped of an answer that was cut short."""
-        self._end_is_due = False
-        """True when the service has yet to end the turn of an answer that is over here: that end says nothing of what it owes."""
         self._cut_at = 0.0
         self._cut: Answer | None = None
         """The answer whose interruption is to be told."""
@@ -365,7 +363,7 @@ class Dialogue:
             asks.end = asks.end if asked is None else max(asks.end, asked)
         self._answer_began = now
         self._asked = None
-        self._end_is_due = False
+        self._leftovers.expect_no_end()
         if self.state is ConversationState.HEARING and not self.pressed:
             self._move(Cause.ASKED, now)
         return answer
@@ -420,11 +418,10 @@ class Dialogue:
             self._complete_sound(answer)
         if not (turn_complete or ends_turn):
             return
-        ends_nothing, self._end_is_due = self._end_is_due and answer is None, False
-        self._leftovers.end()
+        is_left_over = self._leftovers.take_end()
         if answer is not None and (ends_turn or answer.cut):
             self._end_answer(answer)
-        elif answer is None and ends_turn and not ends_nothing:  # nothing was said
+        elif answer is None and ends_turn and not is_left_over:  # nothing was said
             self._owed = self._asked = None
             self._move(Cause.ALL_HEARD, now)
 
@@ -452,7 +449,8 @@ class Dialogue:
         if answer is not None and not answer.cut and (by_service or answer.flows):
             hit = hit or [answer]
             answer.cut = True
-        self._end_is_due = self._end_is_due or by_service or answer is not None
+        if by_service or answer is not None:
+            self._leftovers.expect_end()
         if by_service or (answer is not None and answer.flows):
             self._leftovers.expect(now, by_service=by_service, asked=self._asked is not None)
         if hit:

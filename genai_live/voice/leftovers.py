@@ -25,6 +25,8 @@ class Leftovers:
         """None while nothing is left over."""
         self._gap = 0.0
         self._limit = 0.0
+        self._end_is_due = False
+        """True when the service has yet to end the turn of an answer that is over here: that end says nothing of what it owes."""
 
     def expect(self, now: float, *, by_service: bool, asked: bool) -> None:
         """An answer was cut, by the service or without its knowledge; ``asked`` where it has another question since."""
@@ -38,9 +40,23 @@ class Leftovers:
             self._gap, self._limit = INTERRUPTED_GAP, now + INTERRUPTED_FOR
             self._until = now + self._gap
 
+    def expect_end(self) -> None:
+        """The end of a turn that is still to come belongs to an answer that is over."""
+        self._end_is_due = True
+
+    def expect_no_end(self) -> None:
+        """An answer has begun: the end that comes next is its own."""
+        self._end_is_due = False
+
     def end(self) -> None:
-        """Nothing is left over."""
+        """Nothing is left over of what was said; the end of the turn may still come."""
         self._until = None
+
+    def take_end(self) -> bool:
+        """The service ends a turn, behind which nothing is left over; True where it was the end of an answer that was over."""
+        self._until = None
+        is_due, self._end_is_due = self._end_is_due, False
+        return is_due
 
     @property
     def expected(self) -> bool:
