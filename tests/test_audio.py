@@ -443,7 +443,7 @@ def test_without_the_package_another_rate_is_refused_with_the_line_that_installs
     monkeypatch: pytest.MonkeyPatch, package: str, rate: int
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(ConfigError, match=rf"takes the package {package}: {re.escape(installing('audio'))}"):
+    with pytest.raises(ConfigError, match=rf"needs the package {package}: {re.escape(installing('audio'))}"):
         to_input(Audio(tone(0.1, rate=rate), rate))
 
 

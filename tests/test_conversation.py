@@ -474,6 +474,8 @@ def test_waiting_has_its_limit_and_takes_no_event() -> None:
             },
             "is False, and turn_taking='push_to_talk' needs True",
         ),
+        ({"config": {"response_modalities": ["AUDIO"], "responseModalities": ["TEXT"]}}, "is given twice, in two spellings"),
+        ({"config": {"realtimeInputConfig": "off"}}, "config.realtime_input_config: must be RealtimeInputConfig"),
         ({"half_duplex": "yes"}, "half_duplex"),
         ({"on_event": 3}, "must be a function"),
     ],

@@ -107,7 +107,7 @@ def test_without_websockets_one_sentence_says_what_to_install() -> None:
             print(error)
     """)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"the emulator takes the package websockets: {installing('emulator')}"
+    assert done.stdout.strip() == f"the emulator needs the package websockets: {installing('emulator')}"
 
 
 def test_importing_the_fixtures_costs_no_websockets_and_no_asyncio_server() -> None:

@@ -117,5 +117,5 @@ def test_a_rate_that_cannot_be_converted_is_told_before_anything_is_pulled(monke
         raise AssertionError("it was pulled")
         yield b""
 
-    with pytest.raises(ConfigError, match="takes the package numpy"):
+    with pytest.raises(ConfigError, match="needs the package numpy"):
         open_source(never(), 48_000, 40)

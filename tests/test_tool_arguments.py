@@ -98,6 +98,11 @@ class Point(NamedTuple):
     y: int = 0
 
 
+class Span(typing_extensions.NamedTuple, Generic[T]):
+    begin: T
+    end: T
+
+
 class Pair(TypedDict, total=False):
     left: typing_extensions.Required[uuid.UUID]
     right: int
@@ -171,6 +176,7 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (Point, [1, 2], Point(1, 2)),
     (Pair, {"left": str(ID)}, {"left": ID}),
     (Box[Unit], {"content": "C"}, Box(Unit.CELSIUS)),
+    (Span[Unit], {"begin": "C", "end": "K"}, Span(Unit.CELSIUS, Unit.KELVIN)),
     (Node, {"name": "a", "children": [{"name": "b"}]}, Node("a", [Node("b")])),
     (Options, {"day": "2026-05-01"}, Options(day=datetime.date(2026, 5, 1))),
     (list[Options] | None, [{"day": "2026-05-01"}], [Options(day=datetime.date(2026, 5, 1))]),
@@ -233,12 +239,12 @@ def test_what_does_not_fit_is_refused_with_a_sentence(annotation: Any, words: st
     (re.Pattern, "(", "a must be a regular expression, not '('."),
     (
         Json, {"a": ["b"]},
-        "a['a'][0] is none of its kinds: it must be an object, not 'b', or it must be a list, not 'b', or it must be a whole"
+        "a['a'][0] fits none of its types: it must be an object, not 'b', or it must be a list, not 'b', or it must be a whole"
         " number, not 'b'.",
     ),
     (
         Node | Booking, {"name": 5},
-        "a is none of its kinds: its name must be text, not 5, or it has no 'name'; it takes when, unit, prices, seed.",
+        "a fits none of its types: its name must be text, not 5, or it has no 'name'; it takes when, unit, prices, seed.",
     ),
 ])  # fmt: skip
 def test_the_sentence_says_where_it_does_not_fit(annotation: Any, value: Any, words: str) -> None:
@@ -499,7 +505,7 @@ def test_contexts_that_python_could_not_pass_are_refused() -> None:
 
     def two(context: ToolContext, city: str, other: ToolContext) -> None: ...
 
-    with pytest.raises(ConfigError, match="'context' of 'by_place' is given by its name: write it after the '/'"):
+    with pytest.raises(ConfigError, match="'context' of 'by_place' is passed by keyword, so it must stand after the '/'"):
         declaration(by_place)
     with pytest.raises(ConfigError, match="'context' and 'other' of 'two' are both of type ToolContext"):
         declaration(two)

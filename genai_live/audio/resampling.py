@@ -46,7 +46,7 @@ class Resampler:
             self._filter: Any = ShortFilter(numpy, from_rate, to_rate) if package == "numpy" else _Soxr(numpy, from_rate, to_rate)
         except ImportError as error:
             raise ConfigError(
-                f"sound of {from_rate} Hz has to be converted to {to_rate} Hz, and that takes the package {package}:"
+                f"sound of {from_rate} Hz has to be converted to {to_rate} Hz, which needs the package {package}:"
                 f" {installing('audio')}"
             ) from error
 

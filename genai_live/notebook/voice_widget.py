@@ -110,7 +110,7 @@ class VoiceWidget:
             from genai_live.notebook.door import Door
             from genai_live.notebook.page import VoicePage
         except ImportError as error:
-            words = f"VoiceWidget takes the extra notebook ({error}): {installing('notebook')}"
+            words = f"VoiceWidget needs the extra notebook ({error}): {installing('notebook')}"
             raise ConfigError(words) from error
         name = os.urandom(8).hex()
         door = Door(name, self._serve)

@@ -10,6 +10,7 @@ import base64
 import binascii
 import collections
 import collections.abc
+import contextlib
 import dataclasses
 import datetime
 import enum
@@ -23,7 +24,7 @@ import re
 import types as python_types
 import typing
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, Union
 
@@ -318,16 +319,16 @@ class Forms:
         moved: dict[str, Any] = _renamed(schema, names)
         return moved
 
-    def with_variables(self, hint: Any, origin: Any) -> dict[Any, Any]:
-        """Notes what the type variables of a generic class stand for in ``hint``; returns what they stood for before."""
-        before = self._variables
-        arguments = [self._variables.get(each, each) if _is_hashable(each) else each for each in typing.get_args(hint)]
-        self._variables = {**before, **dict(zip(getattr(origin, "__parameters__", ()), arguments, strict=False))}
-        return before
-
-    def restore(self, variables: dict[Any, Any]) -> None:
-        """Goes back to what type variables stood for before."""
-        self._variables = variables
+    @contextlib.contextmanager
+    def generic(self, hint: Any) -> Iterator[Any]:
+        """The class that ``hint`` names; inside, its type variables stand for what ``hint`` gives them."""
+        before, cls = self._variables, typing.get_origin(hint) or hint
+        arguments = [before.get(each, each) if _is_hashable(each) else each for each in typing.get_args(hint)]
+        self._variables = {**before, **dict(zip(getattr(cls, "__parameters__", ()), arguments, strict=False))}
+        try:
+            yield cls
+        finally:
+            self._variables = before
 
     def standing_for(self, variable: Any) -> Any:
         """What a type variable stands for: what it was given, its bound, its constraints, or anything."""
@@ -479,7 +480,7 @@ def _union(forms: Forms, hint: Any, where: str) -> Form:
         telling = [failure for form, failure in failures if form.schema.get("type") != "null"]
         if len(telling) == 1 or len(exact) == 1:
             raise telling[0]
-        raise Unfit(f"is none of its kinds: {', or '.join(dict.fromkeys(_clause(each) for each in telling))}")
+        raise Unfit(f"fits none of its types: {', or '.join(dict.fromkeys(_clause(each) for each in telling))}")
 
     return Form({"anyOf": [form.schema for form in members]}, make)
 
@@ -649,9 +650,7 @@ def checked_names(values: Mapping[str, Any], names: list[str], required: list[st
 
 
 def _dataclass(forms: Forms, hint: Any, where: str) -> Form:
-    cls = typing.get_origin(hint) or hint
-    before = forms.with_variables(hint, cls)
-    try:
+    with forms.generic(hint) as cls:
         hints = _hints(cls, where)
         found = [each for each in _given_fields(cls, hints) if each.init]
         missing = dataclasses.MISSING
@@ -664,9 +663,8 @@ def _dataclass(forms: Forms, hint: Any, where: str) -> Form:
             )
             for each in found
         ]
-        return forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, cls))
-    finally:
-        forms.restore(before)
+        form = forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, cls))
+    return form
 
 
 def _given_fields(cls: Any, hints: Mapping[str, Any]) -> list[Any]:
@@ -677,14 +675,11 @@ def _given_fields(cls: Any, hints: Mapping[str, Any]) -> list[Any]:
 
 
 def _typed_dict(forms: Forms, hint: Any, where: str) -> Form:
-    cls = typing.get_origin(hint) or hint
-    before = forms.with_variables(hint, cls)
-    try:
+    with forms.generic(hint) as cls:
         hints = _hints(cls, where)
         fields = [Field(name, item, _is_required(cls, name, item), {}) for name, item in hints.items()]
-        return forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, dict))
-    finally:
-        forms.restore(before)
+        form = forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, dict))
+    return form
 
 
 def _is_required(cls: Any, name: str, item: Any) -> bool:
@@ -694,11 +689,10 @@ def _is_required(cls: Any, name: str, item: Any) -> bool:
 
 
 def _named_tuple(forms: Forms, hint: Any, where: str) -> Form:
-    cls = typing.get_origin(hint) or hint
-    hints, defaults = _hints(cls, where), cls._field_defaults
-    fields = [Field(name, hints.get(name, Any), name not in defaults, said_default(defaults.get(name))) for name in cls._fields]
-    form = forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, cls))
-    names = cls._fields
+    with forms.generic(hint) as cls:
+        names, hints, defaults = cls._fields, _hints(cls, where), cls._field_defaults
+        fields = [Field(name, hints.get(name, Any), name not in defaults, said_default(defaults.get(name))) for name in names]
+        form = forms.named(hint, cls.__name__, lambda: _record(forms, hint, where, fields, cls))
 
     def make(value: Any) -> Any:
         return form.make(dict(zip(names, value, strict=False)) if isinstance(value, list) and len(value) <= len(names) else value)

@@ -104,7 +104,7 @@ def _check_contexts(parameters: list[inspect.Parameter], name: str) -> None:
     """Raises ConfigError for contexts that Python could not pass: the first one gets it, by its name."""
     for each in parameters[:1]:
         if each.kind is each.POSITIONAL_ONLY:
-            raise ConfigError(f"the parameter {each.name!r} of {name!r} is given by its name: write it after the '/'")
+            raise ConfigError(f"the parameter {each.name!r} of {name!r} is passed by keyword, so it must stand after the '/'")
     for each in parameters[1:]:
         if each.default is each.empty:
             words = f"the parameters {parameters[0].name!r} and {each.name!r} of {name!r} are both of type ToolContext"
@@ -126,4 +126,4 @@ def _hints(inner: Any, parameters: list[inspect.Parameter], name: str) -> dict[s
     except NameError as error:
         raise ConfigError(f"an annotation of {name!r} names something that does not exist: {error}") from None
     except (SyntaxError, TypeError) as error:
-        raise ConfigError(f"an annotation of {name!r} is none: {error}") from None
+        raise ConfigError(f"an annotation of {name!r} is not a type: {error}") from None

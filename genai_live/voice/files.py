@@ -80,7 +80,7 @@ class Files:
     ) -> Rates:
         """As ``SoundEnd.open``; once only."""
         if self._thread is not None:
-            raise ConfigError("Files are heard once: make others for another conversation")
+            raise ConfigError("these Files were used before: make new ones for another conversation")
         self._thread = threading.Thread(target=self._run, args=(feed, ended), name=_THREAD, daemon=True)
         self._thread.start()
         return Rates(INPUT_RATE, OUTPUT_RATE)

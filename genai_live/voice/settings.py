@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from genai_live._arguments import came
+from genai_live._validation import spelled
 from genai_live.errors import ConfigError
-from genai_live.types import LiveConnectConfig
+from genai_live.types import AutomaticActivityDetection, GenerationConfig, LiveConnectConfig, RealtimeInputConfig
 from genai_live.types._base import Message
 
 TurnTaking = Literal["automatic", "push_to_talk"]
@@ -48,55 +49,34 @@ def completed(config: LiveConnectConfig | Mapping[str, Any] | None, turn_taking:
     if turn_taking not in _TURN_TAKINGS:
         other = repr(turn_taking) if isinstance(turn_taking, str) else came(turn_taking)
         raise ConfigError(f"must be 'automatic' or 'push_to_talk', not {other}", "turn_taking")
-    given = _fields(config, "config")
-    generation = _fields(_get(given, "generation_config"), "config.generation_config")
-    modalities = _get(given, "response_modalities") or _get(generation, "response_modalities")
+    given = _fields(LiveConnectConfig, config, "config")
+    generation = _fields(GenerationConfig, given.get("generation_config"), "config.generation_config")
+    modalities = given.get("response_modalities") or generation.get("response_modalities")
     if not modalities:
-        _set(given, "response_modalities", ["AUDIO"])
+        given["response_modalities"] = ["AUDIO"]
     elif _names(modalities) != ["AUDIO"]:
         raise ConfigError(f"must be ['AUDIO'] in a conversation, not {_names(modalities)}", "config.response_modalities")
     for name in ("input_audio_transcription", "output_audio_transcription"):
-        if _get(given, name) is None:
-            _set(given, name, {})
-    realtime = _fields(_get(given, "realtime_input_config"), "config.realtime_input_config")
+        given.setdefault(name, {})
+    realtime = _fields(RealtimeInputConfig, given.get("realtime_input_config"), "config.realtime_input_config")
     path = "config.realtime_input_config.automatic_activity_detection"
-    detection = _fields(_get(realtime, "automatic_activity_detection"), path)
-    disabled = _get(detection, "disabled")
+    detection = _fields(AutomaticActivityDetection, realtime.get("automatic_activity_detection"), path)
+    disabled = detection.get("disabled")
     if disabled is not None and bool(disabled) is not (turn_taking == "push_to_talk"):
         words = f"is {disabled}, and turn_taking={turn_taking!r} needs {not disabled}: leave it out"
         raise ConfigError(words, f"{path}.disabled")
     if turn_taking == "push_to_talk":
-        _set(detection, "disabled", True)
-        _set(realtime, "automatic_activity_detection", detection)
-        _set(given, "realtime_input_config", realtime)
+        detection = {**detection, "disabled": True}
+        given["realtime_input_config"] = {**realtime, "automatic_activity_detection": detection}
     return given
 
 
-def _fields(value: Any, path: str) -> dict[str, Any]:
-    """A config, or a part of one, as a dict of its own; what is None in an object was not given."""
+def _fields(cls: type[Message], value: Any, path: str) -> dict[str, Any]:
+    """What is set in a config, or a part of one, under Python's names, and what is not known as it stands."""
     if value is None:
         return {}
-    if isinstance(value, Mapping):
-        return dict(value)
-    if not isinstance(value, Message):
-        raise ConfigError(f"must be a dict or an object of genai_live.types, not {came(value)}", path)
-    held = {name: each for name, each in vars(value).items() if each is not None}
-    return {**held.pop("extra", {}), **held}
-
-
-def _key(fields: Mapping[str, Any], name: str) -> str:
-    """The spelling of a field that the caller uses, in snake_case or camelCase."""
-    camel = name.title().replace("_", "")
-    camel = camel[:1].lower() + camel[1:]
-    return camel if camel in fields else name
-
-
-def _get(fields: Mapping[str, Any], name: str) -> Any:
-    return fields.get(_key(fields, name))
-
-
-def _set(fields: dict[str, Any], name: str, value: Any) -> None:
-    fields[_key(fields, name)] = value
+    known, unknown = spelled(cls, value, path)
+    return {**unknown, **known}
 
 
 def _names(modalities: Any) -> list[str]:

@@ -57,7 +57,7 @@ class Reception:
         if limit is not None and (type(limit) is not int or limit < 1):
             raise ConfigError(f"must be a number of conversations, not {came(limit)}", "limit")
         if store is not None and not isinstance(store, ConversationStore):
-            raise ConfigError(f"must have claim, load, save and release, and {came(store)} has not", "store")
+            raise ConfigError(f"must have the methods claim, load, save and release, not {came(store)}", "store")
         for name, seconds in {"idle_timeout": idle_timeout, "total_timeout": total_timeout}.items():
             if seconds is not None:
                 number_above_0(seconds, name)

@@ -57,7 +57,7 @@ class RedisStore:
             from redis.backoff import NoBackoff
             from redis.retry import Retry
         except ImportError:
-            raise ConfigError(f"takes the package redis: {installing('redis')}", "store") from None
+            raise ConfigError(f"needs the package redis: {installing('redis')}", "store") from None
         try:
             self._redis = redis.Redis.from_url(
                 url,

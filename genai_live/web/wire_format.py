@@ -101,7 +101,7 @@ def _played(message: Mapping[str, Any]) -> Played:
 
 def _seconds(seconds: object) -> float:
     if not isinstance(seconds, (int, float)) or not is_number(seconds) or not 0 <= seconds < float("inf"):
-        raise BadMessage("seconds that are none")
+        raise BadMessage("seconds that are not a number")
     return float(seconds)
 
 

@@ -72,7 +72,7 @@ def _throw_away(context: ssl.SSLContext) -> Tls:
         import trustme
     except ImportError:
         raise ConfigError(
-            f"a certificate for this run takes the package trustme: {installing('emulator')}; or pass tls=(cert, key)",
+            f"a certificate for this run needs the package trustme: {installing('emulator')}; or pass tls=(cert, key)",
             "tls",
         ) from None
     authority = trustme.CA()

@@ -31,7 +31,7 @@ def require_websockets() -> None:
     try:
         import websockets.server  # noqa: F401
     except ImportError:
-        raise ConfigError(f"the emulator takes the package websockets: {installing('emulator')}") from None
+        raise ConfigError(f"the emulator needs the package websockets: {installing('emulator')}") from None
 
 
 class ServerThread:

@@ -62,7 +62,7 @@ class EchoCanceller:
             self._converter = Converter(output_rate)
         except ImportError as error:
             raise DeviceError(
-                f"echo cancellation takes the package pywebrtc-audio: {installing('voice')}"
+                f"echo cancellation needs the package pywebrtc-audio: {installing('voice')}"
                 "; or say echo_cancellation=False (--headset) for a headset"
             ) from error
         self._numpy = numpy

@@ -106,7 +106,7 @@ def portaudio() -> Any:
     try:
         import sounddevice
     except ImportError as error:
-        raise DeviceError(f"sound through devices takes the package sounddevice: {installing('voice')}") from error
+        raise DeviceError(f"sound through devices needs the package sounddevice: {installing('voice')}") from error
     except OSError as error:
         raise DeviceError(_cure(_NO_LIBRARY)) from error
     return sounddevice
