@@ -28,7 +28,7 @@ sound_cards    microphones and loudspeakers: their streams, clocks and echo; a r
 devices        ``Devices``: a microphone and a loudspeaker as an end
 =============  ==========================================================================================
 
-Of the session everything here uses public methods alone; besides, it uses the library's own checks of arguments, deadlines and flags.
+Of the session everything here uses public methods alone; beside it, the library's own checks of arguments, deadlines and flags.
 """
 
 from __future__ import annotations
