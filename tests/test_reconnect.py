@@ -6,6 +6,7 @@ import contextlib
 import json
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,7 +17,8 @@ from websockets.sync.server import ServerConnection
 from genai_live import ApiClient, Live, LiveCallbacks, ReconnectPolicy, Session, types
 from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import LiveProtocol
-from genai_live._network.transport import Transport
+from genai_live._network.dial import Dialler
+from genai_live._network.transport import Transport, TransportLost
 from genai_live._tool_answers import _Answers
 from genai_live.errors import (
     ClosedByServer,
@@ -755,6 +757,41 @@ def test_a_session_that_finds_no_thread_to_reconnect_on_ends_as_its_connection_d
             received_until(session, "reconnected")
         assert session.close_info is not None
         assert session.close_info.sent_by is SentBy.NETWORK
+
+
+def test_a_callback_of_an_end_that_a_dialling_thread_finds_may_close_the_session_without_waiting_for_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of two attempts the first is refused on the thread that dials, and for the second there is no thread."""
+    start, may_drop, waited = threading.Thread.start, threading.Event(), queue.SimpleQueue[float]()
+    attempts = iter([True])
+
+    def one_left(thread: threading.Thread) -> None:
+        if thread.name == "genai-live-dial" and not next(attempts, False):
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    def leg(connection: ServerConnection) -> None:
+        may_drop.wait(PATIENCE)
+        dropped_with("h1")(connection)
+
+    def on_close(_: object) -> None:
+        began = time.monotonic()
+        session.close(timeout=PATIENCE)
+        waited.put(time.monotonic() - began)
+
+    with live_server(Service(leg)) as url:
+        client = client_of(url, shared_reader=True)
+        callbacks = {"on_close": on_close}
+        session = client.live.connect(model=MODEL, reconnect=QUICK, timeout=PATIENCE, callbacks=callbacks)
+        monkeypatch.setattr(threading.Thread, "start", one_left)
+        monkeypatch.setattr(Dialler, "open", unreachable)
+        may_drop.set()
+        assert waited.get(timeout=2 * PATIENCE) < PATIENCE / 2
+
+
+def unreachable(self: Dialler, *_: object) -> None:
+    raise self.failure(TransportLost("no route to host"), Phase.DIALLING)
 
 
 def test_what_a_sender_is_told_first_the_session_says_too() -> None:

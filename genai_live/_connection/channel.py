@@ -133,7 +133,7 @@ class Channel(Generic[ServerMessage]):
         self._handle: str | None = None
         """What the connection of the moment goes on from."""
         self._calling_back: threading.Thread | None = None
-        """The thread that runs the callbacks of an end between two connections; it must not block in receive() either."""
+        """The thread that runs the callbacks of a connection's end: it must not wait in receive() or close()."""
         self._connection: Connection[ServerMessage] = Connection(plan, self.delivery, new_reader(), self)
 
     # For the session. Any thread.
@@ -373,8 +373,11 @@ class Channel(Generic[ServerMessage]):
         logger.info("%s; the next attempt follows in %.1f s", info, following.pause)
         if ended.failure is None or lost:
             self._announce_lost(info, lost)
-        self._calling_back = None
-        return self._begin_attempt(ended)
+        self._calling_back = None  # before: the attempt may end, and call back, on another thread
+        if self._begin_attempt(ended):
+            return True
+        self._calling_back = threading.current_thread()
+        return False
 
     def look_ahead(self, now: float) -> float:
         """Replaces a connection that the service is about to end: between turns, or when no time is left to wait for that.
