@@ -153,7 +153,7 @@ def test_a_defect_in_one_connection_ends_it_and_no_other(where: str) -> None:
             bad.do_on_wanted = lambda: None if bad.over else broken()
         bad.needs_attention = True
         bad.peer.send(b"x")
-        reader.wake()
+        reader.attend(bad)
         assert bad.retired.wait(PATIENCE)
         assert isinstance(bad.failures[0], ZeroDivisionError)
         assert bad.retirements == 1
@@ -166,7 +166,7 @@ def test_a_descriptor_that_is_gone_ends_the_connection_and_no_other() -> None:
         assert is_served(bad)  # so it is registered by now
         bad.registered = 0  # the reader will try to register what is registered
         bad.needs_attention = True
-        reader.wake()
+        reader.attend(bad)
         assert bad.retired.wait(PATIENCE)
         assert is_served(good)
 
@@ -175,7 +175,7 @@ def test_a_time_that_is_due_is_kept_and_infinity_is_no_error() -> None:
     stub = Stub()
     with reading(stub) as reader:
         stub.do_on_time = lambda now: now + 0.01
-        reader.wake()
+        reader.attend(stub)
         for _ in range(5):
             assert stub.timed.acquire(timeout=PATIENCE)
         stub.do_on_time = lambda now: 1e300
@@ -451,13 +451,13 @@ def test_who_was_read_before_is_never_the_one_too_many() -> None:
         watched = [0]
         paused.wanted = lambda: ENDED if paused.over else watched[0]  # type: ignore[method-assign]
         paused.needs_attention = True
-        reader.wake()
+        reader.attend(paused)
         beyond = Stub()
         reader.start(beyond, Deadline(PATIENCE))
         assert is_served(beyond)
         watched[0] = selectors.EVENT_READ
         paused.needs_attention = True
-        reader.wake()
+        reader.attend(paused)
         assert beyond.retired.wait(PATIENCE)
         assert all(is_served(stub) for stub in stubs)
 
@@ -473,7 +473,7 @@ def test_a_descriptor_that_somebody_closed_ends_its_own_connection_and_no_other(
             assert is_served(stub)
         for stub in bad:
             stub.socket.close()
-        reader.wake()
+        reader.attend(bad[0])
         for stub in bad:
             assert stub.retired.wait(PATIENCE)
             assert isinstance(stub.failures[0], OSError)

@@ -490,7 +490,7 @@ def test_a_page_that_leaves_while_another_thread_writes_is_answered_by_that_one(
         with line._write_lock:
             peer.sendall(frames.close_frame(1000))
             until(lambda: line._close is not None)
-            assert not line.is_over.wait(0.05), "its answer was not written"
+            assert not line.wait(0.05), "its answer was not written"
         line._flush()  # as whoever has written does
         assert close_code(all_of_now(peer)) == 1000
 

@@ -1,4 +1,7 @@
-"""A message's way from its frame to who waits for it: the queue of the receiver, the callbacks. Runs on the reader thread."""
+"""A message's way from its frame to who waits for it: the queue of the receiver, the callbacks.
+
+Runs on the reader thread; an end that comes while dialling is delivered by the thread that dials.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +29,16 @@ wire_log = logging.getLogger("genai_live.wire")
 
 _SETUP = State.SETUP
 """Asked of an Enum's class, a member takes time in every message (docs/performance.md)."""
-FEW = 32
-"""The part of the queue's bound up to which messages wait as objects, and later ones as the bytes that they came in: a message of
-many small parts takes 10 to 30 times as much as an object. Who is so far behind has it decoded twice."""
+OBJECTS_PART = 32
+"""Messages wait as objects in up to this part of the queue's bound. Beyond it they wait as the bytes that they came in, and are
+decoded again when they are taken: a message of many small parts takes 10 to 30 times as much as objects."""
 ERROR_BYTES = 1024
 """Bytes that a message which could not be decoded costs beside those of any other: it waits as an object, with its error."""
 TURN_BYTES = 2048
 """Bytes that the end of a turn costs beside those of any other message: the record of its question (sys.getsizeof, 3.11)."""
 CALL_BYTES = 384
 """Bytes that it costs to know of an open call: its id, in the table of all and in its question's."""
+_TOO_MANY_OBJECTS = "it holds so many values that they would take more than twice max_message_bytes (http_options)"
 CALLBACK_BACKLOG_BYTES = 256 * 1024
 """Bytes kept for a receiver when ``on_message`` has seen them: 4 s of speech, and not 64 MiB in every session."""
 
@@ -75,7 +79,7 @@ class Delivery(Generic[ServerMessage]):
         self._owner = owner
         self._queue_bytes = queue_bytes
         self._on_message = callbacks.on_message
-        self._few = queue_bytes // FEW
+        self._object_bytes = queue_bytes // OBJECTS_PART
         self._most_decoded = 2 * max_message_bytes
         """Bytes that one message may take, with its objects."""
         self._waiting = 0
@@ -122,7 +126,7 @@ class Delivery(Generic[ServerMessage]):
         kept: ServerMessage | bytes | bytearray = message
         if message.decode_error is not None:
             size += ERROR_BYTES
-        elif self._waiting >= self._few or (size > self._few and _json.objects_bytes(payload) > size):
+        elif self._waiting >= self._object_bytes or (size > self._object_bytes and _json.objects_bytes(payload) > size):
             kept = payload
         call: LiveServerToolCall | None = message.__dict__.get("tool_call")
         if call is not None:
@@ -262,7 +266,7 @@ class Delivery(Generic[ServerMessage]):
         dispatcher, size = self.dispatcher, len(payload) + ITEM_BYTES + (TURN_BYTES if mark.ends else 0)
         if message.decode_error is not None:
             size += ERROR_BYTES
-        elif dispatcher.callbacks.executor is not None and dispatcher.waiting_bytes + size > self._few:
+        elif dispatcher.callbacks.executor is not None and dispatcher.waiting_bytes + size > self._object_bytes:
             dispatcher.call(on_message, later=partial(self.inbox.decoded, payload, mark), size=size)
             return
         dispatcher.call(on_message, message, size=size)
@@ -281,9 +285,6 @@ class Delivery(Generic[ServerMessage]):
                 " (http_options queue_bytes)",
                 self._queue_bytes,
             )
-
-
-_TOO_MANY_OBJECTS = "it holds so many values that they would take more than twice max_message_bytes (http_options)"
 
 
 def _is_only_setup(message: Any) -> bool:

@@ -81,8 +81,6 @@ class Reader:
         self._new: deque[Readable] = deque()
         self._asking: deque[Readable] = deque()
         """Connections that are to be looked at: one that asks costs the others nothing."""
-        self._everybody = False
-        """True when all of them are."""
         self._start_lock = threading.RLock()
         """Guards ``_thread``, ``_wake_writer`` and ``timetable``: a reader about to end, and something about to come. Reentrant,
         because a signal handler may cancel a stream."""
@@ -125,11 +123,6 @@ class Reader:
     def attend(self, connection: Readable) -> None:
         """Makes the loop look at this connection now. Any thread, never blocks."""
         self._asking.append(connection)
-        self._wake()
-
-    def wake(self) -> None:
-        """Makes the loop look at every connection now. Any thread, never blocks."""
-        self._everybody = True
         self._wake()
 
     def take(self, connection: Readable) -> None:
@@ -245,12 +238,8 @@ class Reader:
         while self._new:
             yield self._new.popleft()
 
-    def take_asking(self, connections: Iterable[Readable]) -> Iterator[Readable]:
-        """Those of the connections that are to be looked at."""
-        if self._everybody:
-            self._everybody = False
-            self._asking.clear()
-            yield from connections
+    def take_asking(self) -> Iterator[Readable]:
+        """Connections that are to be looked at."""
         while self._asking:
             yield self._asking.popleft()
 
@@ -357,7 +346,7 @@ class _Loop:
             self._connections[connection] = looked_at[connection] = None
             if len(self._connections) > self._most:
                 connection.fail(TooManyConnections(self._most))
-        looked_at.update(dict.fromkeys(self._reader.take_asking(self._connections)))
+        looked_at.update(dict.fromkeys(self._reader.take_asking()))
         looked_at.update(dict.fromkeys(self._dues.take(now)))
         for connection in looked_at:
             if connection in self._connections:

@@ -15,6 +15,7 @@ from genai_live.cli.usage import MisunderstoodError, check_writable, file, word
 from genai_live.cli.view import said
 from genai_live.voice import Conversation, ConversationState, Devices, Ended, Event, Latencies, Level
 from genai_live.voice.events import to_dict
+from genai_live.voice.recorder import transcript_beside
 
 ALONE: dict[str, object] = {
     "push_to_talk": False, "half_duplex": False, "headset": False,
@@ -54,7 +55,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     if arguments.push_to_talk and not sys.stdin.isatty():
         raise MisunderstoodError("--push-to-talk needs a keyboard, and stdin is not a terminal")
     if arguments.record is not None:
-        for each in (arguments.record, arguments.record.with_suffix(".jsonl")):
+        for each in (arguments.record, transcript_beside(arguments.record)):
             check_writable(each, force=arguments.force)
     tools = own_tools.load(arguments.tool)
     config = setup_options.config(arguments, {})

@@ -28,14 +28,12 @@ class Answer:
     """Messages with a report of usage."""
     generated: bool = False
     """True when the service has made all of it."""
-    over: bool = False
-    """True when the service has ended its turn, or nothing of it can come any more."""
     cut: bool = False
     """True when it was cut short: by the user's speech, the button, or this program."""
     flows: bool = False
     """True while the service is making it: it has said something, and neither that this is all nor a call since."""
     calls: bool = False
-    """True while functions run, and nothing was said since."""
+    """True while functions run, and no sound has come since; words of what was said before may."""
     is_audible: bool = False
     """True once some of its sound was louder than silence."""
     heard_until: float = 0.0

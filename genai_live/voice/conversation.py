@@ -167,7 +167,9 @@ class Conversation:
         history: Any = None,
         extra_setup: Mapping[str, Any] | None = None,
     ) -> Conversation:
-        """Opens the end and a session of its own, and begins to talk. Blocks; Ctrl-C gives up.
+        """Opens the end and a session of its own, and begins to talk.
+
+        Blocks until the end has sound (``Devices``: 6.5 s at most), then up to ``timeout`` for the session; Ctrl-C gives up.
 
         The config is completed: AUDIO, transcripts of both sides, and for ``push_to_talk`` no detection of speech by the
         service. It has no thread of its own, so that hundreds share one reader (``Client(shared_reader=True)``). What is not
@@ -179,12 +181,13 @@ class Conversation:
             model: The model's name.
             config: As for ``Live.connect``.
             turn_taking: ``"automatic"``: the service hears when the user speaks; ``"push_to_talk"``: a button says it.
-            half_duplex: As above.
+            half_duplex: True sends nothing of the microphone while the answer is heard, and 0.2 s longer, against echo.
             run_tools: As for ``Live.connect``; each change of a run is the event ToolRunChanged.
             reconnect: As for ``Live.connect``.
-            record: As above.
-            levels: As above.
-            on_event: As above.
+            record: Path of a stereo WAV to write, and the transcript beside it, or a Recorder: as of the class.
+            levels: True adds the event Level, ten times a second.
+            on_event: Called with each event, in order, in the place of iteration, on the thread that brought it: it must not
+                block.
             on_message: Called with each message of the session after the conversation has taken it, on the session's thread: it
                 must not block.
             timeout: Seconds for connecting.
@@ -295,7 +298,7 @@ class Conversation:
         self._recorder = None if record is None else recorder_of(record)
         self._audience = Audience(self._end, self._on_event, self._recorder)
         try:
-            rates = self._end.open(self._microphone.hear, self._control, self._note_end)
+            rates = self._end.open(self._microphone.hear, self._control, self._end_hung_up)
         except BaseException:
             self._give_up_recording()
             raise
@@ -374,13 +377,13 @@ class Conversation:
         if isinstance(error, SessionClosed):
             self._error = error
         elif isinstance(error, SoundSourceError):  # nothing of the microphone is sent any more
-            self._note_end(error)
+            self._end_hung_up(error)
 
     def _note_close(self, info: CloseInfo) -> None:
         self._close_info = info
         self._close_soon()
 
-    def _note_end(self, error: Exception | None) -> None:
+    def _end_hung_up(self, error: Exception | None) -> None:
         """The end has nothing more to say."""
         self._error = self._error or error
         self._close_soon()
@@ -414,7 +417,7 @@ class Conversation:
         self._mailbox.post(act)
 
     def _handle(self, act: Callable[[float], object]) -> None:
-        if self._stopped and act != self._tell_end:
+        if self._stopped and act != self._tell_ended:
             return
         now = time.monotonic() - self._zero
         try:
@@ -452,9 +455,9 @@ class Conversation:
     def _handle_look(self, now: float) -> None:
         played = self._mouth.played
         self._dialogue.look(now, played, self._mouth.flushes)
-        self._note_heard(now, played)
+        self._record_heard(now, played)
 
-    def _note_heard(self, now: float, played: float) -> None:
+    def _record_heard(self, now: float, played: float) -> None:
         """What was heard since it was last noted goes to meter and recorder."""
         if self._levels or self._recorder is not None:
             heard = self._mouth.take_heard(played, cutting=self._dialogue.playback.is_cutting)
@@ -469,7 +472,7 @@ class Conversation:
             self._session.call_later(METER, self._meter)
 
     def _tell_levels(self, now: float) -> None:
-        self._note_heard(now, self._mouth.played)
+        self._record_heard(now, self._mouth.played)
         self._audience.tell(Level(now, self._microphone.level, loudness(self._metered)))
         self._metered = b""
 
@@ -663,7 +666,7 @@ class Conversation:
         try:
             self._close_all(deadline)
         finally:
-            self._post(self._tell_end)
+            self._post(self._tell_ended)
 
     def _close_all(self, deadline: Deadline) -> None:
         self._post(self._stop)
@@ -682,7 +685,7 @@ class Conversation:
         if self._recorder is not None:
             self._recorder.close()
 
-    def _tell_end(self, now: float) -> None:
+    def _tell_ended(self, now: float) -> None:
         self._audience.end(Ended(now, self._close_info, self._error))
 
     def _stop(self, now: float) -> None:
@@ -691,7 +694,7 @@ class Conversation:
             info = self._close_info  # None where this conversation ends the session, or leaves it open
             lost = None if info is None or info.sent_by is SentBy.CLIENT else info
             self._dialogue.end(now, played, self._mouth.flushes, lost)
-            self._note_heard(now, played)
+            self._record_heard(now, played)
             self._audience.record(self.transcript)
         finally:
             self._stopped = True

@@ -160,7 +160,7 @@ class Dialogue:
         if message.reconnecting is not None:
             self._lose_connection(message.reconnecting.close_info, now, turn_lost=message.reconnecting.turn_lost)
         elif message.reconnected is not None:
-            self._go_on(now, state_restored=message.reconnected.state_restored, turn_lost=message.reconnected.turn_lost)
+            self._reconnect(now, state_restored=message.reconnected.state_restored, turn_lost=message.reconnected.turn_lost)
         if message.voice_activity is not None and not self._has_button:
             self._note_activity(message.voice_activity.voice_activity_type, now)
         content = message.server_content
@@ -174,7 +174,7 @@ class Dialogue:
             self._note_usage(message)
         turn_complete = content is not None and content.turn_complete is True
         if message.ends_turn or turn_complete or (content is not None and content.generation_complete):
-            self._note_end(now, turn_complete=turn_complete, ends_turn=message.ends_turn)
+            self._note_end_of_turn(now, turn_complete=turn_complete, ends_turn=message.ends_turn)
 
     def press(self, now: float) -> None:
         """The button was pressed: what is heard of an answer stops here, without waiting for the service."""
@@ -229,7 +229,7 @@ class Dialogue:
             self._end_answer(self._answer)
         for answer in tuple(self._ending):
             answer.cut = answer.cut or answer.heard < answer.seconds
-            self._tell_end(answer, now)
+            self._tell_turn_ended(answer, now)
         self._owed = None
         self._move(Cause.ENDED, now)
 
@@ -410,7 +410,7 @@ class Dialogue:
         if answer is not None:
             answer.reports.append(message)
 
-    def _note_end(self, now: float, *, turn_complete: bool, ends_turn: bool) -> None:
+    def _note_end_of_turn(self, now: float, *, turn_complete: bool, ends_turn: bool) -> None:
         answer = self._answer
         if answer is not None:
             answer.latest = now
@@ -431,7 +431,7 @@ class Dialogue:
             self._end_answer(self._answer)
 
     def _end_answer(self, answer: Answer) -> None:
-        answer.over = self._user_is_done = True
+        self._user_is_done = True
         self._answer = None
         self._complete_sound(answer)
         self._ending.append(answer)
@@ -445,17 +445,18 @@ class Dialogue:
             self.playback.look(*self._mouth.flush())
         self._sound_is_open = False
         answer = self._answer
+        more_comes = by_service or (answer is not None and answer.flows)
         hit = [each for each in self._unheard() if any(stretch in cut for stretch in each.stretches)]
-        if answer is not None and not answer.cut and (by_service or answer.flows):
+        if answer is not None and not answer.cut and more_comes:
             hit = hit or [answer]
             answer.cut = True
         if by_service or answer is not None:
             self._leftovers.expect_end()
-        if by_service or (answer is not None and answer.flows):
+        if more_comes:
             self._leftovers.expect(now, by_service=by_service, asked=self._asked is not None)
         if hit:
             self._note_cut(hit, now, cause)
-        if answer is not None and not by_service and not answer.flows:
+        if answer is not None and not more_comes:
             self._end_answer(answer)
         if self._cut is not None and not self.playback.is_cutting:
             self._tell_cut(now)
@@ -495,10 +496,10 @@ class Dialogue:
                 if stretch.heard > 0 and not stretch.started:
                     stretch.started = True
                     began = now - (played - stretch.begin)
-                    self._note_heard(answer, max(began, answer.watch.seen("first_sound") or 0.0), now)
+                    self._note_first_heard(answer, max(began, answer.watch.seen("first_sound") or 0.0), now)
             answer.note_heard(now)
 
-    def _note_heard(self, answer: Answer, began: float, now: float) -> None:
+    def _note_first_heard(self, answer: Answer, began: float, now: float) -> None:
         answer.watch.note("first_played", began)
         if answer.model is not None and answer.model.heard is None:
             answer.model.begin, answer.model.heard = began, 0.0
@@ -521,10 +522,10 @@ class Dialogue:
                 self._end_answer(answer)
         for each in tuple(self._ending):
             if each.settled and each.looked:
-                self._tell_end(each, now)
+                self._tell_turn_ended(each, now)
             each.looked = True
 
-    def _tell_end(self, answer: Answer, now: float) -> None:
+    def _tell_turn_ended(self, answer: Answer, now: float) -> None:
         self._ending.remove(answer)
         model = answer.model
         if model is not None:
@@ -568,20 +569,17 @@ class Dialogue:
         answer = self._answer
         return self._asked is not None if answer is None else not (answer.generated or answer.cut)
 
-    def _go_on(self, now: float, *, state_restored: bool, turn_lost: bool) -> None:
+    def _reconnect(self, now: float, *, state_restored: bool, turn_lost: bool) -> None:
         self._move(Cause.BACK, now)
         self._tell(Reconnected(now, state_restored))
         if turn_lost and self._lost is not None:
             self._lose_answer(self._lost, now)
-        restored: list[tuple[Callable[[], object], Cause]] = [
-            (lambda: self.pressed, Cause.SPEECH_BEGAN),
-            (lambda: self._owed is not None, Cause.ASKED),
-            (lambda: self.is_playing, Cause.SOUND_HEARD),
-        ]
-        for true, cause in restored:
-            if true():
-                self._move(cause, now)
-                return
+        if self.pressed:
+            self._move(Cause.SPEECH_BEGAN, now)
+        elif self._owed is not None:
+            self._move(Cause.ASKED, now)
+        elif self.is_playing:
+            self._move(Cause.SOUND_HEARD, now)
 
     # The state.
 

@@ -27,13 +27,18 @@ WRITE_EVERY = 0.25
 """Seconds between two writes: what a killed process has not written yet, beside ``SETTLE``."""
 SETTLE = 0.5
 """Seconds after which nothing is said any more to have been heard then: chunks wait for the network, looks for their turn."""
-TRANSCRIPT = ".jsonl"
+_JSON_LINES = ".jsonl"
 """What the transcript's file name ends in, and the recording's must not."""
 CLOSE_WITHIN = 2.0
 """Seconds that the last write has: a disk that hangs keeps nobody for longer."""
 _JITTER = 0.25
 """Seconds that sound may come late, or early, and still follows what came before without a gap."""
 _THREAD = "genai-live-recorder"
+
+
+def transcript_beside(sound: Path) -> Path:
+    """Where the transcript of a recording is written."""
+    return sound.with_suffix(_JSON_LINES)
 
 
 class Recorder(Protocol):
@@ -229,11 +234,11 @@ class FileRecorder(_Threaded):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         super().__init__()
         name = file_path(path, "record")
-        if name.lower().endswith(TRANSCRIPT):
-            raise ConfigError(f"names the sound, as call.wav does: the transcript beside it ends in {TRANSCRIPT}", "record")
+        if name.lower().endswith(_JSON_LINES):
+            raise ConfigError(f"names the sound, as call.wav does: the transcript beside it ends in {_JSON_LINES}", "record")
         self._sound = GrowingWav(name, RATE, 2)
         try:
-            self._transcript = GrowingLines(str(Path(name).with_suffix(TRANSCRIPT)))
+            self._transcript = GrowingLines(str(transcript_beside(Path(name))))
         except ConfigError:
             self._sound.discard()
             raise

@@ -105,15 +105,19 @@ class BrowserEnd:
         self._start: Start | None = None
         self._started = Flag()
         """Set when the page has said its first words, or has gone."""
-        self._is_open = self.holds = False
-        """The last: while a conversation that fails to open leaves the page to another one, ``close`` does nothing."""
+        self._is_open = False
+        """True once a conversation has begun on it."""
+        self.holds = False
+        """True while a conversation that fails to open leaves the page to another one: ``close`` does nothing."""
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
         self._ended: Callable[[Exception | None], None] | None = None
         self._asking_lock = threading.Lock()
         """Guards the two below: a worker leaves between two questions."""
-        self.asks = self._takes_no_more = False
-        """The first: from a question that the page typed, or its button, until the conversation has told of it."""
+        self.asks = False
+        """True from a question that the page typed, or its button, until the conversation has told of it."""
+        self._takes_no_more = False
+        """True when this worker leaves: no question begins any more."""
         self._end_lock = threading.Lock()
         """Guards the two below: the conversation may begin while the page goes."""
         self._gone = False

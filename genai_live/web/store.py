@@ -42,7 +42,11 @@ class StoredConversation:
 
 @runtime_checkable
 class ConversationStore(Protocol):
-    """Keeps conversations by their ids; each has one owner at a time. Usable from many threads."""
+    """Keeps conversations by their ids; each has one owner at a time. Usable from many threads.
+
+    What a method raises is logged, and nobody stops talking for it. A store may also have ``claim_all(claims, lease)``, of pairs
+    (id, owner), and ``load_all(ids)``: lists of what ``claim`` and ``load`` return, in one exchange.
+    """
 
     def claim(self, id: str, owner: str, lease: float) -> bool:
         """Makes ``owner`` the owner for ``lease`` seconds from now, or prolongs it; False while there is another one."""

@@ -150,11 +150,6 @@ class VisitorSocket:
         """As of ``Line``. The reading thread does not wait: it would wait for itself."""
         return self._reader.is_current or self._retired.wait(timeout)
 
-    @property
-    def is_over(self) -> Flag:
-        """Set when the socket was released."""
-        return self._retired
-
     # ``Readable``: the reading thread.
 
     @property
