@@ -102,6 +102,24 @@ def test_sound_and_what_the_visitor_does_come_in_their_order(kind: Callable[[dic
 
 
 @KINDS
+def test_a_page_is_left_to_another_attempt_to_open_and_closed_when_one_that_is_open_has_ended(
+    kind: Callable[[dict[str, Any], Reader], Any],
+) -> None:
+    with visitors(kind) as come:
+        end, page = come()
+        end.hold()
+        Ears(end)
+        end.close(0.0)  # of an attempt that failed
+        Ears(end)
+        end.play(bytes(480))
+        end.close(PATIENCE)  # of the next one, which had succeeded and ended before anybody knew
+        assert page.comes("started")
+        assert not end.is_gone
+        end.release()
+        assert page.close_code == 1000
+
+
+@KINDS
 def test_a_page_that_stops_or_goes_ends_the_conversation_once(kind: Callable[[dict[str, Any], Reader], Any]) -> None:
     with visitors(kind) as come:
         ways: list[Callable[[Page], object]] = [

@@ -114,7 +114,6 @@ ELSEWHERE: dict[str, str] = {
     "notebook/cells": "test_notebook",
     "notebook/comm_socket": "test_voice_widget test_jupyter",
     "notebook/door": "test_voice_widget",
-    "notebook/held_end": "test_voice_widget",
     "notebook/page": "test_voice_widget test_jupyter",
     "notebook/script": "test_voice_widget",
     "notebook/showing": "test_notebook",

@@ -5,7 +5,6 @@ A map, from the bottom up:
 ============  ========================================================================================
 surface       where a turn is shown while it comes: below a notebook's cell, or as text in a terminal
 showing       ``show``: asks so that the answer is seen while it comes
-held_end      an end of sound that its conversation closes only once it is open
 door          the way from a page straight to the kernel: a WebSocket server on a thread of its own
 comm_socket   the last way, through Jupyter's own messages
 script        the widget's script, with the element of ``genai_live.web`` in it

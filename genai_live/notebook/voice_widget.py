@@ -20,7 +20,6 @@ from genai_live._extras import installing
 from genai_live.audio import OUTPUT_RATE, Audio
 from genai_live.errors import ConfigError, LiveError, ReceiveTimeout
 from genai_live.notebook import cells
-from genai_live.notebook.held_end import HeldEnd
 from genai_live.voice import Conversation, Event, MemoryRecorder, TurnEnded, Utterance
 from genai_live.voice.settings import Settings, completed
 from genai_live.web import BrowserEnd
@@ -224,17 +223,18 @@ class VoiceWidget:
         if self._conversation is not None:  # of a page that has just gone
             with contextlib.suppress(ReceiveTimeout):
                 self._conversation.wait(_LEAVING)
-        held = HeldEnd(end)
+        end.hold()
         try:
-            conversation = self._converse(held)
+            conversation = self._converse(end)
         except LiveError as error:
             end.refuse("notebook", f"{error}")
+            end.release()
             end.close(_GOODBYE)
         else:
-            held.let_go()
+            end.release()
             conversation.wait()
 
-    def _converse(self, end: HeldEnd) -> Conversation:
+    def _converse(self, end: BrowserEnd) -> Conversation:
         """Opens a conversation with the page."""
         recorder = MemoryRecorder(KEPT)
         options: dict[str, Any] = {"half_duplex": self._half_duplex, "record": recorder, "on_event": self._hear}

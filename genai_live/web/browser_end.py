@@ -107,8 +107,6 @@ class BrowserEnd:
         """Set when the page has said its first words, or has gone."""
         self._is_open = False
         """True once a conversation has begun on it."""
-        self.holds = False
-        """True while a conversation that fails to open leaves the page to another one: ``close`` does nothing."""
         self._feed: Callable[[bytes], None] | None = None
         self._control: Callable[[Control], None] | None = None
         self._ended: Callable[[Exception | None], None] | None = None
@@ -119,10 +117,14 @@ class BrowserEnd:
         self._takes_no_more = False
         """True when this worker leaves: no question begins any more."""
         self._end_lock = threading.Lock()
-        """Guards the two below: the conversation may begin while the page goes."""
+        """Guards the four below: the conversation may begin, or end, while the page goes."""
         self._gone = False
         self._error: Exception | None = None
-        self.close_code = NORMAL
+        self._is_held = False
+        """True while a conversation is opened on it, which may fail and leave the page to another one."""
+        self._close_wanted: float | None = None
+        """The time for closing that was given meanwhile."""
+        self._close_code = NORMAL
         """How ``close`` says goodbye; ``FAILED`` tells the page that it was the server's fault."""
         self._ends = False
         """True when the conversation has ended, and its last event, which says why, is on its way."""
@@ -157,7 +159,7 @@ class BrowserEnd:
         with self._end_lock:
             if self._gone:
                 raise DeviceError("the page has gone before the conversation began") from self._error
-            self._ended = ended
+            self._ended, self._close_wanted = ended, None
             is_first, self._is_open = not self._is_open, True
             self._hours = self._open_hours(time.monotonic())
         if is_first:
@@ -226,7 +228,7 @@ class BrowserEnd:
             self._ends = True
         elif isinstance(event, Ended):
             self._ends = False
-            self.close_code = NORMAL if event.error is None else FAILED
+            self._close_code = NORMAL if event.error is None else FAILED
             self.close(0.0)
         if self.on_shown is not None:
             self.on_shown(event)
@@ -236,12 +238,16 @@ class BrowserEnd:
 
         Of a conversation that has ended the last event goes out first: the goodbye follows it.
         """
-        if self._ends or self.holds:
+        if self._ends:
             return
-        if self.close_code == FAILED:
+        with self._end_lock:
+            if self._is_held:
+                self._close_wanted = timeout
+                return
+        if self._close_code == FAILED:
             self.refuse("server", wire_format.TROUBLE, FAILED)
         else:
-            self.end(self.close_code)
+            self.end(self._close_code)
         if timeout > 0 and not self._is_let_go:
             self._line.wait(timeout)
 
@@ -251,6 +257,17 @@ class BrowserEnd:
     def is_gone(self) -> bool:
         """True when the page has gone, or was let go."""
         return self._gone
+
+    def hold(self) -> None:
+        """Until ``release`` a close is remembered and not done: an attempt to open a conversation may be followed by another."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """A conversation is open, or the page was told why not: closes now, if that was wanted meanwhile."""
+        with self._end_lock:
+            self._is_held, wanted = False, self._close_wanted
+        if wanted is not None:
+            self.close(wanted)
 
     def wait_gone(self, timeout: float) -> bool:
         """True when the page goes within so many seconds. Blocks."""

@@ -40,7 +40,7 @@ from genai_live.web.line import Line
 from genai_live.web.store import ConversationStore, StoredConversation
 from genai_live.web.tokens import Tickets
 from genai_live.web.unheard import missing
-from genai_live.web.wire_format import FAILED, FULL, MOVING, NORMAL, REFUSED, TROUBLE, Start
+from genai_live.web.wire_format import FAILED, FULL, MOVING, REFUSED, TROUBLE, Start
 
 logger = logging.getLogger("genai_live")
 
@@ -228,11 +228,9 @@ class Visit:
             self.refuse(BUSY)
             self._finish()
             return
-        self.end.close_code, self.end.holds = FAILED, True  # until the conversation is there
-        try:
-            self.conversation = self._gone_on(keeper.load(place)) if comes_back else self._connect()
-        finally:
-            self.end.close_code, self.end.holds = NORMAL, False
+        self.end.hold()
+        self.conversation = self._gone_on(keeper.load(place)) if comes_back else self._connect()
+        self.end.release()
         if self.conversation.state is ConversationState.ENDED:  # it ended before it was noted here
             self._save()
         keeper.changed(place)
