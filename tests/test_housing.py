@@ -83,7 +83,7 @@ ELSEWHERE: dict[str, str] = {
     "voice/states": "test_voice_dialogue",
     "voice/sound_cards/card_clock": "test_timeline",
     "voice/sound_cards/conversion": "test_drift test_echo",
-    "voice/sound_cards/heard": "test_voice_blocks",
+    "voice/sound_cards/playback_position": "test_voice_blocks",
     "voice/sound_cards/rhythm": "test_voice_blocks",
     "voice/sound_cards/streams": "test_devices",
     "voice/transcript": "test_voice_dialogue",

@@ -6,7 +6,7 @@ from collections import deque
 
 import pytest
 
-from genai_live.voice.sound_cards.heard import Heard
+from genai_live.voice.sound_cards.playback_position import PlaybackPosition
 from genai_live.voice.sound_cards.rhythm import REMEMBERED, Rhythm
 from genai_live.voice.sound_cards.streams import Block, whole_quanta
 
@@ -41,26 +41,26 @@ def block(answer: int, at: float, flushes: int = 0) -> Block:
 
 def test_what_is_on_its_way_counts_when_its_last_sample_was_heard() -> None:
     blocks = deque([block(240, 1.0), block(120, 1.01)])
-    heard = Heard(blocks, RATE)
+    position = PlaybackPosition(blocks, RATE)
     for now, frames in ((1.0, 0), (1.009, 0), (1.0101, 240), (1.0149, 240), (1.0151, 360)):
-        heard.look(now)
-        assert heard.frames == frames
+        position.look(now)
+        assert position.frames == frames
 
 
 def test_a_flush_counts_with_the_first_block_behind_it_and_after_all_that_was_given_before() -> None:
     blocks = deque([block(240, 1.0), block(0, 1.01, flushes=1), block(240, 1.02, flushes=1)])
-    heard = Heard(blocks, RATE)
-    heard.look(1.009)
-    assert (heard.frames, heard.flushes) == (0, 0)
-    heard.look(1.0101)
-    assert (heard.frames, heard.flushes) == (240, 1)
+    position = PlaybackPosition(blocks, RATE)
+    position.look(1.009)
+    assert (position.frames, position.flushes) == (0, 0)
+    position.look(1.0101)
+    assert (position.frames, position.flushes) == (240, 1)
 
 
 def test_every_block_is_passed_on_once_whoever_looks() -> None:
     blocks = deque([block(240, 1.0)])
-    heard = Heard(blocks, RATE)
-    heard.look(0.0)
+    position = PlaybackPosition(blocks, RATE)
+    position.look(0.0)
     blocks.append(block(0, 1.01))
-    heard.look(0.0)
-    heard.look(0.0)
-    assert [each.at for each in heard.passed] == [1.0, 1.01]
+    position.look(0.0)
+    position.look(0.0)
+    assert [each.at for each in position.passed] == [1.0, 1.01]

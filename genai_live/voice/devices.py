@@ -14,9 +14,9 @@ from genai_live.audio import INPUT_RATE, SAMPLE_BYTES, Resampler
 from genai_live.errors import ConfigError, DeviceError
 from genai_live.voice.sound_cards.echo import EchoCanceller
 from genai_live.voice.sound_cards.forms import NAMES, Form, Side, form_of, portaudio
-from genai_live.voice.sound_cards.heard import Heard
 from genai_live.voice.sound_cards.leaving import leaving
-from genai_live.voice.sound_cards.streams import Block, Loudspeaker, Microphone, mono
+from genai_live.voice.sound_cards.playback_position import PlaybackPosition
+from genai_live.voice.sound_cards.streams import Block, InputStream, OutputStream, mono
 from genai_live.voice.sound_cards.watch import Watch
 from genai_live.voice.sound_end import Control, Rates
 
@@ -111,10 +111,10 @@ class Devices:
         self._failure: DeviceError | None = None
         self._feed: Callable[[bytes], None] = _nobody
         self._ended: Callable[[Exception | None], None] = _nobody
-        self._microphone: Microphone | None = None
-        self._loudspeaker: Loudspeaker | None = None
+        self._input: InputStream | None = None
+        self._output: OutputStream | None = None
         self._echo: EchoCanceller | None = None
-        self._heard: Heard | None = None
+        self._position: PlaybackPosition | None = None
         self._to_input: Resampler | None = None
         self._counts: dict[str, Any] = {"blocks_heard": 0, "blocks_played": 0, "overflows": 0, "underflows": 0}
 
@@ -142,8 +142,8 @@ class Devices:
         except BaseException:  # Ctrl-C
             self.close(_CLOSING)
             raise
-        if self._failure is None and in_time and self._loudspeaker is not None:
-            return Rates(INPUT_RATE, self._loudspeaker.form.rate)
+        if self._failure is None and in_time and self._output is not None:
+            return Rates(INPUT_RATE, self._output.form.rate)
         self.close(_CLOSING)
         raise self._failure or DeviceError(
             f"the driver of the sound card did not answer within {_OPENING:g} s; connect it anew, or choose another"
@@ -155,32 +155,32 @@ class Devices:
         Raises:
             EndFull: ten minutes of sound wait already.
         """
-        if self._loudspeaker is not None and not self._stop.is_set():
-            self._loudspeaker.play(pcm)
+        if self._output is not None and not self._stop.is_set():
+            self._output.play(pcm)
 
     def end_of_answer(self) -> None:
         """Nothing: silence is played when nothing waits."""
 
     def flush(self) -> None:
         """Silence begins with the next block; what the sound card has already is still heard."""
-        if self._loudspeaker is not None:
-            self._loudspeaker.flush()
+        if self._output is not None:
+            self._output.flush()
 
     @property
     def played(self) -> float:
         """Seconds of what was given to ``play`` that came out of the loudspeaker, by the sound card's clock, in whole blocks."""
-        if self._heard is None or self._loudspeaker is None:
+        if self._position is None or self._output is None:
             return 0.0
-        self._heard.look(time.monotonic())
-        return self._heard.frames / self._loudspeaker.form.rate
+        self._position.look(time.monotonic())
+        return self._position.frames / self._output.form.rate
 
     @property
     def flushes(self) -> int:
         """How many flushes have taken effect, and all before them is heard: ``played`` counts no more of it."""
-        if self._heard is None:
+        if self._position is None:
             return 0
-        self._heard.look(time.monotonic())
-        return self._heard.flushes
+        self._position.look(time.monotonic())
+        return self._position.flushes
 
     def show(self, event: object) -> None:
         """Nothing: devices show nothing."""
@@ -202,10 +202,10 @@ class Devices:
     @property
     def stats(self) -> DeviceStats:
         """What was done so far; any thread."""
-        if self._microphone is None or self._loudspeaker is None:
+        if self._input is None or self._output is None:
             return {}
-        heard, played = self._microphone.form, self._loudspeaker.form
-        stats = DeviceStats(input=heard.name, output=played.name, input_rate=heard.rate, output_rate=played.rate)
+        captured, played = self._input.form, self._output.form
+        stats = DeviceStats(input=captured.name, output=played.name, input_rate=captured.rate, output_rate=played.rate)
         stats.update(cast(DeviceStats, self._counts))
         if self._echo is not None:
             stats.update(cast(DeviceStats, self._echo.stats))
@@ -230,7 +230,7 @@ class Devices:
             if self._echo is not None:
                 self._echo.release()
             # The loudspeaker last: the one whose sound server has ended keeps this thread for ever.
-            for stream in (self._microphone, self._loudspeaker):
+            for stream in (self._input, self._output):
                 if stream is not None:
                     stream.close()
             self._done.set()
@@ -242,24 +242,24 @@ class Devices:
             self._echo = EchoCanceller(forms["output"].rate)
         if forms["input"].rate != INPUT_RATE:
             self._to_input = Resampler(forms["input"].rate, INPUT_RATE)
-        self._microphone = Microphone(forms["input"], self._block_ms)
-        self._loudspeaker = Loudspeaker(forms["output"], self._block_ms)
-        self._heard = Heard(self._loudspeaker.blocks, forms["output"].rate)
+        self._input = InputStream(forms["input"], self._block_ms)
+        self._output = OutputStream(forms["output"], self._block_ms)
+        self._position = PlaybackPosition(self._output.blocks, forms["output"].rate)
         together = max(1, _CHUNK_MS // self._block_ms)
-        self._silence = bytes(SAMPLE_BYTES * self._loudspeaker.block)
-        self._loudspeaker.start()  # first, so that no echo comes before its reference
-        self._microphone.start()
+        self._silence = bytes(SAMPLE_BYTES * self._output.block)
+        self._output.start()  # first, so that no echo comes before its reference
+        self._input.start()
         watches: dict[Side, Watch] = {side: Watch(time.monotonic()) for side in forms}
         while not self._stop.is_set():
             waits = self._echo is not None and self._echo.waits
-            time.sleep(_LATE if waits else max(self._microphone.expected(together) + _BEHIND - time.monotonic(), _LATE))
-            self._heard.look(time.monotonic())
-            played = _taken(self._heard.passed)
-            heard = _taken(self._microphone.blocks, together)
-            self._take_played(played, self._loudspeaker.form)
-            self._take_heard(heard, self._microphone.form)
+            time.sleep(_LATE if waits else max(self._input.expected(together) + _BEHIND - time.monotonic(), _LATE))
+            self._position.look(time.monotonic())
+            played = _taken(self._position.passed)
+            captured = _taken(self._input.blocks, together)
+            self._take_played(played, self._output.form)
+            self._take_captured(captured, self._input.form)
             now = time.monotonic()
-            counts: dict[Side, int] = {"input": len(heard), "output": len(played)}
+            counts: dict[Side, int] = {"input": len(captured), "output": len(played)}
             for side, watch in watches.items():
                 if watch.look(now, counts[side]):
                     return _lost(side, forms[side], watch.flows)
@@ -280,7 +280,7 @@ class Devices:
         if self._echo is not None:
             self._echo.disturbed()
 
-    def _take_heard(self, blocks: list[Block], form: Form) -> None:
+    def _take_captured(self, blocks: list[Block], form: Form) -> None:
         for block in blocks:
             self._counts["blocks_heard"] += 1
             if block.late:

@@ -45,7 +45,7 @@ class Block(NamedTuple):
     """How many flushes had taken effect before it was played."""
 
 
-class Microphone:
+class InputStream:
     """Blocks of sound as they come, until it is closed."""
 
     def __init__(self, form: Form, block_ms: int) -> None:
@@ -55,9 +55,9 @@ class Microphone:
         self._rhythm = Rhythm(block_ms)
         latency = max(INPUT_LATENCY, form.least_latency)
         self._clock = CardClock(-latency)
-        self._stream = _opened("input", form, form.rate * block_ms // 1000, self._heard, latency)
+        self._stream = _opened("input", form, form.rate * block_ms // 1000, self._captured, latency)
 
-    def _heard(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
+    def _captured(self, pcm: Any, frames: int, times: Any, status: Any) -> None:
         now = time.monotonic()
         self._rhythm.note(now)
         at = self._clock.at(now, times.currentTime, times.inputBufferAdcTime)
@@ -88,7 +88,7 @@ class _Queue:
         self.put = self.taken = 0
 
 
-class Loudspeaker:
+class OutputStream:
     """Plays what waits, and silence when nothing does; notes each block that it gave to the sound card.
 
     A block is ``block_ms`` long, or a little longer.

@@ -12,7 +12,7 @@ from collections import deque
 from genai_live.voice.sound_cards.streams import Block
 
 
-class Heard:
+class PlaybackPosition:
     """Counts the frames of answers that were heard, and the flushes that have taken effect."""
 
     def __init__(self, blocks: deque[Block], rate: int) -> None:
