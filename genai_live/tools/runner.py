@@ -1,6 +1,6 @@
 """The calls of one session, from the reader's note to their one answer.
 
-Four kinds of threads meet here. The *reader* notes calls and cancellations, and never waits. One thread that *sorts* starts with
+Four kinds of threads meet here. The *reader* notes calls and cancellations, and never waits. One that *coordinates* starts with
 the first call and ends with the last open one: it decides which function is next and whose time is used up. Each function runs on
 a thread of its own, and so does each approval. All of them are daemons, named, and what they decide is decided under one lock.
 
@@ -66,7 +66,28 @@ class Noted(NamedTuple):
     """Calls that came again after their answer, and get none."""
 
 
-class Door(Protocol):
+class _Outcome(NamedTuple):
+    """What a call has come to."""
+
+    event: RunEvent
+    response: dict[str, Any]
+    """What the model is told."""
+    parts: list[FunctionResponsePart]
+    changes: Mapping[str, Any]
+    """What the run says of it, for the program."""
+
+    @classmethod
+    def failure(cls, event: RunEvent, words: str, **changes: Any) -> _Outcome:
+        """An error in ``words`` for the model; ``changes`` may have others for the program."""
+        return cls(event, {"error": words}, [], {"error": words, **changes})
+
+    @property
+    def says_nothing(self) -> bool:
+        """True for a result of which the model needs no word."""
+        return self.event is RunEvent.RETURNED and not self.response
+
+
+class AnswerSink(Protocol):
     """What the runner needs of its session's connection."""
 
     def answer(self, response: FunctionResponse, *, wait: bool) -> None:
@@ -145,10 +166,10 @@ class Runner:
         garbage collector may drop a Session inside it, and that comes here. No condition's, whose own way of taking it Ctrl-C may
         interrupt."""
         self._new_work = Flag()
-        """Set when something has changed that the sorting thread has to look at."""
+        """Set when something has changed that the coordinating thread has to look at."""
         self._waiting: deque[Flag] = deque()
         """One for each thread that waits for a change."""
-        self._door: Door | None = None
+        self._answers: AnswerSink | None = None
         self._session: Callable[[], Any] = lambda: None
         self._new: deque[list[_Call]] = deque()
         """Calls that were not looked at yet, by message."""
@@ -160,7 +181,7 @@ class Runner:
         """Those with a call that is not decided, or waits for its turn."""
         self._approvals = 0
         self._slots: Slots[_Work] = Slots(policy.workers)
-        self._sorter: threading.Thread | None = None
+        self._coordinator: threading.Thread | None = None
         self._threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         self._closed = False
         self._count = 0
@@ -246,10 +267,10 @@ class Runner:
 
     # For the session. Any thread. Who only looks takes no lock, and Ctrl-C leaves none taken.
 
-    def attach(self, door: Door, session: Any) -> None:
+    def attach(self, answers: AnswerSink, session: Any) -> None:
         """The session stands: calls that came with its setup are run now."""
         with self._lock:
-            self._door, self._session = door, weakref.ref(session)
+            self._answers, self._session = answers, weakref.ref(session)
             self._wake()
 
     def owns(self, call_id: str, name: str) -> bool:
@@ -277,9 +298,9 @@ class Runner:
 
     @property
     def is_own_thread(self) -> bool:
-        """True on the threads of functions and approvals, and on the one that sorts, where ``on_run`` may be called."""
+        """True on the threads of functions and approvals, and on the one that coordinates, where ``on_run`` may be called."""
         current = threading.current_thread()
-        return current is self._sorter or current in self._threads
+        return current is self._coordinator or current in self._threads
 
     def wait(self, seconds: float | None) -> None:
         """Waits until no call is open. Not for own threads, which would wait for themselves."""
@@ -311,14 +332,14 @@ class Runner:
         self._new_work.set()
         for each in tuple(self._waiting):
             each.set()
-        if self._sorter is not None or self._door is None or not (self._new or self._works):
+        if self._coordinator is not None or self._answers is None or not (self._new or self._works):
             return
-        sorter = threading.Thread(target=self._sort, name="genai-live-tools", daemon=True)
-        self._sorter = sorter
+        coordinator = threading.Thread(target=self._coordinate, name="genai-live-tools", daemon=True)
+        self._coordinator = coordinator
         try:
-            _threads.start(sorter)
+            _threads.start(coordinator)
         except RuntimeError:  # no more threads, or the interpreter ends: the next call tries again
-            self._sorter = None
+            self._coordinator = None
             logger.exception("a thread for the calls of tools could not be started")
 
     def _move(self, call: _Call, event: RunEvent, **changes: Any) -> bool:
@@ -355,15 +376,15 @@ class Runner:
             finally:
                 call.telling = False
 
-    # The thread that sorts.
+    # The thread that coordinates.
 
-    def _sort(self) -> None:
+    def _coordinate(self) -> None:
         while True:
             self._new_work.clear()
             with self._lock:
                 steps, due = self._due(), self._next_due()
                 if not (steps or self._new or self._works):
-                    self._sorter = None
+                    self._coordinator = None
                     return
             for step in steps:
                 step()
@@ -398,7 +419,7 @@ class Runner:
         """Requires the lock. Finds a call its work: that of an earlier call which is the same, or one of its own."""
         if call.callee is None:
             words = _UNKNOWN.format(call.run.name, ", ".join(sorted(self.registry.declared)) or "none")
-            return [partial(self._answer_open, [call], RunEvent.DENIED, {"error": words}, error=words)]
+            return [partial(self._answer_open, [call], _Outcome.failure(RunEvent.DENIED, words))]
         if not call.callee.marks.repeatable:
             same = next((work for work in earlier if work.open_calls and work.is_like(call)), None)
             if same is not None:
@@ -449,8 +470,7 @@ class Runner:
         logger.warning(
             "the tool %s took longer than %g s; an error was sent to the model, and its result will be dropped", name, seconds
         )
-        words = _TOO_LONG.format(name, seconds)
-        self._finish(work, RunEvent.TIME_UP, {"error": words}, error=words, runs_on=True)
+        self._finish(work, _Outcome.failure(RunEvent.TIME_UP, _TOO_LONG.format(name, seconds), runs_on=True))
         work.calling.stop()
 
     # The thread of an approval.
@@ -490,8 +510,8 @@ class Runner:
             self._call(work)
         except BaseException as error:  # a defect of the library's own: the model waits for an answer all the same
             logger.exception("the call of %s could not be answered", work.callee.name)
-            words = _FAILED.format(work.callee.name)
-            self._finish(work, RunEvent.RAISED, {"error": words}, error=f"{type(error).__name__}: {words_of(error)}")
+            words = f"{type(error).__name__}: {words_of(error)}"
+            self._finish(work, _Outcome.failure(RunEvent.RAISED, _FAILED.format(work.callee.name), error=words))
         finally:
             with self._lock:
                 self._slots.ended(work)
@@ -509,28 +529,27 @@ class Runner:
             if work.values is None:
                 work.values = work.callee.values(work.calls[0].call.args)
         except ToolError as error:
-            self._finish(work, RunEvent.DENIED, {"error": words_of(error)}, error=words_of(error))
+            self._finish(work, _Outcome.failure(RunEvent.DENIED, words_of(error)))
             return
         except Exception:  # a class of the user's that arguments are made of
             logger.exception("the arguments of %s could not be made", name)
-            words = _FAILED.format(name)
-            self._finish(work, RunEvent.RAISED, {"error": words}, error=words, traceback=traceback.format_exc())
+            self._finish(work, _Outcome.failure(RunEvent.RAISED, _FAILED.format(name), traceback=traceback.format_exc()))
             return
         try:
             result = work.calling.run(work.values)
             response, parts = self._response(work, result)
         except ToolError as error:
-            self._finish(work, RunEvent.RAISED, {"error": words_of(error)}, error=words_of(error))
+            self._finish(work, _Outcome.failure(RunEvent.RAISED, words_of(error)))
         except BaseException as error:  # SystemExit too: the model waits for an answer
             if work.context.cancelled.is_set() and not work.open_calls:
                 logger.info("the tool %s ended after its call did: %s", name, type(error).__name__)
                 return
             logger.exception("the tool %s raised %s; the session goes on", name, type(error).__name__)
-            words = f"{type(error).__name__}: {words_of(error)}"
-            self._finish(work, RunEvent.RAISED, {"error": _FAILED.format(name)}, error=words, traceback=traceback.format_exc())
+            changes = {"error": f"{type(error).__name__}: {words_of(error)}", "traceback": traceback.format_exc()}
+            self._finish(work, _Outcome.failure(RunEvent.RAISED, _FAILED.format(name), **changes))
         else:
             shown = work.latest if result is None and work.updates else result
-            self._finish(work, RunEvent.RETURNED, response, parts, result=shown)
+            self._finish(work, _Outcome(RunEvent.RETURNED, response, parts, {"result": shown}))
 
     def _response(self, work: _Work, result: Any) -> tuple[dict[str, Any], list[FunctionResponsePart]]:
         if result is None and work.updates_sent:
@@ -565,16 +584,9 @@ class Runner:
     # Answers: one for each call.
 
     def _refuse(self, work: _Work, words: str) -> None:
-        self._finish(work, RunEvent.DENIED, {"error": words}, error=words)
+        self._finish(work, _Outcome.failure(RunEvent.DENIED, words))
 
-    def _finish(
-        self,
-        work: _Work,
-        event: RunEvent,
-        response: dict[str, Any],
-        parts: list[FunctionResponsePart] | None = None,
-        **changes: Any,
-    ) -> None:
+    def _finish(self, work: _Work, outcome: _Outcome) -> None:
         """Answers every call of a work of which nothing is decided; from now on no call joins it."""
         with self._lock:
             calls = list(work.calls)
@@ -582,30 +594,20 @@ class Runner:
                 self._works.remove(work)
             if work in self._slots.waiting:
                 self._slots.waiting.remove(work)
-        silent = event is RunEvent.RETURNED and not response
-        self._answer_open(calls, event, response, parts, silent=silent, work=work, **changes)
+        self._answer_open(calls, outcome, work)
 
-    def _answer_open(self, calls: list[_Call], event: RunEvent, response: dict[str, Any], *parts: Any, **more: Any) -> None:
+    def _answer_open(self, calls: list[_Call], outcome: _Outcome, work: _Work | None = None) -> None:
         with self._lock:
             mine = [call for call in calls if call.is_open]
             for call in mine:
                 call.claimed = True
         for call in mine:
-            self._answer(call, event, response, *parts, **more)
+            self._answer(call, outcome, work)
 
-    def _answer(
-        self,
-        call: _Call,
-        event: RunEvent,
-        response: dict[str, Any],
-        parts: list[FunctionResponsePart] | None = None,
-        *,
-        silent: bool = False,
-        work: _Work | None = None,
-        **changes: Any,
-    ) -> None:
+    def _answer(self, call: _Call, outcome: _Outcome, work: _Work | None) -> None:
         """Answers a call that is claimed."""
-        scheduling = "SILENT" if silent and self.registry.family.may_schedule else None
+        event, response, parts, changes = outcome
+        scheduling = "SILENT" if outcome.says_nothing and self.registry.family.may_schedule else None
         will_continue = False if work is not None and work.updates_sent else None
         try:
             with call.order:
@@ -617,7 +619,7 @@ class Runner:
             event, changes = RunEvent.CLOSED if self._closed else RunEvent.LOST, {"error": str(error)}
         with self._lock:
             if work is not None:
-                changes["seconds"] = self._seconds(work)
+                changes = {**changes, "seconds": self._seconds(work)}
             self._move(call, event, **changes)
             call.claimed = False  # the last: who waits for it looks at the run without the lock
             self._wake()
@@ -627,13 +629,13 @@ class Runner:
         self,
         call: _Call,
         response: dict[str, Any],
-        parts: list[FunctionResponsePart] | None,
+        parts: list[FunctionResponsePart],
         *,
         scheduling: Any,
         will_continue: bool | None,
         wait: bool,
     ) -> None:
-        assert self._door is not None
+        assert self._answers is not None
         callee = call.callee
         told = scheduling or (callee.marks.scheduling if callee is not None else None)
         if self.registry.family.scheduling == "refused":
@@ -646,7 +648,7 @@ class Runner:
             scheduling=told,
             will_continue=will_continue,
         )
-        self._door.answer(made, wait=wait)
+        self._answers.answer(made, wait=wait)
 
     def _seconds(self, work: _Work) -> float:
         return 0.0 if work.began is None else time.monotonic() - work.began
