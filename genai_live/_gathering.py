@@ -13,7 +13,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from genai_live._connection.inbox import GIVEN, Inbox, Take
-from genai_live._connection.ledger import Asked, Ledger, Mark, Question
+from genai_live._connection.ledger import Ledger
+from genai_live._connection.questions import Asked, Mark, Question
 from genai_live._deadline import Deadline
 from genai_live.errors import (
     ABNORMAL_CLOSURE,
@@ -139,7 +140,7 @@ class Gatherer:
 
     def _still_open(self, begun: Question | None) -> Question | None:
         """The question, unless all of its turn was received some other way."""
-        if begun is None or (begun.closing and not self._inbox.holds(begun)):
+        if begun is None or (begun.is_closed and not self._inbox.holds(begun)):
             return None
         return begun
 
@@ -279,7 +280,7 @@ class Gatherer:
             return False
         mine, closed = self._question, note.merged or ((note.question,) if note.question is not None else ())
         if mine is None and not note.merged:
-            mine = next((question for question in closed if question.closing > self._closings), None)
+            mine = next((question for question in closed if question.closing_number > self._closings), None)
         if mine is not None and mine in closed:
             self._question = mine
             if note.merged:

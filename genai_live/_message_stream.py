@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, TypeVar
 from genai_live import _process
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN, Inbox
-from genai_live._connection.ledger import Mark, Question
+from genai_live._connection.questions import Mark, Question
 from genai_live._deadline import Deadline
 from genai_live._gathering import close_info_of, with_messages
 from genai_live._synchronous import Synchronous
@@ -359,4 +359,4 @@ class TurnIterator(MessageIterator[LiveServerMessage]):
             return False
         if mark.merged:  # the turn that answers it was received
             return self._question in mark.merged
-        return mark.question is self._question or mark.question.closing > self._closings
+        return mark.question is self._question or mark.question.closing_number > self._closings

@@ -18,9 +18,9 @@ from genai_live._client_messages.declaration_form import in_form_of
 from genai_live._client_messages.family_checks import Model, check_tools
 from genai_live._connection.channel import Channel
 from genai_live._connection.inbox import GIVEN
-from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.pacing_thread import pacing_thread
 from genai_live._connection.protocol import Activity, Event, LiveProtocol, Resumption, Sent
+from genai_live._connection.questions import Asked, Question
 from genai_live._connection.timetable import Later
 from genai_live._deadline import Deadline
 from genai_live._gathering import Gatherer

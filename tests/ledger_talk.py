@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from genai_live._connection.ledger import SILENCE, Asked, Ledger, Mark, Question
+from genai_live._connection.ledger import SILENCE, Ledger
 from genai_live._connection.protocol import LiveProtocol
+from genai_live._connection.questions import Asked, Mark, Question
 from genai_live.types import LiveServerMessage
 
 READER = LiveProtocol()

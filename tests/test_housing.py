@@ -24,6 +24,7 @@ ELSEWHERE: dict[str, str] = {
     "_connection/ending": "test_endings",
     "_connection/opening": "test_connect_phases test_retries",
     "_connection/pacing_thread": "test_streaming test_processes",
+    "_connection/questions": "test_ledger test_gathering test_inbox",
     "_default_credentials": "test_api_client",
     "_field_docs": "test_public_modules",
     "_message_stream": "test_session",

@@ -17,7 +17,7 @@ import pytest
 
 from genai_live._connection import inbox as inbox_module
 from genai_live._connection.inbox import GIVEN, ITEM_BYTES, Inbox
-from genai_live._connection.ledger import SESSION, Asked, Mark, Question
+from genai_live._connection.questions import SESSION, Asked, Mark, Question
 from genai_live._deadline import Deadline
 from genai_live.errors import WrongThread
 from genai_live.types import LiveServerMessage

@@ -20,8 +20,8 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in roo
 PURE = (
     "_close_reasons", "_settings", "families", "turn",
     "_network.frames", "_network.headers",
-    "_connection.protocol", "_connection.ledger", "_connection.keepalive", "_connection.timetable", "_connection.reconnecting",
-    "_connection.outbox",
+    "_connection.protocol", "_connection.ledger", "_connection.questions", "_connection.keepalive", "_connection.timetable",
+    "_connection.reconnecting", "_connection.outbox",
 )  # fmt: skip
 """Decisions: sockets, threads and clocks are handed to them, or are none of their business."""
 EFFECTS = {"socket", "ssl", "select", "selectors", "threading", "time", "queue", "concurrent", "subprocess"}

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from genai_live._connection.ledger import MOST_CALLS, MOST_REPORTS, SESSION, SILENCE, TURNS, Asked, Fate, Rule, Says, Standing
+from genai_live._connection.ledger import MOST_CALLS, SILENCE, TURNS, Rule, Says, Standing
+from genai_live._connection.questions import MOST_REPORTS, SESSION, Asked, Fate
 from genai_live.types import LiveServerMessage
 from tests.ledger_talk import (
     ERROR,

@@ -10,7 +10,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from genai_live._connection.ledger import SILENCE, Asked, Fate, Mark, Question, Standing
+from genai_live._connection.ledger import SILENCE, Standing
+from genai_live._connection.questions import Asked, Fate, Mark, Question
 from tests.ledger_talk import (
     GENERATED,
     INTERRUPTED,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from genai_live._connection.ledger import Asked, Question
 from genai_live._connection.outbox import Outbox, Waiting
 from genai_live._connection.protocol import Sent
+from genai_live._connection.questions import Asked, Question
 from genai_live.errors import OutboxFull
 
 

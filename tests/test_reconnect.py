@@ -15,8 +15,8 @@ import pytest
 from websockets.sync.server import ServerConnection
 
 from genai_live import ApiClient, Live, LiveCallbacks, ReconnectPolicy, Session, types
-from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import LiveProtocol
+from genai_live._connection.questions import Question
 from genai_live._network.dial import Dialler
 from genai_live._network.transport import Transport, TransportLost
 from genai_live._tool_answers import _Answers

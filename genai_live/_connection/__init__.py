@@ -11,6 +11,7 @@ is) -> ``inbox`` (the queue) and ``dispatch`` (callbacks). The way of one out: `
 ``keepalive``      when to ping, and when silence is an end; pure
 ``protocol``       the streaming methods without socket, thread or clock: states, tools, resumption, usage
 ``ledger``         when a turn ends, and which answer belongs to which question; pure
+``questions``      what is asked, and whose a message is; plain data
 ``reconnecting``   whether another connection follows, when, and with which handle; pure
 ``outbox``         messages that wait for a connection; pure
 ``delivery``       from a frame to everybody who waits for its message

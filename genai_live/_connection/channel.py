@@ -19,9 +19,9 @@ from genai_live._base64_text import Payload
 from genai_live._connection.connection import Connection, Counters
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.inbox import Inbox
-from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.outbox import Outbox
 from genai_live._connection.protocol import ASKS, BidiProtocol, Opening, Sent, State
+from genai_live._connection.questions import Mark, Question
 from genai_live._connection.reader import Reader
 from genai_live._connection.reconnecting import End, Outage, Try, leave_by
 from genai_live._deadline import NEVER, Deadline
@@ -252,7 +252,7 @@ class Channel(Generic[ServerMessage]):
                     dead = connection  # it died under the message, and another one may follow
             # Between two connections the message waits, unless things have changed until the lock was taken.
             with self._lock:
-                if question is not None and question.closing:
+                if question is not None and question.is_closed:
                     return  # the reader was faster: it is lost with its connection, and told so
                 if self.has_repeated(payload):
                     return  # the reader was faster: the next connection has it already

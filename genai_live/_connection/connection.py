@@ -22,9 +22,9 @@ from genai_live._close_reasons import setup_error, setup_rejected
 from genai_live._connection.delivery import Delivery
 from genai_live._connection.ending import Ending
 from genai_live._connection.keepalive import KeepAlive, Need
-from genai_live._connection.ledger import Question
 from genai_live._connection.outbox import Waiting
 from genai_live._connection.protocol import BidiProtocol, Event, Opening, Sent, State
+from genai_live._connection.questions import Question
 from genai_live._connection.reader import ENDED, Reader, TooManyConnections
 from genai_live._deadline import NEVER, Deadline
 from genai_live._flag import Flag

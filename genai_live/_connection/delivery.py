@@ -13,8 +13,8 @@ from typing import Any, Generic, Protocol
 from genai_live import _json
 from genai_live._connection.dispatch import Dispatcher
 from genai_live._connection.inbox import ITEM_BYTES, Inbox
-from genai_live._connection.ledger import Mark, Question
 from genai_live._connection.protocol import BidiProtocol, State
+from genai_live._connection.questions import Mark, Question
 from genai_live._deadline import NEVER
 from genai_live._flag import Flag
 from genai_live._network import frames

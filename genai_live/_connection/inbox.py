@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, NamedTuple
 
-from genai_live._connection.ledger import SESSION, Mark, Question
+from genai_live._connection.questions import SESSION, Mark, Question
 from genai_live._deadline import WAIT_SLICE, Deadline
 from genai_live.errors import WrongThread
 from genai_live.types._server_messages import ServerMessage

@@ -6,8 +6,8 @@ from collections import deque
 from typing import NamedTuple
 
 from genai_live._base64_text import Payload
-from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import Opening, Sent
+from genai_live._connection.questions import Question
 from genai_live.errors import OutboxFull
 
 _DROPPABLE = (Sent.AUDIO, Sent.VIDEO)

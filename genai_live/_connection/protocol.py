@@ -18,7 +18,8 @@ from genai_live._backends import LIVE_METHOD, MUSIC_METHOD
 from genai_live._base64_text import Payload
 from genai_live._client_messages.inputs import AUDIO_STREAM_END
 from genai_live._close_reasons import service_error
-from genai_live._connection.ledger import SESSION, Asked, Ledger, Mark, NotedCalls, Question
+from genai_live._connection.ledger import Ledger, NotedCalls
+from genai_live._connection.questions import SESSION, Asked, Mark, Question
 from genai_live._json import mended
 from genai_live._usage import added
 from genai_live.errors import CloseInfo, DecodeError, Phase, SentBy

@@ -13,8 +13,8 @@ from collections import deque
 
 from genai_live._base64_text import Payload
 from genai_live._connection.channel import Channel
-from genai_live._connection.ledger import Question
 from genai_live._connection.protocol import LiveProtocol, Sent
+from genai_live._connection.questions import Question
 from genai_live._deadline import Deadline
 from genai_live.types import LiveServerMessage
 
