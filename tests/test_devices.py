@@ -285,9 +285,9 @@ tell(open=True)
 
 
 class Program:
-    """A process that talks through devices."""
+    """A process that talks through devices. What it complains of is read at once, or when it has ended."""
 
-    def __init__(self, server: SoundServer, more: str, before: str = "") -> None:
+    def __init__(self, server: SoundServer, more: str, before: str = "", *, is_read: bool = True) -> None:
         code = textwrap.dedent(before) + PROGRAM + textwrap.dedent(more)
         self.process = subprocess.Popen(
             [*AHEAD, sys.executable, "-c", code],
@@ -296,8 +296,10 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
         )
+        self.errors = ""
         self._flood = threading.Thread(target=self._drain, daemon=True)
-        self._flood.start()
+        if is_read:
+            self._flood.start()
         assert self.next()["open"]
 
     def next(self) -> dict[str, Any]:
@@ -326,7 +328,8 @@ class Program:
     def __exit__(self, *exception: object) -> None:
         self.process.kill()
         self.process.wait()
-        self._flood.join()
+        if self._flood.ident is not None:
+            self._flood.join()
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()
@@ -370,6 +373,15 @@ def test_a_process_that_forgets_to_close_ends() -> None:
 @pytest.mark.waits
 def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
     with SoundServer() as server, Program(server, "lost.wait()") as program:
+        server.end(signal.SIGKILL)
+        assert program.next()["ended"] == "DeviceError"
+        assert program.next()["leaves"]
+        assert program.wait() < 2.0
+
+
+@pytest.mark.waits
+def test_a_process_ends_although_nobody_reads_what_its_driver_complains_of() -> None:
+    with SoundServer() as server, Program(server, "lost.wait()", is_read=False) as program:
         server.end(signal.SIGKILL)
         assert program.next()["ended"] == "DeviceError"
         assert program.next()["leaves"]

@@ -18,11 +18,20 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from genai_live import Session
+from genai_live import Session, _process
 from genai_live._arguments import came, check_made, encodable, flag
 from genai_live._deadline import NEVER, Deadline
 from genai_live.callbacks import LiveCallbacks
-from genai_live.errors import CloseInfo, ConfigError, LiveError, ReceiveTimeout, SentBy, SessionClosed, SoundSourceError
+from genai_live.errors import (
+    CloseInfo,
+    ConfigError,
+    ForkedSession,
+    LiveError,
+    ReceiveTimeout,
+    SentBy,
+    SessionClosed,
+    SoundSourceError,
+)
 from genai_live.reconnection import ReconnectPolicy
 from genai_live.types import Content, LiveConnectConfig, LiveServerMessage
 from genai_live.voice.audience import Audience
@@ -63,6 +72,8 @@ _SOON_ENOUGH = 0.005
 """Seconds that a look may be late for what was not known when it was asked for."""
 CLOSE_TIMEOUT = 0.9
 """Seconds that ``close`` takes at the most, whatever blocks: a second counts as at once. A sound card that hangs takes half."""
+_LATE = 0.1
+"""Seconds by which an end may be late to close, and that the session has for its goodbye where the end took all the time."""
 _HOLDER = "a Conversation"
 _RECEIVER = "genai-live-voice"
 
@@ -138,7 +149,7 @@ class Conversation:
         reserved = session.reserve(_HOLDER)
         try:
             rates = self._open_end(record)
-            self._begin(session, rates, settings)
+            self._begin(session, rates, settings.turn_taking)
         except BaseException:
             reserved.release()
             raise
@@ -224,7 +235,7 @@ class Conversation:
             raise
         try:
             self._reserved = session.reserve(_HOLDER, receives=False)
-            self._begin(session, rates, Settings.of(session.setup))
+            self._begin(session, rates, turn_taking)
         except BaseException:
             session.close()
             raise
@@ -250,6 +261,7 @@ class Conversation:
         self._half_duplex = flag(half_duplex, "half_duplex")
         self._levels = flag(levels, "levels")
         self._on_event = on_event
+        self._process = _process.current
         self._zero = time.monotonic()
         self._mailbox: Mailbox[Callable[[float], object]] = Mailbox(self._handle)
         self._microphone = Microphone(
@@ -315,6 +327,18 @@ class Conversation:
         self._give_up_recording()
 
     def _close_end(self, timeout: float) -> None:
+        """Waits for it within the time; an end that hangs is left to itself."""
+        closing = threading.Thread(target=self._have_end_close, args=(timeout,), name=f"{_RECEIVER}-end", daemon=True)
+        try:
+            closing.start()
+        except RuntimeError:  # no thread is left, or the process ends
+            self._have_end_close(timeout)
+            return
+        closing.join(timeout + _LATE)
+        if closing.is_alive():
+            logger.warning("%s.close has not returned within %.1f s; it is left to itself", type(self._end).__name__, timeout)
+
+    def _have_end_close(self, timeout: float) -> None:
         try:
             self._end.close(timeout)
         except Exception:
@@ -326,10 +350,12 @@ class Conversation:
         elif self._recorder is not None:
             self._recorder.close()
 
-    def _begin(self, session: Session, rates: Rates, settings: Settings) -> None:
+    def _begin(self, session: Session, rates: Rates, turn_taking: str) -> None:
         try:
             self._session = session
-            self._settings = settings
+            self._settings = settings = Settings.of(session.setup)
+            if settings.turn_taking != turn_taking:
+                raise ConfigError(f"makes turn taking {settings.turn_taking!r}, and {turn_taking!r} was asked for", "extra_setup")
             if self._recorder is not None:
                 self._recorder.begin(self._now, rates.output)
                 self._microphone.on_sound = self._recorder.hear
@@ -480,10 +506,12 @@ class Conversation:
 
     def mute(self) -> None:
         """Sends nothing of the microphone from now on, as a switch does; the service is notified where it detects speech."""
+        self._check_process()
         self._post(lambda now: self._switch(muted=True))
 
     def unmute(self) -> None:
         """Sends again what comes from now on."""
+        self._check_process()
         self._post(lambda now: self._switch(muted=False))
 
     def _switch(self, *, muted: bool) -> None:
@@ -507,7 +535,14 @@ class Conversation:
         self._check_button()
         self._post(self._handle_release)
 
+    def _check_process(self) -> None:
+        """Raises ForkedSession in a child of the process that opened it: neither threads nor sockets are there."""
+        info = self._session.close_info if self._process is not _process.current else None
+        if info is not None:
+            raise ForkedSession("the conversation belongs to the process that opened it: open another one in this process", info)
+
     def _check_button(self) -> None:
+        self._check_process()
         if self._settings.turn_taking != "push_to_talk":
             raise ConfigError("the button needs turn_taking='push_to_talk': in this conversation the service detects speech")
 
@@ -530,6 +565,7 @@ class Conversation:
             ConfigError: not a str, or with half of a surrogate pair.
         """
         encodable(text, "text")
+        self._check_process()
         self._post(lambda now: self._handle_text(text, now))
 
     def _handle_text(self, text: str, now: float) -> None:
@@ -543,6 +579,7 @@ class Conversation:
         The service is not told: the protocol has no word for it but the user's own speech, text or button, which follow as a
         rule. So it takes the whole answer as said.
         """
+        self._check_process()
         self._post(self._dialogue.silence)
 
     # What there is to see. Any thread, never blocks, but for iteration and ``wait``.
@@ -552,6 +589,7 @@ class Conversation:
 
         Each event goes to one iterator. With ``on_event`` there is only the last one.
         """
+        self._check_process()
         while (event := self._audience.queue.take()) is not None:
             yield event
 
@@ -560,7 +598,9 @@ class Conversation:
 
         Raises:
             ReceiveTimeout: it goes on.
+            ForkedSession: in a child of the process that opened it, as all that waits or does something.
         """
+        self._check_process()
         if not Deadline.of(timeout).wait(self._audience.queue.over):
             raise ReceiveTimeout(f"the conversation did not end within {timeout:g} s; it goes on")
         ended = self._audience.queue.ended
@@ -636,10 +676,12 @@ class Conversation:
         """Ends the conversation now, within ``timeout`` seconds: the end, then the session, if it is its own.
 
         Idempotent, from any thread; in a callback of the conversation, or of another one that shares its reader, it returns at
-        once, and another thread closes. Where a callback, the end or a recorder blocks for longer, the rest is done, and Ended
-        told, when it lets go.
+        once, and another thread closes. Where a callback or a recorder blocks for longer, the rest is done, and Ended told, when
+        it lets go; an end that does is left to itself.
         """
         deadline = Deadline.of(timeout)
+        if self._process is not _process.current:
+            return
         reserved = self._reserved
         if self._mailbox.is_current or (reserved is not None and reserved.is_reader_thread):  # which would wait for itself
             self._close_soon()
@@ -680,7 +722,7 @@ class Conversation:
         if self._owns:
             left = deadline.left()
             with suppress(LiveError):
-                self._session.close(CLOSE_TIMEOUT if left is None else left)
+                self._session.close(CLOSE_TIMEOUT if left is None else max(left, _LATE))
             self._close_info = self._close_info or self._session.close_info
         if self._recorder is not None:
             self._recorder.close()

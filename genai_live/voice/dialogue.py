@@ -286,6 +286,7 @@ class Dialogue:
 
     def _begin_saying(self, now: float) -> Saying:
         """The user's next utterance. Words come when the service has understood them, often all after the last was said."""
+        self._tell_settled(now)
         answer = self._answer
         is_late = answer is not None and answer.user is None
         began = answer.spoke if answer is not None and is_late else self._take_start_of_speech()
@@ -345,6 +346,7 @@ class Dialogue:
         return False
 
     def _begin_answer(self, now: float) -> Answer:
+        self._tell_settled(now)
         user = self._user
         if user is not None and not user.final:
             user.final = True
@@ -397,6 +399,8 @@ class Dialogue:
             stretch = self.playback.hand_over(seconds)
             if stretch not in answer.stretches:
                 answer.stretches.append(stretch)
+            if answer.model is not None:
+                answer.model.seconds = answer.seconds
 
     def _complete_sound(self, answer: Answer) -> None:
         """Nothing follows, at the least for a while: running empty is not a fault."""
@@ -524,6 +528,12 @@ class Dialogue:
             if each.settled and each.looked:
                 self._tell_turn_ended(each, now)
             each.looked = True
+
+    def _tell_settled(self, now: float) -> None:
+        """What comes now is told behind the ends of the turns before it: they wait for no look."""
+        for each in tuple(self._ending):
+            if each.settled:
+                self._tell_turn_ended(each, now)
 
     def _tell_turn_ended(self, answer: Answer, now: float) -> None:
         self._ending.remove(answer)

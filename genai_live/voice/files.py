@@ -27,6 +27,11 @@ _IN_BLOCK, _OUT_BLOCK = (int(BLOCK * rate) * SAMPLE_BYTES for rate in (INPUT_RAT
 _THREAD = "genai-live-files"
 
 
+def _is_same(source: object, output: str | os.PathLike[str]) -> bool:
+    """True for a path of the same file."""
+    return isinstance(source, (str, os.PathLike)) and os.path.exists(output) and os.path.samefile(source, output)
+
+
 class Files:
     """A pair of ears that hears WAV files, one after the other, each after the answer to the one before; then it hangs up.
 
@@ -59,6 +64,8 @@ class Files:
         self._speech = deque(to_input(audio).data for audio in loaded)
         self._speed = number_above_0(speed, "speed")
         self._patience = number_above_0(patience, "patience")
+        if output is not None and any(_is_same(each, output) for each in sources):
+            raise ConfigError(f"is the file that is heard, too, and would be lost: {os.fspath(output)}", "output")
         self._output = None if output is None else GrowingWav(output, OUTPUT_RATE)
         self._lock = threading.Lock()
         """Guards what is played. Nothing is called under it."""

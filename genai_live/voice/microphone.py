@@ -48,7 +48,7 @@ class Microphone:
         self._keep = self.feed.keep
         self._now = now
         self.on_sound: Callable[[bytes, float], object] | None = None
-        """Called with what is heard, in chunks of 16 kHz mono, and the time, on the thread that sends."""
+        """Called with what is heard, in chunks of 16 kHz mono, and the time of its end, on the thread that sends."""
         self._has_button = has_button
         self._half_duplex = False
         self._holds_back = holds_back
@@ -80,7 +80,7 @@ class Microphone:
             now = self._now()
             self.clock.hear(chunk, now)
             if self.on_sound is not None:
-                self.on_sound(chunk, now)
+                self.on_sound(chunk, now - self.feed.waiting)  # what has waited for a connection comes at once, and late
 
     def press(self) -> None:
         """The button is down: what is heard from now on is for the model."""

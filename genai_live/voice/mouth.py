@@ -57,8 +57,8 @@ class Mouth:
 
     @property
     def flushes(self) -> int:
-        """How many flushes have taken effect, as the end said last."""
-        self._flushes = self._ask("flushes", lambda: int(self._end.flushes), self._flushes)
+        """How many flushes have taken effect, as the end said last; 0 of one that does not say."""
+        self._flushes = self._ask("flushes", lambda: int(getattr(self._end, "flushes", 0)), self._flushes)
         return self._flushes
 
     def play(self, pcm: bytes, rate: int) -> float:

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 _EXACT = 1e-6
 """Seconds by which sums of lengths may be off: a sample takes 20 times as long."""
 
+_SILENT_WITHIN = 0.2
+"""Seconds that an end may take to fall silent after a flush."""
+
 
 @dataclass(eq=False)
 class Stretch:
@@ -53,6 +56,8 @@ class Playback:
         """Those of which something is to be heard, or that more may follow; oldest first."""
         self._cut: list[Stretch] = []
         """Those whose cut the end has not confirmed."""
+        self._resumed: float | None = None
+        """The end's count when it was given sound behind them, which is what it plays from there on, unless it says otherwise."""
         self._ran_empty = False
 
     @property
@@ -72,6 +77,8 @@ class Playback:
         """Notes sound that the end takes now; returns the answer that it belongs to: the one under way, or a new one."""
         last = self._stretches[-1] if self._stretches else None
         if last is None or last.complete:
+            if self._cut and self._resumed is None:
+                self._resumed = self._played
             last = Stretch(max(self._handed, self._played))
             self._stretches.append(last)
             self._handed = last.begin
@@ -102,7 +109,7 @@ class Playback:
         if self._cut and flushes >= self.flushes:
             self._settle_cut(exact=True)
         for each in self._cut:
-            each.heard = self._heard_of(each)
+            each.heard = self._heard_of(each, exact=False)
         if self._cut:
             return  # what comes after them has no place in the end's count yet
         while self._stretches:
@@ -124,12 +131,15 @@ class Playback:
 
     def _settle_cut(self, *, exact: bool) -> None:
         for each in self._cut:
-            each.heard, each.exact, each.settled = self._heard_of(each), exact, True
+            each.heard, each.exact, each.settled = self._heard_of(each, exact=exact), exact, True
+        begin = self._played if exact or self._resumed is None else self._resumed
         self._cut.clear()
-        begin = self._played
+        self._resumed = None
         for each in self._stretches:
             each.begin, begin = begin, begin + each.length
         self._handed = begin
 
-    def _heard_of(self, stretch: Stretch) -> float:
-        return max(stretch.heard, min(stretch.length, self._played - stretch.begin))
+    def _heard_of(self, stretch: Stretch, *, exact: bool = True) -> float:
+        """``exact`` where the end's count is known to be of that; else it may be of what it was given behind a cut."""
+        played = self._played if exact or self._resumed is None else min(self._played, self._resumed + _SILENT_WITHIN)
+        return max(stretch.heard, min(stretch.length, played - stretch.begin))

@@ -18,6 +18,7 @@ from genai_live.audio import INPUT_RATE, OUTPUT_RATE, SAMPLE_BYTES, Audio, Resam
 from genai_live.errors import ConfigError
 from genai_live.voice.events import Utterance
 from genai_live.voice.growing_files import GrowingLines, GrowingWav
+from genai_live.voice.microphone import KEPT_WHILE_DOWN
 
 logger = logging.getLogger("genai_live")
 
@@ -128,10 +129,15 @@ class Track:
     def add(self, pcm: bytes, at: float) -> None:
         """Sound whose end was at ``at`` seconds; what does not fit behind what came before follows it."""
         begin = at - len(pcm) / SAMPLE_BYTES / self._rate
-        gap = begin - (self._taken + len(self._pcm) // SAMPLE_BYTES) / RATE
+        gap = begin - self.end
         if gap > _JITTER:
             self._pcm += bytes(int(gap * RATE) * SAMPLE_BYTES)
         self._pcm += pcm if self._resampler is None else self._resampler.feed(pcm)
+
+    @property
+    def end(self) -> float:
+        """Where what comes next has its place, in seconds."""
+        return (self._taken + len(self._pcm) // SAMPLE_BYTES) / RATE
 
     def take(self, until: int) -> bytes:
         """The samples up to one, with silence where nothing came."""
@@ -149,6 +155,11 @@ class TwoTracks:
         self._user, self._model = Track(INPUT_RATE), Track(output_rate)
         self._until = 0
         self.add = {"user": self._user.add, "model": self._model.add}
+
+    @property
+    def heard_until(self) -> float:
+        """How far the user's side has come, in seconds."""
+        return self._user.end
 
     def take(self, until: float) -> bytes:
         """Both channels, interleaved, from where it was last taken to ``until`` seconds: the user left, the model right."""
@@ -202,14 +213,15 @@ class _Threaded:
     def _run(self, now: Callable[[], float], tracks: TwoTracks) -> None:
         while not self._over.wait(WRITE_EVERY):
             self._work(tracks, now() - SETTLE)
-        self._work(tracks, now())
+        self._work(tracks, now(), waits_for=0.0)
 
-    def _work(self, tracks: TwoTracks, until: float) -> None:
+    def _work(self, tracks: TwoTracks, until: float, waits_for: float = KEPT_WHILE_DOWN) -> None:
+        """Writes what was said until then; where the user's side has not come so far, it is waited for."""
         try:
             while self._waiting:
                 side, pcm, at = self._waiting.popleft()
                 tracks.add[side](pcm, at)
-            self._write(tracks.take(until))
+            self._write(tracks.take(min(until, max(tracks.heard_until, until - waits_for))))
             while self._said:
                 self._note(self._said.popleft())
         except Exception:
@@ -280,7 +292,10 @@ class MemoryRecorder(_Threaded):
         """Those that are over."""
 
     def audio(self) -> Audio:
-        """What was recorded, half a second ago and before, in two channels: the user left, the model right. Any thread."""
+        """What was recorded, in two channels: the user left, the model right. Any thread.
+
+        Of a conversation that goes on all but the last half second; 2 s more are missing while the microphone is silent or shut.
+        """
         return Audio(b"".join(tuple(self._pieces))[-self._limit :], RATE, 2)
 
     def _note(self, utterance: Utterance) -> None:

@@ -73,10 +73,14 @@ Control = Press | Release | Mute | Unmute | Text | Moved | Heard
 class SoundEnd(Protocol):
     """A pair of ears and a mouth: devices, files, a page, or your own.
 
-    An end may have, beside what stands here, ``stats`` (a dict of what it counts), ``feeds_promptly`` (True where the thread that
-    feeds may take a lock: each chunk goes out at once), ``reports`` (True where the control ``Heard`` says when ``played`` or
-    ``flushes`` have changed: nobody looks in between) and ``holds_back`` (seconds within which it feeds what was heard: a button
-    that is released waits so long for the last word).
+    An end may have, beside what stands here:
+
+    - ``flushes``: how many calls of ``flush`` have taken effect, as last known; ``played`` counts all that was heard until each.
+      Without it ``heard`` of an interrupted answer is told after half a second, as not exact.
+    - ``stats``: a dict of what it counts.
+    - ``feeds_promptly``: True where the thread that feeds may take a lock; each chunk goes out at once.
+    - ``reports``: True where the control ``Heard`` says when ``played`` or ``flushes`` have changed; nobody looks in between.
+    - ``holds_back``: seconds within which it feeds what was heard; a button that is released waits so long for the last word.
 
     ``genai_live.testing`` has the test that each end must pass.
     """
@@ -117,15 +121,6 @@ class SoundEnd(Protocol):
         ...
 
     @property
-    def flushes(self) -> int:
-        """How many calls of ``flush`` have taken effect, as last known; ``played`` then counts all that was heard until each.
-
-        An end that falls silent within ``flush`` counts there; one whose silence comes later (a device's next block, a page's
-        report) counts when it knows.
-        """
-        ...
-
-    @property
     def played(self) -> float:
         """Seconds heard since ``open``, as last known; never falls."""
         ...
@@ -142,7 +137,7 @@ class SoundEnd(Protocol):
         ...
 
 
-MEMBERS = ("open", "play", "end_of_answer", "flush", "flushes", "played", "show", "close")
+MEMBERS = ("open", "play", "end_of_answer", "flush", "played", "show", "close")
 
 
 def check_rates(rates: object, end: object) -> None:

@@ -4,12 +4,17 @@ sounddevice has the interpreter call Pa_Terminate at its exit. That waits for th
 stream whose sound server has ended never ends: the process would hang for ever. So sounddevice's handler is replaced by one that
 closes what is open, within a limit, and calls sounddevice's only if all of it was closed. What is left then is left to the
 system, which takes everything back with the process.
+
+Where something hangs, C's stderr is used without its lock from then on: PortAudio's thread, which goes on complaining, may hold that
+while it waits for somebody to read the pipe that stderr is, and the exit, which flushes stderr, would wait for it.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +22,8 @@ from genai_live import _process
 
 LIMIT = 1.0
 """Seconds for all that is still open."""
+_BY_CALLER = 2
+"""FSETLOCKING_BYCALLER of stdio_ext.h."""
 
 
 class _Leaving:
@@ -45,6 +52,7 @@ class _Leaving:
         if not self._hangs:
             self._hangs = True
             ctypes.CDLL(self._sounddevice._libname)  # one more reference, which nobody gives back
+            _take_no_lock_of_stderr()
 
     def in_child(self) -> None:
         """After a fork: streams and their threads are the parent's."""
@@ -56,6 +64,14 @@ class _Leaving:
             close(LIMIT)
         if not self._hangs:
             self._sounddevice._exit_handler()
+
+
+def _take_no_lock_of_stderr() -> None:
+    """For glibc, where it was seen."""
+    if sys.platform == "linux":
+        system = ctypes.CDLL(None)
+        with contextlib.suppress(AttributeError, ValueError):
+            system.__fsetlocking(ctypes.c_void_p.in_dll(system, "stderr"), _BY_CALLER)
 
 
 leaving = _Leaving()
