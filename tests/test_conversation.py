@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 import time
@@ -364,6 +365,24 @@ class Blocking(HandEnd):
         self.free.wait(PATIENCE)
 
 
+def test_an_end_that_never_closes_keeps_no_session_open(caplog: pytest.LogCaptureFixture) -> None:
+    free = threading.Event()
+
+    class Hanging(HandEnd):
+        def close(self, timeout: float) -> None:
+            free.wait(2 * PATIENCE)
+
+    with client_of() as client:
+        conversation = Conversation.connect(client, Hanging(), model=MODEL)
+        try:
+            conversation.close()
+            assert conversation.wait(PATIENCE).error is None
+            assert client.live.sessions == ()
+        finally:
+            free.set()
+    assert "Hanging.close has not returned within" in caplog.text
+
+
 @pytest.mark.parametrize("blocks", ["a function for events", "the end"])
 def test_close_is_done_within_a_second_whatever_blocks(blocks: str) -> None:
     end = Blocking(blocks)
@@ -487,6 +506,47 @@ def test_what_contradicts_a_conversation_is_refused_before_anything_is_opened(ar
         Conversation.connect(client, end, **{"model": MODEL, **arguments})
 
 
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"generationConfig": {"responseModalities": ["TEXT"]}}, "the session answers in TEXT"),
+        ({"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}, "makes turn taking 'push_to_talk'"),
+    ],
+    ids=["text", "no detection"],
+)
+def test_what_extra_members_of_the_setup_make_of_it_is_refused_and_leaves_nothing_open(extra: dict[str, Any], words: str) -> None:
+    end = HandEnd()
+    with client_of(strict=False) as client:
+        with pytest.raises(errors.ConfigError, match=words):
+            Conversation.connect(client, end, model=MODEL, extra_setup=extra)
+        assert client.live.sessions == ()
+    assert end.closed.is_set()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_child_process_is_told_that_the_conversation_is_its_parents() -> None:
+    with client_of() as client, talking(HandEnd(), client) as conversation:
+        acts = (
+            conversation.mute,
+            conversation.interrupt,
+            conversation.wait,
+            lambda: conversation.send_text("x"),
+            lambda: list(conversation),
+        )
+        child = os.fork()
+        if child == 0:
+            try:
+                for act in acts:
+                    with pytest.raises(errors.ForkedSession, match="belongs to the process that opened it"):
+                        act()
+                conversation.close()
+            except BaseException:
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert conversation.state is ConversationState.LISTENING
+
+
 def test_what_the_caller_set_stays_and_the_rest_is_completed() -> None:
     config = {
         "outputAudioTranscription": {"languageCodes": ["de-DE"]},
@@ -528,6 +588,31 @@ def test_what_is_no_end_or_no_session_is_refused() -> None:
             Conversation.connect(client, HandEnd(), model=MODEL, record=MemoryRecorder)  # type: ignore[arg-type]
         with pytest.raises(errors.ConfigError, match="must be an open Live session"):
             Conversation(client, HandEnd())  # type: ignore[arg-type]
+
+
+class Seven:
+    """An end that has what the contract asks for, and no more."""
+
+    def __init__(self) -> None:
+        self.inner = HandEnd(eager=False)
+        for name in ("open", "play", "end_of_answer", "flush", "show", "close"):
+            setattr(self, name, getattr(self.inner, name))
+
+    @property
+    def played(self) -> float:
+        return self.inner.played
+
+
+def test_an_end_that_counts_no_flushes_is_one_and_how_much_was_heard_is_not_exact() -> None:
+    end = Seven()
+    with client_of(hears=["hello"]) as client, Conversation.connect(client, end, model=MODEL) as conversation:  # type: ignore[arg-type]
+        end.inner.speak(1.0)
+        end.inner.wait(lambda: end.inner.held > 1.0)
+        end.inner.hear(0.5)
+        conversation.interrupt()
+        end.inner.wait(lambda: told(end.inner, Interrupted))
+        (interrupted,) = told(end.inner, Interrupted)
+        assert (interrupted.heard, interrupted.exact) == (0.5, False)
 
 
 def test_an_end_may_have_nothing_to_say_of_what_was_heard_before_it_is_open() -> None:

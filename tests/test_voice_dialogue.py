@@ -481,6 +481,17 @@ def test_what_a_slow_network_brings_of_the_old_answer_is_dropped_until_the_servi
     assert talk.held == pytest.approx(0.3)
 
 
+def test_what_follows_an_answer_that_was_cut_short_is_told_behind_its_end() -> None:
+    talk = Talk()
+    talk.says(sound=1.0)
+    talk.hear(0.5)
+    talk.says(interrupted=True)
+    talk.says(turnComplete=True, ends=True)
+    talk.says(inputTranscription={"text": "Stop!"})
+    kinds = [type(event) for event in talk.events if isinstance(event, (Interrupted, TurnEnded, UserWords))]
+    assert kinds == [Interrupted, TurnEnded, UserWords]
+
+
 @pytest.mark.parametrize("asks", ["typed", "button"])
 def test_the_end_of_a_turn_that_was_cut_short_leaves_the_next_answer_owed(asks: str) -> None:
     """The service has made all of it, and takes it for being played when the next question comes."""

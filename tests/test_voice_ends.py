@@ -59,6 +59,27 @@ def from_another_thread(self: Files, feed: Any, control: Any, ended: Any) -> Rat
     return rates
 
 
+def test_an_end_need_not_count_its_flushes() -> None:
+    class Seven:
+        def __init__(self) -> None:
+            self.inner = Files(Audio(tone(20.0), 16_000))
+            for name in ("open", "play", "end_of_answer", "flush", "show", "close"):
+                setattr(self, name, getattr(self.inner, name))
+
+        @property
+        def played(self) -> float:
+            return self.inner.played
+
+    check_sound_end(Seven)  # type: ignore[arg-type]
+
+
+def test_files_do_not_play_into_the_file_that_they_hear(tmp_path: Path) -> None:
+    spoken = Audio(tone(1.0), 16_000).save(tmp_path / "spoken.wav")
+    with pytest.raises(errors.ConfigError, match="output: is the file that is heard, too"):
+        Files([spoken], tmp_path / "." / "spoken.wav")
+    assert Audio.load(spoken).seconds == 1.0
+
+
 @pytest.mark.parametrize(
     ("members", "promise"),
     [

@@ -16,6 +16,7 @@ from genai_live.voice.event_queue import MOST, EventQueue
 from genai_live.voice.latency import Statistics, Stopwatch
 from genai_live.voice.mailbox import Mailbox
 from genai_live.voice.playback import Playback
+from genai_live.voice.transcript import words_heard
 from tests.sound_ends import tone
 from tests.waiting import PATIENCE
 
@@ -146,6 +147,64 @@ def test_seconds_after_a_flush_count_from_where_the_old_sound_stopped() -> None:
     playback.look(1.6, 1)
     assert new.settled
     assert playback.waiting == 0
+
+
+def test_an_answer_behind_a_cut_that_is_never_confirmed_is_charged_with_nothing() -> None:
+    playback = Playback()
+    old = playback.hand_over(2.0)
+    playback.look(0.5, 0)
+    playback.cut()
+    new = playback.hand_over(1.0)
+    playback.complete()
+    playback.look(0.9, 0)  # 0.4 of them of the new one: an end that drops the rest says no more than that
+    playback.give_up_cut()
+    assert (old.heard, old.exact) == (pytest.approx(0.5, abs=0.2), False)
+    playback.look(1.5, 0)
+    assert (new.heard, new.settled, playback.waiting) == (pytest.approx(1.0), True, 0)
+
+
+WORDS = "one two three four"
+IN_STEP = [("one ", 0.0), ("two ", 1.0), ("three ", 2.0), ("four", 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "heard", "said"),
+    [
+        ([(WORDS, 0.0)], 1.5, "one two"),
+        ([(WORDS, 4.0)], 1.5, "one two"),
+        (IN_STEP, 1.5, "one two"),
+        ([(words, at + 1) for words, at in IN_STEP], 1.5, "one two"),
+        ([("one ", 0.0), ("two three four", 4.0)], 1.5, "one two"),
+        ([("今日はいい天気です", 0.0)], 1.0, "今日は"),
+        ([(WORDS, 0.0)], 0.0, ""),
+        ([(WORDS, 4.0)], 4.0, WORDS),
+        ([], 1.0, ""),
+    ],
+    ids=[
+        "before the sound",
+        "after it",
+        "in step before",
+        "in step after",
+        "most after it",
+        "no spaces",
+        "nothing",
+        "all",
+        "no words",
+    ],
+)
+def test_of_an_answer_of_four_seconds_the_words_that_were_heard_are_said(
+    pieces: list[tuple[str, float]], heard: float, said: str
+) -> None:
+    assert words_heard(pieces, heard, 4.0).strip() == said
+
+
+PIECES = st.lists(st.tuples(st.text(" ab\u4eca", max_size=5), st.floats(0.0, 5.0)), max_size=6)
+
+
+@given(PIECES, st.floats(0.0, 6.0))
+def test_words_that_were_heard_are_the_beginning_of_all_that_were_said(pieces: list[tuple[str, float]], heard: float) -> None:
+    pieces = sorted(pieces, key=lambda piece: piece[1])
+    assert "".join(words for words, _ in pieces).startswith(words_heard(pieces, heard, 5.0))
 
 
 @given(st.lists(st.tuples(st.floats(0.01, 3.0), st.floats(0.0, 4.0), st.booleans()), max_size=30))

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from genai_live import Client, errors
+from genai_live import Client, ReconnectPolicy, errors
 from genai_live.audio import Audio, level_dbfs
-from genai_live.voice import Conversation, Files, MemoryRecorder, Recorder, TurnEnded
+from genai_live.emulator import LiveEmulator
+from genai_live.voice import Conversation, Files, MemoryRecorder, Reconnected, Reconnecting, Recorder, TurnEnded
 from genai_live.voice.growing_files import GrowingWav
 from genai_live.voice.recorder import RATE, TwoTracks
 from tests.processes import ROOT
 from tests.sound_ends import MODEL, HandEnd, client_of, silence, talking, told, tone
-from tests.waiting import PATIENCE
+from tests.waiting import PATIENCE, until
 
 KILLED = """
 import sys
@@ -251,6 +252,26 @@ def test_what_an_interruption_dropped_is_not_in_the_recording() -> None:
     heard = sum(abs(sample) > 0 for sample in loud) / RATE
     assert heard <= end.played + 0.01
     assert [said.interrupted for said in recorder.utterances if said.speaker == "model"] == [True, False]
+
+
+def test_what_was_said_between_two_connections_stands_where_it_was_said() -> None:
+    end, recorder = HandEnd(eager=True), MemoryRecorder()
+    with LiveEmulator(voice=False, pace=0.0) as emulator:
+        client = Client(api_key="k", http_options={"base_url": emulator.url})
+        policy = ReconnectPolicy(first_pause=1.2)  # longer than what is written waits for
+        with talking(end, client, reconnect=policy, record=recorder) as conversation:
+            end.speak(0.1)
+            end.wait(lambda: told(end, TurnEnded))
+            until(lambda: conversation._now() > 0.5)
+            emulator.sessions[0].abort()
+            end.wait(lambda: told(end, Reconnecting))
+            end.feed(tone(0.3))
+            end.wait(lambda: told(end, Reconnected))
+            until(lambda: conversation.stats.sent >= 1.4)
+    left, _ = channels(recorder.audio())
+    lost, back = told(end, Reconnecting)[0].at, told(end, Reconnected)[0].at
+    assert level_dbfs(part(left, lost - 0.2, lost - 0.05)) > -20
+    assert level_dbfs(part(left, back - 0.2, back)) < -60
 
 
 def test_a_recorder_records_one_conversation() -> None:

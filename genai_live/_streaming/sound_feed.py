@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -52,8 +53,10 @@ class SoundFeed:
         """Bytes of them that were dropped. Likewise."""
         self._taken = 0
         """Bytes of them that were sent, or are about to be. Written by the thread that sends."""
-        self._sounds: deque[tuple[int, bytes]] = deque()
-        """Each with the bytes that were fed as of its end. Both threads take from its front: single steps, so no lock, where
+        self._taken_from = 0.0
+        """Monotonic time at which the newest of them was fed. Likewise."""
+        self._sounds: deque[tuple[int, bytes, float]] = deque()
+        """Each with the bytes that were fed as of its end, and when it was. Both threads take from its front: single steps, so no lock, where
         stores are seen in their order (docs/reliability.md, "Hand-overs without a lock")."""
         self._marks: deque[tuple[int, Mark | None]] = deque()
         """What stands between sounds, each with the bytes that were fed before it; None for the end."""
@@ -76,7 +79,7 @@ class SoundFeed:
         if type(pcm) is not bytes:  # a buffer may be filled anew by whoever feeds it
             pcm = bytes(_arguments.octets(pcm, "pcm"))
         self._fed += len(pcm)
-        self._sounds.append((self._fed, pcm))
+        self._sounds.append((self._fed, pcm, time.monotonic()))
         limit = self._fed - int(self.keep * self.rate) * SAMPLE_BYTES
         while (sounds := self._sounds) and sounds[0][0] <= limit:
             with suppress(IndexError):  # the thread that sends was faster
@@ -113,6 +116,11 @@ class SoundFeed:
     def dropped(self) -> float:
         """Seconds of sound that were dropped, because they waited for longer than ``keep``."""
         return self._dropped / SAMPLE_BYTES / self.rate
+
+    @property
+    def lateness(self) -> float:
+        """Seconds since the newest sound was fed that was sent: more than a moment where it had to wait for a connection."""
+        return time.monotonic() - self._taken_from
 
     def _mark(self, mark: Mark | None) -> None:
         self._marks.append((self._fed, mark))
@@ -162,7 +170,7 @@ class Fed:
     def _take_sound(self) -> bytes:
         feed = self._feed
         try:
-            _, pcm = feed._sounds.popleft()
+            _, pcm, feed._taken_from = feed._sounds.popleft()
         except IndexError:  # it was just dropped
             return b""
         feed._taken += len(pcm)

@@ -80,7 +80,7 @@ class Microphone:
             now = self._now()
             self.clock.hear(chunk, now)
             if self.on_sound is not None:
-                self.on_sound(chunk, now - self.feed.waiting)  # what has waited for a connection comes at once, and late
+                self.on_sound(chunk, now - self.feed.lateness)
 
     def press(self) -> None:
         """The button is down: what is heard from now on is for the model."""

@@ -5,8 +5,8 @@ stream whose sound server has ended never ends: the process would hang for ever.
 closes what is open, within a limit, and calls sounddevice's only if all of it was closed. What is left then is left to the
 system, which takes everything back with the process.
 
-Where something hangs, C's stderr is used without its lock from then on: PortAudio's thread, which goes on complaining, may hold that
-while it waits for somebody to read the pipe that stderr is, and the exit, which flushes stderr, would wait for it.
+Where something hangs, C's stderr is used without its lock from then on: PortAudio's thread, which goes on complaining, may hold
+it while it waits for somebody to read the pipe that stderr is, and the exit, which flushes stderr, would wait for it.
 """
 
 from __future__ import annotations
