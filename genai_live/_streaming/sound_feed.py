@@ -56,8 +56,8 @@ class SoundFeed:
         self._taken_from = 0.0
         """Monotonic time at which the newest of them was fed. Likewise."""
         self._sounds: deque[tuple[int, bytes, float]] = deque()
-        """Each with the bytes that were fed as of its end, and when it was. Both threads take from its front: single steps, so no lock, where
-        stores are seen in their order (docs/reliability.md, "Hand-overs without a lock")."""
+        """Each with the bytes that were fed as of its end, and when it was. Both threads take from its front: single steps, so no
+        lock, where stores are seen in their order (docs/reliability.md, "Hand-overs without a lock")."""
         self._marks: deque[tuple[int, Mark | None]] = deque()
         """What stands between sounds, each with the bytes that were fed before it; None for the end."""
         self._full_at = 0
