@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from genai_live import cli
 from genai_live.audio import Audio
 from genai_live.cli import own_tools
 from genai_live.cli.conversation_view import ConversationView, clock
+from genai_live.cli.notices import notices
 from genai_live.cli.space_bar import REPEAT, SpaceBar
 from genai_live.cli.view import columns_of, look_for, said
 from genai_live.emulator import LiveEmulator
@@ -182,6 +184,20 @@ def test_a_tool_comes_from_the_current_folder_first(tmp_path: Path, monkeypatch:
 def test_a_tool_that_is_not_there_is_an_error_of_one_sentence(name: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["voice", "--emulator", "--tool", name]) == cli.FAILED
     assert words in capsys.readouterr().err
+
+
+def test_what_is_logged_while_the_screen_is_drawn_is_told_in_sentences() -> None:
+    logger = logging.getLogger("genai_live")
+    with notices(debug=False) as logged:
+        logger.info("the session is open")
+        logger.warning("%d messages wait", 3)
+        try:
+            raise RuntimeError("boom")
+        except RuntimeError:
+            logger.exception("the tool %s raised", "f")
+        assert list(logged.take()) == ["3 messages wait", "the tool f raised; --debug shows where"]
+    logger.warning("nobody takes this")
+    assert list(logged.take()) == []
 
 
 def test_a_tool_whose_module_lacks_something_names_that(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

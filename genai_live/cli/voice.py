@@ -10,6 +10,7 @@ from dataclasses import asdict, replace
 
 from genai_live.cli import answerer, dam, keyboard, own_tools, setup_options
 from genai_live.cli.conversation_view import ConversationView, clock
+from genai_live.cli.notices import notices
 from genai_live.cli.screen import Screen
 from genai_live.cli.usage import MisunderstoodError, check_writable, file, word
 from genai_live.cli.view import said
@@ -96,17 +97,24 @@ def _follow(conversation: Conversation, greeting: str, arguments: argparse.Names
     acts: dict[str, Callable[[], None]] = {"press": conversation.press, "release": conversation.release}
     button = keyboard.space_bar(lambda act: acts[act]()) if arguments.push_to_talk else nullcontext()
     stopped: KeyboardInterrupt | None = None
-    with conversation:
-        try:
-            screen.say(greeting)
-            with button:
-                for event in conversation:
-                    _show(event, view, arguments, screen)
-        except KeyboardInterrupt as stop:
-            stopped = stop
-        conversation.close()
-    for event in conversation:  # what the end has brought, such as the last words
-        _show(event, view, arguments, screen)
+    with notices(debug=arguments.debug) as logged:
+
+        def show(event: Event) -> None:
+            for sentence in logged.take():
+                screen.say(sentence)
+            _show(event, view, arguments, screen)
+
+        with conversation:
+            try:
+                screen.say(greeting)
+                with button:
+                    for event in conversation:
+                        show(event)
+            except KeyboardInterrupt as stop:
+                stopped = stop
+            conversation.close()
+        for event in conversation:  # what the end has brought, such as the last words
+            show(event)
     _report(conversation, view, arguments, screen)
     ended = conversation.wait(0)
     if ended.error is not None:
