@@ -85,7 +85,7 @@ class ConversationStats:
     turns: int
     interruptions: int
     sent: float
-    """Sound of the microphone that was sent, or passed over while muted."""
+    """Sound of the microphone that was sent, or passed over: while muted, and while half duplex keeps the microphone shut."""
     input_dropped: float
     """Sound of the microphone that was dropped because the session had no connection, or the network took none."""
     heard: float

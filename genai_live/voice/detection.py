@@ -65,7 +65,7 @@ class SpeechClock:
             quiet.popleft()
         if level > max(_QUIETEST, quiet[0][1] + _ABOVE_FLOOR):
             self.loud_at = now
-            self._note_loud(now - len(pcm) / SAMPLE_BYTES / INPUT_RATE, now)
+            self._note_loud(max(0.0, now - len(pcm) / SAMPLE_BYTES / INPUT_RATE), now)
 
     def _note_loud(self, begin: float, end: float) -> None:
         if self._loud and begin - self._loud[-1][1] <= _WITHIN_WORDS:

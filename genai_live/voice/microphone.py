@@ -126,7 +126,7 @@ class Microphone:
 
     @property
     def sent(self) -> float:
-        """Seconds that were sent, or passed over."""
+        """Seconds that were sent, or passed over: by a muted microphone, and while half duplex keeps it shut."""
         return self._stream.progress.sent
 
     def wait_for_connection(self) -> None:
