@@ -287,7 +287,8 @@ class Conversation:
         self._close_info: CloseInfo | None = None
         self._is_open = False
         self._wants_close = False
-        """True when session or end were over before it was open."""
+        """True when session or end are over. Who ends it stores this and looks at the other, who opens it the other way round: no
+        store is passed by a later load (docs/reliability.md, "Hand-overs without a lock")."""
 
     def _told_of_runs(self, run_tools: bool | ToolPolicy | Mapping[str, Any]) -> bool | ToolPolicy:
         if run_tools is False or run_tools is None:
