@@ -74,8 +74,8 @@ class VisitorSocket:
         """Pongs and pings, ahead of what waits."""
         self._close: bytes | None = None
         self._write_lock = threading.Lock()
-        """Rank 1. Guards the socket's calls for writing, and of TLS those for reading too. Nobody who sends waits for it: its owner
-        looks once more after it (docs/reliability.md, "Hand-overs without a lock")."""
+        """Rank 1. Guards the socket's calls for writing, and of TLS those for reading too. Who sends does not wait for it: its
+        owner looks once more after it (docs/reliability.md, "Hand-overs without a lock")."""
         self._written = b""
         """What is under way: bytes of frames that the socket has not taken yet."""
         self._heard = time.monotonic()
