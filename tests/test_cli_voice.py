@@ -26,6 +26,7 @@ from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.notices import notices
 from genai_live.cli.space_bar import REPEAT, SpaceBar
 from genai_live.cli.view import columns_of, look_for, said
+from genai_live.cli.voice import latency_words
 from genai_live.emulator import LiveEmulator
 from genai_live.errors import ConfigError
 from genai_live.voice import (
@@ -33,6 +34,8 @@ from genai_live.voice import (
     ConversationState,
     Event,
     Interrupted,
+    Latencies,
+    Latency,
     Level,
     ModelWords,
     Reconnected,
@@ -184,6 +187,19 @@ def test_a_tool_comes_from_the_current_folder_first(tmp_path: Path, monkeypatch:
 def test_a_tool_that_is_not_there_is_an_error_of_one_sentence(name: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["voice", "--emulator", "--tool", name]) == cli.FAILED
     assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("turns", "words"),
+    [
+        (0, "No answer was heard."),
+        (1, "From the end of your words to the first sound: 0.50 s."),
+        (3, "From the end of your words to the first sound: 0.50 s in half of the answers, 0.90 s in 19 of 20."),
+    ],
+)
+def test_how_fast_the_answers_were_is_one_sentence(turns: int, words: str) -> None:
+    half, slow = (Latency(first_played=seconds) if turns else Latency() for seconds in (0.5, 0.9))
+    assert latency_words(Latencies(turns, half, slow)) == words
 
 
 def test_what_is_logged_while_the_screen_is_drawn_is_told_in_sentences() -> None:

@@ -18,7 +18,7 @@ from genai_live import Client
 from genai_live.errors import ConfigError
 from genai_live.web import MemoryStore, tokens, visits
 from genai_live.web.flask import LiveVoice
-from genai_live.web.tokens import SignedTickets
+from genai_live.web.tickets import SignedTickets
 from tests.processes import ROOT
 from tests.voice_visitors import TONE, Page, left_open, status_of, token_of, voice, workers
 from tests.waiting import PATIENCE, until

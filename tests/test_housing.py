@@ -102,6 +102,8 @@ ELSEWHERE: dict[str, str] = {
     "web/handover": "test_flask_voice test_voice_servers",
     "web/line": "test_browser_end",
     "web/outgoing": "test_web_parts",
+    "web/page_pace": "test_web_parts",
+    "web/tickets": "test_flask_voice test_moving",
     "web/store": "test_web_parts",
     "web/visitor_socket": "test_browser_end test_web_parts",
     "web/visitors_thread": "test_voice_servers",

@@ -25,7 +25,8 @@ from genai_live.web import BrowserEnd, MemoryStore, StoredConversation, outgoing
 from genai_live.web.allowance import IDLE, LONG, Bucket, Hours
 from genai_live.web.asgi_line import AsgiLine
 from genai_live.web.line import GOODBYE
-from genai_live.web.outgoing import Outgoing, Pace, Window
+from genai_live.web.outgoing import Outgoing
+from genai_live.web.page_pace import Pace, Window
 from genai_live.web.page_sound import PageSound
 from genai_live.web.visitor_socket import MOST_BESIDE, MOST_BYTES, VisitorSocket
 from genai_live.web.wire_format import OUTPUT_BYTES, BadMessage, Played, Start

@@ -159,6 +159,8 @@ def latency_words(latency: Latencies) -> str:
     median, slow = latency.p50.first_played, latency.p95.first_played
     if median is None or slow is None:
         return "No answer was heard."
+    if latency.turns == 1:
+        return f"From the end of your words to the first sound: {median:.2f} s."
     return f"From the end of your words to the first sound: {median:.2f} s in half of the answers, {slow:.2f} s in 19 of 20."
 
 

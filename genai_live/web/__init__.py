@@ -5,6 +5,7 @@ A map, from the bottom up:
 ================  =====================================================================================
 wire_format       what a page and its server say to each other
 allowance         how much a visitor may send, and how long a conversation may last
+page_pace         whether a page keeps up with its sound
 outgoing          what waits to go to a page, bounded
 line              what a visitor's end needs of a socket
 visitor_socket    a line over a bare socket, read by one thread for all visitors
@@ -16,7 +17,7 @@ store             where conversations wait for their visitors to come back
 redis_store       the same for several workers
 keeping           who owns a conversation, and when it is saved
 going_on          from what was stored to a conversation that goes on
-tokens            what a page shows to be let in
+tickets           what a page shows to be let in
 visits            all visitors of one worker: limit, claims, leaving
 visitors_thread   which thread reads the visitors' sockets
 handover          from a WSGI request to the visitor's socket

@@ -15,7 +15,8 @@ from typing import Any
 
 from genai_live._flag import Flag
 from genai_live.web.line import GOODBYE, LONGEST_WAIT, Taker, unread
-from genai_live.web.outgoing import Outgoing, Window
+from genai_live.web.outgoing import Outgoing
+from genai_live.web.page_pace import Window
 from genai_live.web.wire_format import PRIVATE
 
 logger = logging.getLogger("genai_live")

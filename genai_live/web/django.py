@@ -26,7 +26,7 @@ from genai_live.web.handover import NoUpgrade, Upgraded, end_request
 from genai_live.web.leaving import leave_at_signal
 from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, Reception, checked, module_of, name_of
 from genai_live.web.store import ConversationStore
-from genai_live.web.tokens import Tickets, tell_of_strange_signatures
+from genai_live.web.tickets import Tickets, warn_of_foreign_signature
 from genai_live.web.visits import ORIGIN, UNKNOWN, Refusal
 from genai_live.web.wire_format import FAILED
 
@@ -256,7 +256,7 @@ class DjangoTickets(Tickets):
             return None
         except signing.BadSignature:
             if signed:
-                tell_of_strange_signatures()
+                warn_of_foreign_signature()
             return None
 
 

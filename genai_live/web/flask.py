@@ -17,7 +17,7 @@ from genai_live.web.browser_end import IDLE_TIMEOUT, TOTAL_TIMEOUT
 from genai_live.web.handover import NoUpgrade, Upgraded, end_request
 from genai_live.web.live_voice import COOKIE, COOKIE_SECONDS, DRAIN_TIMEOUT, Reception, checked, module_of, name_of
 from genai_live.web.store import ConversationStore
-from genai_live.web.tokens import SignedTickets
+from genai_live.web.tickets import SignedTickets
 from genai_live.web.visits import Refusal
 
 if TYPE_CHECKING:

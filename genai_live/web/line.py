@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from genai_live.web.outgoing import STALL
+from genai_live.web.page_pace import STALL
 
 logger = logging.getLogger("genai_live")
 

@@ -16,7 +16,7 @@ from genai_live.errors import ConfigError
 from genai_live.voice.settings import completed
 from genai_live.web.handover import Upgraded, is_same_origin, upgrade
 from genai_live.web.store import ConversationStore, MemoryStore
-from genai_live.web.tokens import Tickets
+from genai_live.web.tickets import Tickets
 from genai_live.web.visitors_thread import reader_of
 from genai_live.web.visits import ORIGIN, UNKNOWN, Opening, Refusal, Visits, most_visitors
 

@@ -21,7 +21,8 @@ from genai_live._flag import Flag
 from genai_live._network import frames
 from genai_live._network.frames import FrameParser, Violation
 from genai_live.web.line import GOODBYE, Taker, unread
-from genai_live.web.outgoing import STALL, Outgoing, Pace
+from genai_live.web.outgoing import Outgoing
+from genai_live.web.page_pace import STALL, Pace
 from genai_live.web.wire_format import NORMAL
 
 logger = logging.getLogger("genai_live")

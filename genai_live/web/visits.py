@@ -38,7 +38,7 @@ from genai_live.web.going_on import go_on
 from genai_live.web.keeping import Keeper, Place
 from genai_live.web.line import Line
 from genai_live.web.store import ConversationStore, StoredConversation
-from genai_live.web.tokens import Tickets
+from genai_live.web.tickets import Tickets
 from genai_live.web.unheard import missing
 from genai_live.web.wire_format import FAILED, FULL, MOVING, REFUSED, TROUBLE, Start
 

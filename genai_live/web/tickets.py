@@ -1,6 +1,7 @@
 """What a page shows to be let in: a signed, short-lived token, and the signed id of its conversation. Any thread.
 
-Signed by itsdangerous with the secret of the app; both hold the name of the visitor that they were made for.
+``Tickets`` is what each framework fills in with its own signing: Flask with itsdangerous (here), Django with its signer. Token
+and id hold the name of the visitor that they were made for.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class SignedTickets(Tickets):
             value, signed_at = serializer.loads(signed, return_timestamp=True)
         except BadData:
             if signed:
-                tell_of_strange_signatures()
+                warn_of_foreign_signature()
             return None
         age = time.time() - signed_at.timestamp()
         if age < -seconds:
@@ -99,7 +100,7 @@ class SignedTickets(Tickets):
 _told = threading.Event()
 
 
-def tell_of_strange_signatures() -> None:
+def warn_of_foreign_signature() -> None:
     """Logs, once in this process, that a page showed what this worker cannot have signed: usually another secret."""
     if not _told.is_set():
         _told.set()
