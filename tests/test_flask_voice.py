@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 
 from genai_live import Client
 from genai_live.errors import ConfigError
-from genai_live.web import MemoryStore, tokens, visits
+from genai_live.web import MemoryStore, tickets, visits
 from genai_live.web.flask import LiveVoice
 from genai_live.web.tickets import SignedTickets
 from tests.processes import ROOT
@@ -122,7 +122,7 @@ def test_a_token_of_a_worker_whose_clock_is_ahead_is_good(
 def test_workers_with_different_secrets_are_told_of_in_the_log_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(tokens, "_told", threading.Event())
+    monkeypatch.setattr(tickets, "_told", threading.Event())
     with workers(2, secrets=("one", "another")) as (urls, _, _):
         for _ in range(2):
             with Page(urls[1], token_of(urls[0])) as page:
