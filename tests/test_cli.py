@@ -25,7 +25,7 @@ import pytest
 
 from genai_live import Client, cli, types
 from genai_live.audio import SILENCE_DBFS, Audio
-from genai_live.cli import answerer, asking, demo, record, usage, view, voice
+from genai_live.cli import answerer, asking, demo, output_files, record, view, voice
 from genai_live.cli.listening import Listener
 from genai_live.cli.screen import Screen
 from genai_live.cli.view import Look, look_for
@@ -244,12 +244,12 @@ def test_an_answer_that_could_not_be_saved_under_its_name_is_not_asked_for(
 
 def test_what_another_program_has_written_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     wanted = tmp_path / "a.wav"
-    usage.check_writable(wanted)
+    output_files.check_writable(wanted)
     wanted.write_text("another program's")
-    assert usage.save(b"ours", wanted) == tmp_path / "a-2.wav"
-    assert usage.save(b"ours", wanted) == tmp_path / "a-3.wav"
+    assert output_files.save(b"ours", wanted) == tmp_path / "a-2.wav"
+    assert output_files.save(b"ours", wanted) == tmp_path / "a-3.wav"
     assert (wanted.read_text(), (tmp_path / "a-2.wav").read_bytes()) == ("another program's", b"ours")
-    assert usage.save(b"forced", wanted, force=True) == wanted
+    assert output_files.save(b"forced", wanted, force=True) == wanted
     assert wanted.read_bytes() == b"forced"
 
 
@@ -257,14 +257,14 @@ def test_what_loses_nothing_may_be_written_to_unasked(tmp_path: Path) -> None:
     if not hasattr(os, "mkfifo"):
         pytest.skip("this system has no named pipes")
     (tmp_path / "link.wav").symlink_to(tmp_path / "linked.wav")
-    usage.check_writable(tmp_path / "link.wav")
-    usage.save(b"ours", tmp_path / "link.wav")
+    output_files.check_writable(tmp_path / "link.wav")
+    output_files.save(b"ours", tmp_path / "link.wav")
     assert (tmp_path / "linked.wav").read_bytes() == b"ours"
     pipe = tmp_path / "pipe.wav"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    usage.check_writable(pipe)
-    usage.save(b"ours", pipe)
+    output_files.check_writable(pipe)
+    output_files.save(b"ours", pipe)
     assert os.read(reader, 9) == b"ours"
     os.close(reader)
 

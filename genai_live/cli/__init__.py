@@ -20,8 +20,8 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from genai_live import __version__
+from genai_live.cli.argument_types import MisunderstoodError
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError
 from genai_live.errors import LiveError
 
 PROGRAM = "genai-live"

@@ -9,8 +9,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from genai_live.cli.argument_types import MisunderstoodError, file, port, word
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError, file, port, word
 from genai_live.emulator import LiveEmulator, Recorder
 from genai_live.emulator.programs import HOW_TO_STOP
 from genai_live.emulator.server.certificates import TlsChoice

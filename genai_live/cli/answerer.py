@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genai_live import Client
-from genai_live.cli.usage import word
+from genai_live.cli.argument_types import word
 from genai_live.emulator import HOST_VARIABLE, LiveEmulator
 from genai_live.errors import ConfigError, ErrorKind
 

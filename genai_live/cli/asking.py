@@ -12,9 +12,10 @@ from genai_live.audio import Audio
 from genai_live.audio.wav import check_wav_name
 from genai_live.cli import setup_options
 from genai_live.cli.answerer import Answerer
+from genai_live.cli.argument_types import file, seconds
 from genai_live.cli.listening import Listener
+from genai_live.cli.output_files import check_writable, free_name, save
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_writable, file, free_name, save, seconds
 from genai_live.cli.view import Look, asking_line, labelled, level_words, said, waiting_words
 from genai_live.errors import LiveError, ReceiveTimeout
 from genai_live.turn import assemble

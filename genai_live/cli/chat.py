@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from genai_live import Session, Turn
 from genai_live.cli import answerer, setup_options
+from genai_live.cli.argument_types import seconds
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import seconds
 from genai_live.cli.view import LABEL_COLUMNS, labelled
 from genai_live.errors import TurnLost
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from genai_live.cli import address
+from genai_live.cli.argument_types import file, pace
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_readable, file, pace
 from genai_live.emulator import LiveEmulator, describe, load_script, serve
 from genai_live.emulator.model.conversation import SECOND_QUESTION
 from genai_live.emulator.programs import FAILED, HOW_TO_STOP, STOPPED
+from genai_live.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
     """Does what the command line asks for; raises the library's errors."""
     for name in (arguments.scenario, arguments.replay):
         if name is not None:
-            check_readable(name)
+            _check_readable(name)
     tls = address.tls_choice(arguments)
     with address.told_plainly(arguments):
         emulator = LiveEmulator(
@@ -58,6 +60,15 @@ def run(arguments: argparse.Namespace, screen: Screen) -> None:
             voice=False if arguments.no_voice else None,
         )
         serve(emulator, lambda line: _tell(line, emulator, screen, as_json=arguments.json))
+
+
+def _check_readable(path: Path) -> None:
+    """Raises ConfigError when a file is not there, or may not be read."""
+    try:
+        with path.open("rb"):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
 
 
 def _tell(line: str, emulator: LiveEmulator, screen: Screen, *, as_json: bool) -> None:

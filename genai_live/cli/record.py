@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 from genai_live import ApiClient
 from genai_live.cli import address
+from genai_live.cli.argument_types import file, url
+from genai_live.cli.output_files import check_writable
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import check_writable, file, url
 from genai_live.emulator import Recorder
 from genai_live.emulator.programs import STOPPED, how_to_find
 from genai_live.errors import ConfigError, ErrorKind

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from genai_live.cli.usage import file, word
+from genai_live.cli.argument_types import file, word
 from genai_live.errors import ConfigError
 from genai_live.types import LiveConnectConfig, PrebuiltVoiceConfig, SpeechConfig, VoiceConfig
 

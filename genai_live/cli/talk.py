@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from genai_live.audio import Audio
 from genai_live.cli import answerer, asking, voice
+from genai_live.cli.argument_types import MisunderstoodError, file
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError, file
 from genai_live.errors import ConfigError
 
 

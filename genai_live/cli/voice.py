@@ -9,10 +9,11 @@ from contextlib import nullcontext
 from dataclasses import asdict, replace
 
 from genai_live.cli import answerer, dam, keyboard, own_tools, setup_options
+from genai_live.cli.argument_types import MisunderstoodError, file, word
 from genai_live.cli.conversation_view import ConversationView, clock
 from genai_live.cli.notices import notices
+from genai_live.cli.output_files import check_writable
 from genai_live.cli.screen import Screen
-from genai_live.cli.usage import MisunderstoodError, check_writable, file, word
 from genai_live.cli.view import said
 from genai_live.voice import Conversation, ConversationState, Devices, Ended, Event, Latencies, Level
 from genai_live.voice.events import to_dict

@@ -1,4 +1,4 @@
-"""What the command line's words mean: numbers, files, and the error for words that mean nothing. Runs on the main thread."""
+"""Files that a command writes: their names, refused before the work that would be lost. Runs on the main thread."""
 
 from __future__ import annotations
 
@@ -8,96 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from genai_live import ApiClient
 from genai_live.errors import ConfigError
-
-
-class MisunderstoodError(Exception):
-    """The command line contradicts itself; one sentence that says how."""
-
-
-def seconds(text: str) -> float:
-    """A positive number of seconds, for argparse.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
-
-
-def port(text: str) -> int:
-    """A TCP port, 0 included, for argparse.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    value = int(text)
-    if not 0 <= value <= 65_535:
-        raise ValueError(text)
-    return value
-
-
-def pace(text: str) -> float:
-    """A scale of times, 0 included, for argparse.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    value = float(text)
-    if not 0 <= value < float("inf"):
-        raise ValueError(text)
-    return value
-
-
-def url(text: str) -> str:
-    """A base URL of http, https, ws or wss, for argparse.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    ApiClient("any", vertexai=False, http_options={"base_url": text})
-    return text
-
-
-def word(text: str) -> str:
-    """A text that is not empty, as that of a variable which a shell does not know is, for argparse.
-
-    Raises:
-        ValueError: for an empty one.
-    """
-    if not text.strip():
-        raise ValueError(text)
-    return text
-
-
-def file(text: str) -> Path:
-    """The path of a file, for argparse.
-
-    Raises:
-        ValueError: for an empty one, which would be the current folder.
-    """
-    return Path(word(text))
-
-
-seconds.__name__ = "number of seconds"
-port.__name__ = "port number"
-pace.__name__ = "scale"
-url.__name__ = "URL"
-word.__name__ = "text"
-file.__name__ = "file name"
-# argparse names a type in its errors by this
-
-
-def check_readable(path: Path) -> None:
-    """Raises ConfigError when a file is not there, or may not be read."""
-    try:
-        with path.open("rb"):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{str(path)!r} cannot be read: {error.strerror or error}") from error
 
 
 def free_name(path: Path) -> Path:
