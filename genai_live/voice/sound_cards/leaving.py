@@ -5,8 +5,8 @@ stream whose sound server has ended never ends: the process would hang for ever.
 closes what is open, within a limit, and calls sounddevice's only if all of it was closed. What is left then is left to the
 system, which takes everything back with the process.
 
-Where something hangs, C's stderr is used without its lock from then on: PortAudio's thread, which goes on complaining, may hold
-it while it waits for somebody to read the pipe that stderr is, and the exit, which flushes stderr, would wait for it.
+The exit uses C's stderr without its lock, for it flushes stderr: PortAudio's thread, which complains of a lost stream without end,
+may hold the lock while it waits for somebody to read the pipe that stderr is, or was cancelled with the lock in its hand.
 """
 
 from __future__ import annotations
@@ -52,7 +52,6 @@ class _Leaving:
         if not self._hangs:
             self._hangs = True
             ctypes.CDLL(self._sounddevice._libname)  # one more reference, which nobody gives back
-            _take_no_lock_of_stderr()
 
     def in_child(self) -> None:
         """After a fork: streams and their threads are the parent's."""
@@ -60,6 +59,7 @@ class _Leaving:
         self._hangs = True
 
     def _leave(self) -> None:
+        _take_no_lock_of_stderr()
         for close in list(self._open):
             close(LIMIT)
         if not self._hangs:
