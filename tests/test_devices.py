@@ -389,6 +389,20 @@ def test_a_process_ends_although_nobody_reads_what_its_driver_complains_of() -> 
 
 
 @pytest.mark.waits
+def test_a_process_ends_although_a_thread_was_cancelled_with_the_lock_of_stderr() -> None:
+    more = """
+    import ctypes
+    system = ctypes.CDLL(None)
+    cancelled = threading.Thread(target=system.flockfile, args=[ctypes.c_void_p.in_dll(system, "stderr")])
+    cancelled.start()
+    cancelled.join()
+    """
+    with SoundServer() as server, Program(server, more) as program:
+        assert program.next()["leaves"]
+        assert program.wait() < 2.0
+
+
+@pytest.mark.waits
 def test_a_child_of_a_process_that_talks_ends_and_leaves_the_sound_to_its_parent() -> None:
     more = """
     import os

@@ -5,7 +5,7 @@ stream whose sound server has ended never ends: the process would hang for ever.
 closes what is open, within a limit, and calls sounddevice's only if all of it was closed. What is left then is left to the
 system, which takes everything back with the process.
 
-The exit uses C's stderr without its lock, for it flushes stderr: PortAudio's thread, which complains of a lost stream without end,
+The exit uses C's stderr without its lock, for it flushes stderr: PortAudio's thread, which complains of a lost stream for ever,
 may hold the lock while it waits for somebody to read the pipe that stderr is, or was cancelled with the lock in its hand.
 """
 
