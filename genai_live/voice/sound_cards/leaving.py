@@ -5,8 +5,9 @@ stream whose sound server has ended never ends: the process would hang for ever.
 closes what is open, within a limit, and calls sounddevice's only if all of it was closed. What is left then is left to the
 system, which takes everything back with the process.
 
-The exit uses C's stderr without its lock, for it flushes stderr: PortAudio's thread, which complains of a lost stream for ever,
-may hold the lock while it waits for somebody to read the pipe that stderr is, or was cancelled with the lock in its hand.
+The exit flushes C's stderr, to which PortAudio's thread complains without end once its stream is lost. It may hold the lock of
+stderr while it waits for somebody to read the pipe that stderr is, or was cancelled with the lock in its hand: so the lock is not
+taken. And where nobody reads that pipe, what is left goes nowhere, instead of waiting with the thread.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import os
+import select
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -22,6 +25,7 @@ from genai_live import _process
 
 LIMIT = 1.0
 """Seconds for all that is still open."""
+_STDERR = 2
 _BY_CALLER = 2
 """FSETLOCKING_BYCALLER of stdio_ext.h."""
 
@@ -64,6 +68,18 @@ class _Leaving:
             close(LIMIT)
         if not self._hangs:
             self._sounddevice._exit_handler()
+        else:
+            _leave_unread_what_nobody_reads()
+
+
+def _leave_unread_what_nobody_reads() -> None:
+    """Where stderr is a pipe that is full, it goes nowhere from now on."""
+    if sys.platform == "linux":
+        writable = select.poll()
+        writable.register(_STDERR, select.POLLOUT)
+        if not writable.poll(0):
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), _STDERR)
 
 
 def _take_no_lock_of_stderr() -> None:
