@@ -371,17 +371,9 @@ def test_a_process_that_forgets_to_close_ends() -> None:
 
 
 @pytest.mark.waits
-def test_a_process_that_forgets_to_close_what_is_lost_ends() -> None:
-    with SoundServer() as server, Program(server, "lost.wait()") as program:
-        server.end(signal.SIGKILL)
-        assert program.next()["ended"] == "DeviceError"
-        assert program.next()["leaves"]
-        assert program.wait() < 2.0
-
-
-@pytest.mark.waits
-def test_a_process_ends_although_nobody_reads_what_its_driver_complains_of() -> None:
-    with SoundServer() as server, Program(server, "lost.wait()", is_read=False) as program:
+@pytest.mark.parametrize("is_read", [True, False], ids=["whose complaints are read", "whose complaints nobody reads"])
+def test_a_process_that_forgets_to_close_what_is_lost_ends(is_read: bool) -> None:
+    with SoundServer() as server, Program(server, "lost.wait()", is_read=is_read) as program:
         server.end(signal.SIGKILL)
         assert program.next()["ended"] == "DeviceError"
         assert program.next()["leaves"]

@@ -100,9 +100,12 @@ def _follow(conversation: Conversation, greeting: str, arguments: argparse.Names
     stopped: KeyboardInterrupt | None = None
     with notices(debug=arguments.debug) as logged:
 
-        def show(event: Event) -> None:
+        def show_logged() -> None:
             for sentence in logged.take():
                 screen.say(sentence)
+
+        def show(event: Event) -> None:
+            show_logged()
             _show(event, view, arguments, screen)
 
         with conversation:
@@ -116,6 +119,7 @@ def _follow(conversation: Conversation, greeting: str, arguments: argparse.Names
             conversation.close()
         for event in conversation:  # what the end has brought, such as the last words
             show(event)
+        show_logged()
     _report(conversation, view, arguments, screen)
     ended = conversation.wait(0)
     if ended.error is not None:
